@@ -1,0 +1,30 @@
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: './test/environment.cjs',
+  roots: ['<rootDir>/test'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      'ts-jest',
+      {
+        useESM: true,
+        diagnostics: false,
+        tsconfig: {
+          target: 'es2023',
+          module: 'esnext',
+          moduleResolution: 'bundler',
+          isolatedModules: true,
+          allowImportingTsExtensions: true,
+          verbatimModuleSyntax: true,
+          rewriteRelativeImportExtensions: false,
+          esModuleInterop: true,
+        },
+      },
+    ],
+  },
+  coverageProvider: 'babel',
+  collectCoverageFrom: ['application.ts', 'mlapi/**/*.ts'],
+  testTimeout: 60_000,
+  // Each worker keeps its models and keys; two cores are enough for them all.
+  maxWorkers: '100%',
+};

@@ -1,0 +1,21 @@
+const { TestEnvironment } = require('jest-environment-node');
+
+/**
+ * Tests see the typed arrays of the process, not copies in Jest's sandbox: native modules (onnxruntime-node) recognise
+ * only the former.
+ */
+module.exports = class extends TestEnvironment {
+  async setup() {
+    await super.setup();
+    const names = ['Float32Array', 'Float64Array', 'Int8Array', 'Int16Array', 'Int32Array', 'BigInt64Array'];
+    const more = [
+      'Uint8Array',
+      'Uint16Array',
+      'Uint32Array',
+      'BigUint64Array',
+      'ArrayBuffer',
+      'SharedArrayBuffer',
+    ];
+    for (const name of [...names, ...more]) this.global[name] = globalThis[name];
+  }
+};
