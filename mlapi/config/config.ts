@@ -1,0 +1,173 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import Joi from 'joi';
+import { variables } from './variables.ts';
+
+/** The whole configuration, validated and frozen. Times carry their unit in the name. */
+export interface Config {
+  readonly environment: 'production' | 'development' | 'test';
+  readonly host: string;
+  readonly port: number;
+  readonly socket: string | undefined;
+  readonly dataDir: string;
+  readonly modelsDir: string;
+  readonly defaultModel: string | undefined;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly accessTtlSeconds: number;
+  readonly refreshTtlSeconds: number;
+  readonly refreshMaxTtlSeconds: number;
+  readonly refreshGraceSeconds: number;
+  readonly resetOnce: boolean;
+  readonly keyBits: number;
+  /** Undefined where only commands without keys are to run; the key manager refuses to open without it. */
+  readonly keyPassphrase: string | undefined;
+  readonly trustProxy: string | number;
+  readonly corsOrigins: readonly string[];
+  readonly bodyLimitBytes: number;
+  readonly maxRows: number;
+  readonly rateLimitPerMinute: number;
+  readonly authRateLimitPerMinute: number;
+  readonly docs: boolean;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug' | 'silent';
+  readonly logFormat: 'json' | 'pretty';
+}
+
+/** Every mistake in the environment at once: names and rules, never values. */
+export class ConfigError extends Error {
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(
+      `The configuration has ${mistakes.length} mistake(s):\n${mistakes.map((line) => `  - ${line}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.mistakes = mistakes;
+  }
+}
+
+const environmentSchema = Joi.valid('production', 'development', 'test').default('development');
+
+/** Reads the environment, with `.env` in `root` beneath it. @throws {ConfigError} naming every mistake. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env, root = process.cwd()): Config {
+  const merged = { ...readEnvFile(resolve(root, '.env')), ...environment };
+  const mistakes: string[] = [];
+  const values = readVariables(merged, mistakes);
+  const mode = environmentSchema.validate(merged.NODE_ENV === '' ? undefined : merged.NODE_ENV);
+  if (mode.error) mistakes.push('NODE_ENV must be production, development or test');
+  const passphrase = readPassphrase(values, mode.value as string, root, mistakes);
+  checkTogether(values, mistakes);
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return Object.freeze(toConfig(values, mode.value as Config['environment'], passphrase, root));
+}
+
+type Values = Record<string, unknown>;
+
+function readEnvFile(path: string): Record<string, string | undefined> {
+  return existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {};
+}
+
+function readVariables(environment: NodeJS.ProcessEnv, mistakes: string[]): Values {
+  const known = new Set(variables.map(({ name }) => name));
+  for (const name of Object.keys(environment)) {
+    if (name.startsWith('MLAPI_') && !known.has(name))
+      mistakes.push(`${name} is not a variable of this service`);
+  }
+  const values: Values = {};
+  for (const { name, schema, shownDefault } of variables) {
+    const given = environment[name];
+    const raw = given === undefined || given === '' ? shownDefault : given;
+    if (raw === '') continue;
+    const input = schema.type === 'array' ? raw.split(',').map((item) => item.trim()) : raw;
+    const result = schema.label(name).validate(input, { errors: { wrap: { label: false } } });
+    if (result.error) mistakes.push(withoutValue(result.error, name));
+    else values[name] = result.value as unknown;
+  }
+  return values;
+}
+
+/** Joi's message states the rule; the label of an array's item is turned back into the variable's name. */
+function withoutValue(error: Joi.ValidationError, name: string): string {
+  return error.message.startsWith(name) ? error.message : `${name}: ${error.message}`;
+}
+
+/** Where `npm run dev` keeps the passphrase that it made; never read in production. */
+export function developmentPassphraseFile(dataDir: string): string {
+  return join(dataDir, 'development-passphrase');
+}
+
+function readPassphrase(values: Values, mode: string, root: string, mistakes: string[]): string | undefined {
+  const direct = values.MLAPI_KEY_PASSPHRASE as string | undefined;
+  let file = values.MLAPI_KEY_PASSPHRASE_FILE as string | undefined;
+  if (direct !== undefined && file !== undefined) {
+    mistakes.push('MLAPI_KEY_PASSPHRASE and MLAPI_KEY_PASSPHRASE_FILE exclude each other');
+  }
+  if (direct !== undefined) return direct;
+  if (file === undefined && mode !== 'production') {
+    const made = developmentPassphraseFile(resolve(root, values.MLAPI_DATA_DIR as string));
+    if (existsSync(made)) file = made;
+  }
+  if (file === undefined) {
+    if (mode === 'production')
+      mistakes.push('MLAPI_KEY_PASSPHRASE or MLAPI_KEY_PASSPHRASE_FILE is required in production');
+    return undefined;
+  }
+  try {
+    const passphrase = readFileSync(resolve(root, file), 'utf8').trim();
+    if (passphrase.length < 16) mistakes.push('MLAPI_KEY_PASSPHRASE_FILE must hold at least 16 characters');
+    return passphrase;
+  } catch {
+    mistakes.push('MLAPI_KEY_PASSPHRASE_FILE names a file that cannot be read');
+    return undefined;
+  }
+}
+
+function checkTogether(values: Values, mistakes: string[]): void {
+  const accessTtl = values.MLAPI_ACCESS_TTL_SECONDS as number;
+  const idle = values.MLAPI_REFRESH_TTL_SECONDS as number;
+  const absolute = values.MLAPI_REFRESH_MAX_TTL_SECONDS as number;
+  if (idle > absolute)
+    mistakes.push('MLAPI_REFRESH_TTL_SECONDS must not exceed MLAPI_REFRESH_MAX_TTL_SECONDS');
+  if (accessTtl > idle) mistakes.push('MLAPI_ACCESS_TTL_SECONDS must not exceed MLAPI_REFRESH_TTL_SECONDS');
+}
+
+function toConfig(
+  values: Values,
+  environment: Config['environment'],
+  keyPassphrase: string | undefined,
+  root: string,
+): Config {
+  const text = (name: string) => values[name] as string;
+  const number = (name: string) => values[name] as number;
+  const isDevelopment = environment === 'development';
+  const proxy = text('MLAPI_TRUST_PROXY');
+  return {
+    environment,
+    host: text('MLAPI_HOST'),
+    port: number('MLAPI_PORT'),
+    socket: values.MLAPI_SOCKET as string | undefined,
+    dataDir: resolve(root, text('MLAPI_DATA_DIR')),
+    modelsDir: resolve(root, text('MLAPI_MODELS_DIR')),
+    defaultModel: values.MLAPI_DEFAULT_MODEL as string | undefined,
+    issuer: text('MLAPI_ISSUER'),
+    audience: text('MLAPI_AUDIENCE'),
+    accessTtlSeconds: number('MLAPI_ACCESS_TTL_SECONDS'),
+    refreshTtlSeconds: number('MLAPI_REFRESH_TTL_SECONDS'),
+    refreshMaxTtlSeconds: number('MLAPI_REFRESH_MAX_TTL_SECONDS'),
+    refreshGraceSeconds: number('MLAPI_REFRESH_GRACE_SECONDS'),
+    resetOnce: values.MLAPI_RESET_ONCE as boolean,
+    keyBits: number('MLAPI_KEY_BITS'),
+    keyPassphrase,
+    trustProxy: /^\d$/.test(proxy) ? Number(proxy) : proxy,
+    corsOrigins: (values.MLAPI_CORS_ORIGINS as string[] | undefined) ?? [],
+    bodyLimitBytes: number('MLAPI_BODY_LIMIT_BYTES'),
+    maxRows: number('MLAPI_MAX_ROWS'),
+    rateLimitPerMinute: number('MLAPI_RATE_LIMIT_PER_MINUTE'),
+    authRateLimitPerMinute: number('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE'),
+    docs: (values.MLAPI_DOCS as boolean | undefined) ?? isDevelopment,
+    logLevel: values.MLAPI_LOG_LEVEL as Config['logLevel'],
+    logFormat:
+      (values.MLAPI_LOG_FORMAT as Config['logFormat'] | undefined) ?? (isDevelopment ? 'pretty' : 'json'),
+  };
+}

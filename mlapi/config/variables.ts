@@ -1,0 +1,103 @@
+import Joi from 'joi';
+
+/** One environment variable: what it must look like, what it is when unset, and one line of help. */
+export interface Variable {
+  readonly name: string;
+  readonly schema: Joi.Schema;
+  /** The default as the README's table prints it; empty where there is none. */
+  readonly shownDefault: string;
+  readonly help: string;
+}
+
+const text = Joi.string().min(1).max(256);
+const integer = (min: number, max: number) => Joi.number().integer().min(min).max(max);
+
+const trustedProxy = Joi.string()
+  .pattern(
+    /^(?:[0-9a-fA-F.:/]+|loopback|linklocal|uniquelocal|[1-9])(?:, ?(?:[0-9a-fA-F.:/]+|loopback|linklocal|uniquelocal))*$/,
+  )
+  .messages({
+    'string.pattern.base': '{{#label}} must list addresses, subnets or "loopback", or count hops',
+  });
+
+const origin = Joi.string()
+  .pattern(/^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?$/)
+  .messages({ 'string.pattern.base': '{{#label}} must list exact origins such as https://app.example.com' });
+
+/** Every variable that the server reads, in the order of the README's table. */
+export const variables: readonly Variable[] = [
+  variable('MLAPI_HOST', text.hostname(), '127.0.0.1', 'address to listen on'),
+  variable('MLAPI_PORT', integer(0, 65535), '8080', 'TCP port to listen on; 0 lets the system choose'),
+  variable('MLAPI_SOCKET', text.max(100), '', 'Unix socket to listen on instead (what Nginx uses)'),
+  variable('MLAPI_DATA_DIR', text, './var', 'where the database lies'),
+  variable('MLAPI_MODELS_DIR', text, './resources/models', 'model folders loaded at start'),
+  variable(
+    'MLAPI_DEFAULT_MODEL',
+    text,
+    '',
+    'what `/api/ml` serves; unset: the only model, else `nsl-kdd-classifier`',
+  ),
+  variable('MLAPI_ISSUER', text, 'mlapi', '`iss` of the tokens'),
+  variable('MLAPI_AUDIENCE', text, 'mlapi', '`aud` of the access tokens'),
+  variable('MLAPI_ACCESS_TTL_SECONDS', integer(10, 86_400), '900', 'life of an access token'),
+  variable('MLAPI_REFRESH_TTL_SECONDS', integer(10, 31_536_000), '86400', 'idle life of a token family'),
+  variable(
+    'MLAPI_REFRESH_MAX_TTL_SECONDS',
+    integer(10, 31_536_000),
+    '2592000',
+    'absolute life of a token family',
+  ),
+  variable(
+    'MLAPI_REFRESH_GRACE_SECONDS',
+    integer(0, 60),
+    '0',
+    '0: strict single use; more: a retry of the newest spent token gets the same successor',
+  ),
+  variable(
+    'MLAPI_RESET_ONCE',
+    Joi.boolean(),
+    'true',
+    "a client's password works once at `/auth/reset`, then only tokens do",
+  ),
+  variable('MLAPI_KEY_BITS', integer(2048, 4096).multiple(8), '3072', 'RSA modulus of new keys'),
+  variable('MLAPI_KEY_PASSPHRASE', Joi.string().min(16).max(1024), '', 'encrypts the private keys at rest'),
+  variable(
+    'MLAPI_KEY_PASSPHRASE_FILE',
+    text.max(4096),
+    '',
+    'file that holds the passphrase; one of the two is required',
+  ),
+  variable('MLAPI_TRUST_PROXY', trustedProxy, 'loopback', "as Express's `trust proxy`; `true` is refused"),
+  variable(
+    'MLAPI_CORS_ORIGINS',
+    Joi.array().items(origin),
+    '',
+    'exact origins that browsers may call from, comma-separated',
+  ),
+  variable('MLAPI_BODY_LIMIT_BYTES', integer(1024, 268_435_456), '1048576', 'largest request body'),
+  variable('MLAPI_MAX_ROWS', integer(1, 1_000_000), '10000', 'most rows in one prediction'),
+  variable('MLAPI_RATE_LIMIT_PER_MINUTE', integer(1, 10_000_000), '6000', 'requests per client on `/api`'),
+  variable(
+    'MLAPI_AUTH_RATE_LIMIT_PER_MINUTE',
+    integer(1, 1_000_000),
+    '30',
+    'requests per address on `/auth`',
+  ),
+  variable(
+    'MLAPI_DOCS',
+    Joi.boolean(),
+    '',
+    '`/api/docs` and `/api/openapi.json`; on in development, off in production',
+  ),
+  variable(
+    'MLAPI_LOG_LEVEL',
+    Joi.valid('error', 'warn', 'info', 'debug', 'silent'),
+    'info',
+    'least severity that is logged',
+  ),
+  variable('MLAPI_LOG_FORMAT', Joi.valid('json', 'pretty'), '', '`json`; `pretty` in development'),
+];
+
+function variable(name: string, schema: Joi.Schema, shownDefault: string, help: string): Variable {
+  return { name, schema, shownDefault, help };
+}
