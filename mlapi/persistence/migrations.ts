@@ -1,0 +1,88 @@
+import { Migrator, type Kysely, type Migration, type MigrationResult } from 'kysely';
+import type { Database } from './database.ts';
+
+/** A database that is older or newer than this code: it is never changed behind the operator's back. */
+export class MigrationPending extends Error {
+  constructor(names: readonly string[]) {
+    super(`the database lacks ${names.join(', ')}: back it up, then run "npm run mlapi -- migrate"`);
+    this.name = 'MigrationPending';
+  }
+}
+
+const migrations: Readonly<Record<string, Migration>> = {
+  '001-clients-tokens-keys-audit': { up: createFirstTables },
+};
+
+/** Creates the tables of an empty database. @throws {MigrationPending} if an existing one lacks a migration. */
+export async function prepareDatabase(database: Database): Promise<void> {
+  const states = await migrator(database).getMigrations();
+  const pending = states.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
+  if (pending.length === 0) return;
+  if (pending.length < states.length) throw new MigrationPending(pending);
+  await migrate(database);
+}
+
+/** Runs every pending migration, all or none. @returns the names of those that ran. */
+export async function migrate(database: Database): Promise<string[]> {
+  const { error, results } = await migrator(database).migrateToLatest();
+  if (error !== undefined) throw new Error('the migration failed', { cause: error });
+  return (results ?? []).map(({ migrationName }: MigrationResult) => migrationName);
+}
+
+function migrator(database: Database): Migrator {
+  return new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(migrations) } });
+}
+
+async function createFirstTables(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('clients')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull().unique())
+    .addColumn('password_hash', 'text', (column) => column.notNull())
+    .addColumn('scopes', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('disabled_at', 'bigint')
+    .addColumn('password_spent_at', 'bigint')
+    .execute();
+  await db.schema
+    .createTable('token_families')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('client_id', 'text', (column) => column.notNull().references('clients.id'))
+    .addColumn('scopes', 'text', (column) => column.notNull())
+    .addColumn('generation', 'integer', (column) => column.notNull())
+    .addColumn('refresh_jti', 'text', (column) => column.notNull())
+    .addColumn('previous_jti', 'text')
+    .addColumn('rotated_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addColumn('ended_by', 'text')
+    .addColumn('last_address', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createIndex('token_families_by_client')
+    .on('token_families')
+    .columns(['client_id', 'ended_at'])
+    .execute();
+  await db.schema.createIndex('token_families_by_expiry').on('token_families').column('expires_at').execute();
+  await db.schema
+    .createTable('signing_keys')
+    .addColumn('kid', 'text', (column) => column.primaryKey())
+    .addColumn('sealed_private_key', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('signs_from', 'bigint', (column) => column.notNull())
+    .addColumn('retired_at', 'bigint')
+    .execute();
+  await db.schema
+    .createTable('audit_events')
+    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('event', 'text', (column) => column.notNull())
+    .addColumn('client_id', 'text')
+    .addColumn('family_id', 'text')
+    .addColumn('address', 'text')
+    .addColumn('request_id', 'text')
+    .addColumn('detail', 'text')
+    .execute();
+  await db.schema.createIndex('audit_events_by_time').on('audit_events').column('at').execute();
+}

@@ -1,0 +1,46 @@
+import type { Queries } from '../persistence/database.ts';
+
+export type AuditEvent =
+  | 'reset'
+  | 'refresh'
+  | 'refresh_retry'
+  | 'refresh_replay'
+  | 'revocation'
+  | 'scope_refused'
+  | 'tokens_issued'
+  | 'client_added'
+  | 'client_disabled'
+  | 'client_enabled'
+  | 'client_password_changed'
+  | 'key_created'
+  | 'key_retired';
+
+/** Who and where: never a token, a password or a body. */
+export interface AuditDetails {
+  readonly clientId?: string;
+  readonly familyId?: string;
+  readonly address?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly detail?: string;
+}
+
+/** Writes one audit row, in the caller's transaction: what is not recorded has not happened. */
+export async function recordAudit(
+  queries: Queries,
+  at: number,
+  event: AuditEvent,
+  details: AuditDetails,
+): Promise<void> {
+  await queries
+    .insertInto('audit_events')
+    .values({
+      at,
+      event,
+      client_id: details.clientId ?? null,
+      family_id: details.familyId ?? null,
+      address: details.address ?? null,
+      request_id: details.requestId ?? null,
+      detail: details.detail ?? null,
+    })
+    .execute();
+}
