@@ -1,0 +1,126 @@
+import { Busboy } from '@fastify/busboy';
+import express, { type Request, type Response } from 'express';
+import { Problem } from './problem.ts';
+import { decodeUtf8, parseStrictJson } from './strict-json.ts';
+
+/** Reads a request's body, or refuses it. */
+export type BodyReader = (request: Request, response: Response) => Promise<unknown>;
+
+const maxFields = 8;
+
+type Parse = (bytes: Buffer, contentType: string) => unknown;
+
+const parsers: Readonly<Record<string, Parse>> = {
+  'application/json': parseStrictJson,
+  'application/x-www-form-urlencoded': parseUrlencoded,
+  'multipart/form-data': parseMultipart,
+};
+
+/** A body in strict JSON of at most `limitBytes`. */
+export function jsonBody(limitBytes: number): BodyReader {
+  return bodyOf(['application/json'], limitBytes);
+}
+
+/** A flat form, as JSON, urlencoded or multipart, of at most `limitBytes`. */
+export function formBody(limitBytes: number): BodyReader {
+  return bodyOf(Object.keys(parsers), limitBytes);
+}
+
+/** The same where a body may be left out: then it is an empty object. */
+export function optionalFormBody(limitBytes: number): BodyReader {
+  const read = formBody(limitBytes);
+  return (request, response) => (hasBody(request) ? read(request, response) : Promise.resolve({}));
+}
+
+function bodyOf(mediaTypes: readonly string[], limitBytes: number): BodyReader {
+  const readRaw = express.raw({ type: () => true, limit: limitBytes, inflate: false });
+  return async (request, response) => {
+    const contentType = request.headers['content-type'] ?? '';
+    const mediaType = readMediaType(contentType);
+    const parse = mediaTypes.includes(mediaType) ? parsers[mediaType] : undefined;
+    if (parse === undefined) {
+      const accept = mediaTypes.join(', ');
+      throw new Problem(415, 'unsupported_media_type', `The body must be ${accept}.`, {
+        headers: { accept },
+      });
+    }
+    // Only now is the sender of an "Expect: 100-continue" told to go on.
+    if (request.headers.expect !== undefined) response.writeContinue();
+    await new Promise<void>((resolve, reject) => {
+      readRaw(request, response, (error?: unknown) => {
+        if (error instanceof Error) reject(error);
+        else resolve();
+      });
+    });
+    const bytes: unknown = request.body;
+    return parse(Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0), contentType);
+  };
+}
+
+/** The media type in lower case, or an empty string where its parameters are not ours to take. */
+function readMediaType(contentType: string): string {
+  const [type = '', ...parameters] = contentType
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
+  const isMultipart = type === 'multipart/form-data';
+  const isFine = parameters.every(
+    (parameter) => isMultipart || parameter === 'charset=utf-8' || parameter === 'charset="utf-8"',
+  );
+  return isFine ? type : '';
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function invalidForm(cause?: unknown): Problem {
+  return new Problem(400, 'invalid_request', 'The form is malformed, or has a field twice.', { cause });
+}
+
+function parseUrlencoded(bytes: Buffer): Record<string, string> {
+  const fields: [string, string][] = [];
+  for (const pair of decodeUtf8(bytes).split('&')) {
+    if (pair === '') continue;
+    const equals = pair.includes('=') ? pair.indexOf('=') : pair.length;
+    fields.push([decodePart(pair.slice(0, equals)), decodePart(pair.slice(equals + 1))]);
+  }
+  return toForm(fields);
+}
+
+function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part.replaceAll('+', ' '));
+  } catch (cause) {
+    throw invalidForm(cause);
+  }
+}
+
+async function parseMultipart(bytes: Buffer, contentType: string): Promise<Record<string, string>> {
+  const fields: [string, string][] = [];
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (cause?: unknown) => reject(invalidForm(cause));
+    let parser: InstanceType<typeof Busboy>;
+    try {
+      const limits = { files: 0, fields: maxFields, parts: maxFields, fieldNameSize: 64 };
+      parser = new Busboy({ headers: { 'content-type': contentType }, limits });
+    } catch (cause) {
+      refuse(cause);
+      return;
+    }
+    parser.on('field', (name, value, isNameCut, isValueCut) => {
+      if (isNameCut || isValueCut) refuse();
+      fields.push([name, value]);
+    });
+    for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit', 'error'] as const)
+      parser.on(limit, refuse);
+    parser.on('finish', resolve);
+    parser.end(bytes);
+  });
+  return toForm(fields);
+}
+
+function toForm(fields: readonly [string, string][]): Record<string, string> {
+  if (new Set(fields.map(([name]) => name)).size !== fields.length) throw invalidForm();
+  return Object.fromEntries(fields);
+}

@@ -1,0 +1,144 @@
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import type Joi from 'joi';
+import type { BodyReader } from './body.ts';
+import { Problem } from './problem.ts';
+import { readQuery } from './query.ts';
+import { validate } from './validate.ts';
+
+/** Who calls, as the guard found it in a verified access token. */
+export interface Session {
+  readonly clientId: string;
+  readonly clientName: string;
+  readonly familyId: string;
+  readonly scopes: readonly string[];
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** A request after every check: what a handler gets. Headers are lower-case names with their first value. */
+export interface Call {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly session: Session | undefined;
+  readonly address: string;
+  readonly requestId: string;
+}
+
+/** What a handler answers: an object is sent as JSON, a string as it is, undefined as an empty body. */
+export interface Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** `public`, a bearer token of one kind, or the scope that the access token must hold. */
+export type Access = 'public' | 'access token' | 'refresh token' | `${string}:${string}`;
+
+/** One route, as data: what serves it, what guards it and what documents it come from the same place. */
+export interface Endpoint {
+  readonly method: 'GET' | 'POST';
+  /** As OpenAPI writes it: `/api/models/{name}`. */
+  readonly path: string;
+  readonly access: Access;
+  readonly query?: Joi.ObjectSchema;
+  readonly body?: { readonly read: BodyReader; readonly schema?: Joi.Schema };
+  readonly docs: EndpointDocs;
+  handle(call: Call): Answer | Promise<Answer>;
+}
+
+export interface EndpointDocs {
+  readonly summary: string;
+  readonly tag: string;
+  /** Statuses beside those that follow from method, access and body. */
+  readonly statuses: Readonly<Record<number, string>>;
+  /** JSON Schema of the answer with status 200, its media type, and a real sample. */
+  readonly answer?: { readonly schema: object; readonly example?: unknown; readonly mediaType?: string };
+  /** JSON Schema of the body by media type; without it, the body's Joi schema stands. */
+  readonly body?: Readonly<
+    Record<string, { readonly schema?: object; readonly examples?: Readonly<Record<string, unknown>> }>
+  >;
+  readonly isBodyOptional?: boolean;
+}
+
+/** Refuses a session that lacks what the endpoint asks for. @throws {Problem} 403 */
+export type Authorize = (
+  session: Session | undefined,
+  access: Access,
+  call: Pick<Call, 'address' | 'requestId'>,
+) => Promise<void>;
+
+/** An Express router for a list of endpoints. Another method on their paths is 405; HEAD works where GET does. */
+export function routes(endpoints: readonly Endpoint[], authorize: Authorize): Router {
+  const router = express.Router({ caseSensitive: true });
+  const paths = new Set(endpoints.map(({ path }) => path));
+  for (const path of paths) {
+    const route = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
+    const group = endpoints.filter((endpoint) => endpoint.path === path);
+    for (const endpoint of group) {
+      if (endpoint.method === 'GET') route.get(serve(endpoint, authorize));
+      else route.post(serve(endpoint, authorize));
+    }
+    route.all(otherMethods(group.map(({ method }) => method)));
+  }
+  return router;
+}
+
+function serve(endpoint: Endpoint, authorize: Authorize): RequestHandler {
+  return async (request, response) => {
+    const call = readCall(request, response);
+    await authorize(call.session, endpoint.access, call);
+    const query = readQuery(request.url, endpoint.query);
+    const answer = await endpoint.handle({
+      ...call,
+      query,
+      body: await readBody(endpoint, request, response),
+    });
+    send(response, answer);
+  };
+}
+
+async function readBody({ body }: Endpoint, request: Request, response: Response): Promise<unknown> {
+  if (body === undefined) return undefined;
+  const value = await body.read(request, response);
+  return body.schema === undefined ? value : validate(body.schema, value);
+}
+
+function readCall(request: Request, response: Response): Call {
+  return {
+    params: request.params as Record<string, string>,
+    query: {},
+    body: undefined,
+    headers: request.headers as Record<string, string | undefined>,
+    session: response.locals.session as Session | undefined,
+    address: request.ip ?? 'local',
+    requestId: response.locals.requestId as string,
+  };
+}
+
+/** Writes an answer. */
+export function send(response: Response, { status = 200, headers = {}, body }: Answer): void {
+  response.status(status);
+  const isText = typeof body === 'string';
+  if (body !== undefined)
+    response.setHeader('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  const bytes = Buffer.from(body === undefined ? '' : isText ? body : JSON.stringify(body));
+  if (status !== 204 && status !== 304) response.setHeader('content-length', bytes.length);
+  response.end(bytes);
+}
+
+function otherMethods(methods: readonly string[]): RequestHandler {
+  const allow = [
+    ...(methods.includes('GET') ? ['GET', 'HEAD'] : []),
+    ...methods.filter((method) => method !== 'GET'),
+    'OPTIONS',
+  ].join(', ');
+  return (request, response) => {
+    if (request.method !== 'OPTIONS') {
+      throw new Problem(405, 'method_not_allowed', `This path takes ${allow}.`, { headers: { allow } });
+    }
+    send(response, { status: 204, headers: { allow } });
+  };
+}

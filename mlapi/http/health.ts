@@ -1,0 +1,48 @@
+import type { Answer, Endpoint } from './endpoint.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+const statusSchema = {
+  type: 'object',
+  required: ['status'],
+  properties: { status: { type: 'string' }, service: { type: 'string' }, version: { type: 'string' } },
+};
+
+/** Public: what stands at the roots, whether the process lives, whether it can serve. */
+export function healthEndpoints(lifecycle: Lifecycle, version: string): Endpoint[] {
+  const greeting = { status: 'ok', service: 'mlapi', version };
+  return [
+    publicStatus('/', 'Name and version', () => ({ body: greeting }), greeting),
+    publicStatus('/auth', 'Name and version', () => ({ body: greeting }), greeting),
+    publicStatus('/api', 'Name and version', () => ({ body: greeting }), greeting),
+    publicStatus('/api/liveness', 'Whether the process runs', () => ({ body: { status: 'alive' } }), {
+      status: 'alive',
+    }),
+    publicStatus(
+      '/api/readiness',
+      'Whether every model can serve',
+      () => readiness(lifecycle),
+      { status: 'ready' },
+      { 503: 'Not ready: starting or draining' },
+    ),
+  ];
+}
+
+function readiness(lifecycle: Lifecycle): Answer {
+  return lifecycle.isReady ? { body: { status: 'ready' } } : { status: 503, body: { status: 'not ready' } };
+}
+
+function publicStatus(
+  path: string,
+  summary: string,
+  handle: () => Answer,
+  example: object,
+  statuses: Record<number, string> = {},
+): Endpoint {
+  return {
+    method: 'GET',
+    path,
+    access: 'public',
+    docs: { summary, tag: 'health', statuses, answer: { schema: statusSchema, example } },
+    handle,
+  };
+}

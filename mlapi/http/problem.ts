@@ -1,0 +1,46 @@
+/** One mistake in the input: where (RFC 6901 pointer) and what. */
+export interface InputError {
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+interface ProblemOptions {
+  /** RFC 6901 pointers into the request body, at most 20. */
+  readonly errors?: readonly InputError[];
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Private: it is logged, and never answered. */
+  readonly cause?: unknown;
+}
+
+/** A refusal that the caller may read: thrown anywhere, turned into a response by `error-responses.ts` alone. */
+export class Problem extends Error {
+  readonly status: number;
+  /** Stable and documented: clients branch on it. */
+  readonly code: string;
+  readonly errors: readonly InputError[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    { errors, headers = {}, cause }: ProblemOptions = {},
+  ) {
+    super(message, { cause });
+    this.name = 'Problem';
+    this.status = status;
+    this.code = code;
+    this.errors = errors;
+    this.headers = headers;
+  }
+}
+
+const serviceBusyRetrySeconds = 1;
+
+/** 503: nothing was done, and the same request may succeed in a moment. */
+export function serviceBusy(cause?: unknown): Problem {
+  return new Problem(503, 'temporarily_unavailable', 'The service is busy; try again in a moment.', {
+    headers: { 'retry-after': String(serviceBusyRetrySeconds) },
+    cause,
+  });
+}
