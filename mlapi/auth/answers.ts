@@ -1,0 +1,67 @@
+import type { EndpointDocs } from '../http/endpoint.ts';
+import { knownScopes } from './types.ts';
+
+type DocumentedAnswer = NonNullable<EndpointDocs['answer']>;
+
+const text = { type: 'string' };
+const seconds = { type: 'integer', minimum: 0, description: 'seconds' };
+const jwt = 'eyJhbGciOiJSUzI1NiIs...';
+
+function object(properties: Record<string, object>): object {
+  return { type: 'object', required: Object.keys(properties), properties };
+}
+
+export const tokenAnswer: DocumentedAnswer = {
+  schema: object({
+    access_token: text,
+    token_type: { const: 'Bearer' },
+    expires_in: seconds,
+    refresh_token: text,
+    refresh_expires_in: seconds,
+    scope: text,
+  }),
+  example: {
+    access_token: jwt,
+    token_type: 'Bearer',
+    expires_in: 900,
+    refresh_token: jwt,
+    refresh_expires_in: 86_400,
+    scope: knownScopes.join(' '),
+  },
+};
+
+export const sessionAnswer: DocumentedAnswer = {
+  schema: object({
+    client: text,
+    scopes: { type: 'array', items: text },
+    expiresAt: { type: 'string', format: 'date-time' },
+  }),
+  example: { client: 'demo', scopes: knownScopes, expiresAt: '2026-01-01T00:15:00.000Z' },
+};
+
+export const jwksAnswer: DocumentedAnswer = {
+  mediaType: 'application/jwk-set+json',
+  schema: object({
+    keys: {
+      type: 'array',
+      items: object({
+        kty: { const: 'RSA' },
+        use: { const: 'sig' },
+        alg: { const: 'RS256' },
+        kid: text,
+        n: text,
+        e: text,
+      }),
+    },
+  }),
+};
+
+export const metadataAnswer: DocumentedAnswer = {
+  schema: object({
+    issuer: text,
+    token_endpoint: text,
+    revocation_endpoint: text,
+    jwks_uri: text,
+    scopes_supported: { type: 'array', items: text },
+  }),
+};

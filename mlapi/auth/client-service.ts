@@ -1,0 +1,174 @@
+import type { Database, Queries } from '../persistence/database.ts';
+import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
+import {
+  findClient,
+  insertClient,
+  listClients,
+  setClientDisabled,
+  setClientPassword,
+} from './client-store.ts';
+import { endFamiliesOf } from './family-store.ts';
+import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
+import { clientName, knownScopes, type Client } from './types.ts';
+
+/** A mistake in what an operator asked for, in words for the operator. */
+export class ClientMistake extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ClientMistake';
+  }
+}
+
+/** A login and a password or its argon2id hash, as a line of `users.csv` has them. */
+export interface ImportedClient {
+  readonly name: string;
+  readonly password: string;
+}
+
+/** The registered callers, as an operator changes them. A client that loses its password or its access loses its tokens. */
+export class ClientService {
+  readonly #database: Database;
+  readonly #passwords: Passwords;
+  readonly #clock: () => number;
+
+  constructor(database: Database, passwords: Passwords, clock: () => number) {
+    this.#database = database;
+    this.#passwords = passwords;
+    this.#clock = clock;
+  }
+
+  list(): Promise<Client[]> {
+    return listClients(this.#database);
+  }
+
+  /** @throws {ClientMistake} if there is no such client */
+  async get(name: string): Promise<Client> {
+    const client = await findClient(this.#database, name);
+    if (client === undefined) throw new ClientMistake(`there is no client "${name}"`);
+    return client;
+  }
+
+  /** @returns the password, made here unless it was given. @throws {ClientMistake} */
+  async add(name: string, options: { password?: string; scopes?: readonly string[] } = {}): Promise<string> {
+    const { password = makePassword(), scopes = knownScopes } = options;
+    checkName(name);
+    checkScopes(scopes);
+    const passwordHash = await this.#hash(password);
+    await this.#database
+      .transaction()
+      .execute((queries) => this.#insert(queries, { name, passwordHash, scopes }));
+    return password;
+  }
+
+  /** All or none. @throws {ClientMistake} that names each wrong line */
+  async import(clients: readonly ImportedClient[], scopes: readonly string[] = knownScopes): Promise<void> {
+    checkScopes(scopes);
+    checkImport(clients);
+    const hashed: { name: string; passwordHash: string; scopes: readonly string[] }[] = [];
+    for (const { name, password } of clients) {
+      hashed.push({
+        name,
+        passwordHash: isAcceptableHash(password) ? password : await this.#hash(password),
+        scopes,
+      });
+    }
+    await this.#database.transaction().execute(async (queries) => {
+      for (const client of hashed) await this.#insert(queries, client);
+    });
+  }
+
+  async disable(name: string): Promise<void> {
+    await this.#change(name, 'client_disabled', async (queries, client, now) => {
+      await setClientDisabled(queries, client.id, now);
+      await endFamiliesOf(queries, client.id, 'disabled', now);
+    });
+  }
+
+  async enable(name: string): Promise<void> {
+    await this.#change(name, 'client_enabled', (queries, client) =>
+      setClientDisabled(queries, client.id, null),
+    );
+  }
+
+  /**
+   * Sets a new password, good for one reset. The tokens under the old one end, unless `keepTokens`.
+   * @returns the password, made here unless it was given
+   */
+  async resetPassword(name: string, { password = makePassword(), keepTokens = false } = {}): Promise<string> {
+    const passwordHash = await this.#hash(password);
+    await this.#change(name, 'client_password_changed', async (queries, client, now) => {
+      await setClientPassword(queries, client.id, passwordHash);
+      if (!keepTokens) await endFamiliesOf(queries, client.id, 'password', now);
+    });
+    return password;
+  }
+
+  /** Ends all tokens of a client. @returns how many families were alive */
+  async revokeTokens(name: string): Promise<number> {
+    let ended = 0;
+    await this.#change(name, 'revocation', async (queries, client, now) => {
+      ended = await endFamiliesOf(queries, client.id, 'revoked', now);
+    });
+    return ended;
+  }
+
+  async #change(
+    name: string,
+    event: AuditEvent,
+    change: (queries: Queries, client: Client, now: number) => Promise<void>,
+  ): Promise<void> {
+    await this.#database.transaction().execute(async (queries) => {
+      const client = await findClient(queries, name);
+      if (client === undefined) throw new ClientMistake(`there is no client "${name}"`);
+      const now = this.#clock();
+      await change(queries, client, now);
+      await recordAudit(queries, now, event, { clientId: client.id });
+    });
+  }
+
+  async #insert(
+    queries: Queries,
+    client: { name: string; passwordHash: string; scopes: readonly string[] },
+  ): Promise<void> {
+    const now = this.#clock();
+    const id = await insertClient(queries, client, now);
+    if (id === undefined) throw new ClientMistake(`there is a client "${client.name}" already`);
+    await recordAudit(queries, now, 'client_added', { clientId: id });
+  }
+
+  async #hash(password: string): Promise<string> {
+    if (!isAcceptablePassword(password)) throw new ClientMistake('a password has 1 to 1024 bytes');
+    return this.#passwords.hash(password);
+  }
+}
+
+function checkName(name: string): void {
+  if (!clientName.test(name)) {
+    throw new ClientMistake(
+      'a client name has 1 to 64 characters: letters, digits and . _ @ -, a letter or digit first and last',
+    );
+  }
+}
+
+function checkScopes(scopes: readonly string[]): void {
+  const unknown = scopes.filter((scope) => !(knownScopes as readonly string[]).includes(scope));
+  if (unknown.length > 0 || scopes.length === 0)
+    throw new ClientMistake(`the scopes are ${knownScopes.join(', ')}`);
+}
+
+/** What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */
+function checkImport(clients: readonly ImportedClient[]): void {
+  const seen = new Set<string>();
+  const mistakes = clients.flatMap(({ name, password }, index) => {
+    const found: string[] = [];
+    if (!clientName.test(name)) found.push('the login is no client name');
+    if (seen.has(name)) found.push('the login stands there twice');
+    seen.add(name);
+    if (!isAcceptablePassword(password)) found.push('a password has 1 to 1024 bytes');
+    if (password.startsWith('$') && !isAcceptableHash(password))
+      found.push('the hash is not argon2id with at least m=19456, t=2');
+    return found.map((mistake) => `line ${index + 1}: ${mistake}`);
+  });
+  if (clients.length === 0) mistakes.push('there is no line in it');
+  if (mistakes.length > 0) throw new ClientMistake(mistakes.slice(0, 20).join('\n'));
+}

@@ -1,0 +1,40 @@
+import type { RequestHandler } from 'express';
+import type { Authorize } from '../http/endpoint.ts';
+import type { Database } from '../persistence/database.ts';
+import { recordAudit } from '../telemetry/audit-trail.ts';
+import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
+import type { TokenService } from './token-service.ts';
+
+/** Lets only verified access tokens through, and says who calls. Mounted before anything that reads a body. */
+export function accessGuard(tokens: TokenService): RequestHandler {
+  return async (request, response, next) => {
+    response.locals.session = await tokens.verifyAccess(readBearer(request.headers.authorization));
+    next();
+  };
+}
+
+/** The token of an `Authorization: Bearer` header, the only place where one is taken from. @throws {Problem} 401 */
+export function readBearer(authorization: string | undefined): string {
+  if (authorization === undefined || !/^bearer(?: |$)/i.test(authorization)) throw tokenMissing();
+  const token = /^bearer ([A-Za-z0-9._-]+)$/i.exec(authorization)?.[1];
+  if (token === undefined) throw tokenRefused('malformed authorization header');
+  return token;
+}
+
+/** Refuses a session without the endpoint's scope, and records it. An endpoint that was mounted without a guard is refused. */
+export function scopeGuard(database: Database, clock: () => number): Authorize {
+  return async (session, access, { address, requestId }) => {
+    if (access === 'public' || access === 'refresh token') return;
+    if (session === undefined) throw tokenMissing();
+    if (access === 'access token' || session.scopes.includes(access)) return;
+    const { clientId, familyId } = session;
+    await recordAudit(database, clock(), 'scope_refused', {
+      clientId,
+      familyId,
+      address,
+      requestId,
+      detail: access,
+    });
+    throw scopeRefused(access);
+  };
+}

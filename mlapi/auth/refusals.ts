@@ -1,0 +1,41 @@
+import { Problem } from '../http/problem.ts';
+
+const realm = 'Bearer realm="mlapi"';
+
+/** RFC 6750 section 3: nobody presented a token, so the challenge names no error. */
+export function tokenMissing(): Problem {
+  return new Problem(401, 'invalid_token', 'A valid bearer token is required.', {
+    headers: { 'www-authenticate': realm },
+  });
+}
+
+/** One answer for every token that is not good: it never says why. */
+export function tokenRefused(cause?: unknown): Problem {
+  const challenge = `${realm}, error="invalid_token"`;
+  return new Problem(401, 'invalid_token', 'A valid bearer token is required.', {
+    headers: { 'www-authenticate': challenge },
+    cause,
+  });
+}
+
+/** One answer for unknown names, wrong passwords, spent passwords and disabled clients. */
+export function credentialsRefused(): Problem {
+  return new Problem(401, 'invalid_client', 'The username or the password is wrong, or was used before.');
+}
+
+export function scopeRefused(scope: string): Problem {
+  const challenge = `${realm}, error="insufficient_scope", scope="${scope}"`;
+  return new Problem(403, 'insufficient_scope', `This needs the scope ${scope}.`, {
+    headers: { 'www-authenticate': challenge },
+  });
+}
+
+export function scopeUnknown(): Problem {
+  return new Problem(400, 'invalid_scope', 'The scope asks for more than was granted.');
+}
+
+export function tooManyFailures(retryAfterSeconds: number): Problem {
+  return new Problem(429, 'rate_limited', 'Too many failed attempts; see Retry-After.', {
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  });
+}

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import type { Config } from '../config/config.ts';
+import { formBody, optionalFormBody } from '../http/body.ts';
+import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
+import { Problem } from '../http/problem.ts';
+import { readBearer } from './guard.ts';
+import type { KeyManager } from './key-manager.ts';
+import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';
+import { refreshSchema, resetSchema, revokeSchema } from './schemas.ts';
+import type { TokenService } from './token-service.ts';
+import { knownScopes } from './types.ts';
+
+const bodyLimitBytes = 16_384;
+const jwksMaxAgeSeconds = 300;
+
+/** Where tokens come from, and where they end. */
+export function authEndpoints(tokens: TokenService): Endpoint[] {
+  return [
+    {
+      method: 'POST',
+      path: '/auth/reset',
+      access: 'public',
+      body: { read: formBody(bodyLimitBytes), schema: resetSchema },
+      docs: {
+        summary: 'Client credentials for tokens',
+        tag: 'auth',
+        statuses: { 401: 'Wrong or spent credentials' },
+        answer: tokenAnswer,
+        body: {
+          'application/json': { examples: { credentials: { username: 'demo', password: '...' } } },
+          'application/x-www-form-urlencoded': {},
+          'multipart/form-data': {},
+        },
+      },
+      handle: async (call) => ({ body: await tokens.reset(readCredentials(call), originOf(call)) }),
+    },
+    {
+      method: 'POST',
+      path: '/auth/refresh',
+      access: 'refresh token',
+      body: { read: optionalFormBody(bodyLimitBytes), schema: refreshSchema },
+      docs: {
+        summary: 'A refresh token for its successor; a replay ends the family',
+        tag: 'auth',
+        statuses: {},
+        answer: tokenAnswer,
+        body: {
+          'application/json': { examples: { narrower: { scope: 'models:read' } } },
+          'application/x-www-form-urlencoded': {},
+        },
+        isBodyOptional: true,
+      },
+      handle: async (call) => ({
+        body: await tokens.refresh(
+          readBearer(call.headers.authorization),
+          call.body as { scope?: string },
+          originOf(call),
+        ),
+      }),
+    },
+    {
+      method: 'POST',
+      path: '/auth/revoke',
+      access: 'public',
+      body: { read: formBody(bodyLimitBytes), schema: revokeSchema },
+      docs: {
+        summary: 'Ends the family of a token (RFC 7009); also answered for what is no token',
+        tag: 'auth',
+        statuses: {},
+        body: {
+          'application/x-www-form-urlencoded': { examples: { token: { token: 'eyJ...' } } },
+          'application/json': {},
+        },
+      },
+      handle: async (call) => {
+        await tokens.revoke((call.body as { token: string }).token, originOf(call));
+        return {};
+      },
+    },
+  ];
+}
+
+/** Behind the guard: who am I. */
+export function sessionEndpoints(): Endpoint[] {
+  return [
+    {
+      method: 'GET',
+      path: '/auth/session',
+      access: 'access token',
+      docs: {
+        summary: 'Client, scopes and expiry of the access token',
+        tag: 'auth',
+        statuses: {},
+        answer: sessionAnswer,
+      },
+      handle: ({ session }) => ({
+        body: {
+          client: session?.clientName,
+          scopes: session?.scopes,
+          expiresAt: new Date(session?.expiresAt ?? 0).toISOString(),
+        },
+      }),
+    },
+  ];
+}
+
+/** What other services need to verify our tokens: the public keys and the metadata. */
+export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[] {
+  return [
+    {
+      method: 'GET',
+      path: '/.well-known/jwks.json',
+      access: 'public',
+      docs: {
+        summary: 'Public keys (RFC 7517)',
+        tag: 'discovery',
+        statuses: { 304: 'Unchanged' },
+        answer: jwksAnswer,
+      },
+      handle: async (call) => {
+        await keys.reloadIfStale();
+        return cacheable(call, { keys: keys.publicKeys() });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/.well-known/oauth-authorization-server',
+      access: 'public',
+      docs: { summary: 'Metadata (RFC 8414)', tag: 'discovery', statuses: {}, answer: metadataAnswer },
+      handle: () => ({ body: metadata(config.issuer) }),
+    },
+  ];
+}
+
+function originOf({ address, requestId }: Call) {
+  return { address, requestId };
+}
+
+/** RFC 6749 section 2.3: one way of presenting credentials per request, and here it is the body. */
+function readCredentials({ headers, body }: Call) {
+  if (/^basic(?: |$)/i.test(headers.authorization ?? '')) {
+    throw new Problem(400, 'invalid_request', 'The credentials belong in the body.');
+  }
+  return body as { username: string; password: string; scope?: string };
+}
+
+function cacheable(call: Call, body: object): Answer {
+  const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url')}"`;
+  const headers = { 'cache-control': `public, max-age=${jwksMaxAgeSeconds}`, etag };
+  if (call.headers['if-none-match'] === etag) return { status: 304, headers };
+  return { headers: { ...headers, 'content-type': 'application/jwk-set+json' }, body };
+}
+
+/** RFC 8414 wants URLs: they are whole when the issuer is one, and paths of this server otherwise. Never built from Host. */
+function metadata(issuer: string): object {
+  const base = /^https?:\/\//.test(issuer) ? issuer.replace(/\/$/, '') : '';
+  return {
+    issuer,
+    token_endpoint: `${base}/auth/reset`,
+    refresh_endpoint: `${base}/auth/refresh`,
+    revocation_endpoint: `${base}/auth/revoke`,
+    jwks_uri: `${base}/.well-known/jwks.json`,
+    scopes_supported: knownScopes,
+    response_types_supported: [],
+    grant_types_supported: ['client_credentials', 'refresh_token'],
+    token_endpoint_auth_methods_supported: ['client_secret_post'],
+    revocation_endpoint_auth_methods_supported: ['none'],
+  };
+}

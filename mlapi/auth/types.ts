@@ -1,0 +1,50 @@
+/** Permissions that an access token may hold. */
+export const knownScopes = ['models:predict', 'models:read'] as const;
+export type Scope = (typeof knownScopes)[number];
+
+/** Names are compared byte for byte; whatever else a caller sends as a name is nobody's. */
+export const clientName = /^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$/;
+
+/** A registered caller, as stored. Times are epoch milliseconds. */
+export interface Client {
+  readonly id: string;
+  readonly name: string;
+  readonly passwordHash: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: number;
+  readonly disabledAt: number | null;
+  readonly passwordSpentAt: number | null;
+}
+
+/** A chain of rotated refresh tokens that began with one reset. Only its newest generation is unspent. */
+export interface TokenFamily {
+  readonly id: string;
+  readonly clientId: string;
+  readonly clientName: string;
+  readonly scopes: readonly string[];
+  readonly generation: number;
+  readonly refreshJti: string;
+  readonly previousJti: string | null;
+  readonly rotatedAt: number;
+  readonly expiresAt: number;
+  readonly endedAt: number | null;
+  /** Rate-limit key of the address that last reset or refreshed. */
+  readonly lastAddress: string;
+  readonly isClientDisabled: boolean;
+}
+
+/** RFC 6749 section 5.1. */
+export interface TokenAnswer {
+  readonly access_token: string;
+  readonly token_type: 'Bearer';
+  readonly expires_in: number;
+  readonly refresh_token: string;
+  readonly refresh_expires_in: number;
+  readonly scope: string;
+}
+
+/** Where a request came from, for the audit trail. */
+export interface Origin {
+  readonly address?: string | undefined;
+  readonly requestId?: string | undefined;
+}
