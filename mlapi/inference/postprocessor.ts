@@ -1,0 +1,128 @@
+import { Problem } from '../http/problem.ts';
+import type { OutputContract, OutputTensor, Prediction } from './types.ts';
+
+/** The output as rows × columns. */
+interface Table {
+  readonly values: ArrayLike<number>;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * Turns the model's output into one prediction per row, in the order of the rows; or refuses it. What the contract pins is
+ * never guessed; what it leaves open follows the rules of the ported system (`test/vectors/`).
+ */
+export class Postprocessor {
+  readonly #output: OutputContract;
+  readonly #labels: readonly (string | number)[] | undefined;
+
+  constructor(output: OutputContract) {
+    this.#output = output;
+    this.#labels = output.labels;
+  }
+
+  /** @throws {Problem} 422 `invalid_model_output` */
+  predictions(output: OutputTensor, rows: number): Prediction[] {
+    if (typeof output.data[0] === 'string') return this.#named(output, rows);
+    const { kind } = this.#output;
+    const table = readTable(output, rows, kind === 'class_scores');
+    if (kind === 'values') return rowsOf(table).map((row) => (table.columns === 1 ? row[0]! : row));
+    return this.#classNumbers(table).map((number) => this.#label(number));
+  }
+
+  /** The numbers that the model gave for each row. @throws {Problem} 422 `invalid_model_output`, 400 `no_scores` */
+  scores(output: OutputTensor, rows: number): number[][] {
+    if (typeof output.data[0] === 'string')
+      throw new Problem(400, 'no_scores', 'This model answers labels, and no scores.');
+    return rowsOf(readTable(output, rows, this.#output.kind === 'class_scores'));
+  }
+
+  /** Labels that the model itself names. */
+  #named({ data, shape }: OutputTensor, rows: number): string[] {
+    if (this.#output.kind !== 'class_scores' || shape[0] !== rows || data.length !== rows)
+      throw invalidOutput('its labels do not fit the rows');
+    const labels = Array.from(data, String);
+    const known = this.#labels;
+    if (known !== undefined && labels.some((label) => !known.includes(label)))
+      throw invalidOutput('a label is not in the contract');
+    return labels;
+  }
+
+  #classNumbers(table: Table): number[] {
+    if (this.#output.kind === 'anomaly_scores') {
+      const threshold = this.#output.threshold ?? 0;
+      return everyRow(table, (offset) => (table.values[offset]! < threshold ? 1 : 0));
+    }
+    const scores = this.#output.scores ?? guessScores(table);
+    if (scores === 'per-class') {
+      if (table.columns < 2) throw invalidOutput('it has one column, and the contract says one per class');
+      return everyRow(table, (offset) => firstMaximum(table.values, offset, table.columns));
+    }
+    if (table.columns !== 1) throw invalidOutput('it has several columns, and the contract says one');
+    return everyRow(table, (offset) => {
+      const value = table.values[offset]!;
+      // Adding 0 turns -0 into 0.
+      return scores === 'positive-class' ? Number(value > 0.5) : Math.trunc(value) + 0;
+    });
+  }
+
+  #label(classNumber: number): string | number {
+    if (this.#labels === undefined) return classNumber;
+    const label = this.#labels[classNumber];
+    if (label === undefined) throw invalidOutput(`the class number ${classNumber} has no label`);
+    return label;
+  }
+}
+
+/** Two or more columns: one score per class. One: probabilities if any lies strictly between 0 and 1, else class numbers. */
+function guessScores({ values, rows, columns }: Table): NonNullable<OutputContract['scores']> {
+  if (columns > 1) return 'per-class';
+  for (let row = 0; row < rows; row += 1) if (values[row]! > 0 && values[row]! < 1) return 'positive-class';
+  return 'class-number';
+}
+
+/** @param takesOneRow whether a vector for a single row may be that row's scores */
+function readTable({ data, shape }: OutputTensor, rows: number, takesOneRow: boolean): Table {
+  const values = toFiniteNumbers(data);
+  if (values.length === 0) throw invalidOutput('it is empty');
+  if (shape.length === 0 && rows === 1) return { values, rows, columns: 1 };
+  if (shape.length === 1 && shape[0] === rows) return { values, rows, columns: 1 };
+  if (shape.length === 1 && rows === 1 && takesOneRow) return { values, rows, columns: values.length };
+  if (shape.length === 2 && shape[0] === rows) return { values, rows, columns: values.length / rows };
+  throw invalidOutput(`its shape [${shape.join(', ')}] does not fit ${rows} row(s)`);
+}
+
+function toFiniteNumbers(data: OutputTensor['data']): ArrayLike<number> {
+  const values =
+    typeof data[0] === 'bigint'
+      ? Float64Array.from(data as ArrayLike<bigint>, Number)
+      : (data as ArrayLike<number>);
+  for (let at = 0; at < values.length; at += 1)
+    if (!Number.isFinite(values[at])) throw invalidOutput('it holds a score that is no finite number');
+  return values;
+}
+
+function everyRow({ rows, columns }: Table, classify: (offset: number) => number): number[] {
+  return Array.from({ length: rows }, (_, row) => classify(row * columns));
+}
+
+function rowsOf({ values, rows, columns }: Table): number[][] {
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (__, column) => values[row * columns + column]!),
+  );
+}
+
+function firstMaximum(values: ArrayLike<number>, offset: number, columns: number): number {
+  let best = 0;
+  for (let column = 1; column < columns; column += 1)
+    if (values[offset + column]! > values[offset + best]!) best = column;
+  return best;
+}
+
+function invalidOutput(reason: string): Problem {
+  return new Problem(
+    422,
+    'invalid_model_output',
+    `The model gave no usable answer for these rows: ${reason}.`,
+  );
+}

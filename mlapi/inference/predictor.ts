@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { readContract } from './contract.ts';
+import { ModelWrapper, type TensorInfo } from './model-wrapper.ts';
+import { Postprocessor } from './postprocessor.ts';
+import { Preprocessor } from './preprocessor.ts';
+import { ModelFolderError, type Contract, type Prediction } from './types.ts';
+
+/** The answer to a prediction: one prediction per row, in the order of the rows. */
+export interface PredictionAnswer {
+  readonly model: string;
+  readonly version: string;
+  readonly predictions: readonly Prediction[];
+  readonly classes?: readonly (string | number)[];
+  readonly scores?: readonly (readonly number[])[];
+}
+
+/** One model, ready to serve: preprocess, predict, postprocess. */
+export class Predictor {
+  readonly contract: Contract;
+  /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
+  sampleAnswer: PredictionAnswer | undefined;
+  readonly #preprocessor: Preprocessor;
+  readonly #model: ModelWrapper;
+  readonly #postprocessor: Postprocessor;
+
+  constructor(contract: Contract, model: ModelWrapper, maxRows: number) {
+    this.contract = contract;
+    this.#model = model;
+    this.#preprocessor = new Preprocessor(contract.features, model.inputType, maxRows);
+    this.#postprocessor = new Postprocessor(contract.output);
+  }
+
+  /** Loads a model folder and predicts its sample, so that what cannot serve never starts. @throws {ModelFolderError} */
+  static async load(folder: string, maxRows: number): Promise<Predictor> {
+    const model = await ModelWrapper.load(join(folder, 'model.onnx'));
+    const contract = readContract(folder, model.width);
+    const predictor = new Predictor(contract, model, maxRows);
+    try {
+      if (contract.output.tensor !== undefined) model.pinOutput(contract.output.tensor);
+      predictor.sampleAnswer = await predictor.predict(contract.sample);
+    } catch (cause) {
+      throw new ModelFolderError(folder, `the model cannot predict its sample row: ${describe(cause)}`, {
+        cause,
+      });
+    }
+    return predictor;
+  }
+
+  /** @throws {Problem} 400, 413 or 422 */
+  async predict(body: unknown, { scores = false } = {}): Promise<PredictionAnswer> {
+    const matrix = this.#preprocessor.preprocess(body);
+    const output = await this.#model.run(matrix);
+    const { name, version } = this.contract;
+    const predictions = this.#postprocessor.predictions(output, matrix.rows);
+    if (!scores) return { model: name, version, predictions };
+    return {
+      model: name,
+      version,
+      predictions,
+      classes: this.contract.output.labels ?? [],
+      scores: this.#postprocessor.scores(output, matrix.rows),
+    };
+  }
+
+  /** What a client needs to know in order to call: identity, contract, measured quality, one row to start from. */
+  information(): ModelInformation {
+    const { name, version, description, features, output, metrics, sample } = this.contract;
+    const { sha256, inputs, outputs } = this.#model;
+    const classes = output.labels ?? [];
+    return {
+      name,
+      version,
+      description,
+      platform: 'onnx_onnxv1',
+      sha256,
+      inputs,
+      outputs,
+      features,
+      classes,
+      metrics,
+      sample,
+    };
+  }
+
+  async release(): Promise<void> {
+    await this.#model.release();
+  }
+}
+
+export interface ModelInformation extends Omit<Contract, 'output'> {
+  readonly platform: string;
+  readonly sha256: string;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly classes: readonly (string | number)[];
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const pointers = 'errors' in error && Array.isArray(error.errors) ? ` ${JSON.stringify(error.errors)}` : '';
+  return error.message + pointers;
+}

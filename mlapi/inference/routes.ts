@@ -1,0 +1,112 @@
+import type { Config } from '../config/config.ts';
+import { jsonBody } from '../http/body.ts';
+import type { Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
+import type { PredictionAnswer, Predictor } from './predictor.ts';
+import type { Predictors } from './predictors.ts';
+import { predictionSchema, rowsSchema } from './row-schema.ts';
+import { listQuery, predictQuery } from './schemas.ts';
+
+/** Information about models, and their predictions. */
+export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {
+  const shown = predictors.hasDefault ? predictors.default() : predictors.list()[0]!;
+  const information = { tag: 'models', statuses: { 404: 'No such model' }, answer: informationAnswer(shown) };
+  const predict = {
+    access: 'models:predict',
+    method: 'POST',
+    query: predictQuery,
+    body: { read: jsonBody(bodyLimitBytes) },
+  } as const;
+  const read = { access: 'models:read', method: 'GET' } as const;
+  return [
+    {
+      ...read,
+      path: '/api/ml',
+      docs: { ...information, summary: 'The default model' },
+      handle: () => ({ body: predictors.default().information() }),
+    },
+    {
+      ...predict,
+      path: '/api/ml',
+      docs: { ...predictionDocs(shown), summary: 'Predict with the default model' },
+      handle: async (call) => ({ body: await answer(predictors.default(), call) }),
+    },
+    {
+      ...read,
+      path: '/api/models',
+      query: listQuery,
+      docs: { tag: 'models', summary: 'All models, by name', statuses: {}, answer: { schema: listSchema } },
+      handle: ({ query }) => ({ body: page(predictors.list(), query) }),
+    },
+    {
+      ...read,
+      path: '/api/models/{name}',
+      docs: { ...information, summary: 'One model' },
+      handle: ({ params }) => ({ body: predictors.get(params.name ?? '').information() }),
+    },
+    {
+      ...predict,
+      path: '/api/models/{name}/predict',
+      docs: { ...predictionDocs(shown), summary: 'Predict with a model' },
+      handle: async (call) => ({ body: await answer(predictors.get(call.params.name ?? ''), call) }),
+    },
+    {
+      ...predict,
+      path: '/api/models/{name}/versions/{version}/predict',
+      docs: { ...predictionDocs(shown), summary: 'Predict with one version of a model' },
+      handle: async (call) => ({
+        body: await answer(predictors.get(call.params.name ?? '', call.params.version), call),
+      }),
+    },
+  ];
+}
+
+function answer(predictor: Predictor, { body, query }: Call): Promise<PredictionAnswer> {
+  return predictor.predict(body, { scores: query.scores === true });
+}
+
+function page(
+  all: readonly Predictor[],
+  { limit = 20, after = '' }: { limit?: number; after?: string },
+): object {
+  const rest = all.filter(({ contract }) => contract.name > after);
+  const models = rest.slice(0, limit).map((predictor) => {
+    const { name, version, description, sha256 } = predictor.information();
+    return { name, version, description, sha256 };
+  });
+  return { models, next: rest.length > limit ? models.at(-1)?.name : null };
+}
+
+const listSchema = {
+  type: 'object',
+  required: ['models', 'next'],
+  properties: {
+    models: {
+      type: 'array',
+      items: { type: 'object', properties: { name: { type: 'string' }, version: { type: 'string' } } },
+    },
+    next: { type: ['string', 'null'], description: 'the value of `after` for the next page' },
+  },
+};
+
+function informationAnswer(predictor: Predictor): NonNullable<EndpointDocs['answer']> {
+  const information = predictor.information();
+  return { schema: { type: 'object', required: Object.keys(information) }, example: information };
+}
+
+function predictionDocs({ contract, sampleAnswer }: Predictor): Omit<EndpointDocs, 'summary'> {
+  const { output, sample } = contract;
+  return {
+    tag: 'models',
+    statuses: { 404: 'No such model', 422: 'The model gave no usable answer' },
+    answer: { schema: predictionSchema(output), example: sampleAnswer },
+    body: {
+      'application/json': {
+        schema: rowsSchema(contract),
+        examples: {
+          'one named row': sample,
+          'rows in feature order': [contract.features.map((feature) => sample[feature.name] ?? null)],
+        },
+      },
+    },
+  };
+}

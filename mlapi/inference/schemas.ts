@@ -1,0 +1,89 @@
+import Joi from 'joi';
+
+/** Names of models and versions: they are used in paths, on every file system, and compared byte for byte. */
+export const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
+
+const text = Joi.string().max(2_000);
+const featureName = Joi.string()
+  .min(1)
+  .max(128)
+  .invalid('instances', '__proto__')
+  .pattern(/^[^\p{Cc}\p{Cs}]+$/u);
+const base = { name: featureName.required(), description: text, unit: Joi.string().max(32) };
+const finite = Joi.number().unsafe();
+
+const numeric = Joi.object({
+  ...base,
+  type: Joi.valid('number', 'integer').required(),
+  min: finite,
+  max: finite,
+  missing: Joi.alternatives(Joi.valid('reject'), finite).default('reject'),
+});
+const boolean = Joi.object({
+  ...base,
+  type: Joi.valid('boolean').required(),
+  missing: Joi.alternatives(Joi.valid('reject'), Joi.boolean()).default('reject'),
+});
+const category = Joi.object({
+  ...base,
+  type: Joi.valid('category').required(),
+  unknown: Joi.string().min(1).default('reject'),
+  missing: Joi.string().min(1).default('reject'),
+});
+
+const labels = Joi.array().items(Joi.string().max(256), Joi.number()).min(1).unique();
+const tensor = Joi.string().min(1).max(256);
+const output = Joi.alternatives().conditional('.kind', {
+  switch: [
+    {
+      is: 'class_scores',
+      then: Joi.object({
+        kind: Joi.required(),
+        labels,
+        tensor,
+        scores: Joi.valid('per-class', 'positive-class', 'class-number'),
+      }),
+    },
+    {
+      is: 'anomaly_scores',
+      then: Joi.object({ kind: Joi.required(), labels: labels.length(2), tensor, threshold: finite }),
+    },
+    { is: 'values', then: Joi.object({ kind: Joi.required(), tensor }) },
+  ],
+  otherwise: Joi.object({ kind: Joi.valid('class_scores', 'anomaly_scores', 'values').required() }),
+});
+
+/** `model.json`. */
+export const contractSchema = Joi.object({
+  name: Joi.string().pattern(modelName).required(),
+  version: Joi.string().pattern(modelName).default('1'),
+  description: text.allow('').default(''),
+  features: Joi.array()
+    .items(
+      Joi.alternatives().conditional('.type', {
+        switch: [
+          { is: Joi.valid('number', 'integer'), then: numeric },
+          { is: 'boolean', then: boolean },
+          { is: 'category', then: category },
+        ],
+        otherwise: Joi.object({
+          type: Joi.valid('number', 'integer', 'boolean', 'category').required(),
+        }).unknown(),
+      }),
+    )
+    .min(1)
+    .max(10_000)
+    .unique('name')
+    .required(),
+  encoding: Joi.string().max(256),
+  output: output.required(),
+  sample: Joi.string().max(256),
+  metrics: Joi.object().default({}),
+}).required();
+
+export const predictQuery = Joi.object({ scores: Joi.boolean() });
+
+export const listQuery = Joi.object({
+  limit: Joi.number().integer().min(1).max(100).default(20),
+  after: Joi.string().pattern(modelName),
+});

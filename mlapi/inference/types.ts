@@ -1,0 +1,86 @@
+/** A category and the number that the model was trained with in its place. */
+export interface Category {
+  readonly category: string;
+  readonly encoding: number;
+}
+
+interface FeatureBase {
+  readonly name: string;
+  readonly description?: string;
+  readonly unit?: string;
+}
+
+export interface NumericFeature extends FeatureBase {
+  readonly type: 'number' | 'integer';
+  readonly min?: number;
+  readonly max?: number;
+  /** `reject`, or the value that stands in for an absent or null cell. */
+  readonly missing: number | 'reject';
+}
+
+export interface BooleanFeature extends FeatureBase {
+  readonly type: 'boolean';
+  readonly missing: boolean | 'reject';
+}
+
+export interface CategoryFeature extends FeatureBase {
+  readonly type: 'category';
+  readonly categories: readonly Category[];
+  /** `reject`, or the category that takes what is unknown. */
+  readonly unknown: string;
+  /** `reject`, or the category that stands in for an absent or null cell. */
+  readonly missing: string;
+}
+
+export type Feature = NumericFeature | BooleanFeature | CategoryFeature;
+
+/** How the output tensor becomes predictions. `tensor` and `scores`, where given, replace every guess. */
+export interface OutputContract {
+  readonly kind: 'class_scores' | 'anomaly_scores' | 'values';
+  readonly labels?: readonly (string | number)[];
+  /** Scores strictly below it are outliers. */
+  readonly threshold?: number;
+  readonly tensor?: string;
+  readonly scores?: 'per-class' | 'positive-class' | 'class-number';
+}
+
+/** A row with names: what the caller sends for each feature. */
+export type NamedRow = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A model's input contract: validation, encoding, documents and examples all follow from it. */
+export interface Contract {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly features: readonly Feature[];
+  readonly output: OutputContract;
+  readonly metrics: Readonly<Record<string, unknown>>;
+  readonly sample: NamedRow;
+}
+
+/** Data types that a model's input may have, by their name in onnxruntime. */
+export type InputType = 'float32' | 'float64' | 'int32' | 'int64';
+export type InputData = Float32Array | Float64Array | Int32Array | BigInt64Array;
+
+/** Rows × features, row by row, ready for the model. */
+export interface Matrix {
+  readonly data: InputData;
+  readonly rows: number;
+  readonly width: number;
+}
+
+/** What the model answered: `data` row by row, `shape` with the rows first. */
+export interface OutputTensor {
+  readonly data: ArrayLike<number | bigint | string>;
+  readonly shape: readonly number[];
+}
+
+export type Prediction = string | number | readonly number[];
+
+/** A model folder that cannot be served: which file, and why. It stops the start. */
+export class ModelFolderError extends Error {
+  constructor(file: string, cause: string, options?: ErrorOptions) {
+    super(`${file}: ${cause}`, options);
+    this.name = 'ModelFolderError';
+  }
+}
