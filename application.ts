@@ -1,0 +1,119 @@
+import type { Server } from 'node:http';
+import { pathToFileURL } from 'node:url';
+import express, { type Express } from 'express';
+import { ClientService } from './mlapi/auth/client-service.ts';
+import { FailureCounter } from './mlapi/auth/failure-counter.ts';
+import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
+import { KeyManager } from './mlapi/auth/key-manager.ts';
+import { KeyStore } from './mlapi/auth/key-store.ts';
+import { Passwords } from './mlapi/auth/passwords.ts';
+import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
+import { TokenService } from './mlapi/auth/token-service.ts';
+import { readConfig, type Config } from './mlapi/config/config.ts';
+import { docsEndpoints } from './mlapi/docs/routes.ts';
+import { cors } from './mlapi/http/cors.ts';
+import { routes } from './mlapi/http/endpoint.ts';
+import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
+import { healthEndpoints } from './mlapi/http/health.ts';
+import { Lifecycle } from './mlapi/http/lifecycle.ts';
+import { addressRateLimit, clientRateLimit } from './mlapi/http/rate-limits.ts';
+import { requestId } from './mlapi/http/request-id.ts';
+import { strictRequestLine } from './mlapi/http/request-line.ts';
+import { requestLog } from './mlapi/http/request-log.ts';
+import { securityHeaders } from './mlapi/http/security-headers.ts';
+import { exitWithMessage, runService } from './mlapi/http/service.ts';
+import { trustProxy } from './mlapi/http/trust-proxy.ts';
+import { inferenceEndpoints } from './mlapi/inference/routes.ts';
+import { Predictors } from './mlapi/inference/predictors.ts';
+import { openDatabase, type Database } from './mlapi/persistence/database.ts';
+import { prepareDatabase } from './mlapi/persistence/migrations.ts';
+import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
+import { version } from './mlapi/version.ts';
+
+/** Everything that is built once, in the order in which it depends on what came before. */
+export interface Services {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly database: Database;
+  readonly keys: KeyManager;
+  readonly clients: ClientService;
+  readonly tokens: TokenService;
+  readonly predictors: Predictors;
+  readonly clock: () => number;
+  close(): Promise<void>;
+}
+
+/** Builds the singletons. Whatever is wrong with keys, database or models stops it here. @param clock epoch milliseconds */
+export async function createServices(config: Config, clock: () => number = Date.now): Promise<Services> {
+  const logger = createLogger(config);
+  const lifecycle = new Lifecycle();
+  const database = openDatabase(config);
+  await prepareDatabase(database);
+  const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
+  const passwords = await Passwords.create();
+  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, clock);
+  const clients = new ClientService(database, passwords, clock);
+  const tokens = new TokenService({ config, database, keys, passwords, failures, clock });
+  const predictors = await Predictors.load(config);
+  const close = async () => {
+    await predictors.release();
+    await database.destroy();
+  };
+  return { config, logger, lifecycle, database, keys, clients, tokens, predictors, clock, close };
+}
+
+/** Mounts the routes, in the order in which a request meets them. */
+export function createApplication(services: Services): Express {
+  const { config, logger, lifecycle, database, keys, tokens, predictors, clock } = services;
+  const guarded = inferenceEndpoints(predictors, config);
+  const open = [...healthEndpoints(lifecycle, version), ...discoveryEndpoints(keys, config)];
+  const auth = authEndpoints(tokens);
+  const session = sessionEndpoints();
+  const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];
+  const authorize = scopeGuard(database, clock);
+
+  const application = express();
+  application
+    .disable('x-powered-by')
+    .disable('etag')
+    .enable('case sensitive routing')
+    .set('query parser', false);
+  trustProxy(application, config);
+
+  application.use(
+    requestId,
+    requestLog(logger),
+    securityHeaders(),
+    strictRequestLine,
+    cors(config.corsOrigins),
+  );
+  application.use(routes([...open, ...docs], authorize));
+
+  // Where tokens come from: public, and few requests from each address.
+  application.use('/auth', addressRateLimit(config));
+  application.use(routes(auth, authorize));
+
+  // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
+  application.use(['/auth/session', '/api'], accessGuard(tokens), clientRateLimit(config));
+  application.use(routes([...session, ...guarded], authorize));
+
+  application.use(notFound, errorResponses);
+  return application;
+}
+
+/** Serves until a signal comes. @param drainNoticeMs how long readiness says no before the listener closes */
+export async function serve(services: Services, { drainNoticeMs = 1_000 } = {}): Promise<Server> {
+  const { config, logger, lifecycle, tokens } = services;
+  await tokens.purge();
+  const purge = () => void tokens.purge().catch((cause: unknown) => logger.error('purge failed', { cause }));
+  setInterval(purge, 3_600_000).unref();
+  const close = () => services.close();
+  return runService(createApplication(services), { config, logger, lifecycle, drainNoticeMs, close });
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await createServices(readConfig())
+    .then((services) => serve(services))
+    .catch(exitWithMessage);
+}

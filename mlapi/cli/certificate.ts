@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import forge from 'node-forge';
+import { print, UsageMistake, type Command } from './command.ts';
+
+const modulusBits = 3_072;
+const dayMs = 86_400_000;
+
+export const certificateCommands: Readonly<Record<string, Command>> = {
+  certificate: {
+    usage: 'certificate [--host NAME ...] [--out FOLDER] [--days N]',
+    help: 'make a self-signed certificate and its key, for development',
+    options: {
+      host: { type: 'string', multiple: true },
+      out: { type: 'string', default: 'var/tls' },
+      days: { type: 'string', default: '90' },
+    },
+    run: ({ options, words }) => {
+      const days = Number(options.days);
+      if (words.length > 0) throw new UsageMistake('expected options only');
+      if (!Number.isInteger(days) || days < 1 || days > 825) throw new UsageMistake('--days takes 1 to 825');
+      const out = String(options.out);
+      const { certificate, key } = makeCertificate(
+        (options.host as string[] | undefined) ?? ['localhost', '127.0.0.1', '::1'],
+        days,
+      );
+      mkdirSync(out, { recursive: true, mode: 0o700 });
+      writeFileSync(join(out, 'key.pem'), key, { mode: 0o600, flag: 'wx' });
+      writeFileSync(join(out, 'certificate.pem'), certificate, { flag: 'wx' });
+      print(`${join(out, 'certificate.pem')}\n${join(out, 'key.pem')}`);
+      return Promise.resolve();
+    },
+  },
+};
+
+/** A self-signed server certificate for DNS names and addresses, in PEM; SHA-256, RSA with 3072 bits. */
+export function makeCertificate(
+  hosts: readonly string[],
+  days: number,
+): { certificate: string; key: string } {
+  const { publicKey, privateKey } = forge.pki.rsa.generateKeyPair({ bits: modulusBits });
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = publicKey;
+  // A positive serial number of 127 random bits (RFC 5280 section 4.1.2.2).
+  const serial = randomBytes(16);
+  serial[0] = (serial[0]! & 0x7f) | 0x40;
+  certificate.serialNumber = serial.toString('hex');
+  certificate.validity.notBefore = new Date(Date.now() - 3_600_000);
+  certificate.validity.notAfter = new Date(Date.now() + days * dayMs);
+  const name = [{ name: 'commonName', value: hosts[0] ?? 'localhost' }];
+  certificate.setSubject(name);
+  certificate.setIssuer(name);
+  certificate.setExtensions([
+    { name: 'basicConstraints', cA: false, critical: true },
+    { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
+    { name: 'extKeyUsage', serverAuth: true },
+    {
+      name: 'subjectAltName',
+      altNames: hosts.map((host) => (isIP(host) > 0 ? { type: 7, ip: host } : { type: 2, value: host })),
+    },
+  ]);
+  certificate.sign(privateKey, forge.md.sha256.create());
+  return { certificate: forge.pki.certificateToPem(certificate), key: forge.pki.privateKeyToPem(privateKey) };
+}

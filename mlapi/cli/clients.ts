@@ -1,0 +1,138 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import { ClientMistake, type ImportedClient } from '../auth/client-service.ts';
+import { isAcceptableHash, Passwords } from '../auth/passwords.ts';
+import { onlyWord, print, UsageMistake, type Arguments, type Command } from './command.ts';
+import { asOperator } from './operator.ts';
+import { askSecret, readStandardInput } from './terminal.ts';
+
+const passwordOptions = { stdin: { type: 'boolean' }, prompt: { type: 'boolean' } } as const;
+const scopesOption = { scopes: { type: 'string' } } as const;
+
+export const clientCommands: Readonly<Record<string, Command>> = {
+  'clients add': {
+    usage: 'clients add NAME [--scopes A,B] [--stdin | --prompt]',
+    help: 'add a client; its password is made and printed once, unless it comes from standard input or a prompt',
+    options: { ...scopesOption, ...passwordOptions },
+    run: async (given) => {
+      const name = onlyWord(given, 'name');
+      const password = await readPassword(given);
+      const made = await asOperator(async (operator) =>
+        (await operator.clients()).add(name, { ...password, ...readScopes(given) }),
+      );
+      if (password.password === undefined) print(`password: ${made}`);
+    },
+  },
+  'clients list': {
+    usage: 'clients list',
+    help: 'list the clients, with their scopes and states',
+    run: async () => {
+      const clients = await asOperator(async (operator) => (await operator.clients()).list());
+      for (const { name, scopes, disabledAt, passwordSpentAt } of clients) {
+        const state =
+          disabledAt !== null ? 'disabled' : passwordSpentAt !== null ? 'password used' : 'password unused';
+        print([name, state, scopes.join(' ')].join('\t'));
+      }
+    },
+  },
+  'clients disable': {
+    usage: 'clients disable NAME',
+    help: 'refuse a client from now on; its tokens end at once',
+    run: (given) =>
+      asOperator(async (operator) => (await operator.clients()).disable(onlyWord(given, 'name'))),
+  },
+  'clients enable': {
+    usage: 'clients enable NAME',
+    help: 'let a disabled client reset again; its old tokens stay dead',
+    run: (given) =>
+      asOperator(async (operator) => (await operator.clients()).enable(onlyWord(given, 'name'))),
+  },
+  'clients reset-password': {
+    usage: 'clients reset-password NAME [--stdin | --prompt]',
+    help: 'give a client a new password, good for one reset; its tokens end at once',
+    options: passwordOptions,
+    run: async (given) => {
+      const name = onlyWord(given, 'name');
+      const password = await readPassword(given);
+      const made = await asOperator(async (operator) =>
+        (await operator.clients()).resetPassword(name, password),
+      );
+      if (password.password === undefined) print(`password: ${made}`);
+    },
+  },
+  'clients import': {
+    usage: 'clients import USERS.CSV [--scopes A,B]',
+    help: 'add every client of a file with two columns, login and password or argon2id hash; all or none',
+    options: scopesOption,
+    run: async (given) => {
+      const clients = readUsers(onlyWord(given, 'file'));
+      await asOperator(async (operator) =>
+        (await operator.clients()).import(clients, readScopes(given).scopes),
+      );
+      print(`${clients.length} clients imported`);
+    },
+  },
+  'clients hash': {
+    usage: 'clients hash USERS.CSV',
+    help: 'replace the passwords in such a file by their argon2id hashes, in place',
+    run: async (given) => {
+      const path = onlyWord(given, 'file');
+      const passwords = await Passwords.create();
+      const lines: string[] = [];
+      for (const { name, password } of readUsers(path)) {
+        const hash = isAcceptableHash(password) ? password : await passwords.hash(password);
+        lines.push(`${quote(name)},${quote(hash)}\n`);
+      }
+      replaceFile(path, lines.join(''));
+      print(`${lines.length} passwords hashed`);
+    },
+  },
+};
+
+async function readPassword({ options }: Arguments): Promise<{ password?: string }> {
+  if (options.stdin === true && options.prompt === true)
+    throw new UsageMistake('--stdin and --prompt exclude each other');
+  if (options.stdin === true) return { password: await readStandardInput() };
+  if (options.prompt !== true) return {};
+  const password = await askSecret('password: ');
+  if (password !== (await askSecret('again: '))) throw new UsageMistake('the two are not the same');
+  return { password };
+}
+
+function readScopes({ options }: Arguments): { scopes?: string[] } {
+  return typeof options.scopes === 'string' ? { scopes: options.scopes.split(',') } : {};
+}
+
+/** UTF-8, no header, exactly two columns; quotes as RFC 4180 has them. */
+function readUsers(path: string): ImportedClient[] {
+  let rows: string[][];
+  try {
+    const content = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    if (content.includes('\0')) throw new Error('it holds a NUL');
+    rows = parse(content, { skip_empty_lines: true, relax_column_count: true });
+  } catch (cause) {
+    throw new ClientMistake(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  return rows.map(([name = '', password = '', ...rest], index) => {
+    if (rest.length > 0 || password === '')
+      throw new ClientMistake(`${path}: line ${index + 1} does not have two columns`);
+    return { name, password };
+  });
+}
+
+function quote(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+/** At no moment is there half a file, whatever breaks off. */
+function replaceFile(path: string, content: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}

@@ -1,0 +1,35 @@
+import type { ParseArgsConfig } from 'node:util';
+
+/** What a command was called with: the words after its name, and its options. */
+export interface Arguments {
+  readonly words: readonly string[];
+  readonly options: Readonly<Record<string, string | boolean | string[] | undefined>>;
+}
+
+/** One command of `npm run mlapi -- ...`. */
+export interface Command {
+  /** Name and arguments, as the help and the README print them. */
+  readonly usage: string;
+  readonly help: string;
+  readonly options?: ParseArgsConfig['options'];
+  run(given: Arguments): Promise<void>;
+}
+
+/** A mistake in how a command was called. */
+export class UsageMistake extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageMistake';
+  }
+}
+
+/** @throws {UsageMistake} unless exactly one word was given */
+export function onlyWord({ words }: Arguments, what: string): string {
+  const [word, ...rest] = words;
+  if (word === undefined || rest.length > 0) throw new UsageMistake(`expected one ${what}`);
+  return word;
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util';
+import { createServices, serve } from '../../application.ts';
+import { readConfig } from '../config/config.ts';
+import { openDatabase } from '../persistence/database.ts';
+import { migrate } from '../persistence/migrations.ts';
+import { certificateCommands } from './certificate.ts';
+import { clientCommands } from './clients.ts';
+import { print, UsageMistake, type Command } from './command.ts';
+import { keyCommands } from './keys.ts';
+import { modelCommands } from './models.ts';
+import { tokenCommands } from './tokens.ts';
+
+/** Every command, in the order of the help. */
+export const commands: Readonly<Record<string, Command>> = {
+  ...clientCommands,
+  ...tokenCommands,
+  ...keyCommands,
+  ...modelCommands,
+  ...certificateCommands,
+  migrate: {
+    usage: 'migrate',
+    help: 'bring the database up to this version of the service; back it up before',
+    run: async () => {
+      const database = openDatabase(readConfig());
+      const names = await migrate(database).finally(() => database.destroy());
+      print(names.length === 0 ? 'nothing to migrate' : names.join('\n'));
+    },
+  },
+  serve: {
+    usage: 'serve',
+    help: 'serve, as npm start does',
+    run: async () => {
+      await serve(await createServices(readConfig()));
+    },
+  },
+};
+
+/** Runs one command. @throws {UsageMistake} */
+export async function run(words: readonly string[]): Promise<void> {
+  const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) =>
+    Object.hasOwn(commands, candidate),
+  );
+  const command = name === undefined ? undefined : commands[name];
+  if (name === undefined || command === undefined) throw new UsageMistake(help());
+  const args = words.slice(name.split(' ').length);
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({ args, options: command.options ?? {}, allowPositionals: true });
+  } catch (cause) {
+    throw new UsageMistake(`${cause instanceof Error ? cause.message : ''}\nusage: ${command.usage}`);
+  }
+  await command.run({
+    words: parsed.positionals,
+    options: parsed.values as Record<string, string | boolean | string[]>,
+  });
+}
+
+function help(): string {
+  const width = Math.max(...Object.values(commands).map(({ usage }) => usage.length));
+  const lines = Object.values(commands).map(({ usage, help: text }) => `  ${usage.padEnd(width)}  ${text}`);
+  return `npm run mlapi -- COMMAND\n${lines.join('\n')}`;
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServices, serve, type Services } from '../../application.ts';
+import { knownScopes } from '../auth/types.ts';
+import { developmentPassphraseFile, readConfig, type Config } from '../config/config.ts';
+import { describeAddress, exitWithMessage } from '../http/service.ts';
+import { print } from './command.ts';
+
+const demo = 'demo';
+
+/** Serves with what nobody should need to configure for a first look: passphrase, database, and a client with a password. */
+async function startDevelopment(): Promise<void> {
+  process.env.NODE_ENV ??= 'development';
+  if (process.env.NODE_ENV === 'production')
+    throw new Error('npm run dev is not for production: use npm start');
+  const services = await createServices(ensurePassphrase(readConfig()));
+  const password = await freshPassword(services);
+  const server = await serve(services, { drainNoticeMs: 0 });
+  print(welcome(services, describeAddress(server), password));
+}
+
+function ensurePassphrase(config: Config): Config {
+  if (config.keyPassphrase !== undefined) return config;
+  const path = developmentPassphraseFile(config.dataDir);
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  if (!existsSync(path))
+    writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+  return readConfig();
+}
+
+/** A new one at each start, good for one reset; the tokens of the starts before stay good. */
+async function freshPassword({ clients }: Services): Promise<string> {
+  const exists = (await clients.list()).some(({ name }) => name === demo);
+  return exists
+    ? clients.resetPassword(demo, { keepTokens: true })
+    : clients.add(demo, { scopes: knownScopes });
+}
+
+function welcome({ config, predictors }: Services, url: string, password: string): string {
+  const { contract } = predictors.hasDefault ? predictors.default() : predictors.list()[0]!;
+  const row = contract.features.map(({ name }) => contract.sample[name] ?? null);
+  const body = JSON.stringify([row]).replaceAll("'", '\\u0027');
+  const lines = [
+    '',
+    `username: ${demo}`,
+    `password: ${password}`,
+    '',
+    'Paste these, one after the other:',
+    '',
+    `TOKEN=$(curl -s ${url}/auth/reset -d username=${demo} -d password=${password} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`,
+    `curl -s ${url}/api/models/${contract.name}/predict -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '${body}'`,
+    config.docs
+      ? `curl -s ${url}/api/openapi.json    # or in a browser: ${url}/api/docs`
+      : 'The documents are switched off (MLAPI_DOCS).',
+    '',
+  ];
+  return lines.join('\n');
+}
+
+await startDevelopment().catch(exitWithMessage);

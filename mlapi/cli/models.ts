@@ -1,0 +1,51 @@
+import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { readConfig } from '../config/config.ts';
+import { Predictor } from '../inference/predictor.ts';
+import { Predictors } from '../inference/predictors.ts';
+import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+
+export const modelCommands: Readonly<Record<string, Command>> = {
+  'models list': {
+    usage: 'models list',
+    help: 'list the models that would be served',
+    run: async () => {
+      const predictors = await Predictors.load(readConfig());
+      for (const predictor of predictors.list()) {
+        const { name, version, features, description } = predictor.contract;
+        print([name, version, `${features.length} features`, description].join('\t'));
+      }
+      await predictors.release();
+    },
+  },
+  'models check': {
+    usage: 'models check FOLDER',
+    help: 'load a model folder, predict its sample row, and show the answer',
+    run: async (given) => {
+      const predictor = await Predictor.load(onlyWord(given, 'folder'), readConfig().maxRows);
+      print(JSON.stringify(predictor.sampleAnswer));
+      await predictor.release();
+    },
+  },
+  'models add': {
+    usage: 'models add FOLDER',
+    help: 'check a model folder and copy it to the others; it serves after a restart',
+    run: async (given) => {
+      const folder = onlyWord(given, 'folder');
+      const { modelsDir, maxRows } = readConfig();
+      const predictor = await Predictor.load(folder, maxRows);
+      const { name } = predictor.contract;
+      await predictor.release();
+      const target = join(modelsDir, name);
+      if (existsSync(target)) throw new UsageMistake(`${target} exists already`);
+      const temporary = join(modelsDir, `.${name}.${process.pid}.tmp`);
+      try {
+        cpSync(folder, temporary, { recursive: true, dereference: true, errorOnExist: true });
+        renameSync(temporary, target);
+      } finally {
+        rmSync(temporary, { recursive: true, force: true });
+      }
+      print(target);
+    },
+  },
+};

@@ -1,0 +1,49 @@
+import { ClientService } from '../auth/client-service.ts';
+import { FailureCounter } from '../auth/failure-counter.ts';
+import { KeyManager } from '../auth/key-manager.ts';
+import { KeyStore } from '../auth/key-store.ts';
+import { Passwords } from '../auth/passwords.ts';
+import { TokenService } from '../auth/token-service.ts';
+import { readConfig, type Config } from '../config/config.ts';
+import { openDatabase, type Database } from '../persistence/database.ts';
+import { prepareDatabase } from '../persistence/migrations.ts';
+
+/** What operators' commands work with: the same database as the running service, without its models. */
+export interface Operator {
+  readonly config: Config;
+  readonly database: Database;
+  clients(): Promise<ClientService>;
+  keys(): Promise<KeyManager>;
+  tokens(): Promise<TokenService>;
+}
+
+/** Opens the database for one command, and closes it after. */
+export async function asOperator<T>(work: (operator: Operator) => Promise<T>): Promise<T> {
+  const config = readConfig();
+  const database = openDatabase(config);
+  const clock = Date.now;
+  const keys = () => KeyManager.open({ store: new KeyStore(database), config, clock });
+  const operator: Operator = {
+    config,
+    database,
+    clients: async () => new ClientService(database, await Passwords.create(), clock),
+    keys,
+    tokens: async () => {
+      const failures = new FailureCounter(config.authRateLimitPerMinute, clock);
+      return new TokenService({
+        config,
+        database,
+        keys: await keys(),
+        passwords: await Passwords.create(),
+        failures,
+        clock,
+      });
+    },
+  };
+  try {
+    await prepareDatabase(database);
+    return await work(operator);
+  } finally {
+    await database.destroy();
+  }
+}

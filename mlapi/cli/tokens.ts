@@ -1,0 +1,37 @@
+import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+import { asOperator } from './operator.ts';
+import { readStandardInput } from './terminal.ts';
+
+export const tokenCommands: Readonly<Record<string, Command>> = {
+  'tokens issue': {
+    usage: 'tokens issue NAME [--scopes A,B]',
+    help: 'print tokens for a client, as /auth/reset answers them; its other tokens stay good',
+    options: { scopes: { type: 'string' } },
+    run: (given) =>
+      asOperator(async (operator) => {
+        const client = await (await operator.clients()).get(onlyWord(given, 'name'));
+        if (client.disabledAt !== null) throw new UsageMistake(`the client "${client.name}" is disabled`);
+        const scopes = given.options.scopes;
+        const scope = typeof scopes === 'string' ? scopes.replaceAll(',', ' ') : undefined;
+        print(JSON.stringify(await (await operator.tokens()).issue(client, scope)));
+      }),
+  },
+  'tokens revoke': {
+    usage: 'tokens revoke NAME | --stdin',
+    help: 'end all tokens of a client, or the family of the one token on standard input',
+    options: { stdin: { type: 'boolean' } },
+    run: async (given) => {
+      const isOneToken = given.options.stdin === true;
+      const token = isOneToken ? await readStandardInput() : '';
+      await asOperator(async (operator) => {
+        if (isOneToken) {
+          await (await operator.tokens()).revoke(token, {});
+          print('revoked, if it was a token of ours');
+        } else
+          print(
+            `${await (await operator.clients()).revokeTokens(onlyWord(given, 'name'))} token families ended`,
+          );
+      });
+    },
+  },
+};

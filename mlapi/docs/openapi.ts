@@ -1,0 +1,165 @@
+import joiToJson from 'joi-to-json';
+import type Joi from 'joi';
+import type { Endpoint } from '../http/endpoint.ts';
+
+const problemSchema = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'detail', 'instance', 'code'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    instance: { type: 'string' },
+    code: { type: 'string' },
+    request_id: { type: 'string' },
+    errors: {
+      type: 'array',
+      maxItems: 20,
+      items: { type: 'object', properties: { pointer: { type: 'string' }, detail: { type: 'string' } } },
+    },
+  },
+};
+const oauthErrorSchema = {
+  type: 'object',
+  required: ['error', 'error_description'],
+  properties: { error: { type: 'string' }, error_description: { type: 'string' } },
+};
+
+// Its types promise a default export; at run time the module itself is the function.
+const parseJoi = joiToJson as unknown as typeof joiToJson.default;
+
+/** OpenAPI 3.1 for a list of endpoints: the same objects that serve, guard and validate them. */
+export function openApiDocument(endpoints: readonly Endpoint[], version: string): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const endpoint of endpoints) {
+    const item = (paths[endpoint.path] ??= pathItem(endpoint.path));
+    item[endpoint.method.toLowerCase()] = operation(endpoint);
+  }
+  const tags = [...new Set(endpoints.map(({ docs }) => docs.tag))];
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'mlapi',
+      version,
+      description: 'Predictions of machine-learned models, under tokens.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'this server' }],
+    tags: tags.map((name) => ({ name, description: tagDescriptions[name] ?? name })),
+    paths,
+    components: {
+      securitySchemes: {
+        accessToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'The access token of /auth/reset or /auth/refresh',
+        },
+        refreshToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'The newest refresh token',
+        },
+      },
+      schemas: { Problem: problemSchema, OAuthError: oauthErrorSchema },
+    },
+  };
+}
+
+const tagDescriptions: Readonly<Record<string, string>> = {
+  health: 'Whether the service lives and can serve',
+  auth: 'Where tokens come from, and where they end',
+  discovery: 'What other services need to verify the tokens',
+  models: 'Information about the models, and their predictions',
+  documents: 'This description',
+};
+
+function pathItem(path: string): Record<string, object> {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  if (names.length === 0) return {};
+  return {
+    parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+  };
+}
+
+function operation(endpoint: Endpoint): object {
+  const { access, docs, method, path } = endpoint;
+  return {
+    operationId: `${method.toLowerCase()}${path.replace(/[^A-Za-z0-9]+(\w)?/g, (_, letter: string | undefined) => (letter ?? '').toUpperCase()) || 'Root'}`,
+    summary: docs.summary,
+    tags: [docs.tag],
+    security: security(access),
+    ...(endpoint.query !== undefined && { parameters: queryParameters(endpoint.query) }),
+    ...(endpoint.body !== undefined && { requestBody: requestBody(endpoint) }),
+    responses: responses(endpoint),
+  };
+}
+
+function security(access: Endpoint['access']): object[] {
+  if (access === 'public') return [];
+  if (access === 'refresh token') return [{ refreshToken: [] }];
+  return [{ accessToken: access === 'access token' ? [] : [access] }];
+}
+
+function queryParameters(schema: NonNullable<Endpoint['query']>): object[] {
+  const { properties = {} } = toJsonSchema(schema);
+  return Object.entries(properties).map(([name, shape]) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema: shape,
+  }));
+}
+
+function requestBody({ body, docs }: Endpoint): object {
+  const schema = body?.schema === undefined ? {} : toJsonSchema(body.schema);
+  const content = Object.entries(docs.body ?? {}).map(([mediaType, shown]) => {
+    const examples = Object.entries(shown.examples ?? {}).map(([name, value]) => [
+      name.replaceAll(' ', '-'),
+      { summary: name, value },
+    ]);
+    return [
+      mediaType,
+      {
+        schema: shown.schema ?? schema,
+        ...(examples.length > 0 && { examples: Object.fromEntries(examples) as object }),
+      },
+    ];
+  });
+  return { required: docs.isBodyOptional !== true, content: Object.fromEntries(content) as object };
+}
+
+function toJsonSchema(schema: Joi.Schema) {
+  return parseJoi(schema, 'open-api-3.1') as { properties?: Record<string, object> };
+}
+
+function responses(endpoint: Endpoint): object {
+  const { access, body, docs, path } = endpoint;
+  const isAuth = path.startsWith('/auth');
+  const errors: Record<number, string> = {
+    400: 'A mistake in the request',
+    ...(access !== 'public' && { 401: 'No valid token' }),
+    ...(access.includes(':') && { 403: 'The token lacks the scope' }),
+    ...(body !== undefined && { 413: 'The body is too large', 415: 'The body is of another media type' }),
+    ...((isAuth || access !== 'public') && { 429: 'Too many requests', 503: 'Busy; try again' }),
+    ...docs.statuses,
+  };
+  const mediaType = isAuth ? 'application/json' : 'application/problem+json';
+  const schema = { $ref: `#/components/schemas/${isAuth ? 'OAuthError' : 'Problem'}` };
+  const answers = Object.entries(errors).map(([status, description]) => {
+    const hasBody = Number(status) >= 400;
+    return [status, { description, ...(hasBody && { content: { [mediaType]: { schema } } }) }];
+  });
+  return { 200: success(endpoint), ...(Object.fromEntries(answers) as object) };
+}
+
+function success({ docs: { answer } }: Endpoint): object {
+  if (answer === undefined) return { description: 'Done' };
+  const { mediaType = 'application/json', schema, example } = answer;
+  return {
+    description: 'The answer',
+    content: { [mediaType]: { schema, ...(example !== undefined && { example }) } },
+  };
+}
