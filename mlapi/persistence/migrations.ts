@@ -3,34 +3,60 @@ import type { Database } from './database.ts';
 
 /** A database that is older or newer than this code: it is never changed behind the operator's back. */
 export class MigrationPending extends Error {
-  constructor(names: readonly string[]) {
-    super(`the database lacks ${names.join(', ')}: back it up, then run "npm run mlapi -- migrate"`);
+  constructor(message: string) {
+    super(message);
     this.name = 'MigrationPending';
   }
 }
 
-const migrations: Readonly<Record<string, Migration>> = {
+export type Migrations = Readonly<Record<string, Migration>>;
+
+const allMigrations: Migrations = {
   '001-clients-tokens-keys-audit': { up: createFirstTables },
 };
 
-/** Creates the tables of an empty database. @throws {MigrationPending} if an existing one lacks a migration. */
-export async function prepareDatabase(database: Database): Promise<void> {
-  const states = await migrator(database).getMigrations();
+/** Creates the tables of an empty database. @throws {MigrationPending} if an existing one is of another version */
+export async function prepareDatabase(database: Database, migrations = allMigrations): Promise<void> {
+  const states = await migrator(database, migrations).getMigrations();
   const pending = states.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
-  if (pending.length === 0) return;
-  if (pending.length < states.length) throw new MigrationPending(pending);
-  await migrate(database);
+  if (pending.length === states.length) {
+    await migrate(database, migrations);
+    return;
+  }
+  if (pending.length > 0) {
+    throw new MigrationPending(
+      `the database lacks ${pending.join(', ')}: back it up, then run "npm run mlapi -- migrate"`,
+    );
+  }
+  const unknown = (await executedNames(database)).filter((name) => !Object.hasOwn(migrations, name));
+  if (unknown.length > 0) {
+    throw new MigrationPending(
+      `the database is of a newer version of this service: it has ${unknown.join(', ')}`,
+    );
+  }
 }
 
 /** Runs every pending migration, all or none. @returns the names of those that ran. */
-export async function migrate(database: Database): Promise<string[]> {
-  const { error, results } = await migrator(database).migrateToLatest();
-  if (error !== undefined) throw new Error('the migration failed', { cause: error });
+export async function migrate(database: Database, migrations = allMigrations): Promise<string[]> {
+  const { error, results } = await migrator(database, migrations).migrateToLatest();
+  if (error !== undefined) {
+    const reason = error instanceof Error ? error.message : 'for no known reason';
+    throw new Error(`the migration failed, and nothing was changed: ${reason}`, { cause: error });
+  }
   return (results ?? []).map(({ migrationName }: MigrationResult) => migrationName);
 }
 
-function migrator(database: Database): Migrator {
+function migrator(database: Database, migrations: Migrations): Migrator {
   return new Migrator({ db: database, provider: { getMigrations: () => Promise.resolve(migrations) } });
+}
+
+async function executedNames(database: Database): Promise<string[]> {
+  const rows = await database
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom('kysely_migration')
+    .select('name')
+    .execute();
+  return rows.map(({ name }) => name);
 }
 
 async function createFirstTables(db: Kysely<unknown>): Promise<void> {

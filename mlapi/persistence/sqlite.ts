@@ -1,13 +1,13 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   SqliteAdapter,
   SqliteDialect,
-  SqliteDriver,
-  CompiledQuery,
+  type CompiledQuery,
   type DatabaseConnection,
   type Driver,
+  type QueryResult,
 } from 'kysely';
 import Libsql from 'libsql';
 
@@ -23,7 +23,7 @@ export class DatabaseBusy extends Error {
 
 /**
  * SQLite in WAL mode, every commit synced to disk. Transactions take the write lock at their beginning, so that what they
- * read is still true when they write; a process that finds it taken waits without blocking its event loop.
+ * read is still true when they write; who finds it taken waits without blocking the event loop, or those who only read.
  */
 export class WalSqliteDialect extends SqliteDialect {
   readonly #path: string;
@@ -49,28 +49,146 @@ class TransactionalDdlAdapter extends SqliteAdapter {
   }
 }
 
-class WalSqliteDriver extends SqliteDriver {
+/** Two connections: one on which transactions take turns, one for the statements that only read. */
+class WalSqliteDriver implements Driver {
+  readonly #path: string;
+  #reads!: Libsql.Database;
+  #writes!: Libsql.Database;
+  #lastTurn = Promise.resolve();
+
   constructor(path: string) {
-    super({ database: () => Promise.resolve(open(path)) });
+    this.#path = path;
   }
 
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+  init(): Promise<void> {
+    this.#writes = open(this.#path);
+    this.#reads = open(this.#path);
+    return Promise.resolve();
+  }
+
+  acquireConnection(): Promise<Lane> {
+    return Promise.resolve(new Lane(this.#reads, (write) => this.#inTransaction(write)));
+  }
+
+  async beginTransaction(lane: Lane): Promise<void> {
+    lane.enter(this.#writes, await this.#begin());
+  }
+
+  commitTransaction(lane: Lane): Promise<void> {
+    this.#writes.exec('commit');
+    lane.leave();
+    return Promise.resolve();
+  }
+
+  rollbackTransaction(lane: Lane): Promise<void> {
+    this.#rollback();
+    lane.leave();
+    return Promise.resolve();
+  }
+
+  releaseConnection(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  destroy(): Promise<void> {
+    this.#writes.close();
+    this.#reads.close();
+    return Promise.resolve();
+  }
+
+  async #inTransaction<T>(write: (database: Libsql.Database) => T): Promise<T> {
+    const endTurn = await this.#begin();
+    try {
+      const result = write(this.#writes);
+      this.#writes.exec('commit');
+      return result;
+    } catch (error) {
+      this.#rollback();
+      throw error;
+    } finally {
+      endTurn();
+    }
+  }
+
+  /**
+   * Waits for the turn and for the lock. Only `exec` may meet the lock: a prepared statement that fails on it stays active
+   * until it is collected, and with it a stale snapshot. @returns what ends the turn
+   */
+  async #begin(): Promise<() => void> {
     const deadline = performance.now() + lockTimeoutMs;
+    const endTurn = await this.#takeTurn();
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await connection.executeQuery(CompiledQuery.raw('begin immediate'));
-        return;
+        this.#writes.exec('begin immediate');
+        return endTurn;
       } catch (error) {
-        if (!isBusy(error)) throw error;
-        if (performance.now() > deadline) throw new DatabaseBusy({ cause: error });
+        if (!isBusy(error) || performance.now() > deadline) {
+          endTurn();
+          throw isBusy(error) ? new DatabaseBusy({ cause: error }) : error;
+        }
         await delay(Math.min(50, 1 + attempt) * (0.5 + Math.random()));
       }
     }
   }
+
+  async #takeTurn(): Promise<() => void> {
+    const before = this.#lastTurn;
+    let endTurn = (): void => undefined;
+    this.#lastTurn = new Promise((resolve) => (endTurn = resolve));
+    await before;
+    return endTurn;
+  }
+
+  #rollback(): void {
+    // Some failures, such as a full disk, have rolled it back already.
+    if (this.#writes.inTransaction) this.#writes.exec('rollback');
+  }
+}
+
+/** What one caller works on: the transaction that it is in; otherwise single statements, those that write in one of their own. */
+class Lane implements DatabaseConnection {
+  readonly #reads: Libsql.Database;
+  readonly #inTransaction: <T>(write: (database: Libsql.Database) => T) => Promise<T>;
+  #transaction: { database: Libsql.Database; endTurn: () => void } | undefined;
+
+  constructor(
+    reads: Libsql.Database,
+    inTransaction: <T>(write: (database: Libsql.Database) => T) => Promise<T>,
+  ) {
+    this.#reads = reads;
+    this.#inTransaction = inTransaction;
+  }
+
+  enter(database: Libsql.Database, endTurn: () => void): void {
+    this.#transaction = { database, endTurn };
+  }
+
+  leave(): void {
+    this.#transaction?.endTurn();
+    this.#transaction = undefined;
+  }
+
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.#transaction !== undefined) return execute<R>(this.#transaction.database, sql, parameters);
+    if (this.#reads.prepare(sql).reader) return execute<R>(this.#reads, sql, parameters);
+    return this.#inTransaction((database) => execute<R>(database, sql, parameters));
+  }
+
+  streamQuery(): never {
+    throw new Error('rows are not streamed');
+  }
+}
+
+function execute<R>(database: Libsql.Database, sql: string, parameters: readonly unknown[]): QueryResult<R> {
+  const statement = database.prepare(sql);
+  if (statement.reader) return { rows: statement.all(parameters) as R[] };
+  const { changes, lastInsertRowid } = statement.run(parameters);
+  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
 }
 
 function open(path: string): Libsql.Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  createPrivately(path);
   const database = new Libsql(path);
   // Opening may meet another process that opens, too: here, before anything is served, it may wait.
   database.exec(`pragma busy_timeout = ${lockTimeoutMs}`);
@@ -79,6 +197,14 @@ function open(path: string): Libsql.Database {
   database.exec('pragma foreign_keys = on');
   database.exec('pragma busy_timeout = 0');
   return database;
+}
+
+/**
+ * Creates the file for this user alone; SQLite gives the files beside it the same mode. One that exists is not touched: to open
+ * and close it would drop the locks that this process holds on it, and another process would delete the log under us.
+ */
+function createPrivately(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
 }
 
 function isBusy(error: unknown): boolean {
