@@ -1,5 +1,5 @@
 import { Busboy } from '@fastify/busboy';
-import express, { type Request, type Response } from 'express';
+import type { Request, Response } from 'express';
 import { Problem } from './problem.ts';
 import { decodeUtf8, parseStrictJson } from './strict-json.ts';
 
@@ -33,7 +33,6 @@ export function optionalFormBody(limitBytes: number): BodyReader {
 }
 
 function bodyOf(mediaTypes: readonly string[], limitBytes: number): BodyReader {
-  const readRaw = express.raw({ type: () => true, limit: limitBytes, inflate: false });
   return async (request, response) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = readMediaType(contentType);
@@ -44,17 +43,51 @@ function bodyOf(mediaTypes: readonly string[], limitBytes: number): BodyReader {
         headers: { accept },
       });
     }
-    // Only now is the sender of an "Expect: 100-continue" told to go on.
-    if (request.headers.expect !== undefined) response.writeContinue();
-    await new Promise<void>((resolve, reject) => {
-      readRaw(request, response, (error?: unknown) => {
-        if (error instanceof Error) reject(error);
-        else resolve();
+    if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+      throw new Problem(415, 'unsupported_media_type', 'The body must not be compressed.', {
+        headers: { 'accept-encoding': 'identity' },
       });
-    });
-    const bytes: unknown = request.body;
-    return parse(Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0), contentType);
+    }
+    if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
+    // Only now is the sender of an "Expect: 100-continue" told to go on; HTTP/1.0 does not know it.
+    if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
+    return parse(await readBytes(request, limitBytes), contentType);
   };
+}
+
+/** The body, read no further than its limit: body-parser reads what it refuses to its end. */
+function readBytes(request: Request, limitBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const settle = (action: () => void) => {
+      request.off('data', take).off('end', finish).off('error', fail).off('close', fail);
+      action();
+    };
+    const take = (chunk: Buffer) => {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length > limitBytes) settle(() => reject(tooLarge()));
+    };
+    const finish = () =>
+      settle(() =>
+        request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve(Buffer.concat(chunks, length)),
+      );
+    const fail = () => settle(() => reject(new Problem(400, 'invalid_request', 'The body broke off.')));
+    request.on('data', take).on('end', finish).on('error', fail).on('close', fail);
+    if (request.destroyed) fail();
+  });
+}
+
+function tooLarge(): Problem {
+  return new Problem(413, 'body_too_large', 'The body is larger than this service takes.');
+}
+
+/** Nothing here reads trailers, and a proxy might take one for a header. */
+function hasTrailers(): Problem {
+  return new Problem(400, 'invalid_request', 'Trailers are not supported.', {
+    headers: { connection: 'close' },
+  });
 }
 
 /** The media type in lower case, or an empty string where its parameters are not ours to take. */
@@ -62,7 +95,9 @@ function readMediaType(contentType: string): string {
   const [type = '', ...parameters] = contentType
     .toLowerCase()
     .split(';')
-    .map((part) => part.trim());
+    .map((part) => part.trim())
+    // RFC 9110 section 5.6.6 allows empty parameters.
+    .filter((part, index) => index === 0 || part !== '');
   const isMultipart = type === 'multipart/form-data';
   const isFine = parameters.every(
     (parameter) => isMultipart || parameter === 'charset=utf-8' || parameter === 'charset="utf-8"',

@@ -51,8 +51,8 @@ export interface Endpoint {
 export interface EndpointDocs {
   readonly summary: string;
   readonly tag: string;
-  /** Statuses beside those that follow from method, access and body. */
-  readonly statuses: Readonly<Record<number, string>>;
+  /** Statuses beside those that follow from method, access and body; a schema where the body is no error. */
+  readonly statuses: Readonly<Record<number, string | { readonly text: string; readonly schema: object }>>;
   /** JSON Schema of the answer with status 200, its media type, and a real sample. */
   readonly answer?: { readonly schema: object; readonly example?: unknown; readonly mediaType?: string };
   /** JSON Schema of the body by media type; without it, the body's Joi schema stands. */

@@ -1,25 +1,32 @@
 import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { DatabaseBusy } from '../persistence/sqlite.ts';
 import { send } from './endpoint.ts';
 import { Problem, serviceBusy } from './problem.ts';
+
+const maxDiscardedBytes = 1_048_576;
 
 /** Ends the list of routes. */
 export const notFound: RequestHandler = () => {
   throw new Problem(404, 'not_found', 'There is nothing at this path.');
 };
 
+/** Where errors of the application become responses. */
+export const errorResponses: ErrorRequestHandler = (error: unknown, request, response, _next) => {
+  answerError(error, request, response);
+};
+
 /** The only place where errors become responses: one shape for `/auth` (RFC 6749), one for all else (RFC 9457). */
-export const errorResponses: ErrorRequestHandler = (error: unknown, request, response, next) => {
+export function answerError(error: unknown, request: Request, response: Response): void {
   const problem = toProblem(error);
-  response.locals.code = problem.code;
-  response.locals.cause = problem.cause;
   if (response.headersSent) {
-    next(error);
+    // Half an answer cannot be taken back: the client must not take it for a whole one.
+    if (!response.writableEnded) response.destroy();
     return;
   }
-  // What is left of a body that nobody read must not be taken for the next request.
-  if (!request.complete) response.setHeader('connection', 'close');
+  response.locals.code = problem.code;
+  response.locals.cause = problem.cause;
+  if (!canDiscardRest(request)) response.setHeader('connection', 'close');
   const isAuth =
     request.originalUrl === '/auth' ||
     request.originalUrl.startsWith('/auth/') ||
@@ -33,33 +40,28 @@ export const errorResponses: ErrorRequestHandler = (error: unknown, request, res
     headers: { ...problem.headers, 'content-type': mediaType },
     body,
   });
-};
+}
+
+/**
+ * Whether Node may throw away what is left of the body and keep the connection: closing at once could reset it before the
+ * sender has read the answer. Nobody may send without end. (Node itself closes where it did not say "100 Continue".)
+ */
+function canDiscardRest({ complete, headers }: Request): boolean {
+  if (complete) return true;
+  return (
+    headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= maxDiscardedBytes
+  );
+}
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DatabaseBusy) return serviceBusy(error);
-  const status =
-    error instanceof Error && 'status' in error && typeof error.status === 'number' ? error.status : 500;
-  switch (status) {
-    case 400:
-      return new Problem(400, 'invalid_request', 'The request could not be read.', { cause: error });
-    case 413:
-      return new Problem(413, 'body_too_large', 'The body is larger than this service takes.', {
-        cause: error,
-      });
-    case 415:
-      return new Problem(415, 'unsupported_media_type', 'The body must not be compressed.', {
-        headers: { 'accept-encoding': 'identity' },
-        cause: error,
-      });
-    default:
-      return new Problem(
-        500,
-        'internal_error',
-        'The service failed; the operator finds the cause under the request id.',
-        { cause: error },
-      );
-  }
+  return new Problem(
+    500,
+    'internal_error',
+    'The service failed; the operator finds the cause under the request id.',
+    { cause: error },
+  );
 }
 
 /** RFC 9457. */

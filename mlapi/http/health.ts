@@ -22,7 +22,7 @@ export function healthEndpoints(lifecycle: Lifecycle, version: string): Endpoint
       'Whether every model can serve',
       () => readiness(lifecycle),
       { status: 'ready' },
-      { 503: 'Not ready: starting or draining' },
+      { 503: { text: 'Not ready: starting or draining', schema: statusSchema } },
     ),
   ];
 }
@@ -36,7 +36,7 @@ function publicStatus(
   summary: string,
   handle: () => Answer,
   example: object,
-  statuses: Record<number, string> = {},
+  statuses: Endpoint['docs']['statuses'] = {},
 ): Endpoint {
   return {
     method: 'GET',

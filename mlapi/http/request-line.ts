@@ -1,40 +1,68 @@
 import type { Request, RequestHandler } from 'express';
 import { Problem } from './problem.ts';
 
+/** More than these are refused with 431. */
+export const maxHeaders = 100;
 const maxTargetLength = 2_048;
 /** Every path of this service is made of such segments, so nothing ever needs decoding or normalising. */
 const canonicalPath = /^(?:\/|(?:\/[A-Za-z0-9_@-][A-Za-z0-9._@-]*)+\/?|\/\.well-known\/[a-z.-]+\/?)$/;
-const onlyOnce = ['host', 'authorization', 'content-type', 'content-length', 'transfer-encoding', 'expect'];
+/** RFC 3986: a name or an address, and a port. The name decides nothing here, so any will do. */
+const wellFormedHost = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+const onlyOnce = new Set([
+  'host',
+  'authorization',
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+  'expect',
+]);
 
 /**
  * Refuses what two servers in a row might read differently: escaped, empty or dotted path segments, absolute targets,
- * repeated headers, transfer codings other than chunked (RFC 9112 section 6).
+ * repeated headers, bodies whose end is in doubt (RFC 9112 section 6).
  */
 export const strictRequestLine: RequestHandler = (request, _response, next) => {
+  checkHeaders(request);
+  checkFraming(request);
   const path = request.url.split('?', 1)[0] ?? '';
   if (request.url.length > maxTargetLength)
     throw new Problem(414, 'target_too_long', 'The request target is too long.');
   if (!canonicalPath.test(path) || request.url.includes('#')) {
     throw new Problem(400, 'invalid_path', 'The path is not in its canonical form.');
   }
-  for (const name of onlyOnce) {
-    if (countHeader(request, name) > 1) {
-      throw new Problem(400, 'invalid_request', `The header ${name} is repeated.`, {
-        headers: { connection: 'close' },
-      });
-    }
-  }
-  const coding = request.headers['transfer-encoding'];
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
-    throw new Problem(501, 'unsupported_transfer_coding', 'Only chunked is supported.', {
-      headers: { connection: 'close' },
-    });
-  }
   next();
 };
 
-function countHeader({ rawHeaders }: Request, name: string): number {
-  let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === name) count += 1;
-  return count;
+function checkHeaders({ rawHeaders, headers, httpVersion }: Request): void {
+  if (rawHeaders.length / 2 > maxHeaders)
+    throw refuse(431, 'too_many_headers', 'There are too many headers.');
+  const seen = new Set<string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? '';
+    if (!onlyOnce.has(name)) continue;
+    if (seen.has(name)) throw refuse(400, 'invalid_request', `The header ${name} is repeated.`);
+    seen.add(name);
+  }
+  const { host, expect } = headers;
+  if (host === undefined ? httpVersion !== '1.0' : !wellFormedHost.test(host)) {
+    throw refuse(400, 'invalid_request', 'The header host is missing or malformed.');
+  }
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    throw refuse(417, 'invalid_request', 'Only 100-continue may be expected.');
+  }
+}
+
+function checkFraming({ headers, httpVersion }: Request): void {
+  const coding = headers['transfer-encoding'];
+  if (httpVersion !== '1.1' && (httpVersion !== '1.0' || coding !== undefined)) {
+    throw refuse(400, 'invalid_request', 'This needs HTTP/1.1.');
+  }
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    throw refuse(501, 'unsupported_transfer_coding', 'Only chunked is supported.');
+  }
+}
+
+/** A refusal after which nothing more is read: where the request ends is in doubt. */
+function refuse(status: number, code: string, message: string): Problem {
+  return new Problem(status, code, message, { headers: { connection: 'close' } });
 }

@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import {
   createServer,
-  STATUS_CODES,
   type IncomingMessage,
   type RequestListener,
   type Server,
@@ -9,15 +7,16 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../telemetry/logger.ts';
-import { problemDetails } from './error-responses.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { Problem } from './problem.ts';
+import { refuseConnection } from './malformed-http.ts';
+import { maxHeaders } from './request-line.ts';
 
 const maxHeaderBytes = 16_384;
-const maxHeaders = 100;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 65_000;
+/** For a client that stopped reading its answer. */
+const idleTimeoutMs = 60_000;
 const maxRequestsPerSocket = 10_000;
 
 interface ServerOptions {
@@ -34,24 +33,30 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
     keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    // Node's own refusal has no body and no headers: strictRequestLine refuses instead.
+    requireHostHeader: false,
   });
+  server.timeout = idleTimeoutMs;
   // Past this many, Node would drop the rest in silence; one more shows that there were too many.
   server.maxHeadersCount = maxHeaders + 1;
   server.maxRequestsPerSocket = maxRequestsPerSocket;
-  const refuse = (socket: Duplex, status: number, cause?: unknown) => {
-    const id = answerAndClose(socket, status);
-    logger.info('request', { request_id: id, status, code: 'malformed_http', cause });
-  };
+
+  const connections = new WeakMap<Duplex, { requests: number; latest: ServerResponse }>();
   const serve = (request: IncomingMessage, response: ServerResponse) => {
-    if (lifecycle.isDraining) response.setHeader('connection', 'close');
-    if (request.rawHeaders.length / 2 > maxHeaders) refuse(request.socket, 431);
-    else listener(request, response);
+    const requests = (connections.get(request.socket)?.requests ?? 0) + 1;
+    connections.set(request.socket, { requests, latest: response });
+    // Said here, it closes; said by Node, it is advice, and whoever goes on gets an answer without headers.
+    const isLast = requests >= (server.maxRequestsPerSocket ?? maxRequestsPerSocket);
+    if (isLast || lifecycle.isDraining) response.setHeader('connection', 'close');
+    listener(request, response);
+  };
+  const refuse = (socket: Duplex, status: number, cause?: unknown) => {
+    refuseConnection(socket, connections.get(socket)?.latest, { logger, status, cause });
   };
   server.on('request', serve);
   // The body reader sends "100 Continue", once the guard has let the request through.
   server.on('checkContinue', serve);
-  server.on('checkExpectation', (request: IncomingMessage) => refuse(request.socket, 417));
+  server.on('checkExpectation', serve);
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => refuse(socket, 405));
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
     refuse(socket, statusOfParserError(error.code), error.code),
@@ -70,28 +75,4 @@ function statusOfParserError(code: string | undefined): number {
     default:
       return 400;
   }
-}
-
-/** Answers what never became a request, and closes: after a parser's error the stream cannot be trusted. @returns its id */
-function answerAndClose(socket: Duplex, status: number): string {
-  const id = randomUUID();
-  if (!socket.writable) {
-    socket.destroy();
-    return id;
-  }
-  const title = STATUS_CODES[status] ?? 'Bad Request';
-  const problem = new Problem(status, 'malformed_http', 'The request is not well-formed HTTP.');
-  const body = JSON.stringify(problemDetails(problem, '', id));
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${id}`,
-    'Cache-Control: no-store',
-    'X-Content-Type-Options: nosniff',
-    ...(status === 405 ? ['Allow: GET, HEAD, POST'] : []),
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
-  return id;
 }

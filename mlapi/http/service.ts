@@ -1,5 +1,6 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -20,12 +21,10 @@ interface ServiceOptions {
 /** Listens until a signal comes, then drains: readiness says no, requests in flight finish, and the process ends with 0. */
 export async function runService(listener: RequestListener, options: ServiceOptions): Promise<Server> {
   const { config, logger, lifecycle } = options;
-  const server = createHttpServer(listener, { logger, lifecycle });
-  await listen(server, config);
-  lifecycle.enter('ready');
-  logger.info('listening', { address: describeAddress(server) });
   // Where nobody reads the log any more, the service goes on.
   process.stdout.on('error', () => undefined);
+  const server = createHttpServer(listener, { logger, lifecycle });
+  // Before it says that it listens: whoever waits for that may send a signal in the same moment.
   let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -35,6 +34,9 @@ export async function runService(listener: RequestListener, options: ServiceOpti
       void stop(server, options).then((code) => process.exit(code));
     });
   }
+  await listen(server, config);
+  lifecycle.enter('ready');
+  logger.info('listening', { address: describeAddress(server) });
   return server;
 }
 
@@ -67,13 +69,24 @@ export function exitWithMessage(error: unknown): never {
 }
 
 async function listen(server: Server, { host, port, socket }: ServiceOptions['config']): Promise<void> {
-  if (socket !== undefined && lstatSync(socket, { throwIfNoEntry: false })?.isSocket()) unlinkSync(socket);
+  if (socket !== undefined) await removeStaleSocket(socket);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     if (socket !== undefined) server.listen(socket, resolve);
     else server.listen(port, host, resolve);
   });
   if (socket !== undefined) chmodSync(socket, 0o660);
+}
+
+/** A socket that nobody answers on was left behind by a service that was killed. */
+async function removeStaleSocket(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  const isAnswered = await new Promise<boolean>((resolve) => {
+    const connection = connect(path, () => resolve(true)).once('error', () => resolve(false));
+    connection.once('connect', () => connection.destroy());
+  });
+  if (isAnswered) throw new Error(`another service listens on ${path}`);
+  unlinkSync(path);
 }
 
 /** Where it listens: a URL, or the path of a Unix socket. */

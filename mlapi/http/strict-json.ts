@@ -10,12 +10,15 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes);
-  scan(text);
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw invalidJson(cause);
+  const names = countNamesInText(text);
+  const value = parse(text);
+  // Of equal names JSON.parse keeps the last, so that the tree has fewer than the text.
+  if (names > 0 && countNamesInTree(value) < names) {
+    throw new Problem(400, 'duplicate_key', 'An object in the body has the same name twice.');
   }
+  // Only an escape can spell one: there is none in UTF-8.
+  if (text.includes('\\u') && hasUnpairedSurrogate(value)) throw invalidJson();
+  return value;
 }
 
 /** @throws {Problem} 400 `invalid_json` if the bytes are no UTF-8. */
@@ -31,41 +34,42 @@ function invalidJson(cause?: unknown): Problem {
   return new Problem(400, 'invalid_json', 'The body is not valid JSON in UTF-8.', { cause });
 }
 
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw invalidJson(cause);
+  }
+}
+
 const quote = 0x22;
-const comma = 0x2c;
+const colon = 0x3a;
 const backslash = 0x5c;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** Walks the text once. What is not JSON at all is left for `JSON.parse` to refuse. */
-function scan(text: string): void {
-  /** One entry a level: the names seen in an object, or null for an array. */
-  const levels: (Set<string> | null)[] = [];
-  let names: Set<string> | null = null;
-  let isName = false;
+/** Outside of strings, JSON has one colon a name. What is not JSON at all is left for `JSON.parse` to refuse. */
+function countNamesInText(text: string): number {
+  let depth = 0;
+  let names = 0;
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
     if (unit === quote) {
-      const end = endOfString(text, at);
-      if (isName && names !== null) addName(names, decodeString(text, at, end));
-      else if (hasEscape(text, at, end)) decodeString(text, at, end);
-      isName = false;
-      at = end;
+      at = endOfString(text, at);
+    } else if (unit === colon) {
+      names += 1;
     } else if (unit === openBrace || unit === openBracket) {
-      names = unit === openBrace ? new Set() : null;
-      isName = names !== null;
-      if (levels.push(names) > maxDepth) {
+      depth += 1;
+      if (depth > maxDepth) {
         throw new Problem(400, 'json_too_deep', `The body is nested more than ${maxDepth} levels deep.`);
       }
     } else if (unit === closeBrace || unit === closeBracket) {
-      levels.pop();
-      names = levels.at(-1) ?? null;
-    } else if (unit === comma) {
-      isName = names !== null;
+      depth -= 1;
     }
   }
+  return names;
 }
 
 /** Index of the closing quote. */
@@ -78,25 +82,16 @@ function endOfString(text: string, start: number): number {
   throw invalidJson();
 }
 
-function hasEscape(text: string, start: number, end: number): boolean {
-  for (let at = start + 1; at < end; at += 1) if (text.charCodeAt(at) === backslash) return true;
-  return false;
+function countNamesInTree(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const items: unknown[] = Array.isArray(value) ? value : Object.values(value);
+  let names = Array.isArray(value) ? 0 : items.length;
+  for (const item of items) names += countNamesInTree(item);
+  return names;
 }
 
-function decodeString(text: string, start: number, end: number): string {
-  if (!hasEscape(text, start, end)) return text.slice(start + 1, end);
-  let decoded: unknown;
-  try {
-    decoded = JSON.parse(text.slice(start, end + 1));
-  } catch (cause) {
-    throw invalidJson(cause);
-  }
-  if (typeof decoded !== 'string' || !decoded.isWellFormed()) throw invalidJson();
-  return decoded;
-}
-
-function addName(names: Set<string>, name: string): void {
-  if (names.has(name))
-    throw new Problem(400, 'duplicate_key', 'An object in the body has the same name twice.');
-  names.add(name);
+function hasUnpairedSurrogate(value: unknown): boolean {
+  if (typeof value === 'string') return !value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, item]) => !name.isWellFormed() || hasUnpairedSurrogate(item));
 }

@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Request, Response } from 'express';
+import type { Logger } from '../telemetry/logger.ts';
+import { answerError, problemDetails } from './error-responses.ts';
+import { Problem } from './problem.ts';
+
+interface Refusal {
+  readonly logger: Logger;
+  readonly status: number;
+  /** Private: the parser's error code, for the log. */
+  readonly cause: unknown;
+}
+
+/**
+ * Answers what is not HTTP, and closes: after a parser's error the stream cannot be trusted. Every request on the connection
+ * gets one answer at most, in their order.
+ * @param latest the response to the newest request that the connection carried
+ */
+export function refuseConnection(
+  socket: Duplex,
+  latest: ServerResponse | undefined,
+  { logger, status, cause }: Refusal,
+): void {
+  const problem = new Problem(status, 'malformed_http', 'The request is not well-formed HTTP.', {
+    headers: { connection: 'close', ...(status === 405 && { allow: 'GET, HEAD, POST' }) },
+    cause,
+  });
+  const refuse = () => {
+    const isAnswered = latest !== undefined && !latest.req.complete;
+    if (!isAnswered && socket.writable) log(writeRefusal(socket, problem));
+    else socket.end(() => socket.destroy());
+  };
+  const log = (id: string) => {
+    logger.info('request', { request_id: id, status, code: problem.code, cause });
+  };
+  if (latest === undefined || latest.closed) refuse();
+  else if (latest.req.complete || latest.headersSent) latest.once('close', refuse);
+  // Its body broke off: this is its answer.
+  else answerError(problem, latest.req as Request, latest as Response);
+}
+
+/** @returns the request id that it was answered with. */
+function writeRefusal(socket: Duplex, problem: Problem): string {
+  const id = randomUUID();
+  const body = JSON.stringify(problemDetails(problem, '', id));
+  const headers = {
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+    'X-Request-Id': id,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...problem.headers,
+  };
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Error'}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  return id;
+}

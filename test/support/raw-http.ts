@@ -1,0 +1,140 @@
+import { connect, type Socket } from 'node:net';
+
+/** One answer as it stood on the wire. Header names are in lower case, repeated ones joined by a comma. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What came back on a connection. */
+export interface Exchange {
+  readonly answers: readonly RawAnswer[];
+  /** Whether the server closed the connection. */
+  readonly isClosed: boolean;
+  /** Bytes that are no whole answer. */
+  readonly rest: string;
+}
+
+interface ExchangeOptions {
+  /** Resolve once so many answers are in; without it, once the server has closed. "100 Continue" counts as one. */
+  readonly answers?: number;
+  /** The request's method decides whether a body follows. */
+  readonly isHead?: boolean;
+  readonly timeoutMs?: number;
+}
+
+/** Sends exact bytes on a new connection and reads what comes back. Rejects on a silence that is longer than the timeout. */
+export async function exchange(
+  port: number,
+  bytes: string | Buffer | readonly (string | Buffer)[],
+  options: ExchangeOptions = {},
+): Promise<Exchange> {
+  const connection = new RawConnection(port);
+  for (const part of Array.isArray(bytes) ? (bytes as (string | Buffer)[]) : [bytes as string | Buffer]) {
+    connection.send(part);
+  }
+  try {
+    return await (options.answers === undefined
+      ? connection.untilClosed(options)
+      : connection.until(options.answers, options));
+  } finally {
+    connection.close();
+  }
+}
+
+/** A connection that writes exactly what it is told to. Text is sent as Latin-1: one character, one byte. */
+export class RawConnection {
+  readonly socket: Socket;
+  #received = '';
+  #isClosed = false;
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.socket.setEncoding('latin1');
+    this.socket.on('data', (text: string) => (this.#received += text));
+    // A reset is how a server closes on someone who still sends.
+    this.socket.on('error', () => undefined);
+    this.socket.on('close', () => (this.#isClosed = true));
+  }
+
+  send(bytes: string | Buffer): this {
+    this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+    return this;
+  }
+
+  /** Waits for so many answers, counted from the start; a close ends the wait, too. */
+  until(answers: number, options: ExchangeOptions = {}): Promise<Exchange> {
+    return this.#wait((state) => state.answers.length >= answers || state.isClosed, options);
+  }
+
+  untilClosed(options: ExchangeOptions = {}): Promise<Exchange> {
+    return this.#wait(({ isClosed }) => isClosed, options);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  #wait(isDone: (state: Exchange) => boolean, { isHead = false, timeoutMs = 10_000 }: ExchangeOptions) {
+    return new Promise<Exchange>((resolve, reject) => {
+      const read = () => ({ ...parseAnswers(this.#received, isHead), isClosed: this.#isClosed });
+      const finish = (settle: () => void) => {
+        clearTimeout(timer);
+        this.socket.off('data', check).off('close', check);
+        settle();
+      };
+      const check = () => {
+        const state = read();
+        if (isDone(state)) finish(() => resolve(state));
+      };
+      const timer = setTimeout(() => {
+        finish(() => reject(new Error(`silence after ${JSON.stringify(this.#received.slice(0, 500))}`)));
+      }, timeoutMs);
+      this.socket.on('data', check).on('close', check);
+      check();
+    });
+  }
+}
+
+function parseAnswers(text: string, isHead: boolean): Pick<Exchange, 'answers' | 'rest'> {
+  const answers: RawAnswer[] = [];
+  let rest = text;
+  for (let end = rest.indexOf('\r\n\r\n'); end !== -1; end = rest.indexOf('\r\n\r\n')) {
+    const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
+    const headers: Record<string, string> = {};
+    for (const line of lines) {
+      const name = line.slice(0, line.indexOf(':')).toLowerCase();
+      const value = line.slice(line.indexOf(':') + 1).trim();
+      headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
+    }
+    const length = isHead ? 0 : Number(headers['content-length'] ?? 0);
+    const body = rest.slice(end + 4, end + 4 + length);
+    const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1];
+    if (status === undefined || body.length < length) break;
+    answers.push({ status: Number(status), headers, body });
+    rest = rest.slice(end + 4 + length);
+  }
+  return { answers, rest };
+}
+
+const internals =
+  /node_modules|\.ts:\d|\bat \w+ \(|\/(?:home|tmp|work|var)\/|sqlite|select .* from|express|node\/\d/i;
+/** Faults that the service announces; any other status from 500 on is a defect. */
+const documentedFaults = [501, 503];
+
+/** What any answer lacks, or shows and must not; empty when it is fine. */
+export function faultsOf({ status, headers, body }: RawAnswer): string[] {
+  if (status === 100) return [];
+  const faults: string[] = [];
+  if (!/^[A-Za-z0-9-]{8,64}$/.test(headers['x-request-id'] ?? '')) faults.push('no request id');
+  if (headers['cache-control'] !== 'no-store') faults.push('may be cached');
+  if (headers['x-content-type-options'] !== 'nosniff') faults.push('may be sniffed');
+  if ('x-powered-by' in headers || 'server' in headers) faults.push('names its software');
+  if (status >= 500 && !documentedFaults.includes(status)) faults.push(`undocumented status ${status}`);
+  if (status >= 400 && !/^application\/(?:problem\+)?json$/.test(headers['content-type'] ?? '')) {
+    faults.push(`an error as ${headers['content-type']}`);
+  }
+  if (internals.test(body)) faults.push(`shows internals: ${body}`);
+  return faults;
+}
