@@ -2,12 +2,14 @@ import type { Server } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import express, { type Express } from 'express';
 import { ClientService } from './mlapi/auth/client-service.ts';
+import { CredentialCheck } from './mlapi/auth/credential-check.ts';
 import { FailureCounter } from './mlapi/auth/failure-counter.ts';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { KeyManager } from './mlapi/auth/key-manager.ts';
 import { KeyStore } from './mlapi/auth/key-store.ts';
 import { Passwords } from './mlapi/auth/passwords.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
+import { TokenMaker } from './mlapi/auth/token-maker.ts';
 import { TokenService } from './mlapi/auth/token-service.ts';
 import { readConfig, type Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
@@ -38,6 +40,7 @@ export interface Services {
   readonly database: Database;
   readonly keys: KeyManager;
   readonly clients: ClientService;
+  readonly credentials: CredentialCheck;
   readonly tokens: TokenService;
   readonly predictors: Predictors;
   readonly clock: () => number;
@@ -54,21 +57,35 @@ export async function createServices(config: Config, clock: () => number = Date.
   const passwords = await Passwords.create();
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, clock);
   const clients = new ClientService(database, passwords, clock);
-  const tokens = new TokenService({ config, database, keys, passwords, failures, clock });
+  const credentials = new CredentialCheck({ config, database, passwords, failures });
+  const maker = new TokenMaker(config, keys, clock);
+  const tokens = new TokenService({ config, database, maker, clock });
   const predictors = await Predictors.load(config);
   const close = async () => {
     await predictors.release();
     await database.destroy();
   };
-  return { config, logger, lifecycle, database, keys, clients, tokens, predictors, clock, close };
+  return {
+    config,
+    logger,
+    lifecycle,
+    database,
+    keys,
+    clients,
+    credentials,
+    tokens,
+    predictors,
+    clock,
+    close,
+  };
 }
 
 /** Mounts the routes, in the order in which a request meets them. */
 export function createApplication(services: Services): Express {
-  const { config, logger, lifecycle, database, keys, tokens, predictors, clock } = services;
+  const { config, logger, lifecycle, database, keys, credentials, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   const open = [...healthEndpoints(lifecycle, version), ...discoveryEndpoints(keys, config)];
-  const auth = authEndpoints(tokens);
+  const auth = authEndpoints(credentials, tokens);
   const session = sessionEndpoints();
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];
   const authorize = scopeGuard(database, clock);

@@ -31,7 +31,7 @@ export interface RefreshClaims extends TokenClaims {
   readonly generation: number;
 }
 
-type FamilyHead = Pick<
+export type FamilyHead = Pick<
   TokenFamily,
   'id' | 'clientName' | 'generation' | 'refreshJti' | 'rotatedAt' | 'expiresAt'
 >;

@@ -28,13 +28,10 @@ export function scopeGuard(database: Database, clock: () => number): Authorize {
     if (session === undefined) throw tokenMissing();
     if (access === 'access token' || session.scopes.includes(access)) return;
     const { clientId, familyId } = session;
-    await recordAudit(database, clock(), 'scope_refused', {
-      clientId,
-      familyId,
-      address,
-      requestId,
-      detail: access,
-    });
+    const details = { clientId, familyId, address, requestId, detail: access };
+    await database
+      .transaction()
+      .execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
     throw scopeRefused(access);
   };
 }

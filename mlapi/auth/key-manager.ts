@@ -5,14 +5,14 @@ import type { Config } from '../config/config.ts';
 import type { SigningKeyRow } from '../persistence/schema.ts';
 import { parseCompactJws, TokenRejected } from './compact-jws.ts';
 import type { KeyStore } from './key-store.ts';
-import { openPrivateKey, sealPrivateKey } from './sealed-key.ts';
+import { KeyVault } from './key-vault.ts';
 
 const makeKeyPair = promisify(generateKeyPair);
 const algorithm = 'RS256';
 /** A new key is published this long before it signs, so that whoever caches the JWKS has it by then. */
 const publishLeadMs = 10 * 60_000;
 const clockSkewMs = 60_000;
-const staleMs = 1_000;
+const thumbprintForm = /^[A-Za-z0-9_-]{43}$/;
 
 interface SigningKey {
   readonly kid: string;
@@ -34,21 +34,20 @@ interface KeyManagerOptions {
 
 /**
  * Owns the RSA key pairs: made at the first start, stored sealed, known by `kid` (RFC 7638 thumbprint). Private keys never
- * leave this object. Keys that another process rotates or retires are seen here at the next `reload`.
+ * leave this object. Keys that another process makes or retires are seen here at the next `reload`.
  */
 export class KeyManager {
   readonly #store: KeyStore;
   readonly #config: KeyManagerOptions['config'];
-  readonly #passphrase: string;
+  readonly #vault: KeyVault;
   readonly #clock: () => number;
   #keys = new Map<string, SigningKey>();
-  #reloadedAt = -Infinity;
 
   private constructor({ store, config, clock }: KeyManagerOptions, passphrase: string) {
     this.#store = store;
     this.#config = config;
     this.#clock = clock;
-    this.#passphrase = passphrase;
+    this.#vault = new KeyVault(passphrase);
   }
 
   /** Loads the keys, and makes the first one if there is none. @throws {WrongPassphrase} */
@@ -70,16 +69,10 @@ export class KeyManager {
 
   /** Reads the stored keys again, and opens those that are new. */
   async reload(): Promise<void> {
-    this.#reloadedAt = performance.now();
     const rows = await this.#store.list();
     const keys = new Map<string, SigningKey>();
     for (const row of rows) keys.set(row.kid, await this.#open(row));
     this.#keys = keys;
-  }
-
-  /** The same, at most once a second. */
-  async reloadIfStale(): Promise<void> {
-    if (performance.now() - this.#reloadedAt >= staleMs) await this.reload();
   }
 
   /** Signs claims with the newest key whose time has come. @returns a compact JWS with `alg`, `typ` and `kid`. */
@@ -176,16 +169,15 @@ export class KeyManager {
     return now < lastTokenEndsAt ? 'verifying' : 'retired';
   }
 
-  /** An unknown `kid` may be a key that another process made; strangers can ask for a look only once a second. */
+  /** An unknown `kid` may be a key that another process made: one look by its primary key tells. */
   async #find(kid: string): Promise<SigningKey | undefined> {
-    if (!this.#keys.has(kid)) await this.reloadIfStale();
+    if (!this.#keys.has(kid) && thumbprintForm.test(kid) && (await this.#store.has(kid))) await this.reload();
     return this.#keys.get(kid);
   }
 
   async #open(row: SigningKeyRow): Promise<SigningKey> {
     const known = this.#keys.get(row.kid);
-    const privateKey =
-      known?.privateKey ?? (await openPrivateKey(row.sealed_private_key, row.kid, this.#passphrase));
+    const privateKey = known?.privateKey ?? (await this.#vault.open(row.sealed_private_key, row.kid));
     // From the sealed key, which is authenticated: a public key in the database could be anybody's.
     const publicKey = known?.publicKey ?? createPublicKey(privateKey);
     const publicJwk = known?.publicJwk ?? publicKey.export({ format: 'jwk' });
@@ -205,7 +197,7 @@ export class KeyManager {
     const kid = thumbprint(publicKey.export({ format: 'jwk' }));
     return {
       kid,
-      sealed_private_key: await sealPrivateKey(privateKey, kid, this.#passphrase),
+      sealed_private_key: await this.#vault.seal(privateKey, kid),
       created_at: this.#clock(),
       signs_from: signsFrom,
       retired_at: null,

@@ -20,6 +20,11 @@ export class KeyStore {
       .execute();
   }
 
+  async has(kid: string): Promise<boolean> {
+    const query = this.#database.selectFrom('signing_keys').select('kid').where('kid', '=', kid);
+    return (await query.executeTakeFirst()) !== undefined;
+  }
+
   /** Adds the first key, unless another process was faster. */
   async addFirst(row: SigningKeyRow): Promise<void> {
     await this.#database.transaction().execute(async (queries) => {

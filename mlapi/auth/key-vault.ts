@@ -9,7 +9,7 @@ import {
 import { promisify } from 'node:util';
 
 const derive = promisify<string, Buffer, number, object, Buffer>(scrypt);
-/** OWASP Password Storage: N=2^17, r=8, p=1 takes 128 MiB and a fraction of a second, once per key and start. */
+/** OWASP Password Storage: N=2^17, r=8, p=1 takes 128 MiB and a fraction of a second, once per start. */
 const cost = { N: 2 ** 17, r: 8, p: 1, maxmem: 256 * 2 ** 20 };
 
 /** The passphrase does not open the stored keys. */
@@ -20,6 +20,7 @@ export class WrongPassphrase extends Error {
   }
 }
 
+/** A private key at rest; binary members in base64. */
 interface Envelope {
   readonly v: 1;
   readonly salt: string;
@@ -28,34 +29,45 @@ interface Envelope {
   readonly data: string;
 }
 
-/** Encrypts a private key (PKCS#8) with AES-256-GCM under a key that scrypt derives; bound to its `kid`. */
-export async function sealPrivateKey(key: KeyObject, kid: string, passphrase: string): Promise<string> {
-  const salt = randomBytes(16);
-  const iv = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', await derive(passphrase, salt, 32, cost), iv).setAAD(
-    Buffer.from(kid),
-  );
-  const data = Buffer.concat([cipher.update(key.export({ type: 'pkcs8', format: 'der' })), cipher.final()]);
-  const envelope: Envelope = {
-    v: 1,
-    salt: salt.toString('base64'),
-    iv: iv.toString('base64'),
-    tag: cipher.getAuthTag().toString('base64'),
-    data: data.toString('base64'),
-  };
-  return JSON.stringify(envelope);
-}
+/** Seals private keys (PKCS#8) with AES-256-GCM under a key that scrypt derives from the passphrase; each bound to its `kid`. */
+export class KeyVault {
+  readonly #passphrase: string;
+  /** Derived keys by their salt. New envelopes take the first salt, so that one derivation opens them all. */
+  readonly #derived = new Map<string, Promise<Buffer>>();
 
-/** @throws {WrongPassphrase} if the passphrase, the key's bytes or its `kid` are not those that were sealed. */
-export async function openPrivateKey(sealed: string, kid: string, passphrase: string): Promise<KeyObject> {
-  const { salt, iv, tag, data } = JSON.parse(sealed) as Envelope;
-  const secret = await derive(passphrase, Buffer.from(salt, 'base64'), 32, cost);
-  const decipher = createDecipheriv('aes-256-gcm', secret, Buffer.from(iv, 'base64'), { authTagLength: 16 });
-  decipher.setAAD(Buffer.from(kid)).setAuthTag(Buffer.from(tag, 'base64'));
-  try {
-    const der = Buffer.concat([decipher.update(Buffer.from(data, 'base64')), decipher.final()]);
-    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  } catch {
-    throw new WrongPassphrase(kid);
+  constructor(passphrase: string) {
+    this.#passphrase = passphrase;
+  }
+
+  async seal(key: KeyObject, kid: string): Promise<string> {
+    const salt = [...this.#derived.keys()][0] ?? randomBytes(16).toString('base64');
+    const iv = randomBytes(12);
+    const cipher = createCipheriv('aes-256-gcm', await this.#derive(salt), iv).setAAD(Buffer.from(kid));
+    const der = key.export({ type: 'pkcs8', format: 'der' });
+    const data = Buffer.concat([cipher.update(der), cipher.final()]).toString('base64');
+    const tag = cipher.getAuthTag().toString('base64');
+    return JSON.stringify({ v: 1, salt, iv: iv.toString('base64'), tag, data } satisfies Envelope);
+  }
+
+  /** @throws {WrongPassphrase} if the passphrase, the key's bytes or its `kid` are not those that were sealed */
+  async open(sealed: string, kid: string): Promise<KeyObject> {
+    const { salt, iv, tag, data } = JSON.parse(sealed) as Envelope;
+    const key = await this.#derive(salt);
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64'), { authTagLength: 16 });
+      decipher.setAAD(Buffer.from(kid)).setAuthTag(Buffer.from(tag, 'base64'));
+      const der = Buffer.concat([decipher.update(Buffer.from(data, 'base64')), decipher.final()]);
+      return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    } catch {
+      throw new WrongPassphrase(kid);
+    }
+  }
+
+  #derive(salt: string): Promise<Buffer> {
+    const known = this.#derived.get(salt);
+    if (known !== undefined) return known;
+    const derived = derive(this.#passphrase, Buffer.from(salt, 'base64'), 32, cost);
+    this.#derived.set(salt, derived);
+    return derived;
   }
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { formBody, optionalFormBody } from '../http/body.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
+import type { CredentialCheck } from './credential-check.ts';
 import { readBearer } from './guard.ts';
 import type { KeyManager } from './key-manager.ts';
 import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';
@@ -14,7 +15,7 @@ const bodyLimitBytes = 16_384;
 const jwksMaxAgeSeconds = 300;
 
 /** Where tokens come from, and where they end. */
-export function authEndpoints(tokens: TokenService): Endpoint[] {
+export function authEndpoints(credentials: CredentialCheck, tokens: TokenService): Endpoint[] {
   return [
     {
       method: 'POST',
@@ -32,7 +33,11 @@ export function authEndpoints(tokens: TokenService): Endpoint[] {
           'multipart/form-data': {},
         },
       },
-      handle: async (call) => ({ body: await tokens.reset(readCredentials(call), originOf(call)) }),
+      handle: async (call) => {
+        const { username, password, scope } = readCredentials(call);
+        const client = await credentials.findClient(username, password, call.address);
+        return { body: await tokens.reset(client, scope, originOf(call)) };
+      },
     },
     {
       method: 'POST',
@@ -118,7 +123,7 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
         answer: jwksAnswer,
       },
       handle: async (call) => {
-        await keys.reloadIfStale();
+        await keys.reload();
         return cacheable(call, { keys: keys.publicKeys() });
       },
     },

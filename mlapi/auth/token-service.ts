@@ -1,21 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Session } from '../http/endpoint.ts';
+import { Problem } from '../http/problem.ts';
 import { addressKey } from '../http/rate-limits.ts';
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
-import {
-  accessTokenType,
-  checkAccessClaims,
-  checkRefreshClaims,
-  makeAccessClaims,
-  makeRefreshClaims,
-  refreshTokenType,
-  type RefreshClaims,
-} from './claims.ts';
-import { findClient, spendPassword } from './client-store.ts';
-import { TokenRejected } from './compact-jws.ts';
-import type { FailureCounter } from './failure-counter.ts';
+import { spendPassword } from './client-store.ts';
 import {
   advanceFamily,
   deleteExpiredFamilies,
@@ -23,85 +13,58 @@ import {
   endFamily,
   findFamily,
   insertFamily,
-  isKnownAddress,
+  type NewFamily,
 } from './family-store.ts';
-import type { KeyManager } from './key-manager.ts';
-import type { Passwords } from './passwords.ts';
 import { credentialsRefused, scopeUnknown, tokenRefused } from './refusals.ts';
 import { judgeRefresh } from './rotation.ts';
-import { clientName, type Client, type Origin, type TokenAnswer, type TokenFamily } from './types.ts';
+import type { TokenMaker } from './token-maker.ts';
+import type { Client, Origin, TokenAnswer, TokenFamily } from './types.ts';
 
 interface TokenServiceOptions {
-  readonly config: Config;
+  readonly config: Pick<Config, 'resetOnce' | 'refreshGraceSeconds' | 'refreshMaxTtlSeconds'>;
   readonly database: Database;
-  readonly keys: KeyManager;
-  readonly passwords: Passwords;
-  readonly failures: FailureCounter;
+  readonly maker: TokenMaker;
   readonly clock: () => number;
 }
+
+const dayMs = 86_400_000;
 
 /**
  * Issues, rotates, revokes and verifies tokens. What it decides it decides in the database, in one transaction each, so that
  * workers, machines and restarts agree.
  */
 export class TokenService {
-  readonly #config: Config;
+  readonly #config: TokenServiceOptions['config'];
   readonly #database: Database;
-  readonly #keys: KeyManager;
-  readonly #passwords: Passwords;
-  readonly #failures: FailureCounter;
+  readonly #maker: TokenMaker;
   readonly #clock: () => number;
 
-  constructor({ config, database, keys, passwords, failures, clock }: TokenServiceOptions) {
+  constructor({ config, database, maker, clock }: TokenServiceOptions) {
     this.#config = config;
     this.#database = database;
-    this.#keys = keys;
-    this.#passwords = passwords;
-    this.#failures = failures;
+    this.#maker = maker;
     this.#clock = clock;
   }
 
   /**
-   * Client credentials for tokens; older families of the client end. Unknown and known names cost the same.
-   * @throws {Problem} 401 `invalid_client`, 400 `invalid_scope`, 429 or 503
+   * Tokens for a client whose password was verified just now, and is spent here; older families of the client end.
+   * @throws {Problem} 401 `invalid_client` if another request was faster, 400 `invalid_scope`
    */
-  async reset(
-    credentials: { username: string; password: string; scope?: string },
-    origin: Origin,
-  ): Promise<TokenAnswer> {
-    const client = await this.#checkCredentials(credentials, addressKey(origin.address));
-    const scopes = narrowScopes(client.scopes, credentials.scope);
-    await this.#keys.reload();
-    const family = this.#newFamily(client, scopes, origin);
-    const answer = this.#answer(family, scopes);
-    await this.#database.transaction().execute(async (queries) => {
-      if (!(await spendPassword(queries, client, family.createdAt, this.#config.resetOnce)))
+  async reset(client: Client, scope: string | undefined, origin: Origin): Promise<TokenAnswer> {
+    return this.#startFamily(client, scope, origin, async (queries, family) => {
+      const { clientId, createdAt } = family;
+      if (!(await spendPassword(queries, client, createdAt, this.#config.resetOnce)))
         throw credentialsRefused();
-      await endFamiliesOf(queries, client.id, 'reset', family.createdAt);
-      await insertFamily(queries, family);
-      await recordAudit(queries, family.createdAt, 'reset', {
-        clientId: client.id,
-        familyId: family.id,
-        ...origin,
-      });
+      await endFamiliesOf(queries, clientId, 'reset', createdAt);
+      await recordAudit(queries, createdAt, 'reset', { clientId, familyId: family.id, ...origin });
     });
-    return answer;
   }
 
-  /** Tokens that an operator hands out; other families of the client live on. */
+  /** Tokens that an operator hands out; other families of the client live on. @throws {Problem} 400 `invalid_scope` */
   async issue(client: Client, scope?: string): Promise<TokenAnswer> {
-    const scopes = narrowScopes(client.scopes, scope);
-    await this.#keys.reload();
-    const family = this.#newFamily(client, scopes, {});
-    const answer = this.#answer(family, scopes);
-    await this.#database.transaction().execute(async (queries) => {
-      await insertFamily(queries, family);
-      await recordAudit(queries, family.createdAt, 'tokens_issued', {
-        clientId: client.id,
-        familyId: family.id,
-      });
-    });
-    return answer;
+    return this.#startFamily(client, scope, {}, (queries, { id, clientId, createdAt }) =>
+      recordAudit(queries, createdAt, 'tokens_issued', { clientId, familyId: id }),
+    );
   }
 
   /**
@@ -109,43 +72,38 @@ export class TokenService {
    * @throws {Problem} 401 `invalid_token`, 400 `invalid_scope`
    */
   async refresh(token: string, { scope }: { scope?: string }, origin: Origin): Promise<TokenAnswer> {
-    const { claims, kid } = await this.#verifyRefresh(token);
-    await this.#keys.reload();
+    const { claims, kid } = await this.#maker.readRefresh(token);
     const address = addressKey(origin.address);
+    await this.#maker.prepare();
     const answer = await this.#database.transaction().execute(async (queries) => {
       const now = this.#clock();
       const family = await findFamily(queries, claims.familyId, kid);
-      const verdict = judgeRefresh(family, {
-        claims,
-        address,
-        now,
-        graceSeconds: this.#config.refreshGraceSeconds,
-      });
+      const { refreshGraceSeconds: graceSeconds } = this.#config;
+      const verdict = judgeRefresh(family, { claims, address, now, graceSeconds });
       if (family === undefined || verdict === 'refuse') return undefined;
       const audit: AuditDetails = { clientId: family.clientId, familyId: family.id, ...origin };
       if (verdict === 'replay') {
         await endFamily(queries, family.id, 'replay', now);
-        await recordAudit(queries, now, 'refresh_replay', {
-          ...audit,
-          detail: `generation ${claims.generation} of ${family.generation}`,
-        });
+        const detail = `generation ${claims.generation} of ${family.generation}`;
+        await recordAudit(queries, now, 'refresh_replay', { ...audit, detail });
         return undefined;
       }
       const scopes = narrowScopes(family.scopes, scope);
-      const head = verdict === 'retry' ? family : await this.#advance(queries, family, address, now);
-      await recordAudit(queries, now, verdict === 'retry' ? 'refresh_retry' : 'refresh', audit);
-      return this.#answer(head, scopes);
+      const isRetry = verdict === 'retry';
+      const head = isRetry ? family : await this.#advance(queries, family, address, now);
+      await recordAudit(queries, now, isRetry ? 'refresh_retry' : 'refresh', audit);
+      return this.#maker.make(head, scopes);
     });
-    if (answer === undefined) throw tokenRefused();
+    if (answer === undefined) throw tokenRefused('family');
     return answer;
   }
 
   /** RFC 7009: ends the family of a token of either kind, of any generation. What is no token of ours changes nothing. */
   async revoke(token: string, origin: Origin): Promise<void> {
-    const found = await this.#familyOf(token);
-    if (found === undefined) return;
+    const verified = await this.#readEither(token);
+    if (verified === undefined) return;
     await this.#database.transaction().execute(async (queries) => {
-      const family = await findFamily(queries, found.familyId, found.kid);
+      const family = await findFamily(queries, verified.claims.familyId, verified.kid);
       const now = this.#clock();
       if (family === undefined || !(await endFamily(queries, family.id, 'revoked', now))) return;
       await recordAudit(queries, now, 'revocation', {
@@ -156,67 +114,47 @@ export class TokenService {
     });
   }
 
-  /** @throws {Problem} 401 `invalid_token` unless signature, claims, family, client and key are good now. */
+  /** @throws {Problem} 401 `invalid_token` unless signature, claims, family, client and key are good now */
   async verifyAccess(token: string): Promise<Session> {
-    try {
-      const { claims, kid } = await this.#keys.verify(token, accessTokenType);
-      const {
-        familyId,
-        clientName: name,
-        scopes,
-        expiresAtSeconds,
-      } = checkAccessClaims(this.#config, claims, this.#clock());
-      const family = await findFamily(this.#database, familyId, kid);
-      if (family === undefined || !this.#isAlive(family) || family.clientName !== name)
-        throw new TokenRejected('family');
-      return {
-        clientId: family.clientId,
-        clientName: name,
-        familyId,
-        scopes,
-        expiresAt: expiresAtSeconds * 1_000,
-      };
-    } catch (error) {
-      throw error instanceof TokenRejected ? tokenRefused(error.message) : error;
-    }
+    const { claims, kid } = await this.#maker.readAccess(token);
+    const { familyId, clientName, scopes, expiresAtSeconds } = claims;
+    const family = await findFamily(this.#database, familyId, kid);
+    if (family?.clientName !== clientName || !this.#isAlive(family)) throw tokenRefused('family');
+    return { clientId: family.clientId, clientName, familyId, scopes, expiresAt: expiresAtSeconds * 1_000 };
   }
 
   /** Forgets families that ended by time more than a day ago. */
   async purge(): Promise<void> {
-    await deleteExpiredFamilies(this.#database, this.#clock() - 86_400_000);
+    const before = this.#clock() - dayMs;
+    await this.#database.transaction().execute((queries) => deleteExpiredFamilies(queries, before));
   }
 
-  async #checkCredentials(
-    { username, password }: { username: string; password: string },
-    address: string,
-  ): Promise<Client> {
-    const isName = clientName.test(username);
-    const isKnown = isName && (await isKnownAddress(this.#database, username, address));
-    if (!isKnown) this.#failures.check(username);
-    const client = isName ? await findClient(this.#database, username) : undefined;
-    const matches = await this.#passwords.verify(client?.passwordHash, password);
-    const isSpent = this.#config.resetOnce && client?.passwordSpentAt !== null;
-    if (client === undefined || !matches || isSpent || client.disabledAt !== null) {
-      this.#failures.count(username);
-      throw credentialsRefused();
-    }
-    return client;
-  }
-
-  #newFamily(client: Client, scopes: readonly string[], origin: Origin) {
+  /** Signs before it commits: what cannot be signed spends nothing. */
+  async #startFamily(
+    client: Client,
+    scope: string | undefined,
+    origin: Origin,
+    record: (queries: Queries, family: NewFamily) => Promise<void>,
+  ): Promise<TokenAnswer> {
+    const scopes = narrowScopes(client.scopes, scope);
     const createdAt = this.#clock();
-    return {
+    const family: NewFamily = {
       id: randomUUID(),
       clientId: client.id,
-      clientName: client.name,
       scopes,
-      generation: 0,
       refreshJti: randomUUID(),
       createdAt,
-      rotatedAt: createdAt,
       expiresAt: createdAt + this.#config.refreshMaxTtlSeconds * 1_000,
       lastAddress: addressKey(origin.address),
     };
+    const head = { ...family, clientName: client.name, generation: 0, rotatedAt: createdAt };
+    await this.#maker.prepare();
+    const answer = this.#maker.make(head, scopes);
+    await this.#database.transaction().execute(async (queries) => {
+      await record(queries, family);
+      await insertFamily(queries, family);
+    });
+    return answer;
   }
 
   async #advance(queries: Queries, family: TokenFamily, address: string, now: number): Promise<TokenFamily> {
@@ -227,47 +165,18 @@ export class TokenService {
     return { ...family, generation: family.generation + 1, refreshJti, rotatedAt: now };
   }
 
-  async #verifyRefresh(token: string): Promise<{ claims: RefreshClaims; kid: string }> {
-    try {
-      const { claims, kid } = await this.#keys.verify(token, refreshTokenType);
-      return { claims: checkRefreshClaims(this.#config, claims, this.#clock()), kid };
-    } catch (error) {
-      throw error instanceof TokenRejected ? tokenRefused(error.message) : error;
-    }
-  }
-
-  async #familyOf(token: string): Promise<{ familyId: string; kid: string } | undefined> {
-    const kinds = [
-      { typ: accessTokenType, check: checkAccessClaims },
-      { typ: refreshTokenType, check: checkRefreshClaims },
-    ];
-    for (const { typ, check } of kinds) {
-      try {
-        const { claims, kid } = await this.#keys.verify(token, typ);
-        return { familyId: check(this.#config, claims, this.#clock()).familyId, kid };
-      } catch (error) {
-        if (!(error instanceof TokenRejected)) throw error;
-      }
-    }
-    return undefined;
+  /** A token of either kind, or undefined if it is none of ours. */
+  async #readEither(token: string): Promise<{ claims: { familyId: string }; kid: string } | undefined> {
+    const isRefused = (error: unknown) => {
+      if (error instanceof Problem && error.status === 401) return undefined;
+      throw error;
+    };
+    const access = await this.#maker.readAccess(token).catch(isRefused);
+    return access ?? (await this.#maker.readRefresh(token).catch(isRefused));
   }
 
   #isAlive({ endedAt, isClientDisabled, expiresAt }: TokenFamily): boolean {
     return endedAt === null && !isClientDisabled && expiresAt > this.#clock();
-  }
-
-  #answer(family: Parameters<typeof makeRefreshClaims>[1], scopes: readonly string[]): TokenAnswer {
-    const now = this.#clock();
-    const access = makeAccessClaims(this.#config, family, scopes, randomUUID(), now);
-    const refresh = makeRefreshClaims(this.#config, family);
-    return {
-      access_token: this.#keys.sign(access, accessTokenType),
-      token_type: 'Bearer',
-      expires_in: access.exp - Math.floor(now / 1_000),
-      refresh_token: this.#keys.sign(refresh, refreshTokenType),
-      refresh_expires_in: refresh.exp - Math.floor(now / 1_000),
-      scope: scopes.join(' '),
-    };
   }
 }
 

@@ -1,8 +1,8 @@
 import { ClientService } from '../auth/client-service.ts';
-import { FailureCounter } from '../auth/failure-counter.ts';
 import { KeyManager } from '../auth/key-manager.ts';
 import { KeyStore } from '../auth/key-store.ts';
 import { Passwords } from '../auth/passwords.ts';
+import { TokenMaker } from '../auth/token-maker.ts';
 import { TokenService } from '../auth/token-service.ts';
 import { readConfig, type Config } from '../config/config.ts';
 import { openDatabase, type Database } from '../persistence/database.ts';
@@ -28,17 +28,8 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
     database,
     clients: async () => new ClientService(database, await Passwords.create(), clock),
     keys,
-    tokens: async () => {
-      const failures = new FailureCounter(config.authRateLimitPerMinute, clock);
-      return new TokenService({
-        config,
-        database,
-        keys: await keys(),
-        passwords: await Passwords.create(),
-        failures,
-        clock,
-      });
-    },
+    tokens: async () =>
+      new TokenService({ config, database, maker: new TokenMaker(config, await keys(), clock), clock }),
   };
   try {
     await prepareDatabase(database);

@@ -1,0 +1,49 @@
+import type { Config } from '../config/config.ts';
+import { addressKey } from '../http/rate-limits.ts';
+import type { Database } from '../persistence/database.ts';
+import { findClient } from './client-store.ts';
+import type { FailureCounter } from './failure-counter.ts';
+import { isKnownAddress } from './family-store.ts';
+import type { Passwords } from './passwords.ts';
+import { credentialsRefused } from './refusals.ts';
+import { clientName, type Client } from './types.ts';
+
+interface CredentialCheckOptions {
+  readonly config: Pick<Config, 'resetOnce'>;
+  readonly database: Database;
+  readonly passwords: Passwords;
+  readonly failures: FailureCounter;
+}
+
+/** Says whose credentials these are, with the same effort and the same refusal for every other pair. */
+export class CredentialCheck {
+  readonly #config: CredentialCheckOptions['config'];
+  readonly #database: Database;
+  readonly #passwords: Passwords;
+  readonly #failures: FailureCounter;
+
+  constructor({ config, database, passwords, failures }: CredentialCheckOptions) {
+    this.#config = config;
+    this.#database = database;
+    this.#passwords = passwords;
+    this.#failures = failures;
+  }
+
+  /**
+   * The password is verified here, and spent by whoever uses the answer.
+   * @throws {Problem} 401 `invalid_client`, 429, 503
+   */
+  async findClient(username: string, password: string, address: string): Promise<Client> {
+    const isName = clientName.test(username);
+    const isKnown = isName && (await isKnownAddress(this.#database, username, addressKey(address)));
+    if (!isKnown) this.#failures.check(username);
+    const client = isName ? await findClient(this.#database, username) : undefined;
+    const matches = await this.#passwords.verify(client?.passwordHash, password);
+    const isSpent = this.#config.resetOnce && client?.passwordSpentAt !== null;
+    if (client === undefined || !matches || isSpent || client.disabledAt !== null) {
+      this.#failures.count(username);
+      throw credentialsRefused();
+    }
+    return client;
+  }
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config/config.ts';
+import {
+  accessTokenType,
+  checkAccessClaims,
+  checkRefreshClaims,
+  makeAccessClaims,
+  makeRefreshClaims,
+  refreshTokenType,
+  type AccessClaims,
+  type FamilyHead,
+  type RefreshClaims,
+} from './claims.ts';
+import { TokenRejected } from './compact-jws.ts';
+import type { KeyManager } from './key-manager.ts';
+import { tokenRefused } from './refusals.ts';
+import type { TokenAnswer } from './types.ts';
+
+/** A token whose form, signature and claims are good; whether its family lives is not said. */
+export interface Verified<C> {
+  readonly claims: C;
+  readonly kid: string;
+}
+
+/** Makes and reads both kinds of token, without a look at the state of their family. */
+export class TokenMaker {
+  readonly #config: Config;
+  readonly #keys: KeyManager;
+  readonly #clock: () => number;
+
+  constructor(config: Config, keys: KeyManager, clock: () => number) {
+    this.#config = config;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  /** Looks whether another process has rotated or retired keys. Not within a transaction: this reads outside of it. */
+  async prepare(): Promise<void> {
+    await this.#keys.reload();
+  }
+
+  /** Tokens for the head of a family. The refresh token is the same each time: a retry within grace gets it again. */
+  make(family: FamilyHead, scopes: readonly string[]): TokenAnswer {
+    const now = this.#clock();
+    const access = makeAccessClaims(this.#config, family, scopes, randomUUID(), now);
+    const refresh = makeRefreshClaims(this.#config, family);
+    return {
+      access_token: this.#keys.sign(access, accessTokenType),
+      token_type: 'Bearer',
+      expires_in: access.exp - Math.floor(now / 1_000),
+      refresh_token: this.#keys.sign(refresh, refreshTokenType),
+      refresh_expires_in: refresh.exp - Math.floor(now / 1_000),
+      scope: scopes.join(' '),
+    };
+  }
+
+  /** @throws {Problem} 401 `invalid_token` */
+  readAccess(token: string): Promise<Verified<AccessClaims>> {
+    return this.#read(token, accessTokenType, checkAccessClaims);
+  }
+
+  /** @throws {Problem} 401 `invalid_token` */
+  readRefresh(token: string): Promise<Verified<RefreshClaims>> {
+    return this.#read(token, refreshTokenType, checkRefreshClaims);
+  }
+
+  async #read<C>(
+    token: string,
+    type: string,
+    check: (config: Config, claims: Readonly<Record<string, unknown>>, now: number) => C,
+  ): Promise<Verified<C>> {
+    try {
+      const { claims, kid } = await this.#keys.verify(token, type);
+      return { claims: check(this.#config, claims, this.#clock()), kid };
+    } catch (error) {
+      throw error instanceof TokenRejected ? tokenRefused(error.message) : error;
+    }
+  }
+}

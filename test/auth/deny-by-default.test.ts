@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createApplication } from '../../application.ts';
+import { startService, type TestService } from '../support/service.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+/** The only routes that answer without a token (design section 3.2). */
+const publicRoutes = [
+  'GET /',
+  'GET /.well-known/jwks.json',
+  'GET /.well-known/oauth-authorization-server',
+  'GET /api',
+  'GET /api/docs',
+  'GET /api/liveness',
+  'GET /api/openapi.json',
+  'GET /api/readiness',
+  'GET /auth',
+  'POST /auth/reset',
+  'POST /auth/revoke',
+];
+
+interface Layer {
+  readonly route?: { readonly path: string; readonly methods: Record<string, boolean> };
+  readonly handle: { readonly stack?: Layer[] };
+}
+
+/** Every route of an Express router, however deep; `all` is what refuses the other methods. */
+function walk(layers: readonly Layer[]): string[] {
+  return layers.flatMap(({ route, handle }) => {
+    if (route === undefined) return walk(handle.stack ?? []);
+    const methods = Object.keys(route.methods).filter((method) => method !== '_all');
+    return methods.map((method) => `${method.toUpperCase()} ${route.path}`);
+  });
+}
+
+function listRoutes(): string[] {
+  return walk((createApplication(service.services).router as unknown as { stack: Layer[] }).stack);
+}
+
+test('the router has all the routes of the design, and each once', () => {
+  const routes = listRoutes();
+  expect(new Set(routes).size).toBe(routes.length);
+  const guarded = [
+    'GET /api/ml',
+    'GET /api/models',
+    'GET /api/models/:name',
+    'GET /auth/session',
+    'POST /api/ml',
+    'POST /api/models/:name/predict',
+    'POST /api/models/:name/versions/:version/predict',
+    'POST /auth/refresh',
+  ];
+  expect(routes.sort()).toEqual([...publicRoutes, ...guarded].sort());
+});
+
+test('401: every route of the router without a token, but the public list', async () => {
+  for (const route of listRoutes()) {
+    const [method = '', path = ''] = route.split(' ');
+    const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1');
+    for (const variant of url === '/' ? [url] : [url, `${url}/`]) {
+      const { status, headers } = await (method === 'GET'
+        ? service.http.get(variant)
+        : service.http.post(variant));
+      if (publicRoutes.includes(route)) expect([route, status]).not.toEqual([route, 401]);
+      else expect([route, status, headers['www-authenticate']]).toEqual([route, 401, 'Bearer realm="mlapi"']);
+    }
+  }
+});
+
+describe('without a token', () => {
+  test('401: other methods and unknown paths under /api, so that strangers cannot tell them apart', async () => {
+    for (const path of ['/api/ml', '/api/models/x', '/api/nothing', '/api/models/x/y/z', '/api/admin']) {
+      await service.http.get(path).expect(401);
+      await service.http.put(path).expect(401);
+      await service.http.delete(path).expect(401);
+      await service.http.post(path).send({}).expect(401);
+    }
+  });
+
+  test('401 before the body is read: not even broken JSON is noticed', async () => {
+    await service.http.post('/api/ml').type('json').send('{"broken').expect(401);
+    await service.http.post('/api/ml').type('text/plain').send('x').expect(401);
+  });
+});
+
+test('404 and 405: with a token they can be told apart', async () => {
+  const { tokens } = await service.newClient();
+  const bearer = ['Authorization', `Bearer ${tokens.access_token}`] as const;
+  await service.http
+    .get('/api/nothing')
+    .set(...bearer)
+    .expect(404);
+  await service.http
+    .get('/api/models/nothing')
+    .set(...bearer)
+    .expect(404);
+  await service.http
+    .delete('/api/ml')
+    .set(...bearer)
+    .expect(405)
+    .expect('allow', 'GET, HEAD, POST, OPTIONS');
+});

@@ -1,0 +1,110 @@
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeToken } from '../support/forge.ts';
+import {
+  FakeClock,
+  startService,
+  temporaryFolder,
+  type TestService,
+  type Tokens,
+} from '../support/service.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+async function publishedKids(from = service): Promise<string[]> {
+  const { body } = await from.http.get('/.well-known/jwks.json').expect(200);
+  return (body.keys as { kid: string }[]).map(({ kid }) => kid);
+}
+
+function kidOf({ access_token }: Tokens): unknown {
+  return decodeToken(access_token).header.kid;
+}
+
+test('a token verifies under the published key with nothing but node:crypto; its kid is the RFC 7638 thumbprint', async () => {
+  const { tokens } = await service.newClient();
+  const { body } = await service.http.get('/.well-known/jwks.json').expect(200);
+  const jwk = (body.keys as Record<string, string>[]).find(({ kid }) => kid === kidOf(tokens))!;
+  const [header, payload, signature = ''] = tokens.access_token.split('.');
+  const key = createPublicKey({ key: jwk, format: 'jwk' });
+  expect(
+    verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url')),
+  ).toBe(true);
+  const members = JSON.stringify({ e: jwk.e, kty: jwk.kty, n: jwk.n });
+  expect(jwk.kid).toBe(createHash('sha256').update(members).digest('base64url'));
+});
+
+test('rotation: the new key is published before it signs, the old one until its last token can be over', async () => {
+  const own = await startService();
+  const { tokens } = await own.newClient();
+  const old = kidOf(tokens);
+  const fresh = await own.services.keys.rotate();
+  expect(await publishedKids(own)).toEqual([old, fresh]);
+  expect(kidOf((await own.newClient()).tokens)).toBe(old);
+  own.clock.advanceSeconds(600);
+  const { body } = await own.refresh(tokens.refresh_token).expect(200);
+  expect(kidOf(body as Tokens)).toBe(fresh);
+  await own.session((body as Tokens).access_token).expect(200);
+  own.clock.advanceSeconds(2_592_000);
+  expect(await publishedKids(own)).toEqual([old, fresh]);
+  own.clock.advanceSeconds(61);
+  expect(await publishedKids(own)).toEqual([fresh]);
+  expect(own.services.keys.list().map(({ state }) => state)).toEqual(['retired', 'signing']);
+  await own.close();
+});
+
+test('retirement: every token of the key is dead at once, access and refresh; others live on', async () => {
+  const own = await startService();
+  const { tokens } = await own.newClient();
+  const [only] = own.services.keys.list();
+  await expect(own.services.keys.retire(only!.kid)).rejects.toThrow('rotate first');
+  await own.services.keys.rotate({ now: true });
+  const { tokens: newer } = await own.newClient();
+  await own.services.keys.retire(only!.kid);
+  await own.session(tokens.access_token).expect(401);
+  await own.refresh(tokens.refresh_token).expect(401);
+  await own.session(newer.access_token).expect(200);
+  expect(await publishedKids(own)).toEqual([kidOf(newer)]);
+  await expect(own.services.keys.retire(only!.kid)).rejects.toThrow('there is no key');
+  await own.close();
+});
+
+describe('at rest', () => {
+  test('keys, tokens and the database survive a restart; another passphrase refuses to start, and changes nothing', async () => {
+    const dataDir = temporaryFolder();
+    const clock = new FakeClock();
+    const first = await startService({}, { dataDir, clock });
+    const { tokens } = await first.newClient();
+    await first.close();
+    const wrong = startService({ MLAPI_KEY_PASSPHRASE: 'another passphrase altogether' }, { dataDir, clock });
+    await expect(wrong).rejects.toThrow(/the passphrase does not open the signing key/);
+    const second = await startService({}, { dataDir, clock });
+    await second.session(tokens.access_token).expect(200);
+    await second.refresh(tokens.refresh_token).expect(200);
+    await second.close();
+  });
+
+  test('a key that was swapped or moved to another kid does not open', async () => {
+    const own = await startService();
+    await own.services.keys.rotate({ now: true });
+    const [one, two] = await own.services.database
+      .selectFrom('signing_keys')
+      .selectAll()
+      .orderBy('created_at')
+      .execute();
+    await own.services.database
+      .updateTable('signing_keys')
+      .set({ sealed_private_key: two!.sealed_private_key })
+      .where('kid', '=', one!.kid)
+      .execute();
+    await own.close();
+    await expect(startService({}, { dataDir: own.dataDir })).rejects.toThrow('does not open');
+  });
+
+  test('without a passphrase nothing starts', async () => {
+    await expect(startService({ MLAPI_KEY_PASSPHRASE: '' })).rejects.toThrow('MLAPI_KEY_PASSPHRASE');
+  });
+});

@@ -1,0 +1,133 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openSigningKey, startForger } from '../support/forge.ts';
+import { startService, type TestService, type Tokens } from '../support/service.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+async function auditOf(
+  name: string,
+): Promise<{ event: string; address: string | null; request_id: string | null; detail: string | null }[]> {
+  const { id } = await service.services.clients.get(name);
+  return service.services.database
+    .selectFrom('audit_events')
+    .select(['event', 'address', 'request_id', 'detail'])
+    .where('client_id', '=', id)
+    .orderBy('id')
+    .execute();
+}
+
+describe('audit rows', () => {
+  test('one for each reset, refresh, replay, revocation and refused scope, with address and request id', async () => {
+    const { name, tokens } = await service.newClient();
+    const { body } = await service
+      .refresh(tokens.refresh_token)
+      .set('X-Request-Id', 'request-of-a-test')
+      .expect(200);
+    await service.refresh(tokens.refresh_token).expect(401);
+    await service.refresh((body as Tokens).refresh_token).expect(401);
+    const renewed = await service.services.clients.resetPassword(name);
+    const { body: again } = await service.reset(name, renewed).expect(200);
+    await service.http
+      .post('/auth/revoke')
+      .type('form')
+      .send({ token: (again as Tokens).access_token })
+      .expect(200);
+    await service.http
+      .post('/auth/revoke')
+      .type('form')
+      .send({ token: (again as Tokens).access_token })
+      .expect(200);
+
+    const rows = await auditOf(name);
+    expect(rows.map(({ event }) => event)).toEqual([
+      'client_added',
+      'reset',
+      'refresh',
+      'refresh_replay',
+      'client_password_changed',
+      'reset',
+      'revocation',
+    ]);
+    expect(rows[2]).toMatchObject({ address: '127.0.0.1', request_id: 'request-of-a-test' });
+    expect(rows[3]?.detail).toBe('generation 0 of 1');
+  });
+
+  test('a refused scope', async () => {
+    const forger = await startForger(service);
+    const token = forger.withClaims({ scope: 'models:read' });
+    await service.http
+      .post('/api/ml')
+      .set('Authorization', `Bearer ${token}`)
+      .send([[1]])
+      .expect(403);
+    const rows = await auditOf(forger.clientName);
+    expect(rows.at(-1)).toMatchObject({
+      event: 'scope_refused',
+      detail: 'models:predict',
+      address: '127.0.0.1',
+    });
+  });
+
+  test('no row, and no other change, for what is refused', async () => {
+    const { name, password, tokens } = await service.newClient();
+    const before = await auditOf(name);
+    await service.reset(name, password).expect(401);
+    await service.reset(name, 'wrong').expect(401);
+    await service.session(`${tokens.access_token}x`).expect(401);
+    await service.refresh(tokens.access_token).expect(401);
+    await service.refresh(tokens.refresh_token).send({ scope: 'admin' }).expect(400);
+    expect(await auditOf(name)).toEqual(before);
+    await service.refresh(tokens.refresh_token).expect(200);
+  });
+
+  test('a storage fault between any two steps leaves nothing half done', async () => {
+    const { name, tokens } = await service.newClient();
+    const { database } = service.services;
+    const state = async () =>
+      JSON.stringify([
+        await database.selectFrom('token_families').selectAll().execute(),
+        await auditOf(name),
+      ]);
+    const before = await state();
+    await database.schema.alterTable('audit_events').renameTo('audit_events_away').execute();
+    await service.refresh(tokens.refresh_token).expect(500);
+    const password = await database
+      .selectFrom('clients')
+      .select('password_spent_at')
+      .where('name', '=', name)
+      .executeTakeFirst();
+    await database.schema.alterTable('audit_events_away').renameTo('audit_events').execute();
+    expect(await state()).toBe(before);
+    expect(password?.password_spent_at).not.toBeNull();
+    await service.refresh(tokens.refresh_token).expect(200);
+  });
+});
+
+test('what is stored holds no token, no password and no private key', async () => {
+  const { password, tokens } = await service.newClient();
+  const { body } = await service.refresh(tokens.refresh_token).expect(200);
+  const { privateKey } = await openSigningKey(service);
+  const secrets = [
+    password,
+    ...[tokens, body as Tokens]
+      .flatMap(({ access_token, refresh_token }) => [access_token, refresh_token])
+      .map((token) => token.split('.')[2] ?? ''),
+    privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(40, 80).toString('latin1'),
+    privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().split('\n')[3] ?? '',
+    'a passphrase for tests only',
+  ];
+  const files = readdirSync(service.dataDir).map((name) =>
+    readFileSync(join(service.dataDir, name), 'latin1'),
+  );
+  expect(files.length).toBeGreaterThan(0);
+  for (const secret of secrets) {
+    expect(secret.length).toBeGreaterThan(20);
+    for (const file of files) expect(file.includes(secret)).toBe(false);
+  }
+});

@@ -1,0 +1,64 @@
+import { randomUUID, sign, type KeyObject } from 'node:crypto';
+import { KeyVault } from '../../mlapi/auth/key-vault.ts';
+import type { TestService } from './service.ts';
+
+/** The service's own signing key: what an attacker never has, and what tells a bad claim from a bad signature. */
+export async function openSigningKey({
+  services,
+}: TestService): Promise<{ kid: string; privateKey: KeyObject }> {
+  const row = await services.database
+    .selectFrom('signing_keys')
+    .selectAll()
+    .orderBy('signs_from', 'desc')
+    .executeTakeFirstOrThrow();
+  const vault = new KeyVault(services.config.keyPassphrase ?? '');
+  const privateKey = await vault.open(row.sealed_private_key, row.kid);
+  return { kid: row.kid, privateKey };
+}
+
+/** JSON text or a value, as the part of a JWS. */
+export function encodePart(part: unknown): string {
+  const text = typeof part === 'string' || Buffer.isBuffer(part) ? part : JSON.stringify(part);
+  return Buffer.from(text).toString('base64url');
+}
+
+/** A JWS whose signature is good whatever stands in it. Strings are taken as the parts' JSON text. */
+export function signParts(header: unknown, payload: unknown, key: KeyObject, hash = 'sha256'): string {
+  const input = `${encodePart(header)}.${encodePart(payload)}`;
+  return `${input}.${sign(hash, Buffer.from(input), key).toString('base64url')}`;
+}
+
+/** Header and claims of a token, without looking at its signature. */
+export function decodeToken(token: string): {
+  header: Record<string, unknown>;
+  claims: Record<string, unknown>;
+} {
+  const [header = '', payload = ''] = token
+    .split('.')
+    .map((part) => Buffer.from(part, 'base64url').toString());
+  return {
+    header: JSON.parse(header) as Record<string, unknown>,
+    claims: JSON.parse(payload) as Record<string, unknown>,
+  };
+}
+
+/** A forger at work on one service: starts from a good access token, and changes what a test wants. */
+export async function startForger(service: TestService) {
+  const { kid, privateKey } = await openSigningKey(service);
+  const { name, tokens } = await service.newClient();
+  const good = decodeToken(tokens.access_token);
+  return {
+    kid,
+    privateKey,
+    clientName: name,
+    tokens,
+    header: good.header,
+    claims: good.claims,
+    /** The good token with some claims changed; undefined removes one. */
+    withClaims: (changes: Record<string, unknown>) =>
+      signParts(good.header, { ...good.claims, jti: randomUUID(), ...changes }, privateKey),
+    /** The good token with some header fields changed; undefined removes one. */
+    withHeader: (changes: Record<string, unknown>) =>
+      signParts({ ...good.header, ...changes }, good.claims, privateKey),
+  };
+}
