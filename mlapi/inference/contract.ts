@@ -1,28 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { Problem } from '../http/problem.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
 import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
-import { contractSchema, modelName } from './schemas.ts';
+import { contractSchema } from './schemas.ts';
 import {
   ModelFolderError,
-  type CategoryFeature,
   type Contract,
   type Feature,
   type NamedRow,
-  type OutputContract,
+  type NumericFeature,
 } from './types.ts';
 
 type Table = ReadonlyMap<number, EncodedColumn>;
 
-interface ContractFile {
-  readonly name: string;
-  readonly version: string;
-  readonly description: string;
-  readonly features: readonly Feature[];
+interface ContractFile extends Omit<Contract, 'sample'> {
   readonly encoding?: string;
-  readonly output: OutputContract;
   readonly sample?: string;
-  readonly metrics: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -32,105 +26,94 @@ interface ContractFile {
  */
 export function readContract(folder: string, width: number | undefined): Contract {
   const path = join(folder, 'model.json');
-  if (!existsSync(path)) return deriveContract(folder, width);
-  const checked = contractSchema.validate(readJson(path), { convert: false, abortEarly: false });
-  if (checked.error) throw new ModelFolderError(path, checked.error.message);
-  const file = checked.value as ContractFile;
-  if (width !== undefined && width !== file.features.length) {
+  const isGiven = existsSync(path);
+  const { encoding, sample, ...file } = isGiven
+    ? checkFile(readJson(path), path)
+    : checkFile(deriveFile(folder, width), folder);
+  if (width !== undefined && width !== file.features.length)
     throw new ModelFolderError(path, `lists ${file.features.length} features, and the model takes ${width}`);
-  }
-  const encodingPath = join(folder, file.encoding ?? 'encoding.csv');
-  const table: Table = file.encoding === undefined ? new Map() : readEncodingTable(encodingPath);
-  const features = file.features.map((feature, index) => checkFeature(feature, table.get(index), path));
+  const encodingPath = join(folder, encoding ?? 'encoding.csv');
+  const table: Table = encoding === undefined ? new Map() : readEncodingTable(encodingPath);
+  const features = file.features.map((feature, index) => completeFeature(feature, table.get(index), path));
   for (const { column, name } of table.values()) {
     if (features[column]?.type !== 'category')
-      throw new ModelFolderError(encodingPath, `"${name}" (column ${column}) is no category in model.json`);
+      throw new ModelFolderError(encodingPath, `"${name}" (column ${column}) is no category of the model`);
   }
-  const sample =
-    file.sample === undefined ? makeSample(features) : (readJson(join(folder, file.sample)) as NamedRow);
   return {
-    name: file.name,
-    version: file.version,
-    description: file.description,
+    ...file,
     features,
-    output: file.output,
-    metrics: file.metrics,
-    sample,
+    sample: sample === undefined ? makeSample(features) : readSample(join(folder, sample)),
   };
 }
 
-function deriveContract(folder: string, width: number | undefined): Contract {
-  const name = basename(folder);
-  if (!modelName.test(name))
-    throw new ModelFolderError(folder, 'the name of the folder is no model name (a-z, 0-9 and . _ -)');
-  if (width === undefined)
-    throw new ModelFolderError(
-      folder,
-      'the model does not say how many features it takes: write a model.json',
-    );
-  const encodingPath = join(folder, 'encoding.csv');
-  const table: Table = existsSync(encodingPath) ? readEncodingTable(encodingPath) : new Map();
-  const features = Array.from({ length: width }, (_, index): Feature => {
+function checkFile(content: unknown, path: string): ContractFile {
+  const checked = contractSchema.validate(content, { convert: false, abortEarly: false });
+  if (checked.error) throw new ModelFolderError(path, checked.error.message);
+  return checked.value as ContractFile;
+}
+
+/** What `model.json` would say: numbers, but for the columns of an `encoding.csv`, named after the folder. */
+function deriveFile(folder: string, width: number | undefined): object {
+  if (width === undefined) {
+    const cause = 'the model does not say how many features it takes: write a model.json';
+    throw new ModelFolderError(folder, cause);
+  }
+  const encoding = 'encoding.csv';
+  const isEncoded = existsSync(join(folder, encoding));
+  const table: Table = isEncoded ? readEncodingTable(join(folder, encoding)) : new Map();
+  const features = Array.from({ length: width }, (_, index) => {
     const encoded = table.get(index);
-    if (encoded === undefined) return { name: `f${index}`, type: 'number', missing: 'reject' };
-    return {
-      name: encoded.name,
-      type: 'category',
-      categories: encoded.categories,
-      unknown: 'reject',
-      missing: 'reject',
-    };
+    return { name: encoded?.name ?? `f${index}`, type: encoded === undefined ? 'number' : 'category' };
   });
   return {
-    name,
-    version: '1',
-    description: '',
+    name: basename(resolve(folder)),
     features,
+    ...(isEncoded && { encoding }),
     output: { kind: 'class_scores' },
-    metrics: {},
-    sample: makeSample(features),
   };
 }
 
-function checkFeature(feature: Feature, encoded: EncodedColumn | undefined, path: string): Feature {
+function completeFeature(feature: Feature, encoded: EncodedColumn | undefined, path: string): Feature {
   const refuse = (cause: string) => new ModelFolderError(path, `feature "${feature.name}": ${cause}`);
-  if (feature.type === 'boolean') return feature;
-  if (feature.type !== 'category') {
-    const { min = -Infinity, max = Infinity, missing } = feature;
-    if (min > max) throw refuse('min is above max');
-    if (missing !== 'reject' && (missing < min || missing > max)) throw refuse('missing is out of bounds');
-    return feature;
-  }
+  if (feature.type !== 'category') return feature;
   if (encoded === undefined) throw refuse('a category needs lines in encoding.csv');
   if (encoded.name !== feature.name) throw refuse(`encoding.csv calls this column "${encoded.name}"`);
-  const complete: CategoryFeature = { ...feature, categories: encoded.categories };
-  for (const policy of [complete.unknown, complete.missing]) {
-    if (policy !== 'reject' && !complete.categories.some(({ category }) => category === policy)) {
-      throw refuse(`"${policy}" is not among its categories`);
-    }
-  }
-  return complete;
+  return { ...feature, categories: encoded.categories };
 }
 
-/** A row that the contract takes, where the folder brings none: zeros within bounds, first categories. */
+function readSample(path: string): NamedRow {
+  const sample = readJson(path);
+  if (typeof sample !== 'object' || sample === null || Array.isArray(sample))
+    throw new ModelFolderError(path, 'the sample is one named row');
+  return sample as NamedRow;
+}
+
+/** A row that the contract takes, where the folder brings none. */
 function makeSample(features: readonly Feature[]): NamedRow {
   const cells = features.map((feature): [string, string | number | boolean] => {
     switch (feature.type) {
       case 'boolean':
         return [feature.name, false];
       case 'category':
-        return [feature.name, feature.categories[0]?.category ?? ''];
+        return [feature.name, feature.categories[0]!.category];
       default:
-        return [feature.name, Math.ceil(Math.min(Math.max(0, feature.min ?? 0), feature.max ?? 0))];
+        return [feature.name, nearestToZero(feature)];
     }
   });
   return Object.fromEntries(cells);
 }
 
+/** Within the bounds, and a whole number where there is one. */
+function nearestToZero({ min = -Infinity, max = Infinity }: NumericFeature): number {
+  const whole = Math.min(Math.max(0, Math.ceil(min)), Math.floor(max));
+  return whole >= min ? whole : min;
+}
+
 function readJson(path: string): unknown {
   try {
     return parseStrictJson(readFileSync(path));
-  } catch (cause) {
-    throw new ModelFolderError(path, cause instanceof Error ? cause.message : String(cause), { cause });
+  } catch (error) {
+    // Where the text is no JSON, the parser's own words say where.
+    throw ModelFolderError.of(path, error instanceof Problem ? (error.cause ?? error) : error);
   }
 }

@@ -41,9 +41,10 @@ export function readEncodingTable(path: string): Map<number, EncodedColumn> {
 function readRecords(path: string): Record<string, string>[] {
   let rows: string[][];
   try {
-    rows = parse(readFileSync(path), { bom: true, skip_empty_lines: true });
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    rows = parse(text, { skip_empty_lines: true });
   } catch (cause) {
-    throw new ModelFolderError(path, cause instanceof Error ? cause.message : String(cause), { cause });
+    throw ModelFolderError.of(path, cause);
   }
   const [header = [], ...body] = rows;
   const missing = needed.filter((name) => !header.includes(name));

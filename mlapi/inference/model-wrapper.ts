@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { invalidModelOutput } from './invalid-output.ts';
 import { ModelFolderError, type InputType, type Matrix, type OutputTensor } from './types.ts';
 
 /** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
@@ -25,6 +26,8 @@ const datatypes: Readonly<Record<string, string>> = {
   float64: 'FP64',
   string: 'BYTES',
 };
+/** Half floats would arrive as their bits. */
+const outputTypes = new Set(Object.keys(datatypes).filter((type) => type !== 'float16'));
 const inputTypes: readonly string[] = ['float32', 'float64', 'int32', 'int64'];
 
 type Metadata = InferenceSession['inputMetadata'][number];
@@ -41,7 +44,6 @@ export class ModelWrapper {
   readonly width: number | undefined;
   readonly #session: InferenceSession;
   readonly #inputName: string;
-  #outputName: string;
   /** Models exported for a batch of one get their rows one by one. */
   readonly #takesOneRow: boolean;
 
@@ -54,37 +56,51 @@ export class ModelWrapper {
     const [rows, width] = input.shape;
     this.width = typeof width === 'number' && width > 0 ? width : undefined;
     this.#inputName = input.name;
-    this.#outputName = chooseOutput(session, undefined);
     this.#takesOneRow = rows === 1;
   }
 
-  /** Loads a file; its first tensor output will be read. @throws {ModelFolderError} */
+  /** Loads a file. @throws {ModelFolderError} */
   static async load(path: string): Promise<ModelWrapper> {
     try {
       const bytes = readFileSync(path);
       const session = await InferenceSession.create(bytes, {
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
-        logSeverityLevel: 3,
+        // What fails is thrown; the runtime would write it to stderr too, past the logger.
+        logSeverityLevel: 4,
       });
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       return new ModelWrapper(session, sha256, chooseInput(session));
     } catch (cause) {
-      throw new ModelFolderError(path, cause instanceof Error ? cause.message : String(cause), { cause });
+      throw ModelFolderError.of(path, cause);
     }
   }
 
-  /** Reads this output instead of the first. @throws if it is not there, or no tensor */
-  pinOutput(tensor: string): void {
-    this.#outputName = chooseOutput(this.#session, tensor);
+  /** The output to read: the pinned one, or the first that is a tensor. @throws if it cannot be read */
+  chooseOutput(pinned?: string): string {
+    const found = this.#session.outputMetadata.filter((output) => output.isTensor);
+    const chosen = pinned === undefined ? found[0] : found.find(({ name }) => name === pinned);
+    if (chosen === undefined) {
+      const names = found.map(({ name }) => name).join(', ') || 'none';
+      const wanted = pinned === undefined ? 'tensor output' : `tensor output "${pinned}"`;
+      throw new Error(`the model has no ${wanted}; its tensor outputs are: ${names}`);
+    }
+    if (!outputTypes.has(chosen.type))
+      throw new Error(`the output "${chosen.name}" is ${chosen.type}, which this service does not read`);
+    return chosen.name;
   }
 
-  /** Computes the chosen output for every row. */
-  async run({ data, rows, width }: Matrix): Promise<OutputTensor> {
-    if (!this.#takesOneRow) return this.#runBatch(data, rows, width);
+  /**
+   * Computes one output for every row.
+   * @throws {Problem} 422 `invalid_model_output` where the model itself fails on these rows
+   */
+  async run({ data, rows, width }: Matrix, outputName: string): Promise<OutputTensor> {
+    if (rows === 1 || !this.#takesOneRow) return this.#runBatch({ data, rows, width }, outputName);
     const parts: OutputTensor[] = [];
-    for (let row = 0; row < rows; row += 1)
-      parts.push(await this.#runBatch(data.slice(row * width, (row + 1) * width), 1, width));
+    for (let row = 0; row < rows; row += 1) {
+      const one = { data: data.slice(row * width, (row + 1) * width), rows: 1, width };
+      parts.push(await this.#runBatch(one, outputName));
+    }
     return concatenate(parts);
   }
 
@@ -92,13 +108,16 @@ export class ModelWrapper {
     await this.#session.release();
   }
 
-  async #runBatch(data: Matrix['data'], rows: number, width: number): Promise<OutputTensor> {
+  async #runBatch({ data, rows, width }: Matrix, outputName: string): Promise<OutputTensor> {
     const input = new Tensor(this.inputType, data, [rows, width]);
-    // Only this output is fetched: sequences and maps (scikit-learn's ZipMap) beside it would throw.
-    const outputs = await this.#session.run({ [this.#inputName]: input }, [this.#outputName]);
-    const output = outputs[this.#outputName];
-    if (output === undefined) throw new Error('the model gave no output');
-    return { data: output.data, shape: output.dims };
+    try {
+      // Only this output is fetched: sequences and maps (scikit-learn's ZipMap) beside it would throw.
+      const outputs = await this.#session.run({ [this.#inputName]: input }, [outputName]);
+      const { data: values, dims: shape } = outputs[outputName]!;
+      return { data: values, shape };
+    } catch (cause) {
+      throw invalidModelOutput('it failed on them', cause);
+    }
   }
 }
 
@@ -112,22 +131,8 @@ function chooseInput({ inputMetadata }: InferenceSession): TensorMetadata {
     throw new Error(`the input "${input.name}" is ${input.type}; it must be one of ${inputTypes.join(', ')}`);
   const [rows] = input.shape;
   if (typeof rows === 'number' && rows > 1)
-    throw new Error(
-      `the model takes batches of exactly ${rows} rows; export it with an open batch dimension`,
-    );
+    throw new Error(`the model takes exactly ${rows} rows at once; export it with an open batch dimension`);
   return input;
-}
-
-function chooseOutput({ outputMetadata }: InferenceSession, pinned: string | undefined): string {
-  const readable = outputMetadata.filter((output) => output.isTensor).map(({ name }) => name);
-  if (pinned !== undefined && !readable.includes(pinned)) {
-    throw new Error(
-      `has no tensor output "${pinned}"; its tensor outputs are ${readable.join(', ') || 'none'}`,
-    );
-  }
-  const chosen = pinned ?? readable[0];
-  if (chosen === undefined) throw new Error('the model has no tensor output');
-  return chosen;
 }
 
 function tensors(metadata: readonly Metadata[]): TensorInfo[] {
@@ -140,8 +145,11 @@ function tensors(metadata: readonly Metadata[]): TensorInfo[] {
     }));
 }
 
+/** What a model gave row by row, with the rows first: each part is one row, with or without a leading 1. */
 function concatenate(parts: readonly OutputTensor[]): OutputTensor {
-  const [first] = parts;
+  const { shape } = parts[0]!;
+  if (parts.some((part) => String(part.shape) !== String(shape)))
+    throw invalidModelOutput('its shape changes from row to row');
   const data = parts.flatMap((part) => Array.from<number | bigint | string>(part.data));
-  return { data, shape: [parts.length, ...(first?.shape.slice(1) ?? [])] };
+  return { data, shape: [parts.length, ...(shape[0] === 1 ? shape.slice(1) : shape)] };
 }

@@ -1,4 +1,5 @@
 import { Problem } from '../http/problem.ts';
+import { invalidModelOutput } from './invalid-output.ts';
 import type { OutputContract, OutputTensor, Prediction } from './types.ts';
 
 /** The output as rows × columns. */
@@ -40,11 +41,11 @@ export class Postprocessor {
   /** Labels that the model itself names. */
   #named({ data, shape }: OutputTensor, rows: number): string[] {
     if (this.#output.kind !== 'class_scores' || shape[0] !== rows || data.length !== rows)
-      throw invalidOutput('its labels do not fit the rows');
+      throw invalidModelOutput('its labels do not fit the rows');
     const labels = Array.from(data, String);
     const known = this.#labels;
     if (known !== undefined && labels.some((label) => !known.includes(label)))
-      throw invalidOutput('a label is not in the contract');
+      throw invalidModelOutput('a label is not in the contract');
     return labels;
   }
 
@@ -55,10 +56,11 @@ export class Postprocessor {
     }
     const scores = this.#output.scores ?? guessScores(table);
     if (scores === 'per-class') {
-      if (table.columns < 2) throw invalidOutput('it has one column, and the contract says one per class');
+      if (table.columns < 2)
+        throw invalidModelOutput('it has one column, and the contract says one per class');
       return everyRow(table, (offset) => firstMaximum(table.values, offset, table.columns));
     }
-    if (table.columns !== 1) throw invalidOutput('it has several columns, and the contract says one');
+    if (table.columns !== 1) throw invalidModelOutput('it has several columns, and the contract says one');
     return everyRow(table, (offset) => {
       const value = table.values[offset]!;
       // Adding 0 turns -0 into 0.
@@ -69,7 +71,7 @@ export class Postprocessor {
   #label(classNumber: number): string | number {
     if (this.#labels === undefined) return classNumber;
     const label = this.#labels[classNumber];
-    if (label === undefined) throw invalidOutput(`the class number ${classNumber} has no label`);
+    if (label === undefined) throw invalidModelOutput(`the class number ${classNumber} has no label`);
     return label;
   }
 }
@@ -84,12 +86,12 @@ function guessScores({ values, rows, columns }: Table): NonNullable<OutputContra
 /** @param takesOneRow whether a vector for a single row may be that row's scores */
 function readTable({ data, shape }: OutputTensor, rows: number, takesOneRow: boolean): Table {
   const values = toFiniteNumbers(data);
-  if (values.length === 0) throw invalidOutput('it is empty');
+  if (values.length === 0) throw invalidModelOutput('it is empty');
   if (shape.length === 0 && rows === 1) return { values, rows, columns: 1 };
   if (shape.length === 1 && shape[0] === rows) return { values, rows, columns: 1 };
   if (shape.length === 1 && rows === 1 && takesOneRow) return { values, rows, columns: values.length };
   if (shape.length === 2 && shape[0] === rows) return { values, rows, columns: values.length / rows };
-  throw invalidOutput(`its shape [${shape.join(', ')}] does not fit ${rows} row(s)`);
+  throw invalidModelOutput(`its shape [${shape.join(', ')}] does not fit ${rows} row(s)`);
 }
 
 function toFiniteNumbers(data: OutputTensor['data']): ArrayLike<number> {
@@ -98,7 +100,7 @@ function toFiniteNumbers(data: OutputTensor['data']): ArrayLike<number> {
       ? Float64Array.from(data as ArrayLike<bigint>, Number)
       : (data as ArrayLike<number>);
   for (let at = 0; at < values.length; at += 1)
-    if (!Number.isFinite(values[at])) throw invalidOutput('it holds a score that is no finite number');
+    if (!Number.isFinite(values[at])) throw invalidModelOutput('it holds a score that is no finite number');
   return values;
 }
 
@@ -117,12 +119,4 @@ function firstMaximum(values: ArrayLike<number>, offset: number, columns: number
   for (let column = 1; column < columns; column += 1)
     if (values[offset + column]! > values[offset + best]!) best = column;
   return best;
-}
-
-function invalidOutput(reason: string): Problem {
-  return new Problem(
-    422,
-    'invalid_model_output',
-    `The model gave no usable answer for these rows: ${reason}.`,
-  );
 }

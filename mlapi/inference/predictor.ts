@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Problem } from '../http/problem.ts';
 import { readContract } from './contract.ts';
 import { ModelWrapper, type TensorInfo } from './model-wrapper.ts';
 import { Postprocessor } from './postprocessor.ts';
@@ -21,35 +23,39 @@ export class Predictor {
   sampleAnswer: PredictionAnswer | undefined;
   readonly #preprocessor: Preprocessor;
   readonly #model: ModelWrapper;
+  readonly #outputName: string;
   readonly #postprocessor: Postprocessor;
 
+  /** @throws if contract and model do not fit each other */
   constructor(contract: Contract, model: ModelWrapper, maxRows: number) {
     this.contract = contract;
     this.#model = model;
+    this.#outputName = model.chooseOutput(contract.output.tensor);
     this.#preprocessor = new Preprocessor(contract.features, model.inputType, maxRows);
     this.#postprocessor = new Postprocessor(contract.output);
   }
 
   /** Loads a model folder and predicts its sample, so that what cannot serve never starts. @throws {ModelFolderError} */
   static async load(folder: string, maxRows: number): Promise<Predictor> {
-    const model = await ModelWrapper.load(join(folder, 'model.onnx'));
+    const onnxPath = join(folder, 'model.onnx');
+    const contractPath = join(folder, 'model.json');
+    const model = await ModelWrapper.load(onnxPath);
     const contract = readContract(folder, model.width);
-    const predictor = new Predictor(contract, model, maxRows);
     try {
-      if (contract.output.tensor !== undefined) model.pinOutput(contract.output.tensor);
+      const predictor = new Predictor(contract, model, maxRows);
       predictor.sampleAnswer = await predictor.predict(contract.sample);
+      return predictor;
     } catch (cause) {
-      throw new ModelFolderError(folder, `the model cannot predict its sample row: ${describe(cause)}`, {
-        cause,
-      });
+      const path = existsSync(contractPath) ? contractPath : onnxPath;
+      if (cause instanceof Problem) throw new ModelFolderError(path, describeRefusal(cause), { cause });
+      throw ModelFolderError.of(path, cause);
     }
-    return predictor;
   }
 
   /** @throws {Problem} 400, 413 or 422 */
   async predict(body: unknown, { scores = false } = {}): Promise<PredictionAnswer> {
     const matrix = this.#preprocessor.preprocess(body);
-    const output = await this.#model.run(matrix);
+    const output = await this.#model.run(matrix, this.#outputName);
     const { name, version } = this.contract;
     const predictions = this.#postprocessor.predictions(output, matrix.rows);
     if (!scores) return { model: name, version, predictions };
@@ -95,8 +101,7 @@ export interface ModelInformation extends Omit<Contract, 'output'> {
   readonly classes: readonly (string | number)[];
 }
 
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const pointers = 'errors' in error && Array.isArray(error.errors) ? ` ${JSON.stringify(error.errors)}` : '';
-  return error.message + pointers;
+function describeRefusal({ message, errors = [] }: Problem): string {
+  const cells = errors.map(({ pointer, detail }) => ` ${pointer} ${detail}.`).join('');
+  return `the model cannot predict its sample row: ${message}${cells}`;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../http/problem.ts';
@@ -19,7 +19,7 @@ export class Predictors {
     this.#defaultName = defaultName;
   }
 
-  /** Loads every folder with a `model.onnx`. @throws {ModelFolderError} on the first that cannot serve */
+  /** Loads every folder. @throws {ModelFolderError} on the first that cannot serve */
   static async load({ modelsDir, defaultModel, maxRows }: ModelsConfig): Promise<Predictors> {
     const byName = new Map<string, Predictor>();
     for (const folder of listFolders(modelsDir)) {
@@ -28,8 +28,7 @@ export class Predictors {
       if (byName.has(name)) throw new ModelFolderError(folder, `there is another model called "${name}"`);
       byName.set(name, predictor);
     }
-    if (byName.size === 0)
-      throw new ModelFolderError(modelsDir, 'there is no folder with a model.onnx in it');
+    if (byName.size === 0) throw new ModelFolderError(modelsDir, 'there is no model folder in it');
     if (defaultModel !== undefined && !byName.has(defaultModel)) {
       throw new ModelFolderError(modelsDir, `there is no model "${defaultModel}" (MLAPI_DEFAULT_MODEL)`);
     }
@@ -73,11 +72,13 @@ export class Predictors {
   }
 }
 
+/** Every folder is a model, but hidden ones: they are still being copied. */
 function listFolders(modelsDir: string): string[] {
   try {
-    return readdirSync(modelsDir, { withFileTypes: true })
-      .map(({ name }) => join(modelsDir, name))
-      .filter((folder) => existsSync(join(folder, 'model.onnx')))
+    return readdirSync(modelsDir)
+      .filter((name) => !name.startsWith('.'))
+      .map((name) => join(modelsDir, name))
+      .filter((path) => statSync(path).isDirectory())
       .sort();
   } catch (cause) {
     throw new ModelFolderError(modelsDir, 'the folder of models cannot be read', { cause });

@@ -1,245 +1,96 @@
 import { Problem, type InputError } from '../http/problem.ts';
-import { explainCell } from './cell-errors.ts';
-import type { CategoryFeature, Feature, InputData, InputType, Matrix } from './types.ts';
+import { FeatureEncoder } from './feature-encoder.ts';
+import { findRows, invalidRows, type RequestRows } from './request-rows.ts';
+import { explainRow } from './row-errors.ts';
+import type { Feature, InputType, Matrix } from './types.ts';
 
 const maxErrors = 20;
-const float32Max = 3.4028234663852886e38;
 
-const numberKind = 0;
-const integerKind = 1;
-const booleanKind = 2;
-const categoryKind = 3;
-
-/** Largest magnitude that the tensor's type holds without becoming another number. */
-const magnitudes: Readonly<Record<InputType, number>> = {
-  float32: float32Max,
-  float64: Number.MAX_VALUE,
-  int32: 2 ** 31 - 1,
-  int64: Number.MAX_SAFE_INTEGER,
-};
-
-/** Refused cells are NaN, inside this file only: no cell that is taken is ever NaN. */
-const refused = NaN;
+type Cells = Float32Array | Float64Array | Int32Array;
 
 /**
- * Turns request bodies into the tensor's buffer: each cell is validated and encoded in one pass, by a plan that is compiled
- * once per model. Rows come as lists in feature order or as named rows, one or many, bare or under `instances`.
+ * Turns request bodies into the tensor's buffer. A row that the contract takes is validated and encoded in one pass; only a
+ * refused one is walked again, to say why.
  */
 export class Preprocessor {
-  readonly #features: readonly Feature[];
+  readonly #encoders: readonly FeatureEncoder[];
   readonly #type: InputType;
   readonly #maxRows: number;
-  readonly #kinds: Uint8Array;
-  readonly #mins: Float64Array;
-  readonly #maxs: Float64Array;
-  /** The code for an absent cell; NaN refuses it. */
-  readonly #missing: Float64Array;
-  readonly #categories: readonly (CategoryPlan | undefined)[];
 
+  /** @throws if a feature's contract does not fit the tensor's type */
   constructor(features: readonly Feature[], type: InputType, maxRows: number) {
-    this.#features = features;
+    this.#encoders = features.map((feature) => new FeatureEncoder(feature, type));
     this.#type = type;
     this.#maxRows = maxRows;
-    const magnitude = magnitudes[type];
-    this.#kinds = Uint8Array.from(features, (feature) => kindOf(feature, type));
-    this.#mins = Float64Array.from(features, (feature) =>
-      Math.max(('min' in feature ? feature.min : undefined) ?? -Infinity, -magnitude),
-    );
-    this.#maxs = Float64Array.from(features, (feature) =>
-      Math.min(('max' in feature ? feature.max : undefined) ?? Infinity, magnitude),
-    );
-    this.#missing = Float64Array.from(features, missingCode);
-    this.#categories = features.map((feature) =>
-      feature.type === 'category' ? new CategoryPlan(feature) : undefined,
-    );
   }
 
-  /** @returns rows × features. @throws {Problem} 400 `invalid_rows` with a pointer for each wrong cell, 413 `too_many_rows` */
+  /** @returns rows × features. @throws {Problem} 413 `too_many_rows`, 400 `invalid_rows` with a pointer for each wrong cell */
   preprocess(body: unknown): Matrix {
-    const { rows, pointer, isSingle } = unwrap(body);
-    if (rows.length > this.#maxRows) {
-      throw new Problem(
-        413,
-        'too_many_rows',
-        `A request may hold ${this.#maxRows} rows; this one holds ${rows.length}.`,
-      );
+    const found = findRows(body);
+    const { length } = found.rows;
+    if (length > this.#maxRows) {
+      const detail = `A request may hold ${this.#maxRows} rows; this one holds ${length}.`;
+      throw new Problem(413, 'too_many_rows', detail);
     }
-    const width = this.#features.length;
-    const data = allocate(this.#type, rows.length * width);
-    const errors: InputError[] = [];
-    for (let index = 0; index < rows.length && errors.length < maxErrors; index += 1) {
-      const row = rows[index];
-      const rowPointer = isSingle ? pointer : `${pointer}/${index}`;
-      if (Array.isArray(row)) this.#encodeList(row, data, index * width, rowPointer, errors);
-      else if (typeof row === 'object' && row !== null)
-        this.#encodeNamed(row as Record<string, unknown>, data, index * width, rowPointer, errors);
-      else errors.push({ pointer: rowPointer, detail: 'a row is a list or an object' });
-    }
-    if (errors.length > 0) throw invalidRows(errors.slice(0, maxErrors));
-    return { data, rows: rows.length, width };
+    const width = this.#encoders.length;
+    const cells = allocate(this.#type, length * width);
+    for (let index = 0; index < length; index += 1)
+      if (!this.#encodeRow(found.rows[index], cells, index * width)) throw this.#explain(found, index);
+    const data = this.#type === 'int64' ? BigInt64Array.from(cells, BigInt) : cells;
+    return { data, rows: length, width };
   }
 
-  #encodeList(
-    row: readonly unknown[],
-    data: InputData,
-    offset: number,
-    pointer: string,
-    errors: InputError[],
-  ): void {
-    const width = this.#features.length;
-    if (row.length !== width) {
-      errors.push({ pointer, detail: `a row has ${width} cells; this one has ${row.length}` });
-      return;
-    }
-    for (let column = 0; column < width; column += 1) {
-      const value = row[column];
-      const code = this.#encodeCell(column, value);
-      if (Number.isNaN(code)) this.#explain(column, value, pointer, errors);
-      else store(data, offset + column, code);
-    }
+  #encodeRow(row: unknown, cells: Cells, offset: number): boolean {
+    if (Array.isArray(row)) return this.#encodeList(row, cells, offset);
+    return typeof row === 'object' && row !== null && this.#encodeNamed(row, cells, offset);
   }
 
-  #encodeNamed(
-    row: Record<string, unknown>,
-    data: InputData,
-    offset: number,
-    pointer: string,
-    errors: InputError[],
-  ): void {
-    const width = this.#features.length;
-    let found = 0;
-    for (let column = 0; column < width; column += 1) {
-      const { name } = this.#features[column]!;
-      const isGiven = Object.hasOwn(row, name);
-      if (isGiven) found += 1;
-      const value = isGiven ? row[name] : undefined;
-      const code = this.#encodeCell(column, value);
-      if (Number.isNaN(code)) this.#explain(column, value, pointer, errors);
-      else store(data, offset + column, code);
+  #encodeList(row: readonly unknown[], cells: Cells, offset: number): boolean {
+    const encoders = this.#encoders;
+    if (row.length !== encoders.length) return false;
+    for (let column = 0; column < encoders.length; column += 1) {
+      const code = encoders[column]!.encode(row[column]);
+      if (Number.isNaN(code)) return false;
+      cells[offset + column] = code;
     }
+    return true;
+  }
+
+  #encodeNamed(row: object, cells: Cells, offset: number): boolean {
+    const encoders = this.#encoders;
     const names = Object.keys(row);
-    if (names.length === found) return;
-    const known = new Set(this.#features.map(({ name }) => name));
-    for (const name of names)
-      if (!known.has(name))
-        errors.push({ pointer: pointer + escape(name.slice(0, 64)), detail: 'not a feature of this model' });
-  }
-
-  /** The number that stands for a cell, or NaN if it is refused. */
-  #encodeCell(column: number, value: unknown): number {
-    if (value === null || value === undefined) return this.#missing[column]!;
-    switch (this.#kinds[column]) {
-      case numberKind:
-        return this.#isInBounds(column, value) ? value : refused;
-      case integerKind:
-        return this.#isInBounds(column, value) && Number.isSafeInteger(value) ? value : refused;
-      case booleanKind:
-        return value === true || value === 1 ? 1 : value === false || value === 0 ? 0 : refused;
-      default:
-        return this.#categories[column]!.encode(value);
+    let given = 0;
+    for (let column = 0; column < encoders.length; column += 1) {
+      const encoder = encoders[column]!;
+      const { name } = encoder.feature;
+      // Own names only: a feature may be called "constructor". Most callers keep the order of the features.
+      const isGiven = names[column] === name || Object.hasOwn(row, name);
+      const code = encoder.encode(isGiven ? (row as Record<string, unknown>)[name] : undefined);
+      if (Number.isNaN(code)) return false;
+      if (isGiven) given += 1;
+      cells[offset + column] = code;
     }
+    return names.length === given;
   }
 
-  #isInBounds(column: number, value: unknown): value is number {
-    return typeof value === 'number' && value >= this.#mins[column]! && value <= this.#maxs[column]!;
-  }
-
-  #explain(column: number, value: unknown, pointer: string, errors: InputError[]): void {
-    const feature = this.#features[column]!;
-    const bounds = { min: this.#mins[column]!, max: this.#maxs[column]! };
-    errors.push({ pointer: pointer + escape(feature.name), detail: explainCell(feature, value, bounds) });
-  }
-}
-
-/** A category's codes by its spellings: the exact ones first, any other case after. */
-class CategoryPlan {
-  readonly #codes = new Map<string, number>();
-  readonly #known: ReadonlySet<number>;
-  readonly #unknown: number;
-
-  constructor({ categories, unknown }: CategoryFeature) {
-    for (const { category, encoding } of categories) {
-      for (const spelling of [category.toLowerCase(), category.toUpperCase(), category])
-        this.#codes.set(spelling, encoding);
-    }
-    this.#known = new Set(categories.map(({ encoding }) => encoding));
-    this.#unknown = unknown === 'reject' ? refused : codeOf(categories, unknown);
-  }
-
-  /** A number is taken as already encoded, and must be one of the codes. */
-  encode(value: unknown): number {
-    if (typeof value === 'string')
-      return this.#codes.get(value) ?? this.#codes.get(value.toLowerCase()) ?? this.#unknown;
-    return typeof value === 'number' && this.#known.has(value) ? value : refused;
+  /** The mistakes from the first refused row on, in the order of the rows, at most 20. */
+  #explain(found: RequestRows, first: number): Problem {
+    let errors: InputError[] = [];
+    for (let index = first; index < found.rows.length && errors.length < maxErrors; index += 1)
+      errors = errors.concat(explainRow(found.rows[index], this.#encoders, found.pointerTo(index)));
+    return invalidRows(errors.slice(0, maxErrors));
   }
 }
 
-function codeOf(categories: CategoryFeature['categories'], name: string): number {
-  return categories.find(({ category }) => category === name)?.encoding ?? refused;
-}
-
-function kindOf({ type }: Feature, tensor: InputType): number {
-  if (type === 'category') return categoryKind;
-  if (type === 'boolean') return booleanKind;
-  return type === 'integer' || tensor === 'int32' || tensor === 'int64' ? integerKind : numberKind;
-}
-
-function missingCode(feature: Feature): number {
-  if (feature.missing === 'reject') return refused;
-  return feature.type === 'category' ? codeOf(feature.categories, feature.missing) : Number(feature.missing);
-}
-
-interface Rows {
-  readonly rows: readonly unknown[];
-  /** Where the rows stand in the body. */
-  readonly pointer: string;
-  readonly isSingle: boolean;
-}
-
-function unwrap(body: unknown): Rows {
-  if (isObject(body) && Object.hasOwn(body, 'instances')) {
-    if (Object.keys(body).length > 1)
-      throw invalidRows([{ pointer: '', detail: '"instances" must stand alone' }]);
-    return unwrapRows(body.instances, '/instances');
-  }
-  return unwrapRows(body, '');
-}
-
-function unwrapRows(value: unknown, pointer: string): Rows {
-  if (isObject(value)) return { rows: [value], pointer, isSingle: true };
-  if (!Array.isArray(value))
-    throw invalidRows([{ pointer, detail: 'the rows are a list of rows, or one named row' }]);
-  if (value.length === 0) throw invalidRows([{ pointer, detail: 'there must be at least one row' }]);
-  return { rows: value, pointer, isSingle: false };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function allocate(type: InputType, length: number): InputData {
+/** One number a cell; those of an int64 tensor become BigInts only when all of them stand. */
+function allocate(type: InputType, length: number): Cells {
   switch (type) {
     case 'float32':
       return new Float32Array(length);
-    case 'float64':
-      return new Float64Array(length);
     case 'int32':
       return new Int32Array(length);
+    case 'float64':
     case 'int64':
-      return new BigInt64Array(length);
+      return new Float64Array(length);
   }
-}
-
-function store(data: InputData, at: number, code: number): void {
-  if (data instanceof BigInt64Array) data[at] = BigInt(code);
-  else data[at] = code;
-}
-
-/** RFC 6901. */
-function escape(name: string): string {
-  return `/${name.replace(/~/g, '~0').replace(/\//g, '~1')}`;
-}
-
-function invalidRows(errors: readonly InputError[]): Problem {
-  return new Problem(400, 'invalid_rows', 'The rows do not fit the contract of the model.', { errors });
 }

@@ -3,7 +3,7 @@ import { jsonBody } from '../http/body.ts';
 import type { Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
 import type { PredictionAnswer, Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
-import { predictionSchema, rowsSchema } from './row-schema.ts';
+import { informationSchema, predictionSchema, rowsSchema } from './row-schema.ts';
 import { listQuery, predictQuery } from './schemas.ts';
 
 /** Information about models, and their predictions. */
@@ -89,8 +89,7 @@ const listSchema = {
 };
 
 function informationAnswer(predictor: Predictor): NonNullable<EndpointDocs['answer']> {
-  const information = predictor.information();
-  return { schema: { type: 'object', required: Object.keys(information) }, example: information };
+  return { schema: informationSchema, example: predictor.information() };
 }
 
 function predictionDocs({ contract, sampleAnswer }: Predictor): Omit<EndpointDocs, 'summary'> {

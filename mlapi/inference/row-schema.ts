@@ -27,6 +27,65 @@ export function rowsSchema({ features }: Contract): object {
   return { anyOf: [...bare, instances] };
 }
 
+const text = { type: 'string' };
+const tensors = {
+  type: 'array',
+  items: {
+    type: 'object',
+    required: ['name', 'datatype', 'shape'],
+    properties: {
+      name: text,
+      datatype: text,
+      shape: { type: 'array', items: { type: 'integer', minimum: -1 } },
+    },
+  },
+};
+const features = {
+  type: 'array',
+  items: {
+    type: 'object',
+    required: ['name', 'type', 'missing'],
+    properties: {
+      name: text,
+      type: { enum: ['number', 'integer', 'boolean', 'category'] },
+      description: text,
+      unit: text,
+      min: { type: 'number' },
+      max: { type: 'number' },
+      categories: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['category', 'encoding'],
+          properties: { category: text, encoding: { type: 'number' } },
+        },
+      },
+      unknown: text,
+      missing: { type: ['string', 'number', 'boolean'] },
+    },
+  },
+};
+const informationProperties = {
+  name: text,
+  version: text,
+  description: text,
+  platform: text,
+  sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+  inputs: tensors,
+  outputs: tensors,
+  features,
+  classes: { type: 'array', items: { type: ['string', 'number'] } },
+  metrics: { type: 'object', additionalProperties: true },
+  sample: { type: 'object', additionalProperties: true, description: 'one named row' },
+};
+
+/** JSON Schema of a model's information. */
+export const informationSchema = {
+  type: 'object',
+  required: Object.keys(informationProperties),
+  properties: informationProperties,
+};
+
 /** JSON Schema of a prediction's answer. */
 export function predictionSchema(output: OutputContract): object {
   const number = { type: 'number' };

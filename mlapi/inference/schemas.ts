@@ -31,6 +31,11 @@ const category = Joi.object({
   missing: Joi.string().min(1).default('reject'),
 });
 
+/** A file beside `model.json`, and none elsewhere. */
+const fileName = Joi.string()
+  .max(128)
+  .pattern(/^\w[\w.-]*$/, 'file name');
+
 const labels = Joi.array().items(Joi.string().max(256), Joi.number()).min(1).unique();
 const tensor = Joi.string().min(1).max(256);
 const output = Joi.alternatives().conditional('.kind', {
@@ -55,8 +60,8 @@ const output = Joi.alternatives().conditional('.kind', {
 
 /** `model.json`. */
 export const contractSchema = Joi.object({
-  name: Joi.string().pattern(modelName).required(),
-  version: Joi.string().pattern(modelName).default('1'),
+  name: Joi.string().pattern(modelName, 'model name').required(),
+  version: Joi.string().pattern(modelName, 'version').default('1'),
   description: text.allow('').default(''),
   features: Joi.array()
     .items(
@@ -75,9 +80,9 @@ export const contractSchema = Joi.object({
     .max(10_000)
     .unique('name')
     .required(),
-  encoding: Joi.string().max(256),
+  encoding: fileName,
   output: output.required(),
-  sample: Joi.string().max(256),
+  sample: fileName,
   metrics: Joi.object().default({}),
 }).required();
 

@@ -79,8 +79,13 @@ export type Prediction = string | number | readonly number[];
 
 /** A model folder that cannot be served: which file, and why. It stops the start. */
 export class ModelFolderError extends Error {
-  constructor(file: string, cause: string, options?: ErrorOptions) {
-    super(`${file}: ${cause}`, options);
+  constructor(file: string, reason: string, options?: ErrorOptions) {
+    super(`${file}: ${reason}`, options);
     this.name = 'ModelFolderError';
+  }
+
+  /** The same for what a reader or the model runtime threw. */
+  static of(file: string, cause: unknown): ModelFolderError {
+    return new ModelFolderError(file, cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }

@@ -1,0 +1,36 @@
+import { Problem, type InputError } from '../http/problem.ts';
+
+/** The rows of a request, still unchecked. */
+export interface RequestRows {
+  readonly rows: readonly unknown[];
+  /** Where each of them stands in the body (RFC 6901). */
+  pointerTo(index: number): string;
+}
+
+/**
+ * Finds the rows in a request's body: a list of rows or one named row, bare or under `instances`.
+ * @throws {Problem} 400 `invalid_rows`
+ */
+export function findRows(body: unknown): RequestRows {
+  if (!isObject(body) || !Object.hasOwn(body, 'instances')) return findBareRows(body, '');
+  if (Object.keys(body).length > 1)
+    throw invalidRows([{ pointer: '', detail: '"instances" must stand alone' }]);
+  return findBareRows(body.instances, '/instances');
+}
+
+/** 400: the rows do not fit the contract. */
+export function invalidRows(errors: readonly InputError[]): Problem {
+  return new Problem(400, 'invalid_rows', 'The rows do not fit the contract of the model.', { errors });
+}
+
+function findBareRows(value: unknown, pointer: string): RequestRows {
+  if (isObject(value)) return { rows: [value], pointerTo: () => pointer };
+  if (!Array.isArray(value))
+    throw invalidRows([{ pointer, detail: 'the rows are a list of rows, or one named row' }]);
+  if (value.length === 0) throw invalidRows([{ pointer, detail: 'there must be at least one row' }]);
+  return { rows: value, pointerTo: (index) => `${pointer}/${index}` };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

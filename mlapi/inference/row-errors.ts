@@ -1,0 +1,72 @@
+import type { InputError } from '../http/problem.ts';
+import type { FeatureEncoder } from './feature-encoder.ts';
+import type { Feature } from './types.ts';
+
+const shownCategories = 12;
+const shownLength = 40;
+
+const expected: Readonly<Record<Feature['type'], string>> = {
+  number: 'a finite number',
+  integer: 'an integer',
+  boolean: 'true or false',
+  category: 'a category',
+};
+
+/**
+ * Says in words why a row was refused: its cells in feature order, then the names that are no feature. Pointers are
+ * RFC 6901 and name the feature, whether the row is a list or named.
+ * @param pointer where the row stands in the body
+ */
+export function explainRow(row: unknown, encoders: readonly FeatureEncoder[], pointer: string): InputError[] {
+  if (typeof row !== 'object' || row === null) return [{ pointer, detail: 'a row is a list or an object' }];
+  if (Array.isArray(row) && row.length !== encoders.length)
+    return [{ pointer, detail: `a row has ${encoders.length} cells; this one has ${row.length}` }];
+  const cells = new Map<string, unknown>(
+    Array.isArray(row) ? row.map((cell, at) => [encoders[at]!.feature.name, cell]) : Object.entries(row),
+  );
+  const errors: InputError[] = [];
+  for (const encoder of encoders) {
+    const { name } = encoder.feature;
+    const value = cells.get(name);
+    cells.delete(name);
+    if (Number.isNaN(encoder.encode(value)))
+      errors.push({ pointer: pointer + toPointer(name), detail: explainCell(encoder, value) });
+  }
+  for (const name of cells.keys())
+    errors.push({ pointer: pointer + toPointer(shorten(name)), detail: 'not a feature of this model' });
+  return errors;
+}
+
+function explainCell({ feature, type, min, max }: FeatureEncoder, value: unknown): string {
+  if (value === undefined) return `missing; expected ${expected[type]}`;
+  if (value === null) return `null; expected ${expected[type]}`;
+  if (feature.type === 'category') {
+    const names = feature.categories.map(({ category }) => category);
+    const rest = names.length > shownCategories ? `, ... (${names.length} in all)` : '';
+    const list = names.slice(0, shownCategories).join(', ') + rest;
+    if (typeof value === 'string') return `unknown category ${show(value)}; one of ${list}`;
+    if (typeof value === 'number') return `${show(value)} is no code of this category`;
+    return `${show(value)} is no category; one of ${list}`;
+  }
+  if (typeof value === 'number' && type !== 'boolean') {
+    if (value < min) return `${show(value)} is below ${min}`;
+    if (value > max) return `${show(value)} is above ${max}`;
+  }
+  return `${show(value)}; expected ${expected[type]}`;
+}
+
+/** A value as the caller wrote it, short enough for a message. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(shorten(value));
+  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object';
+  return `${value as number | boolean}`;
+}
+
+function shorten(text: string): string {
+  return (text.length > shownLength ? `${text.slice(0, shownLength)}...` : text).toWellFormed();
+}
+
+/** RFC 6901. */
+function toPointer(name: string): string {
+  return `/${name.replace(/~/g, '~0').replace(/\//g, '~1')}`;
+}
