@@ -1,6 +1,7 @@
 import joiToJson from 'joi-to-json';
 import type Joi from 'joi';
 import type { Endpoint } from '../http/endpoint.ts';
+import { pathSamples, type PathSamples } from './shown-model.ts';
 
 const problemSchema = {
   type: 'object',
@@ -31,9 +32,10 @@ const parseJoi = joiToJson as unknown as typeof joiToJson.default;
 
 /** OpenAPI 3.1 for a list of endpoints: the same objects that serve, guard and validate them. */
 export function openApiDocument(endpoints: readonly Endpoint[], version: string): object {
+  const samples = pathSamples(endpoints);
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {
-    const item = (paths[endpoint.path] ??= pathItem(endpoint.path));
+    const item = (paths[endpoint.path] ??= pathItem(endpoint.path, samples));
     item[endpoint.method.toLowerCase()] = operation(endpoint);
   }
   const tags = [...new Set(endpoints.map(({ docs }) => docs.tag))];
@@ -76,11 +78,20 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   documents: 'This description',
 };
 
-function pathItem(path: string): Record<string, object> {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+function pathItem(path: string, samples: PathSamples): Record<string, object> {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   if (names.length === 0) return {};
   return {
-    parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+    parameters: names.map((name) => {
+      const example = samples[name];
+      return {
+        name,
+        in: 'path',
+        required: true,
+        schema: { type: 'string' },
+        ...(example !== undefined && { example }),
+      };
+    }),
   };
 }
 
@@ -138,19 +149,23 @@ function toJsonSchema(schema: Joi.Schema) {
 function responses(endpoint: Endpoint): object {
   const { access, body, docs, path } = endpoint;
   const isAuth = path.startsWith('/auth');
-  const errors: Record<number, string> = {
+  const isLimited = body !== undefined || access !== 'public';
+  const errors: Endpoint['docs']['statuses'] = {
     400: 'A mistake in the request',
     ...(access !== 'public' && { 401: 'No valid token' }),
     ...(access.includes(':') && { 403: 'The token lacks the scope' }),
     ...(body !== undefined && { 413: 'The body is too large', 415: 'The body is of another media type' }),
-    ...((isAuth || access !== 'public') && { 429: 'Too many requests', 503: 'Busy; try again' }),
+    ...(isLimited && { 429: 'Too many requests', 503: 'Busy; try again' }),
     ...docs.statuses,
   };
   const mediaType = isAuth ? 'application/json' : 'application/problem+json';
   const schema = { $ref: `#/components/schemas/${isAuth ? 'OAuthError' : 'Problem'}` };
-  const answers = Object.entries(errors).map(([status, description]) => {
+  const answers = Object.entries(errors).map(([status, about]) => {
+    if (typeof about !== 'string') {
+      return [status, { description: about.text, content: { 'application/json': { schema: about.schema } } }];
+    }
     const hasBody = Number(status) >= 400;
-    return [status, { description, ...(hasBody && { content: { [mediaType]: { schema } } }) }];
+    return [status, { description: about, ...(hasBody && { content: { [mediaType]: { schema } } }) }];
   });
   return { 200: success(endpoint), ...(Object.fromEntries(answers) as object) };
 }

@@ -1,0 +1,139 @@
+import { spawnSync, execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startService, temporaryFolder, type TestService } from '../support/service.ts';
+
+const run = promisify(execFile);
+const hasCurl = spawnSync('curl', ['--version']).status === 0;
+const hostile = `<script>alert(1)</script>"'&`;
+
+let service: TestService;
+let page: string;
+beforeAll(async () => {
+  service = await startService({ MLAPI_MODELS_DIR: hostileModels() });
+  page = (await service.http.get('/api/docs').expect(200).expect('content-type', 'text/html; charset=utf-8'))
+    .text;
+});
+afterAll(() => service.close());
+
+describe('GET /api/docs', () => {
+  test('200: the policy allows the style of the page by its digest, and nothing else', async () => {
+    const { headers } = await service.http.get('/api/docs').expect(200);
+
+    const style = /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? '';
+    const digest = createHash('sha256').update(style).digest('base64');
+    expect(headers['content-security-policy']).toBe(
+      `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+    expect(page).not.toMatch(/<(?:script|img|link|iframe|form)|\sstyle=|\son\w+=|@import|url\(/i);
+  });
+
+  test('200: what a contract says is text on the page, never markup', () => {
+    expect(page).not.toContain('<script');
+    expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;');
+  });
+
+  test('200: every link leads somewhere', async () => {
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    const links = [...page.matchAll(/href="([^"]+)"/g)].map(([, href = '']) => href);
+
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(links.length).toBeGreaterThan(5);
+    for (const href of links) {
+      if (href.startsWith('#')) expect(ids).toContain(href.slice(1));
+      else await service.http.get(href).expect(200);
+    }
+  });
+
+  test('200: neither document holds a secret', async () => {
+    const { name, password, tokens } = await service.newClient();
+    const { text } = await service.http.get('/api/openapi.json').expect(200);
+    const secrets = [
+      password,
+      tokens.access_token,
+      name,
+      'a passphrase for tests only',
+      service.dataDir,
+      process.cwd(),
+    ];
+
+    for (const document of [page, text]) {
+      for (const secret of secrets) expect(document).not.toContain(secret);
+      expect(document).not.toMatch(/PRIVATE KEY|argon2|[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/);
+    }
+  });
+});
+
+// The lines are for a shell with curl; where there is none, there is nothing to paste them into.
+(hasCurl ? describe : describe.skip)('the lines to paste', () => {
+  test('200: reset, predict and refresh as the page starts, one after the other', async () => {
+    const password = await service.services.clients.add('demo');
+
+    const output = await shell([
+      ...linesOf('Get tokens'),
+      `HOST=${service.url}; PASSWORD='${password}'`,
+      ...linesOf('Get tokens').map((lines) => lines.replace(/^(?:HOST|PASSWORD)=.*$/gm, '')),
+      ...linesOf('Predict'),
+      ...linesOf('Refresh'),
+      ...linesOf('Predict'),
+    ]);
+
+    const answer = expect.stringMatching(
+      /^\{"model":"hostile","version":"1","predictions":\["[^"]+"\]\}$/,
+    ) as unknown;
+    expect(output).toEqual([answer, answer]);
+  });
+
+  test('200: each endpoint that needs an access token answers its own line', async () => {
+    const { tokens } = await service.newClient();
+    const lines = linesOf('Try ').filter((line) => line.includes('$TOKEN'));
+
+    const output = await shell([
+      `HOST=${service.url}; TOKEN=${tokens.access_token}`,
+      ...lines.map((line) => `${line} -o /dev/null -w '%{http_code}\\n'`),
+    ]);
+
+    expect(lines.length).toBeGreaterThanOrEqual(7);
+    expect(output).toEqual(lines.map(() => '200'));
+  });
+});
+
+/** The text of every block on the page whose label starts so. */
+function linesOf(label: string): string[] {
+  return [...page.matchAll(/<pre [^>]*aria-label="([^"]*)"><code>(.*?)<\/code>/gs)]
+    .filter(([, name = '']) => name.startsWith(label))
+    .map(([, , code = '']) =>
+      code.replace(/&(lt|gt|quot|#39|amp);/g, (_, name: string) => characters[name] ?? ''),
+    );
+}
+
+const characters: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' };
+
+async function shell(commands: readonly string[]): Promise<string[]> {
+  const { stdout } = await run('bash', ['-c', commands.join('\necho\n')]);
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** One model whose contract tries to be markup and to leave its quotes. */
+function hostileModels(): string {
+  const models = temporaryFolder();
+  const folder = join(models, 'hostile');
+  mkdirSync(folder);
+  cpSync('test/fixtures/iris/model.onnx', join(folder, 'model.onnx'));
+  const features = ['a', 'b', 'c'].map((name) => ({
+    name: `${name} ${hostile}`,
+    type: 'number',
+    description: hostile,
+  }));
+  const contract = {
+    name: 'hostile',
+    description: hostile,
+    features: [...features, { name: '$(false) `false` \\', type: 'number' }],
+    output: { kind: 'class_scores', labels: ['setosa', 'versicolor', 'virginica'] },
+  };
+  writeFileSync(join(folder, 'model.json'), JSON.stringify(contract));
+  return models;
+}

@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { describe, expect, test } from '@jest/globals';
+import { startService } from '../support/service.ts';
+
+const run = promisify(execFile);
+const path = 'files/mlapi.postman_collection.json';
+
+interface Walk {
+  readonly requests: number;
+  readonly assertions: number;
+  readonly failed: readonly string[];
+}
+
+describe('the Postman collection', () => {
+  test('every step of the walk holds, without a pause between them', async () => {
+    const { requests, assertions, failed } = await walk({});
+
+    expect(failed).toEqual([]);
+    expect(requests).toBe(13);
+    expect(assertions).toBe(38);
+  });
+
+  test('it fails where a password works twice', async () => {
+    const { failed } = await walk({ MLAPI_RESET_ONCE: 'false' });
+
+    expect(failed).toEqual(['11. Reset with the spent password: 401: 401 and the shape of RFC 6749']);
+  });
+
+  test('it comes without a password or a token', () => {
+    const { variable } = JSON.parse(readFileSync(path, 'utf8')) as {
+      variable: { key: string; value: string }[];
+    };
+
+    const filled = variable.filter(({ value }) => value !== '').map(({ key }) => key);
+    expect(filled).toEqual(['baseUrl', 'username']);
+  });
+});
+
+/** Runs the collection against a service and a client of its own. */
+async function walk(variables: Readonly<Record<string, string>>): Promise<Walk> {
+  const service = await startService(variables);
+  try {
+    const username = 'postman';
+    const password = await service.services.clients.add(username);
+    const given = JSON.stringify({ baseUrl: service.url, username, password });
+    const { stdout } = await run(process.execPath, ['test/postman/newman-run.js', path, given]);
+    return JSON.parse(stdout) as Walk;
+  } finally {
+    await service.close();
+  }
+}

@@ -1,0 +1,143 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { commands } from '../mlapi/cli/commands.ts';
+import { variables } from '../mlapi/config/variables.ts';
+import { operationsOf, readDocument } from './docs/document.ts';
+import { startService, type TestService } from './support/service.ts';
+
+const readme = readFileSync('README.md', 'utf8');
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  scripts: Record<string, string>;
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+};
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+describe('README.md', () => {
+  test('its table of routes is that of the service, with what each needs', async () => {
+    const document = await readDocument(service);
+
+    const served = operationsOf(document).map(({ route, operation: { security } }) => {
+      const [scheme, scopes] = Object.entries(security[0] ?? {})[0] ?? ['public', []];
+      const access = scheme.replace('Token', ' token');
+      return [`\`${route}\``, scopes[0] === undefined ? access : `\`${scopes[0]}\``];
+    });
+    const written = tableUnder('Routes').map(([route, access]) => [route, access]);
+    expect(written.sort()).toEqual(served.sort());
+  });
+
+  test('its table of variables is that of the configuration: names, order, defaults and help', () => {
+    expect(tableUnder('Variables')).toEqual(
+      variables.map(({ name, shownDefault, help }) => [
+        `\`${name}\``,
+        shownDefault === '' ? '' : `\`${shownDefault}\``,
+        help,
+      ]),
+    );
+  });
+
+  test('its table of commands is that of the command line', () => {
+    expect(tableUnder('Commands')).toEqual(
+      Object.values(commands).map(({ usage, help }) => [`\`${usage}\``, help]),
+    );
+  });
+
+  test('its table of dependencies is that of package.json, each with a reason', () => {
+    const { dependencies, devDependencies } = manifest;
+    const written = tableUnder('Dependencies');
+
+    expect(written.map(([name]) => name).sort()).toEqual(
+      [...Object.keys(dependencies), ...Object.keys(devDependencies)].map((name) => `\`${name}\``).sort(),
+    );
+    for (const [, reason] of written) expect(reason).not.toBe('');
+  });
+
+  test('every npm script that it names is there', () => {
+    const named = [...readme.matchAll(/npm (?:run (?:-s )?)?([a-z]+)/g)]
+      .map(([, name = '']) => name)
+      .filter((name) => name !== 'ci');
+
+    expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining([...new Set(named)]));
+    expect(new Set(named).size).toBeGreaterThanOrEqual(5);
+  });
+
+  test('every path of its table of places is there, but what is made at run time', () => {
+    const places = tableUnder('Where things are').map(([path = '']) => path.replaceAll('`', ''));
+
+    const missing = places.filter((path) => path !== 'var/' && !existsSync(path));
+    expect(missing).toEqual([]);
+  });
+
+  test('200: the rows that it sends get the labels that stand beside them', async () => {
+    const { tokens } = await service.newClient();
+    const predict = (body: string) =>
+      service.http
+        .post('/api/ml')
+        .set('Authorization', `Bearer ${tokens.access_token}`)
+        .set('Content-Type', 'application/json')
+        .send(body)
+        .expect(200);
+
+    const printed = /-d '(\[\[0,"tcp".*?)'$/m.exec(readme)?.[1] ?? '';
+    const one = await predict(printed);
+    expect(readme).toContain(`\n${one.text}\n`);
+    const three = await predict(readFileSync('files/requests/three-rows.json', 'utf8'));
+    expect(three.body.predictions).toEqual(['dos', 'normal', 'probe']);
+    const named = await predict(readFileSync('files/requests/one-row.json', 'utf8'));
+    expect(named.body.predictions).toEqual(['dos']);
+  });
+});
+
+describe('the documents', () => {
+  const documents = [
+    'README.md',
+    ...readdirSync('files')
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `files/${name}`),
+  ];
+
+  test.each(documents)('every relative link of %s leads somewhere', (path) => {
+    const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(
+      ([, target = '']) => join(dirname(path), target),
+    );
+
+    expect(links.filter((target) => !existsSync(target))).toEqual([]);
+  });
+
+  test.each(documents)('%s names no variable and no command that is not there', (path) => {
+    const text = readFileSync(path, 'utf8');
+    const known = variables.map(({ name }) => name);
+    const called = [...text.matchAll(/npm run (?:-s )?mlapi -- ([a-z]+(?: [a-z-]+)?)/g)].map(
+      ([, name = '']) => name,
+    );
+
+    const names = new Set(text.match(/MLAPI_[A-Z_]*[A-Z]/g));
+    expect([...names].filter((name) => !known.includes(name))).toEqual([]);
+    expect(called.filter((name) => !(name in commands))).toEqual([]);
+  });
+});
+
+/** The body of the first table under a heading, cell by cell. */
+function tableUnder(heading: string): string[][] {
+  const section = readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
+  const lines = section.split('\n');
+  const start = lines.findIndex((line) => line.startsWith('|'));
+  const rows = lines.slice(start + 2);
+  return rows
+    .slice(
+      0,
+      rows.findIndex((line) => !line.startsWith('|')),
+    )
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim().replaceAll('\\|', '|')),
+    );
+}
