@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import forge from 'node-forge';
@@ -18,22 +18,30 @@ export const certificateCommands: Readonly<Record<string, Command>> = {
       days: { type: 'string', default: '90' },
     },
     run: ({ options, words }) => {
+      const { host, out } = options as { host?: string[]; out: string };
+      const hosts = host ?? ['localhost', '127.0.0.1', '::1'];
       const days = Number(options.days);
       if (words.length > 0) throw new UsageMistake('expected options only');
+      if (!hosts.every(isHost)) throw new UsageMistake('--host takes a DNS name or an address');
       if (!Number.isInteger(days) || days < 1 || days > 825) throw new UsageMistake('--days takes 1 to 825');
-      const out = String(options.out);
-      const { certificate, key } = makeCertificate(
-        (options.host as string[] | undefined) ?? ['localhost', '127.0.0.1', '::1'],
-        days,
-      );
+      const files = [join(out, 'certificate.pem'), join(out, 'key.pem')] as const;
+      const taken = files.find((file) => existsSync(file));
+      if (taken !== undefined) throw new UsageMistake(`${taken} exists already`);
+      const { certificate, key } = makeCertificate(hosts, days);
       mkdirSync(out, { recursive: true, mode: 0o700 });
-      writeFileSync(join(out, 'key.pem'), key, { mode: 0o600, flag: 'wx' });
-      writeFileSync(join(out, 'certificate.pem'), certificate, { flag: 'wx' });
-      print(`${join(out, 'certificate.pem')}\n${join(out, 'key.pem')}`);
+      writeFileSync(files[0], certificate, { flag: 'wx' });
+      writeFileSync(files[1], key, { mode: 0o600, flag: 'wx' });
+      print(files.join('\n'));
       return Promise.resolve();
     },
   },
 };
+
+/** RFC 1123, or the wildcard of one label; 64 characters fit a common name. */
+function isHost(host: string): boolean {
+  const isName = /^(?:\*\.)?(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*$/.test(host);
+  return isIP(host) > 0 || (isName && host.length <= 64);
+}
 
 /** A self-signed server certificate for DNS names and addresses, in PEM; SHA-256, RSA with 3072 bits. */
 export function makeCertificate(

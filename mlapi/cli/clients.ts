@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { parse } from 'csv-parse/sync';
+import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { CsvError, parse } from 'csv-parse/sync';
 import { ClientMistake, type ImportedClient } from '../auth/client-service.ts';
 import { isAcceptableHash, Passwords } from '../auth/passwords.ts';
 import { onlyWord, print, UsageMistake, type Arguments, type Command } from './command.ts';
@@ -77,13 +77,14 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     help: 'replace the passwords in such a file by their argon2id hashes, in place',
     run: async (given) => {
       const path = onlyWord(given, 'file');
+      const clients = readUsers(path);
       const passwords = await Passwords.create();
       const lines: string[] = [];
-      for (const { name, password } of readUsers(path)) {
+      for (const { name, password } of clients) {
         const hash = isAcceptableHash(password) ? password : await passwords.hash(password);
         lines.push(`${quote(name)},${quote(hash)}\n`);
       }
-      replaceFile(path, lines.join(''));
+      replaceFile(realpathSync(path), lines.join(''));
       print(`${lines.length} passwords hashed`);
     },
   },
@@ -103,21 +104,39 @@ function readScopes({ options }: Arguments): { scopes?: string[] } {
   return typeof options.scopes === 'string' ? { scopes: options.scopes.split(',') } : {};
 }
 
-/** UTF-8, no header, exactly two columns; quotes as RFC 4180 has them. */
+/** UTF-8, no header, exactly two columns; quotes as RFC 4180 has them. @throws {ClientMistake} that names each wrong line */
 function readUsers(path: string): ImportedClient[] {
-  let rows: string[][];
-  try {
-    const content = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
-    if (content.includes('\0')) throw new Error('it holds a NUL');
-    rows = parse(content, { skip_empty_lines: true, relax_column_count: true });
-  } catch (cause) {
-    throw new ClientMistake(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
-  }
-  return rows.map(([name = '', password = '', ...rest], index) => {
-    if (rest.length > 0 || password === '')
-      throw new ClientMistake(`${path}: line ${index + 1} does not have two columns`);
-    return { name, password };
+  const rows = parseTable(readText(path), path);
+  const mistakes = rows.flatMap(([, password = '', ...rest], index) => {
+    if (password === '' || rest.length > 0) return [`line ${index + 1}: there are not two columns`];
+    // Taken for a password, a hash that is none of ours would open the door to nobody.
+    if (password.startsWith('$') && !isAcceptableHash(password))
+      return [`line ${index + 1}: the hash is not argon2id with at least m=19456, t=2`];
+    return [];
   });
+  if (mistakes.length > 0) throw new ClientMistake(`${path}:\n${mistakes.slice(0, 20).join('\n')}`);
+  return rows.map(([name = '', password = '']) => ({ name, password }));
+}
+
+function readText(path: string): string {
+  const bytes = readFileSync(path);
+  if (bytes.includes(0)) throw new ClientMistake(`${path}: there is a NUL in it`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new ClientMistake(`${path}: it is not UTF-8`);
+  }
+}
+
+/** An empty line is a row, so that the numbers of rows are those of lines. */
+function parseTable(content: string, path: string): string[][] {
+  try {
+    return parse(content, { relax_column_count: true, record_delimiter: ['\r\n', '\n'] });
+  } catch (cause) {
+    // The parser's own message would show a piece of a password.
+    const line = cause instanceof CsvError ? ` at line ${String(cause.lines)}` : '';
+    throw new ClientMistake(`${path}: a quote is out of place${line}`);
+  }
 }
 
 function quote(cell: string): string {
@@ -127,12 +146,10 @@ function quote(cell: string): string {
 /** At no moment is there half a file, whatever breaks off. */
 function replaceFile(path: string, content: string): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'wx', 0o600);
   try {
-    writeSync(file, content);
-    fsyncSync(file);
+    writeFileSync(temporary, content, { flag: 'wx', mode: 0o600, flush: true });
+    renameSync(temporary, path);
   } finally {
-    closeSync(file);
+    rmSync(temporary, { force: true });
   }
-  renameSync(temporary, path);
 }

@@ -10,13 +10,17 @@ const demo = 'demo';
 
 /** Serves with what nobody should need to configure for a first look: passphrase, database, and a client with a password. */
 async function startDevelopment(): Promise<void> {
-  process.env.NODE_ENV ??= 'development';
-  if (process.env.NODE_ENV === 'production')
-    throw new Error('npm run dev is not for production: use npm start');
-  const services = await createServices(ensurePassphrase(readConfig()));
+  refuseProduction(process.env.NODE_ENV);
+  const config = readConfig();
+  refuseProduction(config.environment);
+  const services = await createServices(ensurePassphrase(config));
   const password = await freshPassword(services);
   const server = await serve(services, { drainNoticeMs: 0 });
   print(welcome(services, describeAddress(server), password));
+}
+
+function refuseProduction(environment: string | undefined): void {
+  if (environment === 'production') throw new Error('npm run dev is not for production: use npm start');
 }
 
 function ensurePassphrase(config: Config): Config {

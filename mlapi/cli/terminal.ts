@@ -1,19 +1,29 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
+import { UsageMistake } from './command.ts';
 
-/** Standard input whole, without the line end that a shell adds. */
+/** Standard input whole, without the line end that a shell adds. @throws {UsageMistake} unless it is UTF-8 */
 export async function readStandardInput(): Promise<string> {
-  return (await text(process.stdin)).replace(/\r?\n$/, '');
+  const bytes = await buffer(process.stdin);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
+  } catch {
+    throw new UsageMistake('standard input is not UTF-8');
+  }
 }
 
-/** Asks on the terminal, and shows nothing of the answer. */
+/** Asks on the terminal, and shows nothing of the answer. @throws {UsageMistake} without a terminal or an answer */
 export async function askSecret(question: string): Promise<string> {
+  if (!process.stdin.isTTY) throw new UsageMistake('there is no terminal to ask on: use --stdin');
   process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const terminal = createInterface({ input: process.stdin, output: silent, terminal: process.stdin.isTTY });
+  const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {
-    return await new Promise<string>((resolve) => terminal.question('', resolve));
+    return await new Promise<string>((resolve, reject) => {
+      terminal.once('close', () => reject(new UsageMistake('nothing was entered')));
+      terminal.question('', resolve);
+    });
   } finally {
     terminal.close();
     process.stderr.write('\n');

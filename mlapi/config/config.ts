@@ -79,6 +79,11 @@ function readVariables(environment: NodeJS.ProcessEnv, mistakes: string[]): Valu
     const given = environment[name];
     const raw = given === undefined || given === '' ? shownDefault : given;
     if (raw === '') continue;
+    // Joi would take " 8080 ", 1e3 and +80 for numbers.
+    if (schema.type === 'number' && !/^(?:0|[1-9]\d*)$/.test(raw)) {
+      mistakes.push(`${name} must be a whole number, in digits`);
+      continue;
+    }
     const input = schema.type === 'array' ? raw.split(',').map((item) => item.trim()) : raw;
     const result = schema.label(name).validate(input, { errors: { wrap: { label: false } } });
     if (result.error) mistakes.push(withoutValue(result.error, name));
@@ -104,8 +109,9 @@ function readPassphrase(values: Values, mode: string, root: string, mistakes: st
     mistakes.push('MLAPI_KEY_PASSPHRASE and MLAPI_KEY_PASSPHRASE_FILE exclude each other');
   }
   if (direct !== undefined) return direct;
-  if (file === undefined && mode !== 'production') {
-    const made = developmentPassphraseFile(resolve(root, values.MLAPI_DATA_DIR as string));
+  const dataDir = values.MLAPI_DATA_DIR as string | undefined;
+  if (file === undefined && dataDir !== undefined && mode !== 'production') {
+    const made = developmentPassphraseFile(resolve(root, dataDir));
     if (existsSync(made)) file = made;
   }
   if (file === undefined) {
@@ -160,7 +166,7 @@ function toConfig(
     keyBits: number('MLAPI_KEY_BITS'),
     keyPassphrase,
     trustProxy: /^\d$/.test(proxy) ? Number(proxy) : proxy,
-    corsOrigins: (values.MLAPI_CORS_ORIGINS as string[] | undefined) ?? [],
+    corsOrigins: Object.freeze((values.MLAPI_CORS_ORIGINS as string[] | undefined) ?? []),
     bodyLimitBytes: number('MLAPI_BODY_LIMIT_BYTES'),
     maxRows: number('MLAPI_MAX_ROWS'),
     rateLimitPerMinute: number('MLAPI_RATE_LIMIT_PER_MINUTE'),

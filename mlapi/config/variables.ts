@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import Joi from 'joi';
 
 /** One environment variable: what it must look like, what it is when unset, and one line of help. */
@@ -12,17 +13,13 @@ export interface Variable {
 const text = Joi.string().min(1).max(256);
 const integer = (min: number, max: number) => Joi.number().integer().min(min).max(max);
 
-const trustedProxy = Joi.string()
-  .pattern(
-    /^(?:[0-9a-fA-F.:/]+|loopback|linklocal|uniquelocal|[1-9])(?:, ?(?:[0-9a-fA-F.:/]+|loopback|linklocal|uniquelocal))*$/,
-  )
-  .messages({
-    'string.pattern.base': '{{#label}} must list addresses, subnets or "loopback", or count hops',
-  });
+const trustedProxy = text.custom(refusing(isTrustedProxy)).messages({
+  'any.invalid': '{{#label}} must list addresses, subnets or "loopback", or count hops',
+});
 
-const origin = Joi.string()
-  .pattern(/^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?$/)
-  .messages({ 'string.pattern.base': '{{#label}} must list exact origins such as https://app.example.com' });
+const origin = text.custom(refusing(isOrigin)).messages({
+  'any.invalid': '{{#label}} must list exact origins such as https://app.example.com',
+});
 
 /** Every variable that the server reads, in the order of the README's table. */
 export const variables: readonly Variable[] = [
@@ -100,4 +97,27 @@ export const variables: readonly Variable[] = [
 
 function variable(name: string, schema: Joi.Schema, shownDefault: string, help: string): Variable {
   return { name, schema, shownDefault, help };
+}
+
+/** A check that answers with the variable's own message. */
+function refusing(isRight: (value: string) => boolean): Joi.CustomValidator<string> {
+  return (value, { error }) => (isRight(value) ? value : error('any.invalid'));
+}
+
+/** What Express would refuse at start, and what would believe everybody, is refused here. */
+function isTrustedProxy(value: string): boolean {
+  return /^\d$/.test(value) || value.split(',').every((item) => isSubnet(item.trim()));
+}
+
+function isSubnet(item: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(item)) return true;
+  const [address = '', prefix, ...rest] = item.split('/');
+  const bits = { 4: 32, 6: 128 }[isIP(address)];
+  if (bits === undefined || address.includes('%') || rest.length > 0) return false;
+  return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
+}
+
+/** Exactly as a browser sends it: in lower case, without the scheme's own port. */
+function isOrigin(value: string): boolean {
+  return /^https?:\/\/[^*]+$/.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }

@@ -1,41 +1,74 @@
 const maxDepth = 6;
 const maxEntries = 50;
+const maxValues = 500;
 const maxTextLength = 2_000;
-const secretName = /authorization|password|passphrase|secret|cookie|(?:^|_)token$|private/i;
-const jwt = /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*/g;
+const secretName = /authorization|password|passphrase|secret|cookie|token$|private/i;
+/** Three parts as a signed token has them, or the beginning of one: base64url of `{"`. */
+const jwt =
+  /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*/g;
+
+/** What one call has met: an object that is met again within itself is a circle. */
+interface Walk {
+  readonly inside: Set<object>;
+  valuesLeft: number;
+}
 
 /**
- * A copy of any value that is safe to log: secrets are redacted by name, tokens by form; text, depth and width are bounded;
- * what JSON cannot hold becomes text. Never throws, whatever the value does.
+ * A copy of any value that is safe to log: secrets are redacted by name, tokens by form; text, depth, width and size are
+ * bounded; what JSON cannot hold becomes text. Never throws, whatever the value does.
  */
-export function toLoggable(value: unknown, depth = 0): unknown {
+export function toLoggable(value: unknown): unknown {
+  return copy(value, { inside: new Set(), valuesLeft: maxValues });
+}
+
+function copy(value: unknown, walk: Walk): unknown {
+  if (typeof value !== 'object' || value === null) return copyPrimitive(value);
+  if (walk.inside.has(value)) return '[circular]';
+  if (walk.inside.size >= maxDepth) return '[deep]';
+  walk.inside.add(value);
   try {
-    return copy(value, depth);
+    return copyObject(value, walk);
   } catch {
     return '[unreadable]';
+  } finally {
+    walk.inside.delete(value);
   }
 }
 
-function copy(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return redactText(value);
-  if (value === null || typeof value === 'boolean' || value === undefined) return value;
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (typeof value !== 'object')
-    return redactText(typeof value === 'bigint' ? `${value}n` : `[${typeof value}]`);
-  if (depth >= maxDepth) return '[deep]';
+function copyPrimitive(value: unknown): unknown {
+  switch (typeof value) {
+    case 'string':
+      return redactText(value);
+    case 'number':
+      return Number.isFinite(value) ? value : String(value);
+    case 'bigint':
+      return redactText(`${value}n`);
+    case 'function':
+    case 'symbol':
+      return `[${typeof value}]`;
+    default:
+      return value;
+  }
+}
+
+function copyObject(value: object, walk: Walk): unknown {
   if (value instanceof Date) return value.toJSON();
-  if (Array.isArray(value)) return value.slice(0, maxEntries).map((item) => toLoggable(item, depth + 1));
-  const source = value instanceof Error ? errorFields(value) : value;
-  const result: Record<string, unknown> = {};
-  for (const name of Object.keys(source).slice(0, maxEntries)) {
-    result[name] = secretName.test(name) ? '[redacted]' : readField(source, name, depth);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (Array.isArray(value)) {
+    const items = value.slice(0, Math.min(maxEntries, walk.valuesLeft)) as unknown[];
+    walk.valuesLeft -= items.length;
+    return items.map((item) => copy(item, walk));
   }
-  return result;
+  const source = value instanceof Error ? errorFields(value) : value;
+  const names = Object.keys(source).slice(0, Math.min(maxEntries, walk.valuesLeft));
+  walk.valuesLeft -= names.length;
+  return Object.fromEntries(names.map((name) => [redactText(name), copyField(source, name, walk)]));
 }
 
-function readField(source: object, name: string, depth: number): unknown {
+function copyField(source: object, name: string, walk: Walk): unknown {
+  if (secretName.test(name)) return '[redacted]';
   try {
-    return toLoggable((source as Record<string, unknown>)[name], depth + 1);
+    return copy((source as Record<string, unknown>)[name], walk);
   } catch {
     return '[unreadable]';
   }

@@ -2,45 +2,70 @@ import winston from 'winston';
 import type { Config } from '../config/config.ts';
 import { toLoggable } from './loggable.ts';
 
-export type Logger = winston.Logger;
+type Level = 'error' | 'warn' | 'info' | 'debug';
 
-/** Logs to standard output, one line an event; in JSON, unless the configuration asks for text for people. */
+/**
+ * Writes one line an event to standard output. Whatever the fields hold, they are copied into something safe before winston
+ * sees them: it reads, merges and interpolates what it is given.
+ */
+export class Logger {
+  readonly #winston: winston.Logger;
+
+  constructor(logger: winston.Logger) {
+    this.#winston = logger;
+  }
+
+  log(level: Level, message: string, fields: object = {}): void {
+    this.#winston.log({ level, message: toLoggable(message) as string, fields: toLoggable(fields) });
+  }
+
+  error(message: string, fields?: object): void {
+    this.log('error', message, fields);
+  }
+
+  warn(message: string, fields?: object): void {
+    this.log('warn', message, fields);
+  }
+
+  info(message: string, fields?: object): void {
+    this.log('info', message, fields);
+  }
+
+  debug(message: string, fields?: object): void {
+    this.log('debug', message, fields);
+  }
+
+  /** Sends the lines to one more place. */
+  add(transport: winston.transport): void {
+    this.#winston.add(transport);
+  }
+}
+
+/** Logs in JSON, unless the configuration asks for text for people. */
 export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
-  return winston.createLogger({
-    level: logLevel === 'silent' ? 'error' : logLevel,
-    silent: logLevel === 'silent',
-    format: winston.format.combine(
-      sanitize(),
-      winston.format.printf(logFormat === 'json' ? jsonLine : prettyLine),
-    ),
-    transports: [new winston.transports.Console()],
-  });
+  return new Logger(
+    winston.createLogger({
+      level: logLevel === 'silent' ? 'error' : logLevel,
+      silent: logLevel === 'silent',
+      format: winston.format.printf(logFormat === 'json' ? jsonLine : prettyLine),
+      transports: [new winston.transports.Console()],
+    }),
+  );
 }
 
-const sanitize = winston.format((info) => {
-  // winston's own symbols (level, message, splat) are kept: the transports read them.
-  for (const name of Object.keys(info)) if (name !== 'level') info[name] = toLoggable({ [name]: info[name] });
-  return info;
-});
-
-function fieldsOf(info: winston.Logform.TransformableInfo): Record<string, unknown> {
-  const fields: Record<string, unknown> = {};
-  for (const [name, wrapped] of Object.entries(info)) if (name !== 'level') Object.assign(fields, wrapped);
-  return fields;
-}
-
-function jsonLine(info: winston.Logform.TransformableInfo): string {
-  const line = JSON.stringify({ time: new Date().toISOString(), level: info.level, ...fieldsOf(info) });
+function jsonLine({ level, message, fields }: winston.Logform.TransformableInfo): string {
+  // Before the fields for the reader, and after them because no field may stand in their place.
+  const own = { time: new Date().toISOString(), level, message };
+  const line = JSON.stringify({ ...own, ...(fields as object), ...own });
   // Legal in JSON, yet some log readers take them for line ends.
   return line.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
 }
 
-function prettyLine(info: winston.Logform.TransformableInfo): string {
-  const { message, ...fields } = fieldsOf(info);
-  const shown = Object.entries(fields).map(
+function prettyLine({ level, message, fields }: winston.Logform.TransformableInfo): string {
+  const shown = Object.entries({ ...(fields as object) }).map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  const line = [new Date().toISOString().slice(11, 19), info.level, String(message), ...shown].join(' ');
+  const line = [new Date().toISOString().slice(11, 19), level, String(message), ...shown].join(' ');
   // eslint-disable-next-line no-control-regex -- control characters in a request must not steer a terminal
-  return line.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
+  return line.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
 }

@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import ts from 'typescript';
+import { version } from '../mlapi/version.ts';
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly isType: boolean;
+}
+
+const foundations = ['config', 'http', 'telemetry', 'persistence'];
+const faces = ['cli', 'docs'];
+
+const files = readdirSync('mlapi', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => join('mlapi', name));
+const imports = files.flatMap((file) => readImports(file, readFileSync(file, 'utf8')));
+const show = (list: readonly Import[]) => list.map(({ from, to }) => `${from} -> ${to}`);
+
+/** Every relative import of a file: `import`, `export from`, `import()`; whether only types pass. */
+function readImports(file: string, text: string): Import[] {
+  const found: Import[] = [];
+  const add = (specifier: ts.Node | undefined, isType: boolean) => {
+    if (specifier !== undefined && ts.isStringLiteralLike(specifier) && specifier.text.startsWith('.'))
+      found.push({ from: file, to: join(dirname(file), specifier.text), isType });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeImport(node.importClause));
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument))
+      add(node.argument.literal, true);
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
+  return found;
+}
+
+function isTypeImport(clause: ts.ImportClause | undefined): boolean {
+  if (clause === undefined) return false;
+  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
+  const names = clause.namedBindings;
+  if (clause.name !== undefined || names === undefined || !ts.isNamedImports(names)) return false;
+  return names.elements.length > 0 && names.elements.every(({ isTypeOnly }) => isTypeOnly);
+}
+
+/** `auth` for `mlapi/auth/guard.ts`; undefined for a file that lies in no folder. */
+function folderOf(path: string): string | undefined {
+  return /^mlapi\/([^/]+)\//.exec(path)?.[1];
+}
+
+function isFeature(folder: string | undefined): boolean {
+  return folder !== undefined && !foundations.includes(folder) && !faces.includes(folder);
+}
+
+describe('the direction of imports', () => {
+  test('every way of importing is read', () => {
+    const text = [
+      `import a, { type B } from './a.ts';`,
+      `import type C from './c.ts';`,
+      `import { type D } from './d.ts';`,
+      `export { e } from './e.ts';`,
+      `export type * from './f.ts';`,
+      `const g = await import('./g.ts');`,
+      `let h: import('./h.ts').H;`,
+      `import './i.ts';`,
+    ].join('\n');
+    const read = readImports('mlapi/x/x.ts', text).map(({ to, isType }) => [to.at(-4), isType]);
+    expect(Object.fromEntries(read)).toEqual({
+      a: false,
+      c: true,
+      d: true,
+      e: false,
+      f: true,
+      g: false,
+      h: true,
+      i: false,
+    });
+    expect(imports.length).toBeGreaterThan(100);
+  });
+
+  test('config, http, telemetry and persistence import no feature and no face', () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const target = folderOf(to);
+      return (
+        foundations.includes(folderOf(from) ?? '') && target !== undefined && !foundations.includes(target)
+      );
+    });
+    expect(show(wrong)).toEqual([]);
+  });
+
+  test('features import each other’s types only, and no face', () => {
+    const wrong = imports.filter(({ from, to, isType }) => {
+      const [source, target] = [folderOf(from), folderOf(to)];
+      if (!isFeature(source) || target === undefined || source === target) return false;
+      return faces.includes(target) || (isFeature(target) && !isType);
+    });
+    expect(show(wrong)).toEqual([]);
+  });
+
+  test('only the command line imports the application', () => {
+    const importers = imports.filter(({ to }) => to === 'application.ts').map(({ from }) => folderOf(from));
+    expect(new Set(importers)).toEqual(new Set(['cli']));
+  });
+
+  test('folders do not import each other in a circle, types aside', () => {
+    const targets = new Map<string, Set<string>>();
+    for (const { from, to, isType } of imports) {
+      const [source, target] = [folderOf(from), folderOf(to)];
+      if (isType || source === undefined || target === undefined || source === target) continue;
+      targets.set(source, (targets.get(source) ?? new Set()).add(target));
+    }
+    const reaches = (from: string, goal: string, seen = new Set<string>()): boolean =>
+      [...(targets.get(from) ?? [])].some(
+        (next) => next === goal || (!seen.has(next) && reaches(next, goal, seen.add(next))),
+      );
+    expect([...targets.keys()].filter((folder) => reaches(folder, folder))).toEqual([]);
+  });
+});
+
+describe('the files', () => {
+  test('none is over 300 lines', () => {
+    const tests = readdirSync('test', { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => join('test', name));
+    const long = ['application.ts', ...files, ...tests]
+      .map((file) => ({ file, lines: readFileSync(file, 'utf8').trimEnd().split('\n').length }))
+      .filter(({ lines }) => lines > 300);
+    expect(long).toEqual([]);
+  });
+
+  test('the version is that of package.json', () => {
+    expect(version).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version);
+  });
+});

@@ -1,0 +1,148 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mlapi } from '../support/child.ts';
+import {
+  FakeClock,
+  startService,
+  temporaryFolder,
+  type TestService,
+  type Tokens,
+} from '../support/service.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  const clock = new FakeClock();
+  clock.now = Date.now();
+  service = await startService({}, { clock });
+});
+afterAll(() => service.close());
+
+const run = (words: readonly string[], input?: string | Uint8Array) =>
+  mlapi(service.dataDir, words, input === undefined ? {} : { input });
+
+function usersFile(content: string | Uint8Array): string {
+  const path = join(temporaryFolder(), 'users.csv');
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('clients, beside a running service', () => {
+  test('add prints the password that it made, once; disable kills the tokens that the service gave out', async () => {
+    const added = await run(['clients', 'add', 'made', '--scopes', 'models:read']);
+    expect(added).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^password: \S{32}\n$/),
+    });
+    const password = added.stdout.slice('password: '.length).trim();
+    const tokens = (await service.reset('made', password).expect(200)).body as Tokens;
+    expect(tokens.scope).toBe('models:read');
+    await service.session(tokens.access_token).expect(200);
+
+    expect(await run(['clients', 'disable', 'made'])).toEqual({ code: 0, stdout: '', stderr: '' });
+
+    await service.session(tokens.access_token).expect(401);
+    await service.refresh(tokens.refresh_token).expect(401);
+    const { stdout } = await run(['clients', 'list']);
+    expect(stdout).toContain('made\tdisabled\tmodels:read\n');
+    expect(stdout).not.toContain(password);
+    expect((await run(['clients', 'enable', 'made'])).code).toBe(0);
+    await service.session(tokens.access_token).expect(401);
+  });
+
+  test('a password from standard input is used and not printed; reset-password ends the tokens', async () => {
+    const added = await run(['clients', 'add', 'given', '--stdin'], 'päss wörd\n');
+    expect(added).toEqual({ code: 0, stdout: '', stderr: '' });
+    const tokens = (await service.reset('given', 'päss wörd').expect(200)).body as Tokens;
+    const { stdout } = await run(['clients', 'reset-password', 'given']);
+    await service.session(tokens.access_token).expect(401);
+    await service.reset('given', stdout.slice('password: '.length).trim()).expect(200);
+  });
+
+  test.each([
+    [['clients', 'add'], 'expected one name'],
+    [['clients', 'add', 'a', 'password'], 'expected one name'],
+    [['clients', 'add', 'no name'], 'a client name has'],
+    [['clients', 'add', 'x', '--scopes', 'all'], 'the scopes are'],
+    [['clients', 'add', 'x', '--password', 'p'], 'usage: clients add'],
+    [['clients', 'add', 'x', '--stdin'], 'a password has 1 to 1024 bytes'],
+    [['clients', 'add', 'x', '--prompt'], 'there is no terminal'],
+    [['clients', 'add', 'x', '--stdin', '--prompt'], 'exclude each other'],
+    [['clients', 'disable', 'nobody'], 'there is no client'],
+    [['clients', 'import', '/nowhere.csv'], 'ENOENT'],
+    [['clients'], 'npm run mlapi -- COMMAND'],
+  ])('%j is refused: exit 1, a message, no stack', async (words, message) => {
+    const { code, stdout, stderr } = await run(words);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+});
+
+describe('clients import', () => {
+  test('BOM, CRLF and quotes are read; the clients get in', async () => {
+    const path = usersFile('\ufeffone,plain\r\n"two","with ""quotes"", commas"\r\n');
+    expect(await run(['clients', 'import', path])).toEqual({
+      code: 0,
+      stdout: '2 clients imported\n',
+      stderr: '',
+    });
+    await service.reset('one', 'plain').expect(200);
+    await service.reset('two', 'with "quotes", commas').expect(200);
+  });
+
+  const salt = 'c2FsdHNhbHRzYWx0c2FsdA';
+  const hash = `$argon2id$v=19$m=19456,t=2,p=1$${salt}$${'A'.repeat(43)}`;
+  test.each([
+    ['a NUL', 'good,CANARY\nbad,CAN\0ARY\n', 'NUL'],
+    ['no UTF-8', Buffer.from('good,CANARY\nbad,\xff\n', 'latin1'), 'UTF-8'],
+    ['a twin', 'good,CANARY\nx,CANARY\ngood,CANARY\n', 'line 3:'],
+    ['no password', 'good,CANARY\nbad,\n', 'line 2:'],
+    ['three columns, and an empty line', 'good,CANARY\n\nbad,CANARY,CANARY\n', /line 2:.*\n.*line 3:/],
+    ['an open quote', 'good,CANARY\nbad,CAN"ARY\n', /quote.*line 2/],
+    ['a truncated hash', `good,CANARY\nbad,${hash.slice(0, -5)}\n`, 'line 2:'],
+    ['a weak hash', `good,CANARY\nbad,"${hash.replace('19456', '1024')}"\n`, 'line 2:'],
+    ['bcrypt', 'good,CANARY\nbad,$2b$10$abcdefghijklmnopqrstuv\n', 'line 2:'],
+    ['argon2i', `good,CANARY\nbad,"${hash.replace('argon2id', 'argon2i')}"\n`, 'line 2:'],
+    ['nothing', '', 'no line'],
+  ])(
+    '%s in the file: refused whole, the wrong lines named, no password shown',
+    async (_what, content, message) => {
+      const { code, stdout, stderr } = await run(['clients', 'import', usersFile(content)]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(message);
+      expect(stderr).not.toMatch(/CAN|argon2id\$/);
+      expect((await service.services.clients.list()).map(({ name }) => name)).not.toContain('good');
+    },
+  );
+});
+
+describe('clients hash', () => {
+  test('in place, for its owner only, twice the same; what is imported from it gets in', async () => {
+    const path = usersFile('hashed,secret one\n"hashed2","secret, two"\n');
+    expect(await run(['clients', 'hash', path])).toEqual({
+      code: 0,
+      stdout: '2 passwords hashed\n',
+      stderr: '',
+    });
+    const once = readFileSync(path, 'utf8');
+    expect(once).not.toContain('secret');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(join(path, '..'))).toEqual(['users.csv']);
+    await run(['clients', 'hash', path]);
+    expect(readFileSync(path, 'utf8')).toBe(once);
+    expect((await run(['clients', 'import', path])).code).toBe(0);
+    await service.reset('hashed2', 'secret, two').expect(200);
+  });
+
+  test('a hash of another scheme is refused, and the file stays as it is', async () => {
+    const content = 'a,password\nb,$2b$10$abcdefghijklmnopqrstuv\n';
+    const path = usersFile(content);
+    expect(await run(['clients', 'hash', path])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('line 2'),
+    });
+    expect(readFileSync(path, 'utf8')).toBe(content);
+  });
+});

@@ -1,0 +1,235 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, readConfig, type Config } from '../../mlapi/config/config.ts';
+import { variables } from '../../mlapi/config/variables.ts';
+import { temporaryFolder } from '../support/service.ts';
+
+/** Names the mistakes of an environment; none means that it is taken. */
+function mistakes(environment: Record<string, string>, root = temporaryFolder()): readonly string[] {
+  try {
+    readConfig(environment, root);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+}
+
+function read(environment: Record<string, string>, root = temporaryFolder()): Config {
+  return readConfig(environment, root);
+}
+
+describe('mistakes', () => {
+  test('every mistake is named at once, and no value is shown', () => {
+    const canary = 'CANARY value, too wrong for everything\r\n';
+    const wrong = Object.fromEntries(variables.map(({ name }) => [name, canary.repeat(200)]));
+
+    const found = mistakes({ ...wrong, NODE_ENV: canary, MLAPI_UNHEARD_OF: canary });
+
+    const named = found.map((line) => /^\w+/.exec(line)?.[0]);
+    expect(named).toEqual(expect.arrayContaining([...Object.keys(wrong), 'NODE_ENV', 'MLAPI_UNHEARD_OF']));
+    expect(found.join('\n')).not.toContain('CANARY');
+    expect(new ConfigError(found).message).toMatch(/^The configuration has \d+ mistake\(s\):\n {2}- /);
+  });
+
+  const wrongNumbers = [
+    '10 mb',
+    'NaN',
+    '-1',
+    '1.5',
+    ' 8080 ',
+    '1e3',
+    '0x10',
+    '+80',
+    '08080',
+    '1_000',
+    'Infinity',
+  ];
+  const numeric = variables.filter(({ schema }) => schema.type === 'number').map(({ name }) => name);
+  test.each(numeric)('%s takes whole numbers in digits only, within bounds', (name) => {
+    for (const value of [...wrongNumbers, '99999999999', '9'.repeat(40)]) {
+      const found = mistakes({ [name]: value });
+      expect(found).toEqual([expect.stringMatching(`^${name} must be`)]);
+      expect(found[0]).not.toContain(value);
+    }
+  });
+
+  test.each([
+    [
+      'MLAPI_TRUST_PROXY',
+      ['true', '*', '0.0.0.0/0', '::/0', '10.0.0.0/33', '....', '10', 'loopback,1', '1.2.3.4/'],
+    ],
+    [
+      'MLAPI_CORS_ORIGINS',
+      [
+        '*',
+        'null',
+        'https://*.a.example',
+        'https://a.example/',
+        'https://a.example/path',
+        'https://u@a.example',
+      ],
+    ],
+    [
+      'MLAPI_CORS_ORIGINS',
+      [
+        'https://a.example,',
+        'https://a.example:443',
+        'https://a.example:99999',
+        'https://A.example',
+        'ftp://a.b',
+      ],
+    ],
+    ['MLAPI_DOCS', ['yes', 'on', '1']],
+    ['MLAPI_LOG_LEVEL', ['INFO', 'trace']],
+    ['MLAPI_HOST', ['two words', 'http://a.example']],
+    ['MLAPI_KEY_PASSPHRASE', ['fifteen letters']],
+    ['MLAPI_KEY_BITS', ['1024', '2049', '8192']],
+    ['NODE_ENV', ['staging', 'Production']],
+  ])('%s refuses %j', (name, values) => {
+    for (const value of values) {
+      const found = mistakes({ [name]: value });
+      expect(found).toEqual([expect.stringMatching(`^${name}`)]);
+      expect(found.join()).not.toContain(`"${value}"`);
+    }
+  });
+
+  test.each([
+    'MLAPI_DATABASE_URL',
+    'MLAPI_REDIS_URL',
+    'MLAPI_WORKERS',
+    'MLAPI_PREDICT_TIMEOUT_MS',
+    'MLAPI_METRICS_PORT',
+    'MLAPI_',
+  ])('%s is not a variable of this service', (name) => {
+    expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
+  });
+
+  test('lives of tokens that contradict each other are refused', () => {
+    expect(mistakes({ MLAPI_ACCESS_TTL_SECONDS: '500', MLAPI_REFRESH_TTL_SECONDS: '499' })).toHaveLength(1);
+    expect(
+      mistakes({ MLAPI_REFRESH_TTL_SECONDS: '1000', MLAPI_REFRESH_MAX_TTL_SECONDS: '999' }),
+    ).toHaveLength(1);
+  });
+
+  test('a data directory that is no path is one mistake, and hides no other', () => {
+    expect(mistakes({ MLAPI_DATA_DIR: 'x'.repeat(300), MLAPI_PORT: 'x' })).toHaveLength(2);
+  });
+});
+
+describe('the passphrase', () => {
+  const long = 'long enough to be one';
+
+  test('production without one is refused, and does not take the one that development made', () => {
+    const root = temporaryFolder();
+    mkdirSync(join(root, 'var'));
+    writeFileSync(join(root, 'var/development-passphrase'), long);
+
+    expect(read({}, root).keyPassphrase).toBe(long);
+    expect(mistakes({ NODE_ENV: 'production' }, root)).toEqual([
+      'MLAPI_KEY_PASSPHRASE or MLAPI_KEY_PASSPHRASE_FILE is required in production',
+    ]);
+  });
+
+  test('a passphrase and a file of one exclude each other', () => {
+    const found = mistakes({ MLAPI_KEY_PASSPHRASE: long, MLAPI_KEY_PASSPHRASE_FILE: 'somewhere' });
+    expect(found).toEqual(['MLAPI_KEY_PASSPHRASE and MLAPI_KEY_PASSPHRASE_FILE exclude each other']);
+  });
+
+  test.each([
+    ['is missing', 'missing'],
+    ['is a folder', '.'],
+  ])('a file that %s is refused without its path', (_what, path) => {
+    const found = mistakes({ NODE_ENV: 'production', MLAPI_KEY_PASSPHRASE_FILE: path });
+    expect(found).toEqual(['MLAPI_KEY_PASSPHRASE_FILE names a file that cannot be read']);
+  });
+
+  test('a file with too little in it is refused', () => {
+    const root = temporaryFolder();
+    writeFileSync(join(root, 'short'), 'fifteen letters\n\n\n');
+    const found = mistakes({ MLAPI_KEY_PASSPHRASE_FILE: 'short' }, root);
+    expect(found).toEqual(['MLAPI_KEY_PASSPHRASE_FILE must hold at least 16 characters']);
+  });
+
+  test('a file is read without its line end, also where others may read it: so containers mount secrets', () => {
+    const root = temporaryFolder();
+    writeFileSync(join(root, 'secret'), `${long}\r\n`);
+    chmodSync(join(root, 'secret'), 0o644);
+    const config = read({ NODE_ENV: 'production', MLAPI_KEY_PASSPHRASE_FILE: 'secret' }, root);
+    expect(config.keyPassphrase).toBe(long);
+  });
+});
+
+describe('what is read', () => {
+  test('.env lies beneath the environment, and its mistakes count', () => {
+    const root = temporaryFolder();
+    writeFileSync(join(root, '.env'), 'MLAPI_PORT=1111\nMLAPI_ISSUER="from file"\nMLAPI_UNHEARD_OF=1\n');
+    expect(mistakes({}, root)).toEqual(['MLAPI_UNHEARD_OF is not a variable of this service']);
+
+    writeFileSync(join(root, '.env'), 'MLAPI_PORT=1111\nMLAPI_ISSUER="from file"\n');
+    const { port, issuer } = read({ MLAPI_PORT: '2222' }, root);
+    expect({ port, issuer }).toEqual({ port: 2222, issuer: 'from file' });
+  });
+
+  test('an empty variable is an unset one', () => {
+    expect(read({ MLAPI_PORT: '', MLAPI_KEY_PASSPHRASE: '' })).toMatchObject({
+      port: 8080,
+      keyPassphrase: undefined,
+    });
+  });
+
+  test('the object and its lists are frozen', () => {
+    const config = read({ MLAPI_CORS_ORIGINS: 'https://a.example, http://b.example:8080' });
+    expect(config.corsOrigins).toEqual(['https://a.example', 'http://b.example:8080']);
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.corsOrigins)).toBe(true);
+  });
+
+  test.each([
+    ['0', 0],
+    ['2', 2],
+    ['loopback, 10.0.0.0/8, fd00::/8', 'loopback, 10.0.0.0/8, fd00::/8'],
+    ['192.0.2.1', '192.0.2.1'],
+  ])('MLAPI_TRUST_PROXY takes %s', (given, expected) => {
+    expect(read({ MLAPI_TRUST_PROXY: given }).trustProxy).toBe(expected);
+  });
+
+  test('the defaults are those of the contract', () => {
+    const root = temporaryFolder();
+    const defaults = {
+      environment: 'development',
+      host: '127.0.0.1',
+      port: 8080,
+      socket: undefined,
+      dataDir: join(root, 'var'),
+      modelsDir: join(root, 'resources/models'),
+      defaultModel: undefined,
+      issuer: 'mlapi',
+      audience: 'mlapi',
+      accessTtlSeconds: 900,
+      refreshTtlSeconds: 86_400,
+      refreshMaxTtlSeconds: 2_592_000,
+      refreshGraceSeconds: 0,
+      resetOnce: true,
+      keyBits: 3_072,
+      keyPassphrase: undefined,
+      trustProxy: 'loopback',
+      corsOrigins: [],
+      bodyLimitBytes: 1_048_576,
+      maxRows: 10_000,
+      rateLimitPerMinute: 6_000,
+      authRateLimitPerMinute: 30,
+      docs: true,
+      logLevel: 'info',
+      logFormat: 'pretty',
+    };
+    expect(read({}, root)).toEqual(defaults);
+    const production = { NODE_ENV: 'production', MLAPI_KEY_PASSPHRASE: 'long enough to be one' };
+    expect(read(production, root)).toMatchObject({
+      environment: 'production',
+      docs: false,
+      logFormat: 'json',
+    });
+  });
+});
