@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import express, { type Express } from 'express';
 import { ClientService } from './mlapi/auth/client-service.ts';
@@ -23,7 +22,8 @@ import { requestId } from './mlapi/http/request-id.ts';
 import { strictRequestLine } from './mlapi/http/request-line.ts';
 import { requestLog } from './mlapi/http/request-log.ts';
 import { securityHeaders } from './mlapi/http/security-headers.ts';
-import { exitWithMessage, runService } from './mlapi/http/service.ts';
+import { exitWithMessage, Service } from './mlapi/http/service.ts';
+import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { trustProxy } from './mlapi/http/trust-proxy.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
@@ -47,10 +47,16 @@ export interface Services {
   close(): Promise<void>;
 }
 
-/** Builds the singletons. Whatever is wrong with keys, database or models stops it here. @param clock epoch milliseconds */
-export async function createServices(config: Config, clock: () => number = Date.now): Promise<Services> {
-  const logger = createLogger(config);
-  const lifecycle = new Lifecycle();
+interface Foundations {
+  /** Epoch milliseconds. */
+  readonly clock?: () => number;
+  readonly logger?: Logger;
+  readonly lifecycle?: Lifecycle;
+}
+
+/** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
+export async function createServices(config: Config, foundations: Foundations = {}): Promise<Services> {
+  const { clock = Date.now, logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
   const database = openDatabase(config);
   await prepareDatabase(database);
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
@@ -84,27 +90,17 @@ export async function createServices(config: Config, clock: () => number = Date.
 export function createApplication(services: Services): Express {
   const { config, logger, lifecycle, database, keys, credentials, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
-  const open = [...healthEndpoints(lifecycle, version), ...discoveryEndpoints(keys, config)];
+  const open = [...healthEndpoints(lifecycle), ...discoveryEndpoints(keys, config)];
   const auth = authEndpoints(credentials, tokens);
   const session = sessionEndpoints();
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];
   const authorize = scopeGuard(database, clock);
 
   const application = express();
-  application
-    .disable('x-powered-by')
-    .disable('etag')
-    .enable('case sensitive routing')
-    .set('query parser', false);
+  application.disable('x-powered-by').disable('etag').enable('case sensitive routing').set('query parser', false);
   trustProxy(application, config);
 
-  application.use(
-    requestId,
-    requestLog(logger),
-    securityHeaders(),
-    strictRequestLine,
-    cors(config.corsOrigins),
-  );
+  application.use(requestId, requestLog(logger), securityHeaders(), strictRequestLine, cors(config.corsOrigins));
   application.use(routes([...open, ...docs], authorize));
 
   // Where tokens come from: public, and few requests from each address.
@@ -120,17 +116,21 @@ export function createApplication(services: Services): Express {
 }
 
 /** Serves until a signal comes. @param drainNoticeMs how long readiness says no before the listener closes */
-export async function serve(services: Services, { drainNoticeMs = 1_000 } = {}): Promise<Server> {
-  const { config, logger, lifecycle, tokens } = services;
-  await tokens.purge();
-  const purge = () => void tokens.purge().catch((cause: unknown) => logger.error('purge failed', { cause }));
-  setInterval(purge, 3_600_000).unref();
-  const close = () => services.close();
-  return runService(createApplication(services), { config, logger, lifecycle, drainNoticeMs, close });
+export async function serve(config: Config, { drainNoticeMs = 1_000 } = {}): Promise<Services & { address: string }> {
+  const logger = createLogger(config);
+  const lifecycle = new Lifecycle();
+  const service = await Service.open(createStartingApplication(lifecycle, logger), {
+    config,
+    logger,
+    lifecycle,
+    drainNoticeMs,
+  });
+  const services = await createServices(config, { logger, lifecycle });
+  await services.tokens.keepPurged(logger);
+  service.serve({ listener: createApplication(services), close: () => services.close() });
+  return { ...services, address: service.address };
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await createServices(readConfig())
-    .then((services) => serve(services))
-    .catch(exitWithMessage);
+  await serve(readConfig()).catch(exitWithMessage);
 }

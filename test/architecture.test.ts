@@ -29,8 +29,7 @@ function readImports(file: string, text: string): Import[] {
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeImport(node.importClause));
     else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
-    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument))
-      add(node.argument.literal, true);
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
       add(node.arguments[0], false);
     ts.forEachChild(node, visit);
@@ -85,9 +84,7 @@ describe('the direction of imports', () => {
   test('config, http, telemetry and persistence import no feature and no face', () => {
     const wrong = imports.filter(({ from, to }) => {
       const target = folderOf(to);
-      return (
-        foundations.includes(folderOf(from) ?? '') && target !== undefined && !foundations.includes(target)
-      );
+      return foundations.includes(folderOf(from) ?? '') && target !== undefined && !foundations.includes(target);
     });
     expect(show(wrong)).toEqual([]);
   });

@@ -8,14 +8,7 @@ module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup();
     const names = ['Float32Array', 'Float64Array', 'Int8Array', 'Int16Array', 'Int32Array', 'BigInt64Array'];
-    const more = [
-      'Uint8Array',
-      'Uint16Array',
-      'Uint32Array',
-      'BigUint64Array',
-      'ArrayBuffer',
-      'SharedArrayBuffer',
-    ];
+    const more = ['Uint8Array', 'Uint16Array', 'Uint32Array', 'BigUint64Array', 'ArrayBuffer', 'SharedArrayBuffer'];
     for (const name of [...names, ...more]) this.global[name] = globalThis[name];
   }
 };

@@ -43,9 +43,7 @@ describe('README.md', () => {
   });
 
   test('its table of commands is that of the command line', () => {
-    expect(tableUnder('Commands')).toEqual(
-      Object.values(commands).map(({ usage, help }) => [`\`${usage}\``, help]),
-    );
+    expect(tableUnder('Commands')).toEqual(Object.values(commands).map(({ usage, help }) => [`\`${usage}\``, help]));
   });
 
   test('its table of dependencies is that of package.json, each with a reason', () => {
@@ -103,8 +101,8 @@ describe('the documents', () => {
   ];
 
   test.each(documents)('every relative link of %s leads somewhere', (path) => {
-    const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(
-      ([, target = '']) => join(dirname(path), target),
+    const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, target = '']) =>
+      join(dirname(path), target),
     );
 
     expect(links.filter((target) => !existsSync(target))).toEqual([]);
@@ -113,9 +111,7 @@ describe('the documents', () => {
   test.each(documents)('%s names no variable and no command that is not there', (path) => {
     const text = readFileSync(path, 'utf8');
     const known = variables.map(({ name }) => name);
-    const called = [...text.matchAll(/npm run (?:-s )?mlapi -- ([a-z]+(?: [a-z-]+)?)/g)].map(
-      ([, name = '']) => name,
-    );
+    const called = [...text.matchAll(/npm run (?:-s )?mlapi -- ([a-z]+(?: [a-z-]+)?)/g)].map(([, name = '']) => name);
 
     const names = new Set(text.match(/MLAPI_[A-Z_]*[A-Z]/g));
     expect([...names].filter((name) => !known.includes(name))).toEqual([]);

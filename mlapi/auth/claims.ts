@@ -62,10 +62,7 @@ export function makeAccessClaims(
 }
 
 /** The same for the same head of a family, so that a retry within the grace period gets the same token. */
-export function makeRefreshClaims(
-  config: TokenConfig,
-  family: FamilyHead,
-): Record<string, unknown> & { exp: number } {
+export function makeRefreshClaims(config: TokenConfig, family: FamilyHead): Record<string, unknown> & { exp: number } {
   const iat = toSeconds(family.rotatedAt);
   return {
     iss: config.issuer,
@@ -83,24 +80,13 @@ export function makeRefreshClaims(
 /** @throws {TokenRejected} */
 export function checkAccessClaims(config: TokenConfig, claims: Claims, now: number): AccessClaims {
   const common = checkCommon(claims, config.issuer, config.audience, config.accessTtlSeconds, now);
-  const scope = readText(
-    claims,
-    'scope',
-    1_024,
-    /^(?:[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*)?$/,
-  );
+  const scope = readText(claims, 'scope', 1_024, /^(?:[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*)?$/);
   return { ...common, scopes: scope === '' ? [] : scope.split(' ') };
 }
 
 /** @throws {TokenRejected} */
 export function checkRefreshClaims(config: TokenConfig, claims: Claims, now: number): RefreshClaims {
-  const common = checkCommon(
-    claims,
-    config.issuer,
-    refreshAudience(config.issuer),
-    config.refreshTtlSeconds,
-    now,
-  );
+  const common = checkCommon(claims, config.issuer, refreshAudience(config.issuer), config.refreshTtlSeconds, now);
   return { ...common, generation: readInteger(claims, 'gen') };
 }
 
@@ -132,8 +118,7 @@ function checkCommon(
 
 function readText(claims: Claims, name: string, maxLength: number, pattern = /^[A-Za-z0-9._@-]+$/): string {
   const value = claims[name];
-  if (typeof value !== 'string' || value.length > maxLength || !pattern.test(value))
-    throw new TokenRejected(name);
+  if (typeof value !== 'string' || value.length > maxLength || !pattern.test(value)) throw new TokenRejected(name);
   return value;
 }
 

@@ -1,12 +1,6 @@
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
-import {
-  findClient,
-  insertClient,
-  listClients,
-  setClientDisabled,
-  setClientPassword,
-} from './client-store.ts';
+import { findClient, insertClient, listClients, setClientDisabled, setClientPassword } from './client-store.ts';
 import { endFamiliesOf } from './family-store.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 import { clientName, knownScopes, type Client } from './types.ts';
@@ -54,9 +48,7 @@ export class ClientService {
     checkName(name);
     checkScopes(scopes);
     const passwordHash = await this.#hash(password);
-    await this.#database
-      .transaction()
-      .execute((queries) => this.#insert(queries, { name, passwordHash, scopes }));
+    await this.#database.transaction().execute((queries) => this.#insert(queries, { name, passwordHash, scopes }));
     return password;
   }
 
@@ -85,9 +77,7 @@ export class ClientService {
   }
 
   async enable(name: string): Promise<void> {
-    await this.#change(name, 'client_enabled', (queries, client) =>
-      setClientDisabled(queries, client.id, null),
-    );
+    await this.#change(name, 'client_enabled', (queries, client) => setClientDisabled(queries, client.id, null));
   }
 
   /**
@@ -152,8 +142,7 @@ function checkName(name: string): void {
 
 function checkScopes(scopes: readonly string[]): void {
   const unknown = scopes.filter((scope) => !(knownScopes as readonly string[]).includes(scope));
-  if (unknown.length > 0 || scopes.length === 0)
-    throw new ClientMistake(`the scopes are ${knownScopes.join(', ')}`);
+  if (unknown.length > 0 || scopes.length === 0) throw new ClientMistake(`the scopes are ${knownScopes.join(', ')}`);
 }
 
 /** What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */

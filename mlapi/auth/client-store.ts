@@ -42,11 +42,7 @@ export async function insertClient(
   return numInsertedOrUpdatedRows === 1n ? id : undefined;
 }
 
-export async function setClientDisabled(
-  queries: Queries,
-  id: string,
-  disabledAt: number | null,
-): Promise<void> {
+export async function setClientDisabled(queries: Queries, id: string, disabledAt: number | null): Promise<void> {
   await queries.updateTable('clients').set({ disabled_at: disabledAt }).where('id', '=', id).execute();
 }
 
@@ -62,12 +58,7 @@ export async function setClientPassword(queries: Queries, id: string, passwordHa
  * Takes a password that was verified against `passwordHash`: only if nothing has changed since then.
  * @returns whether this caller is the one that got it.
  */
-export async function spendPassword(
-  queries: Queries,
-  client: Client,
-  at: number,
-  once: boolean,
-): Promise<boolean> {
+export async function spendPassword(queries: Queries, client: Client, at: number, once: boolean): Promise<boolean> {
   let update = queries
     .updateTable('clients')
     .set({ password_spent_at: at })

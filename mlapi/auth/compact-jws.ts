@@ -55,8 +55,7 @@ function parseObject(bytes: Buffer): Record<string, unknown> {
   } catch (cause) {
     throw new TokenRejected('not strict JSON', { cause });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new TokenRejected('not an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TokenRejected('not an object');
   if (Object.hasOwn(value, '__proto__')) throw new TokenRejected('__proto__');
   return value as Record<string, unknown>;
 }

@@ -38,11 +38,7 @@ export async function insertFamily(queries: Queries, family: NewFamily): Promise
  * A family and its client, in one query: every request of every client asks it. Nothing is found for a token whose signing
  * key `kid` any process has retired.
  */
-export async function findFamily(
-  queries: Queries,
-  id: string,
-  kid: string,
-): Promise<TokenFamily | undefined> {
+export async function findFamily(queries: Queries, id: string, kid: string): Promise<TokenFamily | undefined> {
   const row = await queries
     .selectFrom('token_families as family')
     .innerJoin('clients as client', 'client.id', 'family.client_id')
@@ -111,12 +107,7 @@ export async function endFamily(queries: Queries, id: string, by: FamilyEnd, at:
 }
 
 /** @returns how many were alive until now. */
-export async function endFamiliesOf(
-  queries: Queries,
-  clientId: string,
-  by: FamilyEnd,
-  at: number,
-): Promise<number> {
+export async function endFamiliesOf(queries: Queries, clientId: string, by: FamilyEnd, at: number): Promise<number> {
   const { numUpdatedRows } = await queries
     .updateTable('token_families')
     .set({ ended_at: at, ended_by: by })

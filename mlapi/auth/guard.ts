@@ -29,9 +29,7 @@ export function scopeGuard(database: Database, clock: () => number): Authorize {
     if (access === 'access token' || session.scopes.includes(access)) return;
     const { clientId, familyId } = session;
     const details = { clientId, familyId, address, requestId, detail: access };
-    await database
-      .transaction()
-      .execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
+    await database.transaction().execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
     throw scopeRefused(access);
   };
 }

@@ -54,9 +54,7 @@ export class KeyManager {
   static async open(options: KeyManagerOptions): Promise<KeyManager> {
     const { keyPassphrase } = options.config;
     if (keyPassphrase === undefined) {
-      throw new Error(
-        'MLAPI_KEY_PASSPHRASE or MLAPI_KEY_PASSPHRASE_FILE is required: it encrypts the private keys',
-      );
+      throw new Error('MLAPI_KEY_PASSPHRASE or MLAPI_KEY_PASSPHRASE_FILE is required: it encrypts the private keys');
     }
     const manager = new KeyManager(options, keyPassphrase);
     await manager.reload();
@@ -88,10 +86,7 @@ export class KeyManager {
    * Verifies form and signature of a token of one kind. Its claims and its revocation are the token service's to judge.
    * @returns the claims and the `kid` that signed them. @throws {TokenRejected}
    */
-  async verify(
-    token: string,
-    typ: string,
-  ): Promise<{ kid: string; claims: Readonly<Record<string, unknown>> }> {
+  async verify(token: string, typ: string): Promise<{ kid: string; claims: Readonly<Record<string, unknown>> }> {
     const jws = parseCompactJws(token);
     const type = jws.typ.toLowerCase();
     if (type !== typ && type !== `application/${typ}`) throw new TokenRejected('typ');
@@ -114,9 +109,7 @@ export class KeyManager {
   publicKeys(): JsonWebKey[] {
     return [...this.#keys.values()]
       .filter((key) => this.#stateOf(key) !== 'retired')
-      .map(
-        ({ kid, publicJwk: { kty, n, e } }) => ({ kty, use: 'sig', alg: algorithm, kid, n, e }) as JsonWebKey,
-      );
+      .map(({ kid, publicJwk: { kty, n, e } }) => ({ kty, use: 'sig', alg: algorithm, kid, n, e }) as JsonWebKey);
   }
 
   list(): { kid: string; state: KeyState; createdAt: number; signsFrom: number }[] {
@@ -141,8 +134,7 @@ export class KeyManager {
     const others = [...this.#keys.values()].filter(
       (key) => key.kid !== kid && key.retiredAt === null && key.signsFrom <= this.#clock(),
     );
-    if (others.length === 0)
-      throw new Error('this is the only key that signs: rotate first (keys rotate --now)');
+    if (others.length === 0) throw new Error('this is the only key that signs: rotate first (keys rotate --now)');
     if (!(await this.#store.retire(kid, this.#clock()))) throw new Error(`there is no key ${kid} to retire`);
     await this.reload();
   }

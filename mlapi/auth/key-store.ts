@@ -12,12 +12,7 @@ export class KeyStore {
 
   /** All keys, in the order in which they sign. */
   list(): Promise<SigningKeyRow[]> {
-    return this.#database
-      .selectFrom('signing_keys')
-      .selectAll()
-      .orderBy('signs_from')
-      .orderBy('created_at')
-      .execute();
+    return this.#database.selectFrom('signing_keys').selectAll().orderBy('signs_from').orderBy('created_at').execute();
   }
 
   async has(kid: string): Promise<boolean> {

@@ -63,19 +63,13 @@ export function isAcceptablePassword(password: string): boolean {
   return password.length > 0 && Buffer.byteLength(password) <= maxPasswordBytes;
 }
 
-const phc =
-  /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{22,86})\$([A-Za-z0-9+/]{43,86})$/;
+const phc = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{22,86})\$([A-Za-z0-9+/]{43,86})$/;
 
 /** Whether a hash from elsewhere is argon2id at no less than our own cost, and no more than we can bear. */
 export function isAcceptableHash(text: string): boolean {
   const [, memory, time, lanes] = (phc.exec(text) ?? []).map(Number);
   if (memory === undefined || time === undefined || lanes === undefined) return false;
   return (
-    memory >= cost.memoryCost &&
-    memory <= 262_144 &&
-    time >= cost.timeCost &&
-    time <= 10 &&
-    lanes >= 1 &&
-    lanes <= 4
+    memory >= cost.memoryCost && memory <= 262_144 && time >= cost.timeCost && time <= 10 && lanes >= 1 && lanes <= 4
   );
 }

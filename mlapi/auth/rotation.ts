@@ -24,7 +24,6 @@ export function judgeRefresh(
   const isHead = claims.generation === family.generation && claims.jti === family.refreshJti;
   if (isHead) return 'rotate';
   const isPredecessor = claims.generation === family.generation - 1 && claims.jti === family.previousJti;
-  const isInGrace =
-    graceSeconds > 0 && now >= family.rotatedAt && now - family.rotatedAt <= graceSeconds * 1_000;
+  const isInGrace = graceSeconds > 0 && now >= family.rotatedAt && now - family.rotatedAt <= graceSeconds * 1_000;
   return isPredecessor && isInGrace && address === family.lastAddress ? 'retry' : 'replay';
 }

@@ -5,6 +5,7 @@ import { Problem } from '../http/problem.ts';
 import { addressKey } from '../http/rate-limits.ts';
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { spendPassword } from './client-store.ts';
 import {
   advanceFamily,
@@ -27,7 +28,8 @@ interface TokenServiceOptions {
   readonly clock: () => number;
 }
 
-const dayMs = 86_400_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /**
  * Issues, rotates, revokes and verifies tokens. What it decides it decides in the database, in one transaction each, so that
@@ -53,8 +55,7 @@ export class TokenService {
   async reset(client: Client, scope: string | undefined, origin: Origin): Promise<TokenAnswer> {
     return this.#startFamily(client, scope, origin, async (queries, family) => {
       const { clientId, createdAt } = family;
-      if (!(await spendPassword(queries, client, createdAt, this.#config.resetOnce)))
-        throw credentialsRefused();
+      if (!(await spendPassword(queries, client, createdAt, this.#config.resetOnce))) throw credentialsRefused();
       await endFamiliesOf(queries, clientId, 'reset', createdAt);
       await recordAudit(queries, createdAt, 'reset', { clientId, familyId: family.id, ...origin });
     });
@@ -121,6 +122,13 @@ export class TokenService {
     const family = await findFamily(this.#database, familyId, kid);
     if (family?.clientName !== clientName || !this.#isAlive(family)) throw tokenRefused('family');
     return { clientId: family.clientId, clientName, familyId, scopes, expiresAt: expiresAtSeconds * 1_000 };
+  }
+
+  /** Purges now and every hour; a failure is logged, and tried again an hour later. */
+  async keepPurged(logger: Logger): Promise<void> {
+    const purge = () => this.purge().catch((cause: unknown) => logger.error('purge failed', { cause }));
+    setInterval(() => void purge(), hourMs).unref();
+    await purge();
   }
 
   /** Forgets families that ended by time more than a day ago. */

@@ -44,10 +44,7 @@ function isHost(host: string): boolean {
 }
 
 /** A self-signed server certificate for DNS names and addresses, in PEM; SHA-256, RSA with 3072 bits. */
-export function makeCertificate(
-  hosts: readonly string[],
-  days: number,
-): { certificate: string; key: string } {
+export function makeCertificate(hosts: readonly string[], days: number): { certificate: string; key: string } {
   const { publicKey, privateKey } = forge.pki.rsa.generateKeyPair({ bits: modulusBits });
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = publicKey;

@@ -29,8 +29,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     run: async () => {
       const clients = await asOperator(async (operator) => (await operator.clients()).list());
       for (const { name, scopes, disabledAt, passwordSpentAt } of clients) {
-        const state =
-          disabledAt !== null ? 'disabled' : passwordSpentAt !== null ? 'password used' : 'password unused';
+        const state = disabledAt !== null ? 'disabled' : passwordSpentAt !== null ? 'password used' : 'password unused';
         print([name, state, scopes.join(' ')].join('\t'));
       }
     },
@@ -38,14 +37,12 @@ export const clientCommands: Readonly<Record<string, Command>> = {
   'clients disable': {
     usage: 'clients disable NAME',
     help: 'refuse a client from now on; its tokens end at once',
-    run: (given) =>
-      asOperator(async (operator) => (await operator.clients()).disable(onlyWord(given, 'name'))),
+    run: (given) => asOperator(async (operator) => (await operator.clients()).disable(onlyWord(given, 'name'))),
   },
   'clients enable': {
     usage: 'clients enable NAME',
     help: 'let a disabled client reset again; its old tokens stay dead',
-    run: (given) =>
-      asOperator(async (operator) => (await operator.clients()).enable(onlyWord(given, 'name'))),
+    run: (given) => asOperator(async (operator) => (await operator.clients()).enable(onlyWord(given, 'name'))),
   },
   'clients reset-password': {
     usage: 'clients reset-password NAME [--stdin | --prompt]',
@@ -54,9 +51,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     run: async (given) => {
       const name = onlyWord(given, 'name');
       const password = await readPassword(given);
-      const made = await asOperator(async (operator) =>
-        (await operator.clients()).resetPassword(name, password),
-      );
+      const made = await asOperator(async (operator) => (await operator.clients()).resetPassword(name, password));
       if (password.password === undefined) print(`password: ${made}`);
     },
   },
@@ -66,9 +61,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     options: scopesOption,
     run: async (given) => {
       const clients = readUsers(onlyWord(given, 'file'));
-      await asOperator(async (operator) =>
-        (await operator.clients()).import(clients, readScopes(given).scopes),
-      );
+      await asOperator(async (operator) => (await operator.clients()).import(clients, readScopes(given).scopes));
       print(`${clients.length} clients imported`);
     },
   },

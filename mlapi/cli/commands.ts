@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { createServices, serve } from '../../application.ts';
+import { serve } from '../../application.ts';
 import { readConfig } from '../config/config.ts';
 import { openDatabase } from '../persistence/database.ts';
 import { migrate } from '../persistence/migrations.ts';
@@ -30,16 +30,14 @@ export const commands: Readonly<Record<string, Command>> = {
     usage: 'serve',
     help: 'serve, as npm start does',
     run: async () => {
-      await serve(await createServices(readConfig()));
+      await serve(readConfig());
     },
   },
 };
 
 /** Runs one command. @throws {UsageMistake} */
 export async function run(words: readonly string[]): Promise<void> {
-  const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) =>
-    Object.hasOwn(commands, candidate),
-  );
+  const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) => Object.hasOwn(commands, candidate));
   const command = name === undefined ? undefined : commands[name];
   if (name === undefined || command === undefined) throw new UsageMistake(help());
   const args = words.slice(name.split(' ').length);

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServices, serve, type Services } from '../../application.ts';
+import { serve, type Services } from '../../application.ts';
 import { knownScopes } from '../auth/types.ts';
 import { developmentPassphraseFile, readConfig, type Config } from '../config/config.ts';
-import { describeAddress, exitWithMessage } from '../http/service.ts';
+import { exitWithMessage } from '../http/service.ts';
 import { print } from './command.ts';
 
 const demo = 'demo';
@@ -13,10 +13,8 @@ async function startDevelopment(): Promise<void> {
   refuseProduction(process.env.NODE_ENV);
   const config = readConfig();
   refuseProduction(config.environment);
-  const services = await createServices(ensurePassphrase(config));
-  const password = await freshPassword(services);
-  const server = await serve(services, { drainNoticeMs: 0 });
-  print(welcome(services, describeAddress(server), password));
+  const services = await serve(ensurePassphrase(config), { drainNoticeMs: 0 });
+  print(welcome(services, services.address, await freshPassword(services)));
 }
 
 function refuseProduction(environment: string | undefined): void {
@@ -27,17 +25,14 @@ function ensurePassphrase(config: Config): Config {
   if (config.keyPassphrase !== undefined) return config;
   const path = developmentPassphraseFile(config.dataDir);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  if (!existsSync(path))
-    writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+  if (!existsSync(path)) writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
   return readConfig();
 }
 
 /** A new one at each start, good for one reset; the tokens of the starts before stay good. */
 async function freshPassword({ clients }: Services): Promise<string> {
   const exists = (await clients.list()).some(({ name }) => name === demo);
-  return exists
-    ? clients.resetPassword(demo, { keepTokens: true })
-    : clients.add(demo, { scopes: knownScopes });
+  return exists ? clients.resetPassword(demo, { keepTokens: true }) : clients.add(demo, { scopes: knownScopes });
 }
 
 function welcome({ config, predictors }: Services, url: string, password: string): string {

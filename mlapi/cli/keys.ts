@@ -17,9 +17,7 @@ export const keyCommands: Readonly<Record<string, Command>> = {
     help: 'make a new signing key: published at once, signing after ten minutes, or now',
     options: { now: { type: 'boolean' } },
     run: (given) =>
-      asOperator(async (operator) =>
-        print(await (await operator.keys()).rotate({ now: given.options.now === true })),
-      ),
+      asOperator(async (operator) => print(await (await operator.keys()).rotate({ now: given.options.now === true }))),
   },
   'keys retire': {
     usage: 'keys retire KID',
@@ -30,8 +28,6 @@ export const keyCommands: Readonly<Record<string, Command>> = {
     usage: 'keys export',
     help: 'print the public keys as a JWKS',
     run: () =>
-      asOperator(async (operator) =>
-        print(JSON.stringify({ keys: (await operator.keys()).publicKeys() }, null, 2)),
-      ),
+      asOperator(async (operator) => print(JSON.stringify({ keys: (await operator.keys()).publicKeys() }, null, 2))),
   },
 };

@@ -27,10 +27,7 @@ export const tokenCommands: Readonly<Record<string, Command>> = {
         if (isOneToken) {
           await (await operator.tokens()).revoke(token, {});
           print('revoked, if it was a token of ours');
-        } else
-          print(
-            `${await (await operator.clients()).revokeTokens(onlyWord(given, 'name'))} token families ended`,
-          );
+        } else print(`${await (await operator.clients()).revokeTokens(onlyWord(given, 'name'))} token families ended`);
       });
     },
   },

@@ -39,9 +39,7 @@ export class ConfigError extends Error {
   readonly mistakes: readonly string[];
 
   constructor(mistakes: readonly string[]) {
-    super(
-      `The configuration has ${mistakes.length} mistake(s):\n${mistakes.map((line) => `  - ${line}`).join('\n')}`,
-    );
+    super(`The configuration has ${mistakes.length} mistake(s):\n${mistakes.map((line) => `  - ${line}`).join('\n')}`);
     this.name = 'ConfigError';
     this.mistakes = mistakes;
   }
@@ -71,8 +69,7 @@ function readEnvFile(path: string): Record<string, string | undefined> {
 function readVariables(environment: NodeJS.ProcessEnv, mistakes: string[]): Values {
   const known = new Set(variables.map(({ name }) => name));
   for (const name of Object.keys(environment)) {
-    if (name.startsWith('MLAPI_') && !known.has(name))
-      mistakes.push(`${name} is not a variable of this service`);
+    if (name.startsWith('MLAPI_') && !known.has(name)) mistakes.push(`${name} is not a variable of this service`);
   }
   const values: Values = {};
   for (const { name, schema, shownDefault } of variables) {
@@ -133,8 +130,7 @@ function checkTogether(values: Values, mistakes: string[]): void {
   const accessTtl = values.MLAPI_ACCESS_TTL_SECONDS as number;
   const idle = values.MLAPI_REFRESH_TTL_SECONDS as number;
   const absolute = values.MLAPI_REFRESH_MAX_TTL_SECONDS as number;
-  if (idle > absolute)
-    mistakes.push('MLAPI_REFRESH_TTL_SECONDS must not exceed MLAPI_REFRESH_MAX_TTL_SECONDS');
+  if (idle > absolute) mistakes.push('MLAPI_REFRESH_TTL_SECONDS must not exceed MLAPI_REFRESH_MAX_TTL_SECONDS');
   if (accessTtl > idle) mistakes.push('MLAPI_ACCESS_TTL_SECONDS must not exceed MLAPI_REFRESH_TTL_SECONDS');
 }
 
@@ -173,7 +169,6 @@ function toConfig(
     authRateLimitPerMinute: number('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE'),
     docs: (values.MLAPI_DOCS as boolean | undefined) ?? isDevelopment,
     logLevel: values.MLAPI_LOG_LEVEL as Config['logLevel'],
-    logFormat:
-      (values.MLAPI_LOG_FORMAT as Config['logFormat'] | undefined) ?? (isDevelopment ? 'pretty' : 'json'),
+    logFormat: (values.MLAPI_LOG_FORMAT as Config['logFormat'] | undefined) ?? (isDevelopment ? 'pretty' : 'json'),
   };
 }

@@ -28,22 +28,12 @@ export const variables: readonly Variable[] = [
   variable('MLAPI_SOCKET', text.max(100), '', 'Unix socket to listen on instead (what Nginx uses)'),
   variable('MLAPI_DATA_DIR', text, './var', 'where the database lies'),
   variable('MLAPI_MODELS_DIR', text, './resources/models', 'model folders loaded at start'),
-  variable(
-    'MLAPI_DEFAULT_MODEL',
-    text,
-    '',
-    'what `/api/ml` serves; unset: the only model, else `nsl-kdd-classifier`',
-  ),
+  variable('MLAPI_DEFAULT_MODEL', text, '', 'what `/api/ml` serves; unset: the only model, else `nsl-kdd-classifier`'),
   variable('MLAPI_ISSUER', text, 'mlapi', '`iss` of the tokens'),
   variable('MLAPI_AUDIENCE', text, 'mlapi', '`aud` of the access tokens'),
   variable('MLAPI_ACCESS_TTL_SECONDS', integer(10, 86_400), '900', 'life of an access token'),
   variable('MLAPI_REFRESH_TTL_SECONDS', integer(10, 31_536_000), '86400', 'idle life of a token family'),
-  variable(
-    'MLAPI_REFRESH_MAX_TTL_SECONDS',
-    integer(10, 31_536_000),
-    '2592000',
-    'absolute life of a token family',
-  ),
+  variable('MLAPI_REFRESH_MAX_TTL_SECONDS', integer(10, 31_536_000), '2592000', 'absolute life of a token family'),
   variable(
     'MLAPI_REFRESH_GRACE_SECONDS',
     integer(0, 60),
@@ -74,12 +64,7 @@ export const variables: readonly Variable[] = [
   variable('MLAPI_BODY_LIMIT_BYTES', integer(1024, 268_435_456), '1048576', 'largest request body'),
   variable('MLAPI_MAX_ROWS', integer(1, 1_000_000), '10000', 'most rows in one prediction'),
   variable('MLAPI_RATE_LIMIT_PER_MINUTE', integer(1, 10_000_000), '6000', 'requests per client on `/api`'),
-  variable(
-    'MLAPI_AUTH_RATE_LIMIT_PER_MINUTE',
-    integer(1, 1_000_000),
-    '30',
-    'requests per address on `/auth`',
-  ),
+  variable('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30', 'requests per address on `/auth`'),
   variable(
     'MLAPI_DOCS',
     Joi.boolean(),

@@ -81,10 +81,7 @@ ${table(
   ['Status', 'What to do'],
   [
     ['400', 'Mend the request; <code>errors</code> says where.'],
-    [
-      '401',
-      'Refresh, and try once more. If the refresh is refused too, ask the operator for a new password.',
-    ],
+    ['401', 'Refresh, and try once more. If the refresh is refused too, ask the operator for a new password.'],
     ['403', 'The token lacks the scope that stands beside the path.'],
     ['413', 'Send fewer rows.'],
     ['429, 503', 'Wait as long as <code>Retry-After</code> says.'],

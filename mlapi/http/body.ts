@@ -70,9 +70,7 @@ function readBytes(request: Request, limitBytes: number): Promise<Buffer> {
       if (length > limitBytes) settle(() => reject(tooLarge()));
     };
     const finish = () =>
-      settle(() =>
-        request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve(Buffer.concat(chunks, length)),
-      );
+      settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve(Buffer.concat(chunks, length))));
     const fail = () => settle(() => reject(new Problem(400, 'invalid_request', 'The body broke off.')));
     request.on('data', take).on('end', finish).on('error', fail).on('close', fail);
     if (request.destroyed) fail();
@@ -147,8 +145,7 @@ async function parseMultipart(bytes: Buffer, contentType: string): Promise<Recor
       if (isNameCut || isValueCut) refuse();
       fields.push([name, value]);
     });
-    for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit', 'error'] as const)
-      parser.on(limit, refuse);
+    for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit', 'error'] as const) parser.on(limit, refuse);
     parser.on('finish', resolve);
     parser.end(bytes);
   });

@@ -15,8 +15,7 @@ export function cors(origins: readonly string[]): RequestHandler {
       'access-control-expose-headers',
       'X-Request-Id, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy',
     );
-    const isPreflight =
-      request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
+    const isPreflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
     if (!isPreflight) {
       next();
       return;

@@ -69,8 +69,14 @@ export type Authorize = (
   call: Pick<Call, 'address' | 'requestId'>,
 ) => Promise<void>;
 
+/** Where nobody can say who calls, only public endpoints answer. */
+const publicOnly: Authorize = (_session, access) => {
+  if (access === 'public') return Promise.resolve();
+  return Promise.reject(new Problem(401, 'invalid_token', 'A valid bearer token is required.'));
+};
+
 /** An Express router for a list of endpoints. Another method on their paths is 405; HEAD works where GET does. */
-export function routes(endpoints: readonly Endpoint[], authorize: Authorize): Router {
+export function routes(endpoints: readonly Endpoint[], authorize: Authorize = publicOnly): Router {
   const router = express.Router({ caseSensitive: true });
   const paths = new Set(endpoints.map(({ path }) => path));
   for (const path of paths) {
@@ -121,8 +127,7 @@ function readCall(request: Request, response: Response): Call {
 export function send(response: Response, { status = 200, headers = {}, body }: Answer): void {
   response.status(status);
   const isText = typeof body === 'string';
-  if (body !== undefined)
-    response.setHeader('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
+  if (body !== undefined) response.setHeader('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   const bytes = Buffer.from(body === undefined ? '' : isText ? body : JSON.stringify(body));
   if (status !== 204 && status !== 304) response.setHeader('content-length', bytes.length);

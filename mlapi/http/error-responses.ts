@@ -48,20 +48,15 @@ export function answerError(error: unknown, request: Request, response: Response
  */
 function canDiscardRest({ complete, headers }: Request): boolean {
   if (complete) return true;
-  return (
-    headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= maxDiscardedBytes
-  );
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= maxDiscardedBytes;
 }
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DatabaseBusy) return serviceBusy(error);
-  return new Problem(
-    500,
-    'internal_error',
-    'The service failed; the operator finds the cause under the request id.',
-    { cause: error },
-  );
+  return new Problem(500, 'internal_error', 'The service failed; the operator finds the cause under the request id.', {
+    cause: error,
+  });
 }
 
 /** RFC 9457. */

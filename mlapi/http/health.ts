@@ -1,3 +1,4 @@
+import { version } from '../version.ts';
 import type { Answer, Endpoint } from './endpoint.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -8,7 +9,7 @@ const statusSchema = {
 };
 
 /** Public: what stands at the roots, whether the process lives, whether it can serve. */
-export function healthEndpoints(lifecycle: Lifecycle, version: string): Endpoint[] {
+export function healthEndpoints(lifecycle: Lifecycle): Endpoint[] {
   const greeting = { status: 'ok', service: 'mlapi', version };
   return [
     publicStatus('/', 'Name and version', () => ({ body: greeting }), greeting),

@@ -20,12 +20,7 @@ export class Problem extends Error {
   readonly errors: readonly InputError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(
-    status: number,
-    code: string,
-    message: string,
-    { errors, headers = {}, cause }: ProblemOptions = {},
-  ) {
+  constructor(status: number, code: string, message: string, { errors, headers = {}, cause }: ProblemOptions = {}) {
     super(message, { cause });
     this.name = 'Problem';
     this.status = status;

@@ -12,19 +12,13 @@ export function addressKey(address: string | undefined): string {
 }
 
 /** Requests per address: for routes that strangers may call. */
-export function addressRateLimit({
-  authRateLimitPerMinute,
-}: Pick<Config, 'authRateLimitPerMinute'>): RequestHandler {
+export function addressRateLimit({ authRateLimitPerMinute }: Pick<Config, 'authRateLimitPerMinute'>): RequestHandler {
   return limit(authRateLimitPerMinute, 'per-address', (request) => addressKey(request.ip));
 }
 
 /** Requests per client: for routes behind the guard. */
 export function clientRateLimit({ rateLimitPerMinute }: Pick<Config, 'rateLimitPerMinute'>): RequestHandler {
-  return limit(
-    rateLimitPerMinute,
-    'per-client',
-    (_request, response) => (response.locals.session as Session).clientId,
-  );
+  return limit(rateLimitPerMinute, 'per-client', (_request, response) => (response.locals.session as Session).clientId);
 }
 
 function limit(

@@ -8,14 +8,7 @@ const maxTargetLength = 2_048;
 const canonicalPath = /^(?:\/|(?:\/[A-Za-z0-9_@-][A-Za-z0-9._@-]*)+\/?|\/\.well-known\/[a-z.-]+\/?)$/;
 /** RFC 3986: a name or an address, and a port. The name decides nothing here, so any will do. */
 const wellFormedHost = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
-const onlyOnce = new Set([
-  'host',
-  'authorization',
-  'content-type',
-  'content-length',
-  'transfer-encoding',
-  'expect',
-]);
+const onlyOnce = new Set(['host', 'authorization', 'content-type', 'content-length', 'transfer-encoding', 'expect']);
 
 /**
  * Refuses what two servers in a row might read differently: escaped, empty or dotted path segments, absolute targets,
@@ -34,8 +27,7 @@ export const strictRequestLine: RequestHandler = (request, _response, next) => {
 };
 
 function checkHeaders({ rawHeaders, headers, httpVersion }: Request): void {
-  if (rawHeaders.length / 2 > maxHeaders)
-    throw refuse(431, 'too_many_headers', 'There are too many headers.');
+  if (rawHeaders.length / 2 > maxHeaders) throw refuse(431, 'too_many_headers', 'There are too many headers.');
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]?.toLowerCase() ?? '';

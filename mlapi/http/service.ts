@@ -15,50 +15,80 @@ interface ServiceOptions {
   readonly lifecycle: Lifecycle;
   /** How long new requests are still served while readiness says no, so that a balancer can look away. */
   readonly drainNoticeMs: number;
+}
+
+/** What is served, and what ends with it. */
+interface Served {
+  readonly listener: RequestListener;
   close(): Promise<void>;
 }
 
-/** Listens until a signal comes, then drains: readiness says no, requests in flight finish, and the process ends with 0. */
-export async function runService(listener: RequestListener, options: ServiceOptions): Promise<Server> {
-  const { config, logger, lifecycle } = options;
-  // Where nobody reads the log any more, the service goes on.
-  process.stdout.on('error', () => undefined);
-  const server = createHttpServer(listener, { logger, lifecycle });
-  // Before it says that it listens: whoever waits for that may send a signal in the same moment.
-  let isStopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (isStopping) process.exit(1);
-      isStopping = true;
-      logger.info('stopping', { signal });
-      void stop(server, options).then((code) => process.exit(code));
-    });
-  }
-  await listen(server, config);
-  lifecycle.enter('ready');
-  logger.info('listening', { address: describeAddress(server) });
-  return server;
-}
+/**
+ * The process as others see it: it listens from its first moment, serves one thing after another, and stops on a signal.
+ * Then readiness says no, requests in flight finish, and it ends with 0; a second signal ends it at once.
+ */
+export class Service {
+  readonly server: Server;
+  readonly #options: ServiceOptions;
+  #served: Served;
+  #isStopping = false;
 
-/** @returns the exit code. */
-async function stop(
-  server: Server,
-  { lifecycle, logger, drainNoticeMs, ...service }: ServiceOptions,
-): Promise<number> {
-  lifecycle.enter('draining');
-  try {
-    await delay(drainNoticeMs);
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const limit = AbortSignal.timeout(drainLimitMs);
-    limit.addEventListener('abort', () => server.closeAllConnections());
-    await closed;
-    await service.close();
-    logger.info('stopped');
-    return 0;
-  } catch (error) {
-    logger.error('the stop failed', { cause: error });
-    return 1;
+  private constructor(served: Served, options: ServiceOptions) {
+    this.#options = options;
+    this.#served = served;
+    this.server = createHttpServer((request, response) => this.#served.listener(request, response), options);
+  }
+
+  /** Listens, and answers with `listener` until something else is served. */
+  static async open(listener: RequestListener, options: ServiceOptions): Promise<Service> {
+    const service = new Service({ listener, close: () => Promise.resolve() }, options);
+    // Where nobody reads the log any more, the service goes on.
+    process.stdout.on('error', () => undefined);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => service.#stop(signal));
+    await listen(service.server, options.config);
+    return service;
+  }
+
+  /** Serves this from now on, and says that it is ready. */
+  serve(served: Served): void {
+    this.#served = served;
+    this.#options.lifecycle.enter('ready');
+    this.#options.logger.info('listening', { address: this.address });
+  }
+
+  /** Where it listens: a URL, or the path of a Unix socket. */
+  get address(): string {
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') return String(address);
+    const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+    return `http://${host}:${address.port}`;
+  }
+
+  #stop(signal: string): void {
+    if (this.#isStopping) process.exit(1);
+    this.#isStopping = true;
+    this.#options.logger.info('stopping', { signal });
+    void this.#drain().then((code) => process.exit(code));
+  }
+
+  /** @returns the exit code */
+  async #drain(): Promise<number> {
+    const { lifecycle, logger, drainNoticeMs } = this.#options;
+    lifecycle.enter('draining');
+    try {
+      await delay(drainNoticeMs);
+      const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+      this.server.closeIdleConnections();
+      const limit = AbortSignal.timeout(drainLimitMs);
+      limit.addEventListener('abort', () => this.server.closeAllConnections());
+      await closed;
+      await this.#served.close();
+      logger.info('stopped');
+      return 0;
+    } catch (error) {
+      logger.error('the stop failed', { cause: error });
+      return 1;
+    }
   }
 }
 
@@ -87,12 +117,4 @@ async function removeStaleSocket(path: string): Promise<void> {
   });
   if (isAnswered) throw new Error(`another service listens on ${path}`);
   unlinkSync(path);
-}
-
-/** Where it listens: a URL, or the path of a Unix socket. */
-export function describeAddress(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === 'string') return String(address);
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${host}:${address.port}`;
 }

@@ -4,13 +4,7 @@ import { Problem } from '../http/problem.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
 import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
 import { contractSchema } from './schemas.ts';
-import {
-  ModelFolderError,
-  type Contract,
-  type Feature,
-  type NamedRow,
-  type NumericFeature,
-} from './types.ts';
+import { ModelFolderError, type Contract, type Feature, type NamedRow, type NumericFeature } from './types.ts';
 
 type Table = ReadonlyMap<number, EncodedColumn>;
 

@@ -47,13 +47,11 @@ export class FeatureEncoder {
     }
     if (feature.missing !== 'reject') {
       this.#missing = this.encode(feature.missing);
-      if (Number.isNaN(this.#missing))
-        throw refuse(`"missing": ${feature.missing} is no value that it takes`);
+      if (Number.isNaN(this.#missing)) throw refuse(`"missing": ${feature.missing} is no value that it takes`);
     }
     if (feature.type === 'category' && feature.unknown !== 'reject') {
       this.#unknown = this.encode(feature.unknown);
-      if (Number.isNaN(this.#unknown))
-        throw refuse(`"unknown": ${feature.unknown} is none of its categories`);
+      if (Number.isNaN(this.#unknown)) throw refuse(`"unknown": ${feature.unknown} is none of its categories`);
     }
   }
 

@@ -56,8 +56,7 @@ export class Postprocessor {
     }
     const scores = this.#output.scores ?? guessScores(table);
     if (scores === 'per-class') {
-      if (table.columns < 2)
-        throw invalidModelOutput('it has one column, and the contract says one per class');
+      if (table.columns < 2) throw invalidModelOutput('it has one column, and the contract says one per class');
       return everyRow(table, (offset) => firstMaximum(table.values, offset, table.columns));
     }
     if (table.columns !== 1) throw invalidModelOutput('it has several columns, and the contract says one');
@@ -96,9 +95,7 @@ function readTable({ data, shape }: OutputTensor, rows: number, takesOneRow: boo
 
 function toFiniteNumbers(data: OutputTensor['data']): ArrayLike<number> {
   const values =
-    typeof data[0] === 'bigint'
-      ? Float64Array.from(data as ArrayLike<bigint>, Number)
-      : (data as ArrayLike<number>);
+    typeof data[0] === 'bigint' ? Float64Array.from(data as ArrayLike<bigint>, Number) : (data as ArrayLike<number>);
   for (let at = 0; at < values.length; at += 1)
     if (!Number.isFinite(values[at])) throw invalidModelOutput('it holds a score that is no finite number');
   return values;

@@ -13,8 +13,7 @@ export interface RequestRows {
  */
 export function findRows(body: unknown): RequestRows {
   if (!isObject(body) || !Object.hasOwn(body, 'instances')) return findBareRows(body, '');
-  if (Object.keys(body).length > 1)
-    throw invalidRows([{ pointer: '', detail: '"instances" must stand alone' }]);
+  if (Object.keys(body).length > 1) throw invalidRows([{ pointer: '', detail: '"instances" must stand alone' }]);
   return findBareRows(body.instances, '/instances');
 }
 
@@ -25,8 +24,7 @@ export function invalidRows(errors: readonly InputError[]): Problem {
 
 function findBareRows(value: unknown, pointer: string): RequestRows {
   if (isObject(value)) return { rows: [value], pointerTo: () => pointer };
-  if (!Array.isArray(value))
-    throw invalidRows([{ pointer, detail: 'the rows are a list of rows, or one named row' }]);
+  if (!Array.isArray(value)) throw invalidRows([{ pointer, detail: 'the rows are a list of rows, or one named row' }]);
   if (value.length === 0) throw invalidRows([{ pointer, detail: 'there must be at least one row' }]);
   return { rows: value, pointerTo: (index) => `${pointer}/${index}` };
 }

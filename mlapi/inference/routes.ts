@@ -64,10 +64,7 @@ function answer(predictor: Predictor, { body, query }: Call): Promise<Prediction
   return predictor.predict(body, { scores: query.scores === true });
 }
 
-function page(
-  all: readonly Predictor[],
-  { limit = 20, after = '' }: { limit?: number; after?: string },
-): object {
+function page(all: readonly Predictor[], { limit = 20, after = '' }: { limit?: number; after?: string }): object {
   const rest = all.filter(({ contract }) => contract.name > after);
   const models = rest.slice(0, limit).map((predictor) => {
     const { name, version, description, sha256 } = predictor.information();

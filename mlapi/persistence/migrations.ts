@@ -30,9 +30,7 @@ export async function prepareDatabase(database: Database, migrations = allMigrat
   }
   const unknown = (await executedNames(database)).filter((name) => !Object.hasOwn(migrations, name));
   if (unknown.length > 0) {
-    throw new MigrationPending(
-      `the database is of a newer version of this service: it has ${unknown.join(', ')}`,
-    );
+    throw new MigrationPending(`the database is of a newer version of this service: it has ${unknown.join(', ')}`);
   }
 }
 

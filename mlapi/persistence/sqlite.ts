@@ -151,10 +151,7 @@ class Lane implements DatabaseConnection {
   readonly #inTransaction: <T>(write: (database: Libsql.Database) => T) => Promise<T>;
   #transaction: { database: Libsql.Database; endTurn: () => void } | undefined;
 
-  constructor(
-    reads: Libsql.Database,
-    inTransaction: <T>(write: (database: Libsql.Database) => T) => Promise<T>,
-  ) {
+  constructor(reads: Libsql.Database, inTransaction: <T>(write: (database: Libsql.Database) => T) => Promise<T>) {
     this.#reads = reads;
     this.#inTransaction = inTransaction;
   }

@@ -4,8 +4,7 @@ const maxValues = 500;
 const maxTextLength = 2_000;
 const secretName = /authorization|password|passphrase|secret|cookie|token$|private/i;
 /** Three parts as a signed token has them, or the beginning of one: base64url of `{"`. */
-const jwt =
-  /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*/g;
+const jwt = /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*/g;
 
 /** What one call has met: an object that is met again within itself is a circle. */
 interface Walk {

@@ -16,9 +16,7 @@ const refused = {
 async function readState(): Promise<string> {
   const { database } = service.services;
   const tables = ['clients', 'token_families', 'audit_events', 'signing_keys'] as const;
-  return JSON.stringify(
-    await Promise.all(tables.map((table) => database.selectFrom(table).selectAll().execute())),
-  );
+  return JSON.stringify(await Promise.all(tables.map((table) => database.selectFrom(table).selectAll().execute())));
 }
 
 async function addClient(name: string, password?: string): Promise<string> {
@@ -101,15 +99,7 @@ describe('B28: names', () => {
 });
 
 describe('B29, B30: passwords and types', () => {
-  const passwords = [
-    'x',
-    'x'.repeat(64),
-    'x'.repeat(1_024),
-    'a\0b',
-    'p\u00e4ss',
-    ' spaced ',
-    '\u{1f511}'.repeat(200),
-  ];
+  const passwords = ['x', 'x'.repeat(64), 'x'.repeat(1_024), 'a\0b', 'p\u00e4ss', ' spaced ', '\u{1f511}'.repeat(200)];
   test.each(passwords.map((password, index) => [index, password] as const))(
     'password %i is compared exactly',
     async (index, password) => {
@@ -251,8 +241,7 @@ describe('B31, B32: floods', () => {
     await from('192.0.2.1', 'victim', password).expect(200);
     const second = await guarded.services.clients.resetPassword('victim');
     for (const name of ['victim', 'nobody']) {
-      for (let guess = 0; guess < 30; guess += 1)
-        await from(`198.51.100.${guess}`, name, 'wrong').expect(401);
+      for (let guess = 0; guess < 30; guess += 1) await from(`198.51.100.${guess}`, name, 'wrong').expect(401);
       const { headers } = await from('203.0.113.9', name, 'wrong').expect(429);
       expect(Number(headers['retry-after'])).toBeGreaterThan(0);
     }

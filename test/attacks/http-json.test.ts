@@ -28,11 +28,9 @@ async function predict(body: string | Buffer, headers = json): Promise<RawAnswer
 
 const codeOf = ({ body }: RawAnswer) => (JSON.parse(body) as { code: string }).code;
 /** The sample with one cell in other words. */
-const withCell = (name: string, text: string) =>
-  JSON.stringify({ ...row, [name]: '@' }).replace('"@"', () => text);
+const withCell = (name: string, text: string) => JSON.stringify({ ...row, [name]: '@' }).replace('"@"', () => text);
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
-const bytesOf = (...parts: (string | number[])[]) =>
-  Buffer.concat(parts.map((part) => Buffer.from(part as string)));
+const bytesOf = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)));
 
 describe('POST /api/ml: what is not I-JSON is refused', () => {
   test.each<[string, string, string | Buffer]>([

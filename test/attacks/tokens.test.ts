@@ -89,9 +89,7 @@ describe('A4 to A7: header', () => {
     'constructor',
     'a\0b',
   ];
-  test.each(kids.map((kid) => [show(kid), kid]))('401: kid %s', (_, kid) =>
-    expectRefused(forger.withHeader({ kid })),
-  );
+  test.each(kids.map((kid) => [show(kid), kid]))('401: kid %s', (_, kid) => expectRefused(forger.withHeader({ kid })));
 
   test('401: a key of the attacker in the header is neither used nor fetched', async () => {
     const attacker = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -138,18 +136,7 @@ describe('A8 to A13: claims', () => {
   const table: Record<string, unknown[]> = {
     iss: ['other', 'mlapi/', 'MLAPI', ['mlapi'], undefined, null],
     aud: [undefined, 'other', 'mlap', 'mlapi2', ['mlapi'], ['mlapi', 'x'], [], long, 'mlapi/auth/refresh'],
-    exp: [
-      undefined,
-      null,
-      `${now + 60}`,
-      -1,
-      now + 60.5,
-      2 ** 53,
-      (now + 60) * 1_000,
-      now,
-      now - 1,
-      now + 901,
-    ],
+    exp: [undefined, null, `${now + 60}`, -1, now + 60.5, 2 ** 53, (now + 60) * 1_000, now, now - 1, now + 901],
     iat: [undefined, null, `${now}`, now + 6, now + 3_600, -1, now + 0.5],
     nbf: [now + 60, now - 60, 'x'],
     sub: [
@@ -166,15 +153,7 @@ describe('A8 to A13: claims', () => {
       ['client-1'],
     ],
     client_id: [undefined, 'other', 7],
-    scope: [
-      undefined,
-      ['models:read'],
-      'models:read\tadmin',
-      'models:read  models:predict',
-      ' models:read',
-      7,
-      null,
-    ],
+    scope: [undefined, ['models:read'], 'models:read\tadmin', 'models:read  models:predict', ' models:read', 7, null],
     jti: [undefined, '', 7, 'x'.repeat(65)],
     fid: [undefined, '', 'unknown', 7, '__proto__'],
   };
@@ -216,9 +195,7 @@ describe('A8 to A13: claims', () => {
 
 describe('A25 to A27: many, foreign, and the JWKS', () => {
   test('200: one token on 300 parallel requests', async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 300 }, () => service.session(forger.tokens.access_token)),
-    );
+    const answers = await Promise.all(Array.from({ length: 300 }, () => service.session(forger.tokens.access_token)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
@@ -251,17 +228,7 @@ describe('A25 to A27: many, foreign, and the JWKS', () => {
   test('an access token has the claims of RFC 9068 and verifies under the JWKS', () => {
     const { header, claims } = decodeToken(forger.tokens.access_token);
     expect(header).toEqual({ alg: 'RS256', typ: 'at+jwt', kid: forger.kid });
-    expect(Object.keys(claims).sort()).toEqual([
-      'aud',
-      'client_id',
-      'exp',
-      'fid',
-      'iat',
-      'iss',
-      'jti',
-      'scope',
-      'sub',
-    ]);
+    expect(Object.keys(claims).sort()).toEqual(['aud', 'client_id', 'exp', 'fid', 'iat', 'iss', 'jti', 'scope', 'sub']);
   });
 });
 

@@ -62,9 +62,7 @@ test('401: every route of the router without a token, but the public list', asyn
     const [method = '', path = ''] = route.split(' ');
     const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1');
     for (const variant of url === '/' ? [url] : [url, `${url}/`]) {
-      const { status, headers } = await (method === 'GET'
-        ? service.http.get(variant)
-        : service.http.post(variant));
+      const { status, headers } = await (method === 'GET' ? service.http.get(variant) : service.http.post(variant));
       if (publicRoutes.includes(route)) expect([route, status]).not.toEqual([route, 401]);
       else expect([route, status, headers['www-authenticate']]).toEqual([route, 401, 'Bearer realm="mlapi"']);
     }

@@ -1,13 +1,7 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeToken } from '../support/forge.ts';
-import {
-  FakeClock,
-  startService,
-  temporaryFolder,
-  type TestService,
-  type Tokens,
-} from '../support/service.ts';
+import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -30,9 +24,7 @@ test('a token verifies under the published key with nothing but node:crypto; its
   const jwk = (body.keys as Record<string, string>[]).find(({ kid }) => kid === kidOf(tokens))!;
   const [header, payload, signature = ''] = tokens.access_token.split('.');
   const key = createPublicKey({ key: jwk, format: 'jwk' });
-  expect(
-    verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url')),
-  ).toBe(true);
+  expect(verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url'))).toBe(true);
   const members = JSON.stringify({ e: jwk.e, kty: jwk.kty, n: jwk.n });
   expect(jwk.kid).toBe(createHash('sha256').update(members).digest('base64url'));
 });

@@ -2,13 +2,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  startService,
-  temporaryFolder,
-  FakeClock,
-  type TestService,
-  type Tokens,
-} from '../support/service.ts';
+import { startService, temporaryFolder, FakeClock, type TestService, type Tokens } from '../support/service.ts';
 
 const accessSeconds = 900;
 const idleSeconds = 2_000;
@@ -146,8 +140,7 @@ class Pair {
     const index = step.do === 'refresh' ? family.issued.length - 1 : step.token % family.issued.length;
     const { tokens, at } = family.issued[index]!;
     const isHead = index === family.issued.length - 1;
-    const isInTime =
-      this.#clock.now < Math.min(at + idleSeconds * 1_000, family.createdAt + absoluteSeconds * 1_000);
+    const isInTime = this.#clock.now < Math.min(at + idleSeconds * 1_000, family.createdAt + absoluteSeconds * 1_000);
     const isGood = this.#isAlive(family) && isHead && isInTime;
     const { status, body } = await this.service.refresh(tokens.refresh_token);
     expect(status).toBe(isGood ? 200 : 401);
@@ -159,11 +152,7 @@ class Pair {
     const family = this.#pick(at);
     if (family === undefined) return;
     const { tokens, at: issuedAt } = family.issued[token % family.issued.length]!;
-    await this.service.http
-      .post('/auth/revoke')
-      .type('form')
-      .send({ token: tokens.refresh_token })
-      .expect(200);
+    await this.service.http.post('/auth/revoke').type('form').send({ token: tokens.refresh_token }).expect(200);
     if (this.#clock.now < issuedAt + idleSeconds * 1_000) family.isAlive = false;
   }
 

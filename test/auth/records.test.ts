@@ -25,10 +25,7 @@ async function auditOf(
 describe('audit rows', () => {
   test('one for each reset, refresh, replay, revocation and refused scope, with address and request id', async () => {
     const { name, tokens } = await service.newClient();
-    const { body } = await service
-      .refresh(tokens.refresh_token)
-      .set('X-Request-Id', 'request-of-a-test')
-      .expect(200);
+    const { body } = await service.refresh(tokens.refresh_token).set('X-Request-Id', 'request-of-a-test').expect(200);
     await service.refresh(tokens.refresh_token).expect(401);
     await service.refresh((body as Tokens).refresh_token).expect(401);
     const renewed = await service.services.clients.resetPassword(name);
@@ -90,10 +87,7 @@ describe('audit rows', () => {
     const { name, tokens } = await service.newClient();
     const { database } = service.services;
     const state = async () =>
-      JSON.stringify([
-        await database.selectFrom('token_families').selectAll().execute(),
-        await auditOf(name),
-      ]);
+      JSON.stringify([await database.selectFrom('token_families').selectAll().execute(), await auditOf(name)]);
     const before = await state();
     await database.schema.alterTable('audit_events').renameTo('audit_events_away').execute();
     await service.refresh(tokens.refresh_token).expect(500);
@@ -122,9 +116,7 @@ test('what is stored holds no token, no password and no private key', async () =
     privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().split('\n')[3] ?? '',
     'a passphrase for tests only',
   ];
-  const files = readdirSync(service.dataDir).map((name) =>
-    readFileSync(join(service.dataDir, name), 'latin1'),
-  );
+  const files = readdirSync(service.dataDir).map((name) => readFileSync(join(service.dataDir, name), 'latin1'));
   expect(files.length).toBeGreaterThan(0);
   for (const secret of secrets) {
     expect(secret.length).toBeGreaterThan(20);

@@ -17,10 +17,7 @@ describe('POST /auth/refresh', () => {
   test('200: a refresh token gets its successor, and the older access token stays good', async () => {
     const { tokens } = await service.newClient();
 
-    const { body } = await service
-      .refresh(tokens.refresh_token)
-      .expect(200)
-      .expect('cache-control', 'no-store');
+    const { body } = await service.refresh(tokens.refresh_token).expect(200).expect('cache-control', 'no-store');
 
     const next = body as Tokens;
     expect(next).toMatchObject({
@@ -55,9 +52,7 @@ describe('POST /auth/refresh', () => {
 
   test('one 200 of twenty parallel refreshes with one token; after that the family is dead', async () => {
     const { tokens } = await service.newClient();
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => service.refresh(tokens.refresh_token)),
-    );
+    const answers = await Promise.all(Array.from({ length: 20 }, () => service.refresh(tokens.refresh_token)));
     const winners = answers.filter(({ status }) => status === 200);
     expect(winners).toHaveLength(1);
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(19);
@@ -131,8 +126,7 @@ describe('life of a family', () => {
 
   test('forgetting old families forgets none whose tokens may still come back', async () => {
     const own = await startService();
-    const count = async () =>
-      (await own.services.database.selectFrom('token_families').select('id').execute()).length;
+    const count = async () => (await own.services.database.selectFrom('token_families').select('id').execute()).length;
     const { tokens } = await own.newClient();
     own.clock.advanceSeconds(2_592_000 - 1);
     await own.services.tokens.purge();
@@ -166,9 +160,7 @@ describe('with a grace period', () => {
 
   test('200: a retry of the newest spent token gets the same successor, in parallel too', async () => {
     const { tokens } = await graceful.newClient();
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => refreshed(tokens.refresh_token, graceful)),
-    );
+    const answers = await Promise.all(Array.from({ length: 20 }, () => refreshed(tokens.refresh_token, graceful)));
     expect(new Set(answers.map(({ refresh_token }) => refresh_token)).size).toBe(1);
     graceful.clock.advanceSeconds(10);
     const late = await refreshed(tokens.refresh_token, graceful);

@@ -50,8 +50,7 @@ describe('POST /auth/reset', () => {
 
   test('scope: part of what the client has, for the whole family; more is 400 and spends nothing', async () => {
     const password = await service.services.clients.add('narrow');
-    const ask = (scope: string) =>
-      service.http.post('/auth/reset').send({ username: 'narrow', password, scope });
+    const ask = (scope: string) => service.http.post('/auth/reset').send({ username: 'narrow', password, scope });
     const { body: refused } = await ask('models:read admin').expect(400);
     expect(refused.error).toBe('invalid_scope');
     const { body } = await ask('models:read').expect(200);

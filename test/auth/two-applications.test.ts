@@ -33,10 +33,7 @@ describe('two applications on one data directory', () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? one : two).refresh(tokens.refresh_token)),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([
-      200,
-      ...Array.from({ length: 49 }, () => 401),
-    ]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 49 }, () => 401)]);
     const winner = answers.find(({ status }) => status === 200)?.body as Tokens;
     await one.refresh(winner.refresh_token).expect(401);
     await two.session(winner.access_token).expect(401);
@@ -76,9 +73,7 @@ describe('processes on one data directory', () => {
   test('two started at once on an empty directory make one database and one key', async () => {
     const dataDir = temporaryFolder();
     const both = await Promise.all([serve(dataDir), serve(dataDir)]);
-    const keys = await Promise.all(
-      both.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).text()),
-    );
+    const keys = await Promise.all(both.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).text()));
     expect(keys[0]).toBe(keys[1]);
     expect(JSON.parse(keys[0] ?? '').keys).toHaveLength(1);
     const ends = await Promise.all(both.map(({ service }) => service.kill('SIGTERM')));
@@ -95,18 +90,12 @@ describe('processes on one data directory', () => {
     const survivors: Tokens[] = [];
     for (const [index, username] of names.entries()) {
       const form = { username, password: passwords[index] ?? '' };
-      const answers = await Promise.all(
-        [0, 1, 0, 1, 0, 1].map((at) => post(`${both[at]!.url}/auth/reset`, form)),
-      );
+      const answers = await Promise.all([0, 1, 0, 1, 0, 1].map((at) => post(`${both[at]!.url}/auth/reset`, form)));
       expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401, 401, 401]);
       survivors.push(answers.find(({ status }) => status === 200)!.body);
     }
     const [kept, rotated, revoked] = survivors as [Tokens, Tokens, Tokens];
-    const { status: rotation, body: successor } = await post(
-      `${both[0].url}/auth/refresh`,
-      {},
-      rotated.refresh_token,
-    );
+    const { status: rotation, body: successor } = await post(`${both[0].url}/auth/refresh`, {}, rotated.refresh_token);
     const { status: revocation } = await post(`${both[1].url}/auth/revoke`, { token: revoked.refresh_token });
     expect([rotation, revocation]).toEqual([200, 200]);
     await Promise.all(both.map(({ service }) => service.kill('SIGKILL')));
@@ -114,8 +103,7 @@ describe('processes on one data directory', () => {
     const { service, url } = await serve(dataDir, many);
     const session = async ({ access_token }: Tokens) =>
       (await fetch(`${url}/auth/session`, { headers: { authorization: `Bearer ${access_token}` } })).status;
-    const refresh = async ({ refresh_token }: Tokens) =>
-      (await post(`${url}/auth/refresh`, {}, refresh_token)).status;
+    const refresh = async ({ refresh_token }: Tokens) => (await post(`${url}/auth/refresh`, {}, refresh_token)).status;
     expect(await Promise.all([kept, successor, revoked].map(session))).toEqual([200, 200, 401]);
     expect(await refresh(revoked)).toBe(401);
     const spent = { username: names[0] ?? '', password: passwords[0] ?? '' };

@@ -2,13 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mlapi } from '../support/child.ts';
-import {
-  FakeClock,
-  startService,
-  temporaryFolder,
-  type TestService,
-  type Tokens,
-} from '../support/service.ts';
+import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -106,16 +100,13 @@ describe('clients import', () => {
     ['bcrypt', 'good,CANARY\nbad,$2b$10$abcdefghijklmnopqrstuv\n', 'line 2:'],
     ['argon2i', `good,CANARY\nbad,"${hash.replace('argon2id', 'argon2i')}"\n`, 'line 2:'],
     ['nothing', '', 'no line'],
-  ])(
-    '%s in the file: refused whole, the wrong lines named, no password shown',
-    async (_what, content, message) => {
-      const { code, stdout, stderr } = await run(['clients', 'import', usersFile(content)]);
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toMatch(message);
-      expect(stderr).not.toMatch(/CAN|argon2id\$/);
-      expect((await service.services.clients.list()).map(({ name }) => name)).not.toContain('good');
-    },
-  );
+  ])('%s in the file: refused whole, the wrong lines named, no password shown', async (_what, content, message) => {
+    const { code, stdout, stderr } = await run(['clients', 'import', usersFile(content)]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/CAN|argon2id\$/);
+    expect((await service.services.clients.list()).map(({ name }) => name)).not.toContain('good');
+  });
 });
 
 describe('clients hash', () => {

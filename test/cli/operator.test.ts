@@ -5,13 +5,7 @@ import { connect, createServer } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mlapi, projectRoot } from '../support/child.ts';
-import {
-  FakeClock,
-  startService,
-  temporaryFolder,
-  type TestService,
-  type Tokens,
-} from '../support/service.ts';
+import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -49,9 +43,7 @@ describe('keys and tokens, beside a running service', () => {
     // The command line's keys are due by the real clock.
     service.clock.now = Date.now();
     const { name } = await service.newClient();
-    const issued = JSON.parse(
-      (await run(['tokens', 'issue', name, '--scopes', 'models:read'])).stdout,
-    ) as Tokens;
+    const issued = JSON.parse((await run(['tokens', 'issue', name, '--scopes', 'models:read'])).stdout) as Tokens;
     expect(issued.scope).toBe('models:read');
     await service.session(issued.access_token).expect(200);
     expect((await run(['tokens', 'revoke', '--stdin'], `${issued.refresh_token}\n`)).code).toBe(0);

@@ -14,8 +14,7 @@ let service: TestService;
 let page: string;
 beforeAll(async () => {
   service = await startService({ MLAPI_MODELS_DIR: hostileModels() });
-  page = (await service.http.get('/api/docs').expect(200).expect('content-type', 'text/html; charset=utf-8'))
-    .text;
+  page = (await service.http.get('/api/docs').expect(200).expect('content-type', 'text/html; charset=utf-8')).text;
 });
 afterAll(() => service.close());
 
@@ -81,9 +80,7 @@ describe('GET /api/docs', () => {
       ...linesOf('Predict'),
     ]);
 
-    const answer = expect.stringMatching(
-      /^\{"model":"hostile","version":"1","predictions":\["[^"]+"\]\}$/,
-    ) as unknown;
+    const answer = expect.stringMatching(/^\{"model":"hostile","version":"1","predictions":\["[^"]+"\]\}$/) as unknown;
     expect(output).toEqual([answer, answer]);
   });
 
@@ -105,9 +102,7 @@ describe('GET /api/docs', () => {
 function linesOf(label: string): string[] {
   return [...page.matchAll(/<pre [^>]*aria-label="([^"]*)"><code>(.*?)<\/code>/gs)]
     .filter(([, name = '']) => name.startsWith(label))
-    .map(([, , code = '']) =>
-      code.replace(/&(lt|gt|quot|#39|amp);/g, (_, name: string) => characters[name] ?? ''),
-    );
+    .map(([, , code = '']) => code.replace(/&(lt|gt|quot|#39|amp);/g, (_, name: string) => characters[name] ?? ''));
 }
 
 const characters: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', '#39': "'", amp: '&' };

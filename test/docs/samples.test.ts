@@ -52,11 +52,7 @@ const answers: readonly [
   ['GET /api/models', 200, { token: 'access', path: '/api/models?limit=1' }],
   ['GET /api/models/{name}', 200, { token: 'access', path: `/api/models/${model}` }],
   ['GET /api/models/{name}', 404, { token: 'access', path: '/api/models/none' }],
-  [
-    'POST /api/models/{name}/predict',
-    200,
-    { token: 'access', path: `/api/models/${model}/predict`, body: 'sample' },
-  ],
+  ['POST /api/models/{name}/predict', 200, { token: 'access', path: `/api/models/${model}/predict`, body: 'sample' }],
   [
     'POST /api/models/{name}/versions/{version}/predict',
     200,
@@ -188,9 +184,7 @@ async function bearer(kind: 'access' | 'refresh' | 'weak'): Promise<string> {
 /** `credentials` and `sample` stand for a new client's and the documented row; everything else is sent as it is. */
 async function bodyOf(body: unknown): Promise<unknown> {
   if (body === 'sample')
-    return Object.values(
-      operation('POST /api/ml').requestBody?.content['application/json']?.examples ?? {},
-    )[0]?.value;
+    return Object.values(operation('POST /api/ml').requestBody?.content['application/json']?.examples ?? {})[0]?.value;
   if (body !== 'credentials') return body;
   const username = `documented-${Date.now()}`;
   return { username, password: await service.services.clients.add(username) };

@@ -65,13 +65,9 @@ describe('POST /api/ml: the limit of a body', () => {
   test('401, then 200: the body of a stranger is thrown away unread', async () => {
     const body = live.repeat(2_000);
 
-    const { answers } = await exchange(
-      service.port,
-      head(`Content-Length: ${body.length}`, '') + body + live,
-      {
-        answers: 2,
-      },
-    );
+    const { answers } = await exchange(service.port, head(`Content-Length: ${body.length}`, '') + body + live, {
+      answers: 2,
+    });
 
     expect(answers.map(({ status }) => status)).toEqual([401, 200]);
   });

@@ -49,20 +49,12 @@ describe('POST /auth/reset: forms', () => {
     ['JSON in a form', form, '{"username":"nobody","password":"x"}'],
     ['a form in JSON', 'application/json', 'username=nobody&password=x'],
     ['a name twice in JSON', 'application/json', '{"username":"a","username":"nobody","password":"x"}'],
-    [
-      'a part twice',
-      multipart,
-      `${part('username', 'a')}${part('username', 'b')}${part('password', 'x')}--b--\r\n`,
-    ],
+    ['a part twice', multipart, `${part('username', 'a')}${part('username', 'b')}${part('password', 'x')}--b--\r\n`],
     ['a file', multipart, `${part('username', 'a')}${part('password', 'x', '; filename="x"')}--b--\r\n`],
     ['a multipart body that breaks off', multipart, `${part('username', 'nobody')}${part('password', 'x')}`],
     ['a multipart body without its boundary', multipart, 'username=nobody'],
     ['multipart without a boundary', 'multipart/form-data', part('username', 'nobody')],
-    [
-      '100 parts',
-      multipart,
-      `${Array.from({ length: 100 }, (_, at) => part(`a${at}`, 'x')).join('')}--b--\r\n`,
-    ],
+    ['100 parts', multipart, `${Array.from({ length: 100 }, (_, at) => part(`a${at}`, 'x')).join('')}--b--\r\n`],
     [
       'a part of the prototype',
       multipart,
@@ -73,12 +65,10 @@ describe('POST /auth/reset: forms', () => {
     expect(await reset(type, body)).toEqual([400, 'invalid_request']);
   });
 
-  test.each([
-    'text/plain',
-    'application/xml',
-    'application/x-www-form-urlencoded; charset=latin1',
-    'multipart/mixed',
-  ])('415: %s', async (type) => {
-    expect(await reset(type, 'username=nobody&password=x')).toEqual([415, 'invalid_request']);
-  });
+  test.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded; charset=latin1', 'multipart/mixed'])(
+    '415: %s',
+    async (type) => {
+      expect(await reset(type, 'username=nobody&password=x')).toEqual([415, 'invalid_request']);
+    },
+  );
 });

@@ -41,8 +41,7 @@ describe('the shape of errors', () => {
     ['GET', '/auth/none', 404, 'invalid_request'],
     ['GET', '/auth/%', 400, 'invalid_request'],
   ])('%s %s: %i %s is in the shape of RFC 6749', async (method, target, status, error) => {
-    const response =
-      await service.http[method.toLowerCase() as 'get' | 'post' | 'put'](target).expect(status);
+    const response = await service.http[method.toLowerCase() as 'get' | 'post' | 'put'](target).expect(status);
 
     expect(response.headers['content-type']).toBe('application/json');
     expect(Object.keys(response.body as object)).toEqual(['error', 'error_description']);

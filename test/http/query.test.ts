@@ -26,9 +26,7 @@ describe('readQuery', () => {
     ['a half escape', '/x?limit=%'],
     ['10,000 names', `/x?${Array.from({ length: 10_000 }, (_, at) => `a${at}=1`).join('&')}`],
   ])('400: %s', (_name, url) => {
-    expect(() => readQuery(url, schema)).toThrow(
-      expect.objectContaining({ status: 400, code: 'invalid_query' }),
-    );
+    expect(() => readQuery(url, schema)).toThrow(expect.objectContaining({ status: 400, code: 'invalid_query' }));
   });
 
   test.each([

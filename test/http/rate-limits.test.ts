@@ -22,17 +22,12 @@ describe('addressKey', () => {
     expect(addressKey(first)).not.toBe(addressKey(second));
   });
 
-  test.each([
-    '',
-    'garbage',
-    'fe80::1%eth0',
-    '1.2.3.4:80',
-    '[::1]:80',
-    '::ffff:999.1.1.1',
-    'a'.repeat(10_000),
-  ])('a forged address gets some bucket, and no exception: %p', (address) => {
-    expect(typeof addressKey(address)).toBe('string');
-  });
+  test.each(['', 'garbage', 'fe80::1%eth0', '1.2.3.4:80', '[::1]:80', '::ffff:999.1.1.1', 'a'.repeat(10_000)])(
+    'a forged address gets some bucket, and no exception: %p',
+    (address) => {
+      expect(typeof addressKey(address)).toBe('string');
+    },
+  );
 });
 
 describe('POST /auth/reset: requests per address', () => {
@@ -91,14 +86,7 @@ describe('POST /auth/reset: requests per address', () => {
   });
 
   test('429: all ways of writing the path share one bucket', async () => {
-    const paths = [
-      '/auth/reset',
-      '/auth/reset/',
-      '/auth/reset?',
-      '/auth/refresh',
-      '/auth/none',
-      '/auth/session',
-    ];
+    const paths = ['/auth/reset', '/auth/reset/', '/auth/reset?', '/auth/refresh', '/auth/none', '/auth/session'];
     const statuses: number[] = [];
     for (const path of paths) {
       statuses.push((await service.http.post(path).set('X-Forwarded-For', '203.0.113.5')).status);
@@ -115,8 +103,7 @@ describe('a service that no proxy stands before', () => {
       MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '2',
       MLAPI_TRUST_PROXY: '192.0.2.1',
     });
-    const attempt = (at: number) =>
-      service.reset('nobody', 'wrong').set('X-Forwarded-For', `203.0.113.${at}`);
+    const attempt = (at: number) => service.reset('nobody', 'wrong').set('X-Forwarded-For', `203.0.113.${at}`);
 
     await attempt(1).expect(401);
     await attempt(2).expect(401);
@@ -131,10 +118,7 @@ describe('/api: requests per client', () => {
     const service = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '3' });
     const [busy, other] = [await service.newClient(), await service.newClient()];
     const list = (token: string, at: number) =>
-      service.http
-        .get('/api/models')
-        .auth(token, { type: 'bearer' })
-        .set('X-Forwarded-For', `203.0.113.${at}`);
+      service.http.get('/api/models').auth(token, { type: 'bearer' }).set('X-Forwarded-For', `203.0.113.${at}`);
 
     for (const at of [1, 2, 3]) await list(busy.tokens.access_token, at).expect(200);
     const refused = await list(busy.tokens.access_token, 4).expect(429);

@@ -16,7 +16,7 @@ beforeAll(async () => {
   token = (await service.newClient()).tokens.access_token;
   const { lifecycle, keys, config, credentials, tokens, predictors } = service.services;
   endpoints = [
-    ...healthEndpoints(lifecycle, version),
+    ...healthEndpoints(lifecycle),
     ...discoveryEndpoints(keys, config),
     ...docsEndpoints([], version),
     ...authEndpoints(credentials, tokens),
@@ -31,10 +31,7 @@ type Method = 'get' | 'head' | 'post' | 'put' | 'delete' | 'options';
 const pathOf = ({ path }: Endpoint) => path.replace('{name}', 'nsl-kdd-classifier').replace('{version}', '1');
 const call = (method: Method, path: string) => service.http[method](path).auth(token, { type: 'bearer' });
 /** What all endpoints of a method answer, by path. */
-async function each<T>(
-  of: readonly Endpoint[],
-  read: (path: string) => Promise<T>,
-): Promise<Record<string, T>> {
+async function each<T>(of: readonly Endpoint[], read: (path: string) => Promise<T>): Promise<Record<string, T>> {
   const results: Record<string, T> = {};
   for (const endpoint of of) results[pathOf(endpoint)] = await read(pathOf(endpoint));
   return results;
@@ -55,12 +52,7 @@ const allowOf = (path: string) => {
 describe('every route', () => {
   test('200: GET answers, and HEAD says the same without a body', async () => {
     const stable = ({ status, headers }: Response) => {
-      const {
-        date: _date,
-        'x-request-id': _id,
-        ratelimit: _limit,
-        ...rest
-      } = headers as Record<string, string>;
+      const { date: _date, 'x-request-id': _id, ratelimit: _limit, ...rest } = headers as Record<string, string>;
       return { status, rest };
     };
 
@@ -81,9 +73,7 @@ describe('every route', () => {
       return [...new Set(responses.map(({ status, headers }) => `${status} ${headers.allow}`))];
     });
 
-    expect(refused).toEqual(
-      Object.fromEntries(endpoints.map(pathOf).map((path) => [path, [`405 ${allowOf(path)}`]])),
-    );
+    expect(refused).toEqual(Object.fromEntries(endpoints.map(pathOf).map((path) => [path, [`405 ${allowOf(path)}`]])));
   });
 
   test('204: OPTIONS lists what there is', async () => {
@@ -92,20 +82,14 @@ describe('every route', () => {
       return `${status} ${headers.allow}`;
     });
 
-    expect(listed).toEqual(
-      Object.fromEntries(endpoints.map(pathOf).map((path) => [path, `204 ${allowOf(path)}`])),
-    );
+    expect(listed).toEqual(Object.fromEntries(endpoints.map(pathOf).map((path) => [path, `204 ${allowOf(path)}`])));
   });
 
   test('200: a trailing slash is accepted', async () => {
     const withSlash = gets().filter(({ path }) => path !== '/');
 
-    expect(await each(withSlash, async (path) => (await call('get', `${path}/`)).status)).toEqual(
-      all(withSlash, 200),
-    );
-    expect(await each(posts(), async (path) => (await call('put', `${path}/`)).status)).toEqual(
-      all(posts(), 405),
-    );
+    expect(await each(withSlash, async (path) => (await call('get', `${path}/`)).status)).toEqual(all(withSlash, 200));
+    expect(await each(posts(), async (path) => (await call('put', `${path}/`)).status)).toEqual(all(posts(), 405));
   });
 
   test('404: another case, or one more segment, is another path', async () => {
@@ -121,10 +105,7 @@ describe('every route', () => {
     const expected = named.map((endpoint) => [
       pathOf(endpoint),
       // The upper-case twin of a well-known path is not even in canonical form.
-      [
-        endpoint.path.startsWith('/.well-known') ? 400 : 404,
-        endpoint.path.startsWith('/.well-known') ? 400 : 404,
-      ],
+      [endpoint.path.startsWith('/.well-known') ? 400 : 404, endpoint.path.startsWith('/.well-known') ? 400 : 404],
     ]);
     expect(statuses).toEqual(Object.fromEntries(expected));
   });

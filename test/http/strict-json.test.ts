@@ -67,8 +67,7 @@ describe('parseStrictJson', () => {
       fc.property(text, (given) => {
         const refusal = refusalOf(given);
         if (refusal === undefined) expect(parse(given)).toEqual(JSON.parse(given));
-        else if (refusal === 'invalid_json' && !/\\u[dD]/.test(given))
-          expect(() => void JSON.parse(given)).toThrow();
+        else if (refusal === 'invalid_json' && !/\\u[dD]/.test(given)) expect(() => void JSON.parse(given)).toThrow();
       }),
       { numRuns: 6_000 },
     );
@@ -89,18 +88,11 @@ describe('parseStrictJson', () => {
     const escaped = (text: string) =>
       `"${Array.from({ length: text.length }, (_, at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')}"`;
     fc.assert(
-      fc.property(
-        name,
-        json,
-        json,
-        fc.nat({ max: 8 }),
-        fc.boolean(),
-        (key, first, second, levels, isEscaped) => {
-          const again = isEscaped ? escaped(key) : JSON.stringify(key);
-          const object = `{${JSON.stringify(key)}:${JSON.stringify(first)},"${'x'.repeat(9)}":[{}],${again}:${JSON.stringify(second)}}`;
-          expect(refusalOf('[1,'.repeat(levels) + object + ']'.repeat(levels))).toBe('duplicate_key');
-        },
-      ),
+      fc.property(name, json, json, fc.nat({ max: 8 }), fc.boolean(), (key, first, second, levels, isEscaped) => {
+        const again = isEscaped ? escaped(key) : JSON.stringify(key);
+        const object = `{${JSON.stringify(key)}:${JSON.stringify(first)},"${'x'.repeat(9)}":[{}],${again}:${JSON.stringify(second)}}`;
+        expect(refusalOf('[1,'.repeat(levels) + object + ']'.repeat(levels))).toBe('duplicate_key');
+      }),
       { numRuns: 1_500 },
     );
   });

@@ -19,25 +19,20 @@ beforeAll(async () => {
 afterAll(() => Promise.all([shipped.close(), echo.close()]));
 
 describe('200: a batch', () => {
-  test.each(['echo', 'one-row'])(
-    '%s answers one prediction per row, in the order of the rows',
-    async (model) => {
-      const rows = Array.from({ length: 2_000 }, (_, index) => [index, -index / 8]);
+  test.each(['echo', 'one-row'])('%s answers one prediction per row, in the order of the rows', async (model) => {
+    const rows = Array.from({ length: 2_000 }, (_, index) => [index, -index / 8]);
 
-      const { body } = await echo.predict(model, rows).expect(200);
+    const { body } = await echo.predict(model, rows).expect(200);
 
-      // -0 is 0 in JSON.
-      expect(body.predictions).toEqual(rows.map(([a, b]) => [a, b! + 0]));
-    },
-  );
+    // -0 is 0 in JSON.
+    expect(body.predictions).toEqual(rows.map(([a, b]) => [a, b! + 0]));
+  });
 
   test.each(['nsl-kdd-classifier', 'nsl-kdd-anomaly'])(
     '%s gives each row what it gives that row alone, in whatever order and company',
     async (model) => {
       const { body: batch } = await shipped.predict(model, connections, '?scores=true').expect(200);
-      const { body: reversed } = await shipped
-        .predict(model, connections.toReversed(), '?scores=true')
-        .expect(200);
+      const { body: reversed } = await shipped.predict(model, connections.toReversed(), '?scores=true').expect(200);
 
       expect(reversed.scores.toReversed()).toEqual(batch.scores);
       for (const [row, connection] of connections.slice(0, 60).entries()) {
@@ -81,9 +76,7 @@ describe('requests in flight at once', () => {
       }),
     );
 
-    expect(answers.map(({ status }) => status)).toEqual(
-      answers.map((_, request) => (request % 3 === 0 ? 400 : 200)),
-    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map((_, request) => (request % 3 === 0 ? 400 : 200)));
     expect(answers[1]!.body.predictions).toEqual([[1, 1]]);
     expect(answers[97]!.body.predictions).toEqual([[97, 1]]);
   });

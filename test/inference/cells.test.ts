@@ -13,11 +13,7 @@ const encoding = [
 /** A model of one feature x that answers the cell as the tensor held it. */
 function echo(name: string, feature: object, type: ElementType = 'float32'): [string, ModelFolder] {
   const isCategory = 'type' in feature && feature.type === 'category';
-  const contract = contractOf(
-    name,
-    [{ name: 'x', ...feature }],
-    isCategory ? { encoding: 'encoding.csv' } : {},
-  );
+  const contract = contractOf(name, [{ name: 'x', ...feature }], isCategory ? { encoding: 'encoding.csv' } : {});
   return [name, { onnx: identityModel(1, type), contract, ...(isCategory && { encoding }) }];
 }
 
@@ -139,11 +135,7 @@ describe('400: a cell that the contract refuses', () => {
     ['category', 'null', 'null; expected a category'],
     ['open', '99', '99 is no code of this category'],
     ['open', '{}', `an object is no category; ${anyCategory}`],
-    [
-      'category',
-      JSON.stringify('<b>'.repeat(99)),
-      `unknown category "${'<b>'.repeat(13)}<..."; ${anyCategory}`,
-    ],
+    ['category', JSON.stringify('<b>'.repeat(99)), `unknown category "${'<b>'.repeat(13)}<..."; ${anyCategory}`],
   ])('%s refuses %s: %s', async (model, cell, detail) => {
     const { body: list } = await service.predict(model, `[[${cell}]]`).expect(400);
     const { body: named } = await service.predict(model, `{"x":${cell}}`).expect(400);

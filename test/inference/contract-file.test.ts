@@ -12,11 +12,7 @@ describe('the start stops at model.json', () => {
     ['a key twice', { onnx, contract: '{"name":"m","name":"n"}' }, /same name twice/],
     ['a list', { onnx, contract: [] }, /must be of type object/],
     ['an unknown field', withContract({ lables: [] }), /^"lables" is not allowed$/],
-    [
-      'no features',
-      { onnx, contract: { name: 'm', output: { kind: 'values' } } },
-      /^"features" is required$/,
-    ],
+    ['no features', { onnx, contract: { name: 'm', output: { kind: 'values' } } }, /^"features" is required$/],
     [
       'every mistake at once',
       withContract({ version: 1, output: {} }),
@@ -37,31 +33,15 @@ describe('the start stops at model.json', () => {
       withFeature({ name: 'b', type: 'float' }),
       /"features\[1\].type" must be one of \[number, integer, boolean, category\]/,
     ],
-    [
-      'a bound on a boolean',
-      withFeature({ name: 'b', type: 'boolean', min: 0 }),
-      /"features\[1\].min" is not allowed/,
-    ],
-    [
-      'a digit string as bound',
-      withFeature(number('b', { min: '0' })),
-      /"features\[1\].min" must be a number/,
-    ],
+    ['a bound on a boolean', withFeature({ name: 'b', type: 'boolean', min: 0 }), /"features\[1\].min" is not allowed/],
+    ['a digit string as bound', withFeature(number('b', { min: '0' })), /"features\[1\].min" must be a number/],
     [
       'a feature called __proto__',
       { onnx, contract: JSON.stringify(contractOf('m', [number('a'), number('__proto__')])) },
       /"features\[1\].name" contains an invalid value/,
     ],
-    [
-      'a feature called instances',
-      withFeature(number('instances')),
-      /"features\[1\].name" contains an invalid value/,
-    ],
-    [
-      'min above max',
-      withFeature(number('b', { min: 2, max: 1 })),
-      /^feature "b": no number is within its bounds$/,
-    ],
+    ['a feature called instances', withFeature(number('instances')), /"features\[1\].name" contains an invalid value/],
+    ['min above max', withFeature(number('b', { min: 2, max: 1 })), /^feature "b": no number is within its bounds$/],
     [
       'more features than the model',
       { onnx, contract: contractOf('m', [...[number('a'), number('b')], number('c')]) },
@@ -92,11 +72,7 @@ describe('the start stops at model.json', () => {
       withContract({ sample: '/etc/passwd' }),
       /"sample".*fails to match the file name pattern/,
     ],
-    [
-      'an unknown kind of output',
-      withContract({ output: { kind: 'labels' } }),
-      /"output.kind" must be one of/,
-    ],
+    ['an unknown kind of output', withContract({ output: { kind: 'labels' } }), /"output.kind" must be one of/],
     [
       'labels of a regression',
       withContract({ output: { kind: 'values', labels: ['a'] } }),
@@ -107,11 +83,7 @@ describe('the start stops at model.json', () => {
       withContract({ output: { kind: 'anomaly_scores', labels: ['a', 'b', 'c'] } }),
       /"output.labels" must contain 2 items/,
     ],
-    [
-      'a label twice',
-      withContract({ output: { kind: 'class_scores', labels: ['a', 'a'] } }),
-      /duplicate value/,
-    ],
+    ['a label twice', withContract({ output: { kind: 'class_scores', labels: ['a', 'a'] } }), /duplicate value/],
   ])('%s', async (_, folder, cause) => {
     const message = await refusal({ m: folder });
 
@@ -134,16 +106,8 @@ describe('the start stops at encoding.csv', () => {
     ['an encoding that is no number', `${header}\n1,b,x,one`, 'line 2: encoding is no number'],
     ['an empty encoding', `${header}\n1,b,x,`, 'line 2: encoding is no number'],
     ['an empty category', `${header}\n1,b,,0`, 'line 2: name or category is empty'],
-    [
-      'a column that is a number',
-      `${header}\n0,a,x,0\n1,b,x,0`,
-      '"a" (column 0) is no category of the model',
-    ],
-    [
-      'a column beyond the features',
-      `${header}\n1,b,x,0\n7,z,x,0`,
-      '"z" (column 7) is no category of the model',
-    ],
+    ['a column that is a number', `${header}\n0,a,x,0\n1,b,x,0`, '"a" (column 0) is no category of the model'],
+    ['a column beyond the features', `${header}\n1,b,x,0\n7,z,x,0`, '"z" (column 7) is no category of the model'],
   ];
   test.each(cases)('%s', async (_, encoding, cause) => {
     expect(await refusal({ m: withFeature(category('b'), encoding) })).toBe(`/m/encoding.csv: ${cause}`);
@@ -154,9 +118,7 @@ describe('the start stops at encoding.csv', () => {
     const { onnx: model, contract } = withFeature(category('b'), header);
 
     expect(await refusal({ m: ragged })).toMatch(/^\/m\/encoding\.csv: .*line 2/i);
-    expect(await refusal({ m: { onnx: model!, contract: contract! } })).toMatch(
-      /^\/m\/encoding\.csv: .*ENOENT/,
-    );
+    expect(await refusal({ m: { onnx: model!, contract: contract! } })).toMatch(/^\/m\/encoding\.csv: .*ENOENT/);
   });
 
   test('bytes that are no UTF-8', async () => {

@@ -17,10 +17,7 @@ describe('the start stops at model.onnx', () => {
     ['truncated in the middle', { onnx: onnx.subarray(0, onnx.length / 2) }],
     ['truncated by a byte', { onnx: onnx.subarray(0, -1) }],
     ...[0.1, 0.5, 0.9, 0.999].map((part): [string, ModelFolder] => {
-      return [
-        `truncated at ${part} of a real model`,
-        { onnx: classifier.subarray(0, part * classifier.length) },
-      ];
+      return [`truncated at ${part} of a real model`, { onnx: classifier.subarray(0, part * classifier.length) }];
     }),
   ])('%s', async (_, folder) => {
     expect(await refusal({ m: folder })).toMatch(/^\/m\/model\.onnx: ./);
@@ -141,8 +138,6 @@ describe('the start stops where contract and model do not fit', () => {
   });
 
   test('no model.json, and a folder whose name is no model name', async () => {
-    expect(await refusal({ 'My Model': { onnx } })).toMatch(
-      /^\/My Model: "name" with value "My Model" fails to match/,
-    );
+    expect(await refusal({ 'My Model': { onnx } })).toMatch(/^\/My Model: "name" with value "My Model" fails to match/);
   });
 });

@@ -56,11 +56,7 @@ const category = fc
     isMissingAllowed,
   })
   .map(({ words, isOpen, isMissingAllowed: isOptional }) => {
-    const known = fc.constantFrom<Cell>(
-      ...words,
-      ...words.map((word) => word.toUpperCase()),
-      ...words.keys(),
-    );
+    const known = fc.constantFrom<Cell>(...words, ...words.map((word) => word.toUpperCase()), ...words.keys());
     const unknown = fc.constantFrom<Cell>('', '0', 'constructor', ' ');
     return {
       feature: {
@@ -104,10 +100,7 @@ function encode(feature: Feature, cell: Cell): number {
 }
 
 /** As a request's body; named rows have their names in reverse. */
-function toBody(
-  all: readonly Column[],
-  rows: readonly { cells: readonly unknown[]; isNamed: boolean }[],
-): unknown[] {
+function toBody(all: readonly Column[], rows: readonly { cells: readonly unknown[]; isNamed: boolean }[]): unknown[] {
   return rows.map(({ cells, isNamed }) => {
     const entries = all.map(({ feature }, at): [string, unknown] => [feature.name, cells[at]]);
     return isNamed ? Object.fromEntries(entries.reverse()) : cells;

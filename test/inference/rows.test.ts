@@ -84,11 +84,7 @@ describe('400: pointers name row and feature', () => {
     ['one named row', { a: 1, b: 'x', c: 3 }, ['/b']],
     ['rows under instances', { instances: [good, good, good, [1, 'x', 3]] }, ['/instances/3/b']],
     ['one row under instances', { instances: { a: 1, b: 'x', c: 3 } }, ['/instances/b']],
-    [
-      'several cells and rows, in order',
-      [['x', 2, 'x'], good, { b: 'x' }],
-      ['/0/a', '/0/c', '/2/a', '/2/b', '/2/c'],
-    ],
+    ['several cells and rows, in order', [['x', 2, 'x'], good, { b: 'x' }], ['/0/a', '/0/c', '/2/a', '/2/b', '/2/c']],
     ['unknown names, after the cells', { z: 1, a: 'x', y: 2, b: 2, c: 3 }, ['/a', '/z', '/y']],
     ['an unknown name with / and ~', { 'p/q~': 1, a: 1, b: 2, c: 3 }, ['/p~1q~0']],
     ['a name in another case', { A: 1, b: 2, c: 3 }, ['/a', '/A']],
@@ -165,12 +161,7 @@ describe('names of the language are names like any other', () => {
   test('400: cells do not come from a __proto__ in the row', async () => {
     const { body } = await service.predict('abc', '{"__proto__":{"a":1,"b":2,"c":3}}').expect(400);
 
-    expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual([
-      '/a',
-      '/b',
-      '/c',
-      '/__proto__',
-    ]);
+    expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(['/a', '/b', '/c', '/__proto__']);
   });
 });
 

@@ -68,9 +68,7 @@ describe.each(models)('%s', (model) => {
     const named = connections.map((connection) => connection.named);
 
     const { body } = await service.predict(model, lists, '?scores=true').expect(200);
-    const { body: sameByName } = await service
-      .predict(model, { instances: named }, '?scores=true')
-      .expect(200);
+    const { body: sameByName } = await service.predict(model, { instances: named }, '?scores=true').expect(200);
 
     const expected = few[model]!;
     expect(body.predictions).toEqual(expected.labels);
@@ -126,9 +124,7 @@ test('200: a service that the models never saw is taken as OTHER', async () => {
 
 function maximumDifference(given: readonly number[][], expected: readonly number[][]): number {
   expect(given.map((row) => row.length)).toEqual(expected.map((row) => row.length));
-  return Math.max(
-    ...given.flatMap((row, at) => row.map((score, column) => Math.abs(score - expected[at]![column]!))),
-  );
+  return Math.max(...given.flatMap((row, at) => row.map((score, column) => Math.abs(score - expected[at]![column]!))));
 }
 
 function readJson(path: string): unknown {

@@ -60,24 +60,18 @@ describe('preprocess.json', () => {
     expect([accepted.length, refused.length]).toEqual([7, 21]);
   });
 
-  test.each(accepted)(
-    '200: $text is encoded, and the model answers the matrix',
-    async ({ rows, matrix, text }) => {
-      const { data, width } = preprocessor.preprocess(rows);
-      expect({ data: [...data], width }).toEqual({ data: matrix!.flat(), width: 2 });
+  test.each(accepted)('200: $text is encoded, and the model answers the matrix', async ({ rows, matrix, text }) => {
+    const { data, width } = preprocessor.preprocess(rows);
+    expect({ data: [...data], width }).toEqual({ data: matrix!.flat(), width: 2 });
 
-      const { body } = await service.predict('echo', text).expect(200);
-      expect(body.predictions).toEqual(matrix);
-    },
-  );
+    const { body } = await service.predict('echo', text).expect(200);
+    expect(body.predictions).toEqual(matrix);
+  });
 
   test.each(refused)('400: $text is refused', async ({ rows, text }) => {
     expect(() => preprocessor.preprocess(rows)).toThrow(Problem);
 
-    const { body } = await service
-      .predict('echo', text)
-      .expect(400)
-      .expect('content-type', 'application/problem+json');
+    const { body } = await service.predict('echo', text).expect(400).expect('content-type', 'application/problem+json');
     expect(body.code).toBe('invalid_rows');
     expect(body.errors.length).toBeGreaterThan(0);
   });
@@ -96,10 +90,7 @@ describe.each(kinds)('%s.json', (kind) => {
     const folders = cases.map((vector): [string, ModelFolder] => {
       const features = [{ name: 'which', type: 'number' }];
       const contract = contractOf(`case-${vector.index}`, features, { output: outputOf(vector) });
-      return [
-        `case-${vector.index}`,
-        { onnx: switchModel([constantOf([[0]]), constantOf(vector.y)]), contract },
-      ];
+      return [`case-${vector.index}`, { onnx: switchModel([constantOf([[0]]), constantOf(vector.y)]), contract }];
     });
     service = await startModels(Object.fromEntries(folders));
   });
@@ -126,9 +117,7 @@ describe.each(kinds)('%s.json', (kind) => {
   });
 
   test.each(refused)('422: $text is refused for $rows row(s), and no label is guessed', async (vector) => {
-    expect(() => new Postprocessor(outputOf(vector)).predictions(tensorOf(vector), vector.rows)).toThrow(
-      Problem,
-    );
+    expect(() => new Postprocessor(outputOf(vector)).predictions(tensorOf(vector), vector.rows)).toThrow(Problem);
 
     const { body } = await service
       .predict(`case-${vector.index}`, rowsOf(vector))

@@ -4,12 +4,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import Libsql from 'libsql';
 import { openDatabase, type Database } from '../../mlapi/persistence/database.ts';
-import {
-  MigrationPending,
-  migrate,
-  prepareDatabase,
-  type Migrations,
-} from '../../mlapi/persistence/migrations.ts';
+import { MigrationPending, migrate, prepareDatabase, type Migrations } from '../../mlapi/persistence/migrations.ts';
 import { mlapi, startScript } from '../support/child.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
 
@@ -42,8 +37,7 @@ describe('the database file', () => {
     await prepareDatabase(open(dataDir));
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
     expect(mode(dataDir)).toBe('700');
-    for (const name of ['mlapi.db', 'mlapi.db-wal', 'mlapi.db-shm'])
-      expect(mode(join(dataDir, name))).toBe('600');
+    for (const name of ['mlapi.db', 'mlapi.db-wal', 'mlapi.db-shm']) expect(mode(join(dataDir, name))).toBe('600');
   });
 
   test('a folder that the operator made keeps its mode', async () => {
@@ -79,9 +73,7 @@ describe('migrations', () => {
     const refusal = prepareDatabase(database, both);
 
     await expect(refusal).rejects.toThrow(MigrationPending);
-    await expect(refusal).rejects.toThrow(
-      'lacks 002-second: back it up, then run "npm run mlapi -- migrate"',
-    );
+    await expect(refusal).rejects.toThrow('lacks 002-second: back it up, then run "npm run mlapi -- migrate"');
     const tables = (await database.introspection.getTables()).map(({ name }) => name);
     expect(tables).not.toContain('second');
     expect(await migrate(database, both)).toEqual(['002-second']);
@@ -111,9 +103,7 @@ describe('migrations', () => {
     await prepareDatabase(database);
     await sql`insert into kysely_migration values ('999-future', '2030-01-01')`.execute(database);
 
-    await expect(startService({}, { dataDir })).rejects.toThrow(
-      'newer version of this service: it has 999-future',
-    );
+    await expect(startService({}, { dataDir })).rejects.toThrow('newer version of this service: it has 999-future');
     for (const words of [['serve'], ['clients', 'list'], ['migrate']]) {
       const { code, stderr } = await mlapi(dataDir, words);
       expect(code).toBe(1);

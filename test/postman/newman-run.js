@@ -13,9 +13,7 @@ newman.run(
   (error, summary) => {
     if (error) throw error;
     const { stats, failures } = summary.run;
-    const failed = failures.map(
-      ({ source, error: cause }) => `${source?.name}: ${cause.test ?? cause.message}`,
-    );
+    const failed = failures.map(({ source, error: cause }) => `${source?.name}: ${cause.test ?? cause.message}`);
     process.stdout.write(
       JSON.stringify({ requests: stats.requests.total, assertions: stats.assertions.total, failed }),
     );

@@ -6,9 +6,7 @@ import { temporaryFolder } from '../support/service.ts';
 
 const bash = promisify(execFile);
 
-async function startDevelopment(
-  dataDir: string,
-): Promise<{ service: TestProcess; password: string; lines: string }> {
+async function startDevelopment(dataDir: string): Promise<{ service: TestProcess; password: string; lines: string }> {
   const variables = { NODE_ENV: '', MLAPI_KEY_PASSPHRASE: '', MLAPI_DATA_DIR: dataDir };
   const service = startScript('mlapi/cli/dev.ts', [], { variables });
   const [, password = '', lines = ''] = await service.says(

@@ -74,11 +74,7 @@ export class TestProcess {
 }
 
 /** A TypeScript file of the project, as a process of its own. */
-export function startScript(
-  path: string,
-  words: readonly string[] = [],
-  options?: StartOptions,
-): TestProcess {
+export function startScript(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
   return new TestProcess(['--import', tsx, join(projectRoot, path), ...words], options);
 }
 

@@ -3,9 +3,7 @@ import { KeyVault } from '../../mlapi/auth/key-vault.ts';
 import type { TestService } from './service.ts';
 
 /** The service's own signing key: what an attacker never has, and what tells a bad claim from a bad signature. */
-export async function openSigningKey({
-  services,
-}: TestService): Promise<{ kid: string; privateKey: KeyObject }> {
+export async function openSigningKey({ services }: TestService): Promise<{ kid: string; privateKey: KeyObject }> {
   const row = await services.database
     .selectFrom('signing_keys')
     .selectAll()
@@ -33,9 +31,7 @@ export function decodeToken(token: string): {
   header: Record<string, unknown>;
   claims: Record<string, unknown>;
 } {
-  const [header = '', payload = ''] = token
-    .split('.')
-    .map((part) => Buffer.from(part, 'base64url').toString());
+  const [header = '', payload = ''] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString());
   return {
     header: JSON.parse(header) as Record<string, unknown>,
     claims: JSON.parse(payload) as Record<string, unknown>,

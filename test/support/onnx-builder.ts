@@ -50,11 +50,7 @@ export function buildModel({ inputs, nodes, outputs }: Graph): Buffer {
 }
 
 /** Answers its input. `rows` is 1 for a model of one row at a time. */
-export function identityModel(
-  width: number,
-  type: ElementType = 'float32',
-  rows: number | string = 'N',
-): Buffer {
+export function identityModel(width: number, type: ElementType = 'float32', rows: number | string = 'N'): Buffer {
   return buildModel({
     inputs: [{ name: 'x', type, shape: [rows, width] }],
     nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
@@ -136,13 +132,8 @@ function raw(type: ElementType, values: readonly Value[]): Buffer {
 }
 
 function valueInfo({ name, type, shape }: Port): Field[] {
-  const dimensions = shape?.map((size) =>
-    bytes(1, [typeof size === 'number' ? varint(1, size) : bytes(2, size)]),
-  );
-  const tensorType = [
-    varint(1, elementTypes[type]),
-    ...(dimensions === undefined ? [] : [bytes(2, dimensions)]),
-  ];
+  const dimensions = shape?.map((size) => bytes(1, [typeof size === 'number' ? varint(1, size) : bytes(2, size)]));
+  const tensorType = [varint(1, elementTypes[type]), ...(dimensions === undefined ? [] : [bytes(2, dimensions)])];
   return [bytes(1, name), bytes(2, [bytes(1, tensorType)])];
 }
 

@@ -118,8 +118,7 @@ function parseAnswers(text: string, isHead: boolean): Pick<Exchange, 'answers' |
   return { answers, rest };
 }
 
-const internals =
-  /node_modules|\.ts:\d|\bat \w+ \(|\/(?:home|tmp|work|var)\/|sqlite|select .* from|express|node\/\d/i;
+const internals = /node_modules|\.ts:\d|\bat \w+ \(|\/(?:home|tmp|work|var)\/|sqlite|select .* from|express|node\/\d/i;
 /** Faults that the service announces; any other status from 500 on is a defect. */
 const documentedFaults = [501, 503];
 

@@ -50,10 +50,7 @@ export interface TestService {
   /** Requests over that server. */
   readonly http: ReturnType<typeof supertest>;
   /** A new client with a password, and its first tokens. */
-  newClient(
-    name?: string,
-    scopes?: readonly string[],
-  ): Promise<{ name: string; password: string; tokens: Tokens }>;
+  newClient(name?: string, scopes?: readonly string[]): Promise<{ name: string; password: string; tokens: Tokens }>;
   reset(username: string, password: string): supertest.Test;
   refresh(token: string): supertest.Test;
   /** Whether an access token is good now. */
@@ -72,7 +69,7 @@ export async function startService(
   { clock = new FakeClock(), dataDir = temporaryFolder() }: { clock?: FakeClock; dataDir?: string } = {},
 ): Promise<TestService> {
   const config = readConfig({ ...testVariables, MLAPI_DATA_DIR: dataDir, ...variables }, process.cwd());
-  const services = await createServices(config, clock.read);
+  const services = await createServices(config, { clock: clock.read });
   services.lifecycle.enter('ready');
   const server = createHttpServer(createApplication(services), services);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -13,8 +13,7 @@ revoked.revoke();
 const thrower = () => {
   throw new Error('must not be read');
 };
-const wide = (depth: number): unknown =>
-  depth === 0 ? 'leaf' : Array.from({ length: 30 }, () => wide(depth - 1));
+const wide = (depth: number): unknown => (depth === 0 ? 'leaf' : Array.from({ length: 30 }, () => wide(depth - 1)));
 
 const values: unknown[] = [
   'CR LF \r\n, U+2028 \u2028, U+2029 \u2029, ANSI \u001b[31m, C1 \u009b31m, NUL \u0000, lone \ud800',

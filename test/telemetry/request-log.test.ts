@@ -20,35 +20,15 @@ const requests: [id: string, code: string, status: number, send: () => Promise<u
   ],
   ['reset-spent-1', 'invalid_client', 401, () => post('reset-spent-1', '/auth/reset', reset(password))],
   ['reset-wrong-1', 'invalid_client', 401, () => post('reset-wrong-1', '/auth/reset', reset(canary))],
-  [
-    'reset-shape-1',
-    'invalid_request',
-    400,
-    () => post('reset-shape-1', '/auth/reset', { username: [canary] }),
-  ],
+  ['reset-shape-1', 'invalid_request', 400, () => post('reset-shape-1', '/auth/reset', { username: [canary] })],
   ['no-token-1', 'invalid_token', 401, () => get('no-token-1', '/api/ml', {})],
-  [
-    'bad-token-1',
-    'invalid_token',
-    401,
-    () => get('bad-token-1', '/api/ml', { authorization: `Bearer ${canary}` }),
-  ],
+  ['bad-token-1', 'invalid_token', 401, () => get('bad-token-1', '/api/ml', { authorization: `Bearer ${canary}` })],
   ['read-good-1', 'ok', 200, () => get('read-good-1', '/api/ml', bearer())],
-  [
-    'scope-refused-1',
-    'insufficient_scope',
-    403,
-    () => post('scope-refused-1', '/api/ml', [[canary]], bearer()),
-  ],
+  ['scope-refused-1', 'insufficient_scope', 403, () => post('scope-refused-1', '/api/ml', [[canary]], bearer())],
   ['not-found-1', 'not_found', 404, () => get('not-found-1', `/nothing?secret=${canary}`, bearer())],
   ['query-wrong-1', '', 400, () => get('query-wrong-1', `/api/models?page=${canary}`, bearer())],
   ['bad-path-1', 'invalid_path', 400, () => get('bad-path-1', '/api/%41', bearer())],
-  [
-    'bad-method-1',
-    'method_not_allowed',
-    405,
-    () => send('bad-method-1', '/api/liveness', { method: 'DELETE' }),
-  ],
+  ['bad-method-1', 'method_not_allowed', 405, () => send('bad-method-1', '/api/liveness', { method: 'DELETE' })],
   ['live-good-1', 'ok', 200, () => get('live-good-1', `/api/liveness`, { cookie: canary })],
 ];
 
@@ -63,12 +43,7 @@ function get(id: string, path: string, headers: Record<string, string>): Promise
   return send(id, path, { headers });
 }
 
-function post(
-  id: string,
-  path: string,
-  body: unknown,
-  headers: Record<string, string> = {},
-): Promise<unknown> {
+function post(id: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<unknown> {
   const type = { 'content-type': 'application/json' };
   return send(id, path, { method: 'POST', body: JSON.stringify(body), headers: { ...headers, ...type } });
 }
@@ -128,14 +103,7 @@ describe('the request log', () => {
 
   test('no token, password, body, query or cookie is in any line', () => {
     const everything = service.stdout + service.stderr;
-    const secrets = [
-      canary,
-      password,
-      tokens.access_token,
-      tokens.refresh_token,
-      'eyJ',
-      'a passphrase for tests',
-    ];
+    const secrets = [canary, password, tokens.access_token, tokens.refresh_token, 'eyJ', 'a passphrase for tests'];
     for (const secret of secrets) expect(everything).not.toContain(secret);
   });
 
