@@ -104,11 +104,11 @@ export function createApplication(services: Services): Express {
   application.use(routes([...open, ...docs], authorize));
 
   // Where tokens come from: public, and few requests from each address.
-  application.use('/auth', addressRateLimit(config));
+  application.use('/auth', addressRateLimit(config, clock));
   application.use(routes(auth, authorize));
 
   // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
-  application.use(['/auth/session', '/api'], accessGuard(tokens), clientRateLimit(config));
+  application.use(['/auth/session', '/api'], accessGuard(tokens), clientRateLimit(config, clock));
   application.use(routes([...session, ...guarded], authorize));
 
   application.use(notFound, errorResponses);

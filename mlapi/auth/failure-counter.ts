@@ -1,45 +1,25 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { WindowCounters } from '../http/window-counters.ts';
 import { tooManyFailures } from './refusals.ts';
 
-const windowMs = 60_000;
-const buckets = 2 ** 16;
-
-/**
- * Slows down guessing at one name from many addresses. The counters are a fixed table under a secret hash: no flood of
- * names can grow it, or push a counter out of it; unknown names count like known ones.
- */
+/** Slows down guessing at one name from many addresses; unknown names count like known ones. */
 export class FailureCounter {
   readonly #max: number;
+  readonly #counters: WindowCounters;
   readonly #clock: () => number;
-  readonly #secret = randomBytes(32);
-  readonly #counts = new Uint32Array(buckets);
-  #windowStart = 0;
 
   constructor(maxPerMinute: number, clock: () => number) {
     this.#max = maxPerMinute;
+    this.#counters = new WindowCounters(clock);
     this.#clock = clock;
   }
 
   /** @throws {Problem} 429 once a name has failed too often in this minute */
   check(name: string): void {
-    this.#roll();
-    if ((this.#counts[this.#bucket(name)] ?? 0) < this.#max) return;
-    throw tooManyFailures(Math.max(1, Math.ceil((this.#windowStart + windowMs - this.#clock()) / 1_000)));
+    const { count, resetsAt } = this.#counters.read(name);
+    if (count >= this.#max) throw tooManyFailures(Math.max(1, Math.ceil((resetsAt - this.#clock()) / 1_000)));
   }
 
   count(name: string): void {
-    this.#roll();
-    this.#counts[this.#bucket(name)]! += 1;
-  }
-
-  #roll(): void {
-    const now = this.#clock();
-    if (now >= this.#windowStart && now < this.#windowStart + windowMs) return;
-    this.#counts.fill(0);
-    this.#windowStart = now;
-  }
-
-  #bucket(name: string): number {
-    return createHmac('sha256', this.#secret).update(name).digest().readUInt16BE();
+    this.#counters.increment(name);
   }
 }
