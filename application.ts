@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
-import express, { type Express } from 'express';
+import type { Express } from 'express';
 import { ClientService } from './mlapi/auth/client-service.ts';
-import { CredentialCheck } from './mlapi/auth/credential-check.ts';
+import { ClientAuthenticator } from './mlapi/auth/client-authenticator.ts';
 import { FailureCounter } from './mlapi/auth/failure-counter.ts';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { KeyManager } from './mlapi/auth/key-manager.ts';
@@ -12,40 +12,23 @@ import { TokenMaker } from './mlapi/auth/token-maker.ts';
 import { TokenService } from './mlapi/auth/token-service.ts';
 import { readConfig, type Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
-import { cors } from './mlapi/http/cors.ts';
+import { createBaseApplication } from './mlapi/http/base-application.ts';
 import { routes } from './mlapi/http/endpoint.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
 import { healthEndpoints } from './mlapi/http/health.ts';
 import { Lifecycle } from './mlapi/http/lifecycle.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/rate-limits.ts';
-import { requestId } from './mlapi/http/request-id.ts';
-import { strictRequestLine } from './mlapi/http/request-line.ts';
-import { requestLog } from './mlapi/http/request-log.ts';
-import { securityHeaders } from './mlapi/http/security-headers.ts';
 import { exitWithMessage, Service } from './mlapi/http/service.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
-import { trustProxy } from './mlapi/http/trust-proxy.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
-import { openDatabase, type Database } from './mlapi/persistence/database.ts';
+import { openDatabase } from './mlapi/persistence/database.ts';
 import { prepareDatabase } from './mlapi/persistence/migrations.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { version } from './mlapi/version.ts';
 
-/** Everything that is built once, in the order in which it depends on what came before. */
-export interface Services {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly lifecycle: Lifecycle;
-  readonly database: Database;
-  readonly keys: KeyManager;
-  readonly clients: ClientService;
-  readonly credentials: CredentialCheck;
-  readonly tokens: TokenService;
-  readonly predictors: Predictors;
-  readonly clock: () => number;
-  close(): Promise<void>;
-}
+/** Everything that is built once. */
+export type Services = Awaited<ReturnType<typeof createServices>>;
 
 interface Foundations {
   /** Epoch milliseconds. */
@@ -55,7 +38,7 @@ interface Foundations {
 }
 
 /** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
-export async function createServices(config: Config, foundations: Foundations = {}): Promise<Services> {
+export async function createServices(config: Config, foundations: Foundations = {}) {
   const { clock = Date.now, logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
   const database = openDatabase(config);
   await prepareDatabase(database);
@@ -63,7 +46,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   const passwords = await Passwords.create();
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, clock);
   const clients = new ClientService(database, passwords, clock);
-  const credentials = new CredentialCheck({ config, database, passwords, failures });
+  const authenticator = new ClientAuthenticator({ config, database, passwords, failures });
   const maker = new TokenMaker(config, keys, clock);
   const tokens = new TokenService({ config, database, maker, clock });
   const predictors = await Predictors.load(config);
@@ -71,36 +54,20 @@ export async function createServices(config: Config, foundations: Foundations = 
     await predictors.release();
     await database.destroy();
   };
-  return {
-    config,
-    logger,
-    lifecycle,
-    database,
-    keys,
-    clients,
-    credentials,
-    tokens,
-    predictors,
-    clock,
-    close,
-  };
+  return { config, logger, lifecycle, database, keys, clients, authenticator, tokens, predictors, clock, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them. */
 export function createApplication(services: Services): Express {
-  const { config, logger, lifecycle, database, keys, credentials, tokens, predictors, clock } = services;
+  const { config, logger, lifecycle, database, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   const open = [...healthEndpoints(lifecycle), ...discoveryEndpoints(keys, config)];
-  const auth = authEndpoints(credentials, tokens);
+  const auth = authEndpoints(authenticator, tokens);
   const session = sessionEndpoints();
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];
   const authorize = scopeGuard(database, clock);
 
-  const application = express();
-  application.disable('x-powered-by').disable('etag').enable('case sensitive routing').set('query parser', false);
-  trustProxy(application, config);
-
-  application.use(requestId, requestLog(logger), securityHeaders(), strictRequestLine, cors(config.corsOrigins));
+  const application = createBaseApplication(config, logger);
   application.use(routes([...open, ...docs], authorize));
 
   // Where tokens come from: public, and few requests from each address.
@@ -119,7 +86,7 @@ export function createApplication(services: Services): Express {
 export async function serve(config: Config, { drainNoticeMs = 1_000 } = {}): Promise<Services & { address: string }> {
   const logger = createLogger(config);
   const lifecycle = new Lifecycle();
-  const service = await Service.open(createStartingApplication(lifecycle, logger), {
+  const service = await Service.open(createStartingApplication(lifecycle, config, logger), {
     config,
     logger,
     lifecycle,

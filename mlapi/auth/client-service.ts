@@ -1,9 +1,16 @@
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
-import { findClient, insertClient, listClients, setClientDisabled, setClientPassword } from './client-store.ts';
+import {
+  findClient,
+  insertClient,
+  listClients,
+  setClientDisabled,
+  setClientPassword,
+  type NewClient,
+} from './client-store.ts';
 import { endFamiliesOf } from './family-store.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
-import { clientName, knownScopes, type Client } from './types.ts';
+import { clientName, defaultScopes, knownScopes, type Client } from './types.ts';
 
 /** A mistake in what an operator asked for, in words for the operator. */
 export class ClientMistake extends Error {
@@ -37,14 +44,12 @@ export class ClientService {
 
   /** @throws {ClientMistake} if there is no such client */
   async get(name: string): Promise<Client> {
-    const client = await findClient(this.#database, name);
-    if (client === undefined) throw new ClientMistake(`there is no client "${name}"`);
-    return client;
+    return mustFind(this.#database, name);
   }
 
   /** @returns the password, made here unless it was given. @throws {ClientMistake} */
   async add(name: string, options: { password?: string; scopes?: readonly string[] } = {}): Promise<string> {
-    const { password = makePassword(), scopes = knownScopes } = options;
+    const { password = makePassword(), scopes = defaultScopes } = options;
     checkName(name);
     checkScopes(scopes);
     const passwordHash = await this.#hash(password);
@@ -53,10 +58,10 @@ export class ClientService {
   }
 
   /** All or none. @throws {ClientMistake} that names each wrong line */
-  async import(clients: readonly ImportedClient[], scopes: readonly string[] = knownScopes): Promise<void> {
+  async import(clients: readonly ImportedClient[], scopes: readonly string[] = defaultScopes): Promise<void> {
     checkScopes(scopes);
     checkImport(clients);
-    const hashed: { name: string; passwordHash: string; scopes: readonly string[] }[] = [];
+    const hashed: NewClient[] = [];
     for (const { name, password } of clients) {
       hashed.push({
         name,
@@ -108,18 +113,14 @@ export class ClientService {
     change: (queries: Queries, client: Client, now: number) => Promise<void>,
   ): Promise<void> {
     await this.#database.transaction().execute(async (queries) => {
-      const client = await findClient(queries, name);
-      if (client === undefined) throw new ClientMistake(`there is no client "${name}"`);
+      const client = await mustFind(queries, name);
       const now = this.#clock();
       await change(queries, client, now);
       await recordAudit(queries, now, event, { clientId: client.id });
     });
   }
 
-  async #insert(
-    queries: Queries,
-    client: { name: string; passwordHash: string; scopes: readonly string[] },
-  ): Promise<void> {
+  async #insert(queries: Queries, client: NewClient): Promise<void> {
     const now = this.#clock();
     const id = await insertClient(queries, client, now);
     if (id === undefined) throw new ClientMistake(`there is a client "${client.name}" already`);
@@ -130,6 +131,12 @@ export class ClientService {
     if (!isAcceptablePassword(password)) throw new ClientMistake('a password has 1 to 1024 bytes');
     return this.#passwords.hash(password);
   }
+}
+
+async function mustFind(queries: Queries, name: string): Promise<Client> {
+  const client = await findClient(queries, name);
+  if (client === undefined) throw new ClientMistake(`there is no client "${name}"`);
+  return client;
 }
 
 function checkName(name: string): void {
@@ -145,8 +152,8 @@ function checkScopes(scopes: readonly string[]): void {
   if (unknown.length > 0 || scopes.length === 0) throw new ClientMistake(`the scopes are ${knownScopes.join(', ')}`);
 }
 
-/** What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */
-function checkImport(clients: readonly ImportedClient[]): void {
+/** @throws {ClientMistake} that names each wrong line. What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */
+export function checkImport(clients: readonly ImportedClient[]): void {
   const seen = new Set<string>();
   const mistakes = clients.flatMap(({ name, password }, index) => {
     const found: string[] = [];
@@ -155,7 +162,7 @@ function checkImport(clients: readonly ImportedClient[]): void {
     seen.add(name);
     if (!isAcceptablePassword(password)) found.push('a password has 1 to 1024 bytes');
     if (password.startsWith('$') && !isAcceptableHash(password))
-      found.push('the hash is not argon2id with at least m=19456, t=2');
+      found.push('the hash is none that this service could have made (clients hash)');
     return found.map((mistake) => `line ${index + 1}: ${mistake}`);
   });
   if (clients.length === 0) mistakes.push('there is no line in it');

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { formBody, optionalFormBody } from '../http/body.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
-import type { CredentialCheck } from './credential-check.ts';
+import type { ClientAuthenticator } from './client-authenticator.ts';
 import { readBearer } from './guard.ts';
 import type { KeyManager } from './key-manager.ts';
 import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';
@@ -15,27 +15,23 @@ const bodyLimitBytes = 16_384;
 const jwksMaxAgeSeconds = 300;
 
 /** Where tokens come from, and where they end. */
-export function authEndpoints(credentials: CredentialCheck, tokens: TokenService): Endpoint[] {
+export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenService): Endpoint[] {
   return [
     {
       method: 'POST',
       path: '/auth/reset',
       access: 'public',
-      body: { read: formBody(bodyLimitBytes), schema: resetSchema },
+      body: { reader: formBody(bodyLimitBytes), schema: resetSchema },
       docs: {
         summary: 'Client credentials for tokens',
         tag: 'auth',
         statuses: { 401: 'Wrong or spent credentials' },
         answer: tokenAnswer,
-        body: {
-          'application/json': { examples: { credentials: { username: 'demo', password: '...' } } },
-          'application/x-www-form-urlencoded': {},
-          'multipart/form-data': {},
-        },
+        body: { examples: { credentials: { username: 'demo', password: '...' } } },
       },
       handle: async (call) => {
         const { username, password, scope } = readCredentials(call);
-        const client = await credentials.findClient(username, password, call.address);
+        const client = await authenticator.authenticate(username, password, call.address);
         return { body: await tokens.reset(client, scope, originOf(call)) };
       },
     },
@@ -43,17 +39,13 @@ export function authEndpoints(credentials: CredentialCheck, tokens: TokenService
       method: 'POST',
       path: '/auth/refresh',
       access: 'refresh token',
-      body: { read: optionalFormBody(bodyLimitBytes), schema: refreshSchema },
+      body: { reader: optionalFormBody(bodyLimitBytes), schema: refreshSchema },
       docs: {
         summary: 'A refresh token for its successor; a replay ends the family',
         tag: 'auth',
         statuses: {},
         answer: tokenAnswer,
-        body: {
-          'application/json': { examples: { narrower: { scope: 'models:read' } } },
-          'application/x-www-form-urlencoded': {},
-        },
-        isBodyOptional: true,
+        body: { examples: { narrower: { scope: 'models:read' } } },
       },
       handle: async (call) => ({
         body: await tokens.refresh(
@@ -67,15 +59,12 @@ export function authEndpoints(credentials: CredentialCheck, tokens: TokenService
       method: 'POST',
       path: '/auth/revoke',
       access: 'public',
-      body: { read: formBody(bodyLimitBytes), schema: revokeSchema },
+      body: { reader: formBody(bodyLimitBytes), schema: revokeSchema },
       docs: {
         summary: 'Ends the family of a token (RFC 7009); also answered for what is no token',
         tag: 'auth',
         statuses: {},
-        body: {
-          'application/x-www-form-urlencoded': { examples: { token: { token: 'eyJ...' } } },
-          'application/json': {},
-        },
+        body: { examples: { token: { token: 'eyJ...' } } },
       },
       handle: async (call) => {
         await tokens.revoke((call.body as { token: string }).token, originOf(call));

@@ -63,6 +63,7 @@ export class TokenService {
 
   /** Tokens that an operator hands out; other families of the client live on. @throws {Problem} 400 `invalid_scope` */
   async issue(client: Client, scope?: string): Promise<TokenAnswer> {
+    if (client.disabledAt !== null) throw new Error(`the client "${client.name}" is disabled`);
     return this.#startFamily(client, scope, {}, (queries, { id, clientId, createdAt }) =>
       recordAudit(queries, createdAt, 'tokens_issued', { clientId, familyId: id }),
     );
@@ -80,8 +81,11 @@ export class TokenService {
       const now = this.#clock();
       const family = await findFamily(queries, claims.familyId, kid);
       const { refreshGraceSeconds: graceSeconds } = this.#config;
-      const verdict = judgeRefresh(family, { claims, address, now, graceSeconds });
+      let verdict = judgeRefresh(family, { claims, address, now, graceSeconds });
       if (family === undefined || verdict === 'refuse') return undefined;
+      const next = { refreshJti: randomUUID(), at: now, address };
+      // Another machine may have moved it since it was read: then this token is spent by now.
+      if (verdict === 'rotate' && !(await advanceFamily(queries, family, next))) verdict = 'replay';
       const audit: AuditDetails = { clientId: family.clientId, familyId: family.id, ...origin };
       if (verdict === 'replay') {
         await endFamily(queries, family.id, 'replay', now);
@@ -90,10 +94,8 @@ export class TokenService {
         return undefined;
       }
       const scopes = narrowScopes(family.scopes, scope);
-      const isRetry = verdict === 'retry';
-      const head = isRetry ? family : await this.#advance(queries, family, address, now);
-      await recordAudit(queries, now, isRetry ? 'refresh_retry' : 'refresh', audit);
-      return this.#maker.make(head, scopes);
+      await recordAudit(queries, now, verdict === 'retry' ? 'refresh_retry' : 'refresh', audit);
+      return this.#maker.make(verdict === 'retry' ? family : successorOf(family, next), scopes);
     });
     if (answer === undefined) throw tokenRefused('family');
     return answer;
@@ -165,14 +167,6 @@ export class TokenService {
     return answer;
   }
 
-  async #advance(queries: Queries, family: TokenFamily, address: string, now: number): Promise<TokenFamily> {
-    const refreshJti = randomUUID();
-    const isOurs = await advanceFamily(queries, family, { refreshJti, at: now, address });
-    // Another machine moved it between our read and our write; its token is the head now, and ours is spent.
-    if (!isOurs) throw tokenRefused('lost a race');
-    return { ...family, generation: family.generation + 1, refreshJti, rotatedAt: now };
-  }
-
   /** A token of either kind, or undefined if it is none of ours. */
   async #readEither(token: string): Promise<{ claims: { familyId: string }; kid: string } | undefined> {
     const isRefused = (error: unknown) => {
@@ -186,6 +180,10 @@ export class TokenService {
   #isAlive({ endedAt, isClientDisabled, expiresAt }: TokenFamily): boolean {
     return endedAt === null && !isClientDisabled && expiresAt > this.#clock();
   }
+}
+
+function successorOf(family: TokenFamily, { refreshJti, at }: { refreshJti: string; at: number }): TokenFamily {
+  return { ...family, generation: family.generation + 1, refreshJti, rotatedAt: at };
 }
 
 /** The granted scopes, or those of them that were asked for. @throws {Problem} 400 `invalid_scope` */

@@ -1,6 +1,8 @@
 /** Permissions that an access token may hold. */
 export const knownScopes = ['models:predict', 'models:read'] as const;
-export type Scope = (typeof knownScopes)[number];
+
+/** What a client gets unless the operator says otherwise: never administration. */
+export const defaultScopes: readonly string[] = ['models:predict', 'models:read'];
 
 /** Names are compared byte for byte; whatever else a caller sends as a name is nobody's. */
 export const clientName = /^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$/;
@@ -16,7 +18,7 @@ export interface Client {
   readonly passwordSpentAt: number | null;
 }
 
-/** A chain of rotated refresh tokens that began with one reset. Only its newest generation is unspent. */
+/** A chain of rotated refresh tokens that began with one reset, or was issued by an operator. Only its newest generation is unspent. */
 export interface TokenFamily {
   readonly id: string;
   readonly clientId: string;

@@ -28,7 +28,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   serve: {
     usage: 'serve',
-    help: 'serve, as npm start does',
+    help: 'serve; production only with NODE_ENV=production',
     run: async () => {
       await serve(readConfig());
     },

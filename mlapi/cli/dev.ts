@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { serve, type Services } from '../../application.ts';
-import { knownScopes } from '../auth/types.ts';
 import { developmentPassphraseFile, readConfig, type Config } from '../config/config.ts';
 import { exitWithMessage } from '../http/service.ts';
 import { print } from './command.ts';
@@ -32,7 +31,7 @@ function ensurePassphrase(config: Config): Config {
 /** A new one at each start, good for one reset; the tokens of the starts before stay good. */
 async function freshPassword({ clients }: Services): Promise<string> {
   const exists = (await clients.list()).some(({ name }) => name === demo);
-  return exists ? clients.resetPassword(demo, { keepTokens: true }) : clients.add(demo, { scopes: knownScopes });
+  return exists ? clients.resetPassword(demo, { keepTokens: true }) : clients.add(demo);
 }
 
 function welcome({ config, predictors }: Services, url: string, password: string): string {

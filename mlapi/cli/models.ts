@@ -32,7 +32,8 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     help: 'check a model folder and copy it to the others; it serves after a restart',
     run: async (given) => {
       const folder = onlyWord(given, 'folder');
-      const { modelsDir, maxRows } = readConfig();
+      const config = readConfig();
+      const { modelsDir, maxRows } = config;
       const predictor = await Predictor.load(folder, maxRows);
       const { name } = predictor.contract;
       await predictor.release();
@@ -42,6 +43,14 @@ export const modelCommands: Readonly<Record<string, Command>> = {
       try {
         cpSync(folder, temporary, { recursive: true, dereference: true, errorOnExist: true });
         renameSync(temporary, target);
+        // Another folder may hold a model of this name: what would stop the next start is taken away again.
+        await Predictors.load(config).then(
+          (predictors) => predictors.release(),
+          (cause: unknown) => {
+            rmSync(target, { recursive: true });
+            throw cause;
+          },
+        );
       } finally {
         rmSync(temporary, { recursive: true, force: true });
       }

@@ -4,14 +4,12 @@ import { KeyStore } from '../auth/key-store.ts';
 import { Passwords } from '../auth/passwords.ts';
 import { TokenMaker } from '../auth/token-maker.ts';
 import { TokenService } from '../auth/token-service.ts';
-import { readConfig, type Config } from '../config/config.ts';
-import { openDatabase, type Database } from '../persistence/database.ts';
+import { readConfig } from '../config/config.ts';
+import { openDatabase } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
 
 /** What operators' commands work with: the same database as the running service, without its models. */
 export interface Operator {
-  readonly config: Config;
-  readonly database: Database;
   clients(): Promise<ClientService>;
   keys(): Promise<KeyManager>;
   tokens(): Promise<TokenService>;
@@ -24,8 +22,6 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
   const clock = Date.now;
   const keys = () => KeyManager.open({ store: new KeyStore(database), config, clock });
   const operator: Operator = {
-    config,
-    database,
     clients: async () => new ClientService(database, await Passwords.create(), clock),
     keys,
     tokens: async () =>

@@ -1,4 +1,4 @@
-import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+import { onlyWord, print, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
 import { readStandardInput } from './terminal.ts';
 
@@ -10,7 +10,6 @@ export const tokenCommands: Readonly<Record<string, Command>> = {
     run: (given) =>
       asOperator(async (operator) => {
         const client = await (await operator.clients()).get(onlyWord(given, 'name'));
-        if (client.disabledAt !== null) throw new UsageMistake(`the client "${client.name}" is disabled`);
         const scopes = given.options.scopes;
         const scope = typeof scopes === 'string' ? scopes.replaceAll(',', ' ') : undefined;
         print(JSON.stringify(await (await operator.tokens()).issue(client, scope)));

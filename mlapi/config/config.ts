@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import Joi from 'joi';
@@ -117,7 +117,9 @@ function readPassphrase(values: Values, mode: string, root: string, mistakes: st
     return undefined;
   }
   try {
-    const passphrase = readFileSync(resolve(root, file), 'utf8').trim();
+    const path = resolve(root, file);
+    if ((statSync(path).mode & 0o022) !== 0) mistakes.push('MLAPI_KEY_PASSPHRASE_FILE may be written by other users');
+    const passphrase = readFileSync(path, 'utf8').trim();
     if (passphrase.length < 16) mistakes.push('MLAPI_KEY_PASSPHRASE_FILE must hold at least 16 characters');
     return passphrase;
   } catch {

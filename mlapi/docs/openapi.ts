@@ -125,21 +125,17 @@ function queryParameters(schema: NonNullable<Endpoint['query']>): object[] {
 }
 
 function requestBody({ body, docs }: Endpoint): object {
-  const schema = body?.schema === undefined ? {} : toJsonSchema(body.schema);
-  const content = Object.entries(docs.body ?? {}).map(([mediaType, shown]) => {
-    const examples = Object.entries(shown.examples ?? {}).map(([name, value]) => [
-      name.replaceAll(' ', '-'),
-      { summary: name, value },
-    ]);
-    return [
-      mediaType,
-      {
-        schema: shown.schema ?? schema,
-        ...(examples.length > 0 && { examples: Object.fromEntries(examples) as object }),
-      },
-    ];
-  });
-  return { required: docs.isBodyOptional !== true, content: Object.fromEntries(content) as object };
+  const schema = docs.body?.schema ?? (body?.schema === undefined ? {} : toJsonSchema(body.schema));
+  const shown = Object.entries(docs.body?.examples ?? {}).map(([name, value]) => [
+    name.replaceAll(' ', '-'),
+    { summary: name, value },
+  ]);
+  const content = { schema, ...(shown.length > 0 && { examples: Object.fromEntries(shown) as object }) };
+  const mediaTypes = body?.reader.mediaTypes ?? [];
+  return {
+    required: body?.reader.isOptional !== true,
+    content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, content])),
+  };
 }
 
 function toJsonSchema(schema: Joi.Schema) {

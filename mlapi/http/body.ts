@@ -4,9 +4,14 @@ import { Problem } from './problem.ts';
 import { decodeUtf8, parseStrictJson } from './strict-json.ts';
 
 /** Reads a request's body, or refuses it. */
-export type BodyReader = (request: Request, response: Response) => Promise<unknown>;
+export interface BodyReader {
+  readonly mediaTypes: readonly string[];
+  readonly isOptional: boolean;
+  read(request: Request, response: Response): Promise<unknown>;
+}
 
 const maxFields = 8;
+const firstBufferBytes = 4_096;
 
 type Parse = (bytes: Buffer, contentType: string) => unknown;
 
@@ -18,21 +23,25 @@ const parsers: Readonly<Record<string, Parse>> = {
 
 /** A body in strict JSON of at most `limitBytes`. */
 export function jsonBody(limitBytes: number): BodyReader {
-  return bodyOf(['application/json'], limitBytes);
+  const mediaTypes = ['application/json'];
+  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
 /** A flat form, as JSON, urlencoded or multipart, of at most `limitBytes`. */
 export function formBody(limitBytes: number): BodyReader {
-  return bodyOf(Object.keys(parsers), limitBytes);
+  const mediaTypes = Object.keys(parsers);
+  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
 /** The same where a body may be left out: then it is an empty object. */
 export function optionalFormBody(limitBytes: number): BodyReader {
-  const read = formBody(limitBytes);
-  return (request, response) => (hasBody(request) ? read(request, response) : Promise.resolve({}));
+  const form = formBody(limitBytes);
+  const read: BodyReader['read'] = (request, response) =>
+    hasBody(request) ? form.read(request, response) : Promise.resolve({});
+  return { ...form, isOptional: true, read };
 }
 
-function bodyOf(mediaTypes: readonly string[], limitBytes: number): BodyReader {
+function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader['read'] {
   return async (request, response) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = readMediaType(contentType);
@@ -58,19 +67,29 @@ function bodyOf(mediaTypes: readonly string[], limitBytes: number): BodyReader {
 /** The body, read no further than its limit: body-parser reads what it refuses to its end. */
 function readBytes(request: Request, limitBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
+    let bytes = Buffer.allocUnsafe(Math.min(limitBytes, firstBufferBytes));
     let length = 0;
     const settle = (action: () => void) => {
       request.off('data', take).off('end', finish).off('error', fail).off('close', fail);
       action();
     };
     const take = (chunk: Buffer) => {
-      length += chunk.length;
-      chunks.push(chunk);
-      if (length > limitBytes) settle(() => reject(tooLarge()));
+      const needed = length + chunk.length;
+      if (needed > limitBytes) {
+        settle(() => reject(tooLarge()));
+        return;
+      }
+      if (needed > bytes.length) {
+        const larger = Buffer.allocUnsafe(Math.min(limitBytes, Math.max(2 * bytes.length, needed)));
+        bytes.copy(larger, 0, 0, length);
+        bytes = larger;
+      }
+      chunk.copy(bytes, length);
+      length = needed;
     };
     const finish = () =>
-      settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve(Buffer.concat(chunks, length))));
+      settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve(bytes.subarray(0, length))));
     const fail = () => settle(() => reject(new Problem(400, 'invalid_request', 'The body broke off.')));
     request.on('data', take).on('end', finish).on('error', fail).on('close', fail);
     if (request.destroyed) fail();
@@ -135,21 +154,31 @@ async function parseMultipart(bytes: Buffer, contentType: string): Promise<Recor
     const refuse = (cause?: unknown) => reject(invalidForm(cause));
     let parser: InstanceType<typeof Busboy>;
     try {
+      // Read as bytes, and decoded by us: the parser would let invalid UTF-8 pass.
+      const defCharset = 'latin1';
       const limits = { files: 0, fields: maxFields, parts: maxFields, fieldNameSize: 64 };
-      parser = new Busboy({ headers: { 'content-type': contentType }, limits });
+      parser = new Busboy({ headers: { 'content-type': contentType }, limits, defCharset });
     } catch (cause) {
       refuse(cause);
       return;
     }
     parser.on('field', (name, value, isNameCut, isValueCut) => {
       if (isNameCut || isValueCut) refuse();
-      fields.push([name, value]);
+      try {
+        fields.push([name, decodeField(value)]);
+      } catch (cause) {
+        refuse(cause);
+      }
     });
     for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit', 'error'] as const) parser.on(limit, refuse);
     parser.on('finish', resolve);
     parser.end(bytes);
   });
   return toForm(fields);
+}
+
+function decodeField(text: string): string {
+  return decodeUtf8(Buffer.from(text, 'latin1'));
 }
 
 function toForm(fields: readonly [string, string][]): Record<string, string> {

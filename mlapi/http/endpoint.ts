@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import type Joi from 'joi';
 import type { BodyReader } from './body.ts';
@@ -15,7 +16,7 @@ export interface Session {
   readonly expiresAt: number;
 }
 
-/** A request after every check: what a handler gets. Headers are lower-case names with their first value. */
+/** A request after every check: what a handler gets. Headers are as Node gives them: names in lower case, repeated ones joined. */
 export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
@@ -43,7 +44,7 @@ export interface Endpoint {
   readonly path: string;
   readonly access: Access;
   readonly query?: Joi.ObjectSchema;
-  readonly body?: { readonly read: BodyReader; readonly schema?: Joi.Schema };
+  readonly body?: { readonly reader: BodyReader; readonly schema?: Joi.Schema };
   readonly docs: EndpointDocs;
   handle(call: Call): Answer | Promise<Answer>;
 }
@@ -55,11 +56,8 @@ export interface EndpointDocs {
   readonly statuses: Readonly<Record<number, string | { readonly text: string; readonly schema: object }>>;
   /** JSON Schema of the answer with status 200, its media type, and a real sample. */
   readonly answer?: { readonly schema: object; readonly example?: unknown; readonly mediaType?: string };
-  /** JSON Schema of the body by media type; without it, the body's Joi schema stands. */
-  readonly body?: Readonly<
-    Record<string, { readonly schema?: object; readonly examples?: Readonly<Record<string, unknown>> }>
-  >;
-  readonly isBodyOptional?: boolean;
+  /** Bodies to send, by name; and their JSON Schema where the endpoint has no Joi schema. */
+  readonly body?: { readonly examples: Readonly<Record<string, unknown>>; readonly schema?: object };
 }
 
 /** Refuses a session that lacks what the endpoint asks for. @throws {Problem} 403 */
@@ -107,7 +105,7 @@ function serve(endpoint: Endpoint, authorize: Authorize): RequestHandler {
 
 async function readBody({ body }: Endpoint, request: Request, response: Response): Promise<unknown> {
   if (body === undefined) return undefined;
-  const value = await body.read(request, response);
+  const value = await body.reader.read(request, response);
   return body.schema === undefined ? value : validate(body.schema, value);
 }
 
@@ -118,9 +116,15 @@ function readCall(request: Request, response: Response): Call {
     body: undefined,
     headers: request.headers as Record<string, string | undefined>,
     session: response.locals.session as Session | undefined,
-    address: request.ip ?? 'local',
+    address: readAddress(request.ip),
     requestId: response.locals.requestId as string,
   };
+}
+
+/** A proxy may hand on what its client made up: only an address is taken for one. */
+function readAddress(address: string | undefined): string {
+  if (address === undefined) return 'local';
+  return isIP(address) === 0 ? 'unknown' : address;
 }
 
 /** Writes an answer. */

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
-import { DatabaseBusy } from '../persistence/sqlite.ts';
+import { isStorageFault } from '../persistence/busy.ts';
 import { send } from './endpoint.ts';
 import { Problem, serviceBusy } from './problem.ts';
 
@@ -53,7 +53,7 @@ function canDiscardRest({ complete, headers }: Request): boolean {
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof DatabaseBusy) return serviceBusy(error);
+  if (isStorageFault(error)) return serviceBusy(error);
   return new Problem(500, 'internal_error', 'The service failed; the operator finds the cause under the request id.', {
     cause: error,
   });

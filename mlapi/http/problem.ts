@@ -4,8 +4,16 @@ export interface InputError {
   readonly detail: string;
 }
 
+/** No more of them are answered: the rest would follow from the first, or flood the answer. */
+export const maxInputErrors = 20;
+
+/** One step of a pointer (RFC 6901). */
+export function toPointer(step: string | number): string {
+  return `/${String(step).replace(/~/g, '~0').replace(/\//g, '~1')}`;
+}
+
 interface ProblemOptions {
-  /** RFC 6901 pointers into the request body, at most 20. */
+  /** RFC 6901 pointers into the request body, cut at `maxInputErrors`. */
   readonly errors?: readonly InputError[];
   readonly headers?: Readonly<Record<string, string>>;
   /** Private: it is logged, and never answered. */
@@ -25,7 +33,7 @@ export class Problem extends Error {
     this.name = 'Problem';
     this.status = status;
     this.code = code;
-    this.errors = errors;
+    this.errors = errors?.slice(0, maxInputErrors);
     this.headers = headers;
   }
 }

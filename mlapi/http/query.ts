@@ -7,13 +7,15 @@ import { Problem } from './problem.ts';
  */
 export function readQuery(url: string, schema: Joi.ObjectSchema | undefined): Record<string, unknown> {
   const start = url.indexOf('?');
-  if (start === -1 || start === url.length - 1) return {};
   const given = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(url.slice(start))) {
+  for (const [name, value] of new URLSearchParams(start === -1 ? '' : url.slice(start))) {
     if (given.has(name)) throw new Problem(400, 'invalid_query', 'A query parameter is repeated.');
     given.set(name, value);
   }
-  if (schema === undefined) throw new Problem(400, 'invalid_query', 'This path takes no query parameters.');
+  if (schema === undefined) {
+    if (given.size > 0) throw new Problem(400, 'invalid_query', 'This path takes no query parameters.');
+    return {};
+  }
   const known = Object.keys((schema.describe().keys ?? {}) as object);
   if ([...given.keys()].some((name) => !known.includes(name))) {
     throw new Problem(400, 'invalid_query', `The query parameters of this path are: ${known.join(', ')}.`);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import type { Config } from '../config/config.ts';
@@ -5,9 +6,13 @@ import type { Session } from './endpoint.ts';
 import { Problem } from './problem.ts';
 import { WindowCounters } from './window-counters.ts';
 
-/** The key of an address: IPv4 whole, also when mapped into IPv6; IPv6 by its /56, which one customer holds. */
+/**
+ * The key of an address: IPv4 whole, also when mapped into IPv6; IPv6 by its /56, which one customer holds. What a proxy hands on
+ * and is no address shares one key.
+ */
 export function addressKey(address: string | undefined): string {
-  return ipKeyGenerator(address ?? 'local', 56);
+  if (address === undefined) return 'local';
+  return isIP(address) === 0 ? 'no address' : ipKeyGenerator(address, 56);
 }
 
 /** Requests per address: for routes that strangers may call. */

@@ -8,13 +8,13 @@ export function requestLog(logger: Logger): RequestHandler {
     const startedAt = performance.now();
     response.once('close', () => {
       const { requestId, code, cause, session } = response.locals as Locals;
-      const isFault = response.statusCode >= 500;
-      logger.log(isFault ? 'error' : 'info', 'request', {
+      const { statusCode, writableFinished } = response;
+      logger.log(statusCode === 500 ? 'error' : 'info', 'request', {
         request_id: requestId,
         method: request.method,
         path: request.originalUrl.split('?', 1)[0],
-        status: response.writableFinished ? response.statusCode : 499,
-        code: code ?? (response.writableFinished ? 'ok' : 'aborted'),
+        status: writableFinished ? statusCode : 499,
+        code: code ?? outcomeOf(statusCode, writableFinished),
         duration_ms: Math.round((performance.now() - startedAt) * 100) / 100,
         address: request.ip,
         ...(session !== undefined && { client: session.clientName }),
@@ -30,4 +30,10 @@ interface Locals {
   readonly code?: string;
   readonly cause?: unknown;
   readonly session?: Session;
+}
+
+/** What stands in the log where no error gave its code; readiness says 503 without one. */
+function outcomeOf(status: number, isFinished: boolean): string {
+  if (!isFinished) return 'aborted';
+  return status < 400 ? 'ok' : 'not_ready';
 }

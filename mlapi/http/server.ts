@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { Connection } from './connection.ts';
 import { refuseConnection } from './malformed-http.ts';
 import { maxHeaders } from './request-line.ts';
 
@@ -35,23 +36,37 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
   server.maxHeadersCount = maxHeaders + 1;
   server.maxRequestsPerSocket = maxRequestsPerSocket;
 
-  const connections = new WeakMap<Duplex, { requests: number; latest: ServerResponse }>();
+  const connections = new WeakMap<Duplex, Connection>();
   const serve = (request: IncomingMessage, response: ServerResponse) => {
-    const requests = (connections.get(request.socket)?.requests ?? 0) + 1;
-    connections.set(request.socket, { requests, latest: response });
+    const { socket } = request;
+    const connection = connections.get(socket) ?? new Connection();
+    connections.set(socket, connection);
     // Said here, it closes; said by Node, it is advice, and whoever goes on gets an answer without headers.
-    const isLast = requests >= (server.maxRequestsPerSocket ?? maxRequestsPerSocket);
+    const isLast = connection.requests + 1 >= (server.maxRequestsPerSocket ?? maxRequestsPerSocket);
     if (isLast || lifecycle.isDraining) response.setHeader('connection', 'close');
-    listener(request, response);
+    // Nothing is upgraded here: what follows on the connection would be swallowed.
+    if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
+    const isTaken = connection.enqueue(response, () => {
+      if (socket.destroyed) response.destroy();
+      else listener(request, response);
+    });
+    if (!isTaken) socket.destroy();
   };
   const refuse = (socket: Duplex, status: number, cause?: unknown) => {
-    refuseConnection(socket, connections.get(socket)?.latest, { logger, status, cause });
+    const connection = connections.get(socket);
+    const answer = () => refuseConnection(socket, connection?.latest, { logger, status, cause });
+    if (connection === undefined) answer();
+    else connection.afterWaiting(answer);
   };
   server.on('request', serve);
   // The body reader sends "100 Continue", once the guard has let the request through.
   server.on('checkContinue', serve);
   server.on('checkExpectation', serve);
-  server.on('connect', (_request: IncomingMessage, socket: Duplex) => refuse(socket, 405));
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    // Node has taken its own listener away: a reset would end the process.
+    socket.on('error', () => socket.destroy());
+    refuse(socket, 405);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
     refuse(socket, statusOfParserError(error.code), error.code),
   );

@@ -37,8 +37,9 @@ function invalidJson(cause?: unknown): Problem {
 function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw invalidJson(cause);
+  } catch {
+    // Its message quotes the body, and with it a password: it must not reach a log.
+    throw invalidJson();
   }
 }
 

@@ -1,7 +1,5 @@
 import type Joi from 'joi';
-import { Problem } from './problem.ts';
-
-const maxErrors = 20;
+import { Problem, toPointer } from './problem.ts';
 
 /**
  * A body checked against its schema, as it came: nothing is converted, nothing unknown is let through.
@@ -17,8 +15,8 @@ export function validate(schema: Joi.Schema, value: unknown): unknown {
   });
   if (result.error === undefined) return result.value as unknown;
   throw invalid(
-    result.error.details.slice(0, maxErrors).map(({ path, message }) => ({
-      pointer: path.map((step) => `/${String(step).replace(/~/g, '~0').replace(/\//g, '~1')}`).join(''),
+    result.error.details.map(({ path, message }) => ({
+      pointer: path.map(toPointer).join(''),
       detail: message.slice(0, 200),
     })),
   );

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { Problem } from '../http/problem.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
 import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
 import { contractSchema } from './schemas.ts';
@@ -105,9 +104,11 @@ function nearestToZero({ min = -Infinity, max = Infinity }: NumericFeature): num
 
 function readJson(path: string): unknown {
   try {
-    return parseStrictJson(readFileSync(path));
+    const bytes = readFileSync(path);
+    // First for its messages, which say where: the strict one keeps to itself what it read.
+    JSON.parse(bytes.toString());
+    return parseStrictJson(bytes);
   } catch (error) {
-    // Where the text is no JSON, the parser's own words say where.
-    throw ModelFolderError.of(path, error instanceof Problem ? (error.cause ?? error) : error);
+    throw ModelFolderError.of(path, error);
   }
 }

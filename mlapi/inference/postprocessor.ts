@@ -31,11 +31,18 @@ export class Postprocessor {
     return this.#classNumbers(table).map((number) => this.#label(number));
   }
 
-  /** The numbers that the model gave for each row. @throws {Problem} 422 `invalid_model_output`, 400 `no_scores` */
-  scores(output: OutputTensor, rows: number): number[][] {
+  /**
+   * The numbers that the model gave for each row, and what its columns stand for: the contract's labels, or class numbers.
+   * @throws {Problem} 422 `invalid_model_output`, 400 `no_scores`
+   */
+  scores(output: OutputTensor, rows: number): { classes: readonly (string | number)[]; scores: number[][] } {
     if (typeof output.data[0] === 'string')
       throw new Problem(400, 'no_scores', 'This model answers labels, and no scores.');
-    return rowsOf(readTable(output, rows, this.#output.kind === 'class_scores'));
+    const isClassScores = this.#output.kind === 'class_scores';
+    const table = readTable(output, rows, isClassScores);
+    const numbers =
+      isClassScores && table.columns > 1 ? Array.from({ length: table.columns }, (_, column) => column) : [];
+    return { classes: this.#labels ?? numbers, scores: rowsOf(table) };
   }
 
   /** Labels that the model itself names. */

@@ -59,13 +59,7 @@ export class Predictor {
     const { name, version } = this.contract;
     const predictions = this.#postprocessor.predictions(output, matrix.rows);
     if (!scores) return { model: name, version, predictions };
-    return {
-      model: name,
-      version,
-      predictions,
-      classes: this.contract.output.labels ?? [],
-      scores: this.#postprocessor.scores(output, matrix.rows),
-    };
+    return { model: name, version, predictions, ...this.#postprocessor.scores(output, matrix.rows) };
   }
 
   /** What a client needs to know in order to call: identity, contract, measured quality, one row to start from. */

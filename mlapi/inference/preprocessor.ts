@@ -1,10 +1,8 @@
-import { Problem, type InputError } from '../http/problem.ts';
+import { maxInputErrors, Problem, type InputError } from '../http/problem.ts';
 import { FeatureEncoder } from './feature-encoder.ts';
 import { findRows, invalidRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
 import type { Feature, InputType, Matrix } from './types.ts';
-
-const maxErrors = 20;
 
 type Cells = Float32Array | Float64Array | Int32Array;
 
@@ -75,10 +73,12 @@ export class Preprocessor {
 
   /** The mistakes from the first refused row on, in the order of the rows, at most 20. */
   #explain(found: RequestRows, first: number): Problem {
-    let errors: InputError[] = [];
-    for (let index = first; index < found.rows.length && errors.length < maxErrors; index += 1)
-      errors = errors.concat(explainRow(found.rows[index], this.#encoders, found.pointerTo(index)));
-    return invalidRows(errors.slice(0, maxErrors));
+    const errors: InputError[] = [];
+    for (let index = first; index < found.rows.length && errors.length < maxInputErrors; index += 1) {
+      const wanted = { pointer: found.pointerTo(index), most: maxInputErrors - errors.length };
+      errors.push(...explainRow(found.rows[index], this.#encoders, wanted));
+    }
+    return invalidRows(errors);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
 import type { PredictionAnswer, Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
 import { informationSchema, predictionSchema, rowsSchema } from './row-schema.ts';
-import { listQuery, predictQuery } from './schemas.ts';
+import { listQuery, predictQuery, type ListQuery } from './schemas.ts';
 
 /** Information about models, and their predictions. */
 export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {
@@ -14,7 +14,7 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
     access: 'models:predict',
     method: 'POST',
     query: predictQuery,
-    body: { read: jsonBody(bodyLimitBytes) },
+    body: { reader: jsonBody(bodyLimitBytes) },
   } as const;
   const read = { access: 'models:read', method: 'GET' } as const;
   return [
@@ -35,7 +35,7 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
       path: '/api/models',
       query: listQuery,
       docs: { tag: 'models', summary: 'All models, by name', statuses: {}, answer: { schema: listSchema } },
-      handle: ({ query }) => ({ body: page(predictors.list(), query) }),
+      handle: ({ query }) => ({ body: page(predictors.list(), query as unknown as ListQuery) }),
     },
     {
       ...read,
@@ -64,7 +64,7 @@ function answer(predictor: Predictor, { body, query }: Call): Promise<Prediction
   return predictor.predict(body, { scores: query.scores === true });
 }
 
-function page(all: readonly Predictor[], { limit = 20, after = '' }: { limit?: number; after?: string }): object {
+function page(all: readonly Predictor[], { limit, after }: ListQuery): object {
   const rest = all.filter(({ contract }) => contract.name > after);
   const models = rest.slice(0, limit).map((predictor) => {
     const { name, version, description, sha256 } = predictor.information();
@@ -96,12 +96,10 @@ function predictionDocs({ contract, sampleAnswer }: Predictor): Omit<EndpointDoc
     statuses: { 404: 'No such model', 422: 'The model gave no usable answer' },
     answer: { schema: predictionSchema(output), example: sampleAnswer },
     body: {
-      'application/json': {
-        schema: rowsSchema(contract),
-        examples: {
-          'one named row': sample,
-          'rows in feature order': [contract.features.map((feature) => sample[feature.name] ?? null)],
-        },
+      schema: rowsSchema(contract),
+      examples: {
+        'one named row': sample,
+        'rows in feature order': [contract.features.map((feature) => sample[feature.name] ?? null)],
       },
     },
   };

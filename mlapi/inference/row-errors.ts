@@ -1,4 +1,4 @@
-import type { InputError } from '../http/problem.ts';
+import { toPointer, type InputError } from '../http/problem.ts';
 import type { FeatureEncoder } from './feature-encoder.ts';
 import type { Feature } from './types.ts';
 
@@ -15,9 +15,13 @@ const expected: Readonly<Record<Feature['type'], string>> = {
 /**
  * Says in words why a row was refused: its cells in feature order, then the names that are no feature. Pointers are
  * RFC 6901 and name the feature, whether the row is a list or named.
- * @param pointer where the row stands in the body
+ * @param pointer where the row stands in the body @param most errors that are wanted
  */
-export function explainRow(row: unknown, encoders: readonly FeatureEncoder[], pointer: string): InputError[] {
+export function explainRow(
+  row: unknown,
+  encoders: readonly FeatureEncoder[],
+  { pointer, most }: { pointer: string; most: number },
+): InputError[] {
   if (typeof row !== 'object' || row === null) return [{ pointer, detail: 'a row is a list or an object' }];
   if (Array.isArray(row) && row.length !== encoders.length)
     return [{ pointer, detail: `a row has ${encoders.length} cells; this one has ${row.length}` }];
@@ -32,8 +36,10 @@ export function explainRow(row: unknown, encoders: readonly FeatureEncoder[], po
     if (Number.isNaN(encoder.encode(value)))
       errors.push({ pointer: pointer + toPointer(name), detail: explainCell(encoder, value) });
   }
-  for (const name of cells.keys())
+  for (const name of cells.keys()) {
+    if (errors.length >= most) break;
     errors.push({ pointer: pointer + toPointer(shorten(name)), detail: 'not a feature of this model' });
+  }
   return errors;
 }
 
@@ -64,9 +70,4 @@ function show(value: unknown): string {
 
 function shorten(text: string): string {
   return (text.length > shownLength ? `${text.slice(0, shownLength)}...` : text).toWellFormed();
-}
-
-/** RFC 6901. */
-function toPointer(name: string): string {
-  return `/${name.replace(/~/g, '~0').replace(/\//g, '~1')}`;
 }

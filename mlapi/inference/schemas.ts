@@ -90,5 +90,10 @@ export const predictQuery = Joi.object({ scores: Joi.boolean() });
 
 export const listQuery = Joi.object({
   limit: Joi.number().integer().min(1).max(100).default(20),
-  after: Joi.string().pattern(modelName),
+  after: Joi.string().pattern(modelName).default(''),
 });
+
+export interface ListQuery {
+  readonly limit: number;
+  readonly after: string;
+}

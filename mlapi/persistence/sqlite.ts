@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -10,16 +10,9 @@ import {
   type QueryResult,
 } from 'kysely';
 import Libsql from 'libsql';
+import { DatabaseBusy } from './busy.ts';
 
 const lockTimeoutMs = 5_000;
-
-/** The database stayed locked by another process for longer than a request may wait. */
-export class DatabaseBusy extends Error {
-  constructor(options?: ErrorOptions) {
-    super('the database is locked by another process', options);
-    this.name = 'DatabaseBusy';
-  }
-}
 
 /**
  * SQLite in WAL mode, every commit synced to disk. Transactions take the write lock at their beginning, so that what they
@@ -81,8 +74,11 @@ class WalSqliteDriver implements Driver {
   }
 
   rollbackTransaction(lane: Lane): Promise<void> {
-    this.#rollback();
-    lane.leave();
+    try {
+      this.#rollback();
+    } finally {
+      lane.leave();
+    }
     return Promise.resolve();
   }
 
@@ -201,7 +197,10 @@ function open(path: string): Libsql.Database {
  * and close it would drop the locks that this process holds on it, and another process would delete the log under us.
  */
 function createPrivately(path: string): void {
-  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) closeSync(openSync(path, 'a', 0o600));
+  else if (!found.isFile()) throw new Error(`${path} is not a file`);
+  else if ((found.mode & 0o007) !== 0) throw new Error(`${path} is open to every user of this machine: chmod 600`);
 }
 
 function isBusy(error: unknown): boolean {

@@ -23,21 +23,8 @@ export class Logger {
     this.log('error', message, fields);
   }
 
-  warn(message: string, fields?: object): void {
-    this.log('warn', message, fields);
-  }
-
   info(message: string, fields?: object): void {
     this.log('info', message, fields);
-  }
-
-  debug(message: string, fields?: object): void {
-    this.log('debug', message, fields);
-  }
-
-  /** Sends the lines to one more place. */
-  add(transport: winston.transport): void {
-    this.#winston.add(transport);
   }
 }
 

@@ -14,12 +14,12 @@ let endpoints: Endpoint[];
 beforeAll(async () => {
   service = await startService();
   token = (await service.newClient()).tokens.access_token;
-  const { lifecycle, keys, config, credentials, tokens, predictors } = service.services;
+  const { lifecycle, keys, config, authenticator, tokens, predictors } = service.services;
   endpoints = [
     ...healthEndpoints(lifecycle),
     ...discoveryEndpoints(keys, config),
     ...docsEndpoints([], version),
-    ...authEndpoints(credentials, tokens),
+    ...authEndpoints(authenticator, tokens),
     ...sessionEndpoints(),
     ...inferenceEndpoints(predictors, config),
   ];

@@ -210,7 +210,7 @@ describe('?scores=true', () => {
         [1, 0, 0],
       ],
       [1, 0],
-      [],
+      [0, 1, 2],
     ],
     ['positive', [[0.75]], ['yes'], ['no', 'yes']],
     ['threshold', [[-0.75], [1]], ['out', 'in'], ['in', 'out']],

@@ -58,7 +58,7 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
 });
 
 async function serveOnSocket(dataDir: string, variables: Record<string, string>) {
-  const service = startScript('mlapi/cli/main.ts', ['serve'], {
+  const service = startScript('application.ts', [], {
     variables: { MLAPI_DATA_DIR: dataDir, ...variables },
   });
   await service.says(/"listening"/);

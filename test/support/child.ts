@@ -102,7 +102,7 @@ export async function serve(
   dataDir: string,
   { variables = {}, ...options }: StartOptions = {},
 ): Promise<{ service: TestProcess; url: string }> {
-  const service = startScript('mlapi/cli/main.ts', ['serve'], {
+  const service = startScript('application.ts', [], {
     ...options,
     variables: { MLAPI_DATA_DIR: dataDir, ...variables },
   });

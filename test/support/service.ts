@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
 import { createApplication, createServices, type Services } from '../../application.ts';
+import { defaultScopes } from '../../mlapi/auth/types.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
 import { createHttpServer } from '../../mlapi/http/server.ts';
 
@@ -88,7 +89,7 @@ export async function startService(
     reset,
     refresh: (token) => http.post('/auth/refresh').set(...bearer(token)),
     session: (token) => http.get('/auth/session').set(...bearer(token)),
-    newClient: async (name = `client-${(clients += 1)}`, scopes = ['models:predict', 'models:read']) => {
+    newClient: async (name = `client-${(clients += 1)}`, scopes = defaultScopes) => {
       const password = await services.clients.add(name, { scopes });
       const { body } = await reset(name, password).expect(200);
       return { name, password, tokens: body as Tokens };

@@ -22,6 +22,7 @@ const requests: [id: string, code: string, status: number, send: () => Promise<u
   ['reset-wrong-1', 'invalid_client', 401, () => post('reset-wrong-1', '/auth/reset', reset(canary))],
   ['reset-shape-1', 'invalid_request', 400, () => post('reset-shape-1', '/auth/reset', { username: [canary] })],
   ['no-token-1', 'invalid_token', 401, () => get('no-token-1', '/api/ml', {})],
+  ['reset-text-1', 'invalid_json', 400, () => postText('reset-text-1', '/auth/reset', `{"password":${canary}}`)],
   ['bad-token-1', 'invalid_token', 401, () => get('bad-token-1', '/api/ml', { authorization: `Bearer ${canary}` })],
   ['read-good-1', 'ok', 200, () => get('read-good-1', '/api/ml', bearer())],
   ['scope-refused-1', 'insufficient_scope', 403, () => post('scope-refused-1', '/api/ml', [[canary]], bearer())],
@@ -44,8 +45,12 @@ function get(id: string, path: string, headers: Record<string, string>): Promise
 }
 
 function post(id: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<unknown> {
+  return postText(id, path, JSON.stringify(body), headers);
+}
+
+function postText(id: string, path: string, body: string, headers: Record<string, string> = {}): Promise<unknown> {
   const type = { 'content-type': 'application/json' };
-  return send(id, path, { method: 'POST', body: JSON.stringify(body), headers: { ...headers, ...type } });
+  return send(id, path, { method: 'POST', body, headers: { ...headers, ...type } });
 }
 
 function reset(secret: string): object {

@@ -8,7 +8,7 @@ import type { Passwords } from './passwords.ts';
 import { credentialsRefused } from './refusals.ts';
 import { clientName, type Client } from './types.ts';
 
-interface CredentialCheckOptions {
+interface ClientAuthenticatorOptions {
   readonly config: Pick<Config, 'resetOnce'>;
   readonly database: Database;
   readonly passwords: Passwords;
@@ -16,13 +16,13 @@ interface CredentialCheckOptions {
 }
 
 /** Says whose credentials these are, with the same effort and the same refusal for every other pair. */
-export class CredentialCheck {
-  readonly #config: CredentialCheckOptions['config'];
+export class ClientAuthenticator {
+  readonly #config: ClientAuthenticatorOptions['config'];
   readonly #database: Database;
   readonly #passwords: Passwords;
   readonly #failures: FailureCounter;
 
-  constructor({ config, database, passwords, failures }: CredentialCheckOptions) {
+  constructor({ config, database, passwords, failures }: ClientAuthenticatorOptions) {
     this.#config = config;
     this.#database = database;
     this.#passwords = passwords;
@@ -33,7 +33,7 @@ export class CredentialCheck {
    * The password is verified here, and spent by whoever uses the answer.
    * @throws {Problem} 401 `invalid_client`, 429, 503
    */
-  async findClient(username: string, password: string, address: string): Promise<Client> {
+  async authenticate(username: string, password: string, address: string): Promise<Client> {
     const isName = clientName.test(username);
     const isKnown = isName && (await isKnownAddress(this.#database, username, addressKey(address)));
     if (!isKnown) this.#failures.check(username);

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { serve } from '../support/child.ts';
+import { exchange } from '../support/raw-http.ts';
+import { startService, temporaryFolder, type TestService } from '../support/service.ts';
+
+let service: TestService;
+let token: string;
+beforeAll(async () => {
+  service = await startService();
+  token = (await service.newClient()).tokens.access_token;
+});
+afterAll(() => service.close());
+
+const live = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n';
+
+test('CONNECT, alone or behind a request, and then a reset does not end the process', async () => {
+  const { service: child, url } = await serve(temporaryFolder());
+  const port = Number(new URL(url).port);
+  const connectRequest = 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n';
+  const body = '{"username":"a","password":"b"}';
+  const slow = `POST /auth/reset HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  for (let round = 0; round < 60; round += 1) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(round % 2 === 0 ? connectRequest : slow + connectRequest);
+    await new Promise((resolve) => setTimeout(resolve, round % 7));
+    socket.resetAndDestroy();
+  }
+  expect((await fetch(`${url}/api/liveness`)).status).toBe(200);
+  expect(await child.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  expect(child.stderr).toBe('');
+});
+
+test('1,000 pipelined requests let others in between: who asks after them is answered before their end', async () => {
+  const [many, other] = [connect(service.port, '127.0.0.1'), connect(service.port, '127.0.0.1')];
+  await Promise.all([once(many, 'connect'), once(other, 'connect')]);
+  let received = '';
+  many.on('data', (chunk: Buffer) => (received += chunk.toString()));
+  many.write(live.repeat(1_000));
+  other.write(live);
+  await once(other, 'data');
+  expect(received.split('HTTP/1.1 200').length - 1).toBeLessThan(1_000);
+  while (received.split('HTTP/1.1 200').length - 1 < 1_000) await once(many, 'data');
+  many.destroy();
+  other.destroy();
+});
+
+test('more pipelined requests than may wait: the connection ends, the service goes on', async () => {
+  const socket = connect(service.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  let answered = 0;
+  socket.on('data', (chunk: Buffer) => (answered += chunk.toString().split('HTTP/1.1 200').length - 1));
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(live.repeat(20_000));
+  await closed;
+  expect(answered).toBeLessThan(20_000);
+  await service.http.get('/api/liveness').expect(200);
+});
+
+test('a body in chunks of one byte costs little more memory than its bytes', async () => {
+  const head = `POST /api/ml HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const socket = connect(service.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  const before = process.memoryUsage().rss;
+  socket.write(head);
+  const chunks = '1\r\n \r\n'.repeat(10_000);
+  for (let sent = 0; sent < 90; sent += 1) {
+    if (!socket.write(chunks)) await once(socket, 'drain');
+  }
+  await new Promise<void>((resolve) => socket.write('1\r\n \r\n', () => resolve()));
+  // Kept chunk by chunk, 900,000 of them took more than 400 MiB.
+  expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(200);
+  socket.destroy();
+  await service.http.get('/api/liveness').expect(200);
+});
+
+test('an offer to upgrade is not taken: the answer closes the connection', async () => {
+  const upgrade = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n';
+  const { answers, isClosed } = await exchange(service.port, upgrade + live);
+  expect(answers[0]).toMatchObject({ status: 200, headers: { connection: 'close' } });
+  expect(isClosed).toBe(true);
+});
