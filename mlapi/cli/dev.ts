@@ -23,7 +23,7 @@ function refuseProduction(environment: string | undefined): void {
 function ensurePassphrase(config: Config): Config {
   if (config.keyPassphrase !== undefined) return config;
   const path = developmentPassphraseFile(config.dataDir);
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  if (!existsSync(config.dataDir)) mkdirSync(config.dataDir, { mode: 0o700 });
   if (!existsSync(path)) writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
   return readConfig();
 }

@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -180,7 +180,9 @@ function execute<R>(database: Libsql.Database, sql: string, parameters: readonly
 }
 
 function open(path: string): Libsql.Database {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const folder = dirname(path);
+  // Not recursive: a mistyped path should say so, and on /proc Node would never come back.
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   createPrivately(path);
   const database = new Libsql(path);
   // Opening may meet another process that opens, too: here, before anything is served, it may wait.
