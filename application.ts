@@ -44,6 +44,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   await prepareDatabase(database);
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
   const passwords = await Passwords.create();
+  // For one name from all addresses together: more than one address may try, and less than a guesser needs.
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, clock);
   const clients = new ClientService(database, passwords, clock);
   const authenticator = new ClientAuthenticator({ config, database, passwords, failures });

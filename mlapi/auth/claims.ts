@@ -23,23 +23,28 @@ export interface TokenClaims {
   readonly expiresAtSeconds: number;
 }
 
+/** An access token's. */
 export interface AccessClaims extends TokenClaims {
   readonly scopes: readonly string[];
 }
 
+/** A refresh token's: it is the head of its family, or spent, by its generation and jti. */
 export interface RefreshClaims extends TokenClaims {
   readonly generation: number;
 }
 
+/** What tokens are made from. */
 export type FamilyHead = Pick<
   TokenFamily,
   'id' | 'clientName' | 'generation' | 'refreshJti' | 'rotatedAt' | 'expiresAt'
 >;
 
+/** `aud` of refresh tokens: only this service takes them. */
 export function refreshAudience(issuer: string): string {
   return `${issuer}/auth/refresh`;
 }
 
+/** @param now epoch milliseconds; no token outlives its family */
 export function makeAccessClaims(
   config: TokenConfig,
   family: FamilyHead,

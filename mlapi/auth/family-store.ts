@@ -122,7 +122,7 @@ export async function deleteExpiredFamilies(queries: Queries, before: number): P
   await queries.deleteFrom('token_families').where('expires_at', '<', before).execute();
 }
 
-/** Whether a client's tokens were ever given to this address: it is then not taken for a guesser's. */
+/** Whether a family that is still remembered was last used from this address: it is then not taken for a guesser's. */
 export async function isKnownAddress(queries: Queries, name: string, address: string): Promise<boolean> {
   const row = await queries
     .selectFrom('token_families as family')

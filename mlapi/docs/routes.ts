@@ -30,11 +30,11 @@ export function docsEndpoints(described: readonly Endpoint[], version: string): 
         statuses: {},
         answer: { schema: { type: 'object' } },
       },
-      handle: () => ({ body: document }),
+      handle: () => ({ headers: { 'content-type': 'application/json' }, body: document }),
     },
   ];
   const all = [...described, ...own];
   const page = docsPage(all, version);
-  const document = openApiDocument(all, version);
+  const document = JSON.stringify(openApiDocument(all, version));
   return own;
 }

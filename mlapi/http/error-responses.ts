@@ -16,7 +16,7 @@ export const errorResponses: ErrorRequestHandler = (error: unknown, request, res
   answerError(error, request, response);
 };
 
-/** The only place where errors become responses: one shape for `/auth` (RFC 6749), one for all else (RFC 9457). */
+/** Where errors of requests become responses: one shape for `/auth` (RFC 6749), one for all else (RFC 9457). */
 export function answerError(error: unknown, request: Request, response: Response): void {
   const problem = toProblem(error);
   if (response.headersSent) {

@@ -20,7 +20,7 @@ interface ProblemOptions {
   readonly cause?: unknown;
 }
 
-/** A refusal that the caller may read: thrown anywhere, turned into a response by `error-responses.ts` alone. */
+/** A refusal that the caller may read: thrown anywhere, turned into a response by `error-responses.ts`. */
 export class Problem extends Error {
   readonly status: number;
   /** Stable and documented: clients branch on it. */
