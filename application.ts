@@ -100,5 +100,7 @@ export async function serve(config: Config, { drainNoticeMs = 1_000 } = {}): Pro
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await serve(readConfig()).catch(exitWithMessage);
+  await Promise.resolve()
+    .then(() => serve(readConfig()))
+    .catch(exitWithMessage);
 }

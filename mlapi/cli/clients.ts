@@ -57,7 +57,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
   },
   'clients import': {
     usage: 'clients import USERS.CSV [--scopes A,B]',
-    help: 'add every client of a file with two columns, login and password or argon2id hash; all or none',
+    help: 'add every client of a file: login and password or its hash (clients hash), no header; all or none',
     options: scopesOption,
     run: async (given) => {
       const clients = readUsers(onlyWord(given, 'file'));
@@ -101,11 +101,20 @@ function readScopes({ options }: Arguments): { scopes?: string[] } {
 /** UTF-8, no header, exactly two columns; quotes as RFC 4180 has them. @throws {ClientMistake} that names each wrong line */
 function readUsers(path: string): ImportedClient[] {
   const rows = parseTable(readText(path), path);
-  const mistakes = rows.flatMap(([, password = '', ...rest], index) =>
-    password === '' || rest.length > 0 ? [`line ${index + 1}: there are not two columns`] : [],
-  );
+  const mistakes = rows.flatMap(([name = '', password = '', ...rest], index) => {
+    if (index === 0 && isHeader(name, password)) return ['line 1: this is a header; the file has none'];
+    return password === '' || rest.length > 0 ? [`line ${index + 1}: there are not two columns`] : [];
+  });
   if (mistakes.length > 0) throw new ClientMistake(`${path}:\n${mistakes.slice(0, 20).join('\n')}`);
   return rows.map(([name = '', password = '']) => ({ name, password }));
+}
+
+/** Taken for a client, a header would be one whose password everybody guesses. */
+function isHeader(name: string, password: string): boolean {
+  return (
+    /^(?:login|user|username|name|client)$/i.test(name.trim()) &&
+    /^(?:password|pass|hash|secret)$/i.test(password.trim())
+  );
 }
 
 function readText(path: string): string {

@@ -40,6 +40,7 @@ export async function run(words: readonly string[]): Promise<void> {
   const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) => Object.hasOwn(commands, candidate));
   const command = name === undefined ? undefined : commands[name];
   if (name === undefined || command === undefined) throw new UsageMistake(help());
+  refuseSwallowedOptions(name, command);
   const args = words.slice(name.split(' ').length);
   let parsed: ReturnType<typeof parseArgs>;
   try {
@@ -57,4 +58,11 @@ function help(): string {
   const width = Math.max(...Object.values(commands).map(({ usage }) => usage.length));
   const lines = Object.values(commands).map(({ usage, help: text }) => `  ${usage.padEnd(width)}  ${text}`);
   return `npm run mlapi -- COMMAND\n${lines.join('\n')}`;
+}
+
+/** Without the "--", npm keeps our options to itself, and a client would get more scopes than the operator wrote. */
+function refuseSwallowedOptions(name: string, { options = {} }: Command): void {
+  const swallowed = Object.keys(options).find((option) => process.env[`npm_config_${option}`] !== undefined);
+  if (swallowed === undefined) return;
+  throw new UsageMistake(`npm kept --${swallowed} to itself: write "npm run mlapi -- ${name} ..."`);
 }

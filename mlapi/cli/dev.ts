@@ -6,6 +6,8 @@ import { exitWithMessage } from '../http/service.ts';
 import { print } from './command.ts';
 
 const demo = 'demo';
+/** Takes the access token out of the answer; an error is shown, and is no token. */
+const readToken = `sed -n -e 's/.*"access_token":"\\([^"]*\\)".*/\\1/p' -e '/"error"/w /dev/stderr'`;
 
 /** Serves with what nobody should need to configure for a first look: passphrase, database, and a client with a password. */
 async function startDevelopment(): Promise<void> {
@@ -45,11 +47,11 @@ function welcome({ config, predictors }: Services, url: string, password: string
     '',
     'Paste these, one after the other:',
     '',
-    `TOKEN=$(curl -s ${url}/auth/reset -d username=${demo} -d password=${password} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`,
-    `curl -s ${url}/api/models/${contract.name}/predict -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '${body}'`,
-    config.docs
-      ? `curl -s ${url}/api/openapi.json    # or in a browser: ${url}/api/docs`
-      : 'The documents are switched off (MLAPI_DOCS).',
+    `TOKEN=$(curl -sS ${url}/auth/reset -d username=${demo} -d password=${password} | ${readToken})`,
+    `curl -sS ${url}/api/models/${contract.name}/predict -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '${body}'`,
+    config.docs ? `curl -sS ${url}/api/openapi.json` : `curl -sS ${url}/api/readiness`,
+    '',
+    ...(config.docs ? [`The same for people, in a browser: ${url}/api/docs`] : []),
     '',
   ];
   return lines.join('\n');

@@ -64,6 +64,8 @@ export class Postprocessor {
     const scores = this.#output.scores ?? guessScores(table);
     if (scores === 'per-class') {
       if (table.columns < 2) throw invalidModelOutput('it has one column, and the contract says one per class');
+      if (this.#labels !== undefined && this.#labels.length !== table.columns)
+        throw invalidModelOutput(`it has ${table.columns} columns, and the contract ${this.#labels.length} labels`);
       return everyRow(table, (offset) => firstMaximum(table.values, offset, table.columns));
     }
     if (table.columns !== 1) throw invalidModelOutput('it has several columns, and the contract says one');

@@ -102,6 +102,7 @@ describe('clients import', () => {
     ['leading zeros', `good,CANARY\nbad,"${hash.replace('m=19456', 'm=0019456')}"\n`, 'line 2:'],
     ['bcrypt', 'good,CANARY\nbad,$2b$10$abcdefghijklmnopqrstuv\n', 'line 2:'],
     ['argon2i', `good,CANARY\nbad,"${hash.replace('argon2id', 'argon2i')}"\n`, 'line 2:'],
+    ['a header', 'login,password\ngood,CANARY\n', 'line 1: this is a header'],
     ['nothing', '', 'no line'],
   ])('%s in the file: refused whole, the wrong lines named, no password shown', async (_what, content, message) => {
     const { code, stdout, stderr } = await run(['clients', 'import', usersFile(content)]);
@@ -138,5 +139,14 @@ describe('clients hash', () => {
       stderr: expect.stringContaining('line 2'),
     });
     expect(readFileSync(path, 'utf8')).toBe(content);
+  });
+});
+
+test('an option that npm swallowed for want of "--" is refused, and changes nothing', async () => {
+  const variables = { npm_config_scopes: 'models:read' };
+  const { code, stderr } = await mlapi(temporaryFolder(), ['clients', 'add', 'swallowed'], { variables });
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: 'mlapi: npm kept --scopes to itself: write "npm run mlapi -- clients add ..."\n',
   });
 });

@@ -33,7 +33,7 @@ describe('the database file', () => {
   });
 
   test('it is its owner’s alone, with the files beside it and the folder', async () => {
-    const dataDir = join(temporaryFolder(), 'made/here');
+    const dataDir = join(temporaryFolder(), 'made');
     await prepareDatabase(open(dataDir));
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
     expect(mode(dataDir)).toBe('700');

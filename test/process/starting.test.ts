@@ -80,7 +80,7 @@ describe('the production build', () => {
       variables: { ...variables, MLAPI_KEY_PASSPHRASE: '' },
     });
     expect(await without.ended).toEqual({ code: 1, signal: null });
-    expect(without.stderr).toContain('is required in production');
+    expect(without.stderr).toMatch(/^mlapi: .*\n.*is required in production\n$/);
     const service = new TestProcess(['build/application.js'], { cwd: root, variables });
     const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
     expect(await statusOf(`${url}/api/readiness`)).toBe(200);
