@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { category, good, number, refusal, withFeature } from '../support/broken-folders.ts';
+import { category, good, withContract, number, refusal, withFeature } from '../support/broken-folders.ts';
 import { contractOf, startModels, writeModelFolders } from '../support/model-folders.ts';
 import { buildModel, identityModel } from '../support/onnx-builder.ts';
 import { startService } from '../support/service.ts';
@@ -19,6 +19,11 @@ describe('the start stops at the folder of models', () => {
 
   test('a default model that is not there', async () => {
     expect(await refusal({ m: good }, 'n')).toBe(': there is no model "n" (MLAPI_DEFAULT_MODEL)');
+  });
+
+  test('as many labels as score columns, or none', async () => {
+    const output = { kind: 'class_scores', labels: ['a', 'b', 'c'] };
+    expect(await refusal({ m: withContract({ output }) })).toContain('it has 2 columns, and the contract 3 labels');
   });
 
   test('no such folder, through the whole start', async () => {
