@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { signParts, startForger } from '../support/forge.ts';
+import { signParts, expectTokenRefused, startForger } from '../support/forge.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -10,12 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Refused like every other bad token, and the good one still works. */
-async function expectRefused(token: string): Promise<void> {
-  const { body, headers } = await service.session(token).expect(401);
-  expect(body).toEqual({ error: 'invalid_token', error_description: 'A valid bearer token is required.' });
-  expect(headers['www-authenticate']).toMatch(/^Bearer realm="mlapi"(?:, error="invalid_token")?$/);
-}
+const expectRefused = (token: string) => expectTokenRefused(service, token);
 
 test('200: the forger can make a good token, so that what is refused below is refused for its fault', async () => {
   await service.session(forger.withClaims({})).expect(200);

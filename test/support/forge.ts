@@ -1,4 +1,5 @@
 import { randomUUID, sign, type KeyObject } from 'node:crypto';
+import { expect } from '@jest/globals';
 import { KeyVault } from '../../mlapi/auth/key-vault.ts';
 import type { TestService } from './service.ts';
 
@@ -57,4 +58,11 @@ export async function startForger(service: TestService) {
     withHeader: (changes: Record<string, unknown>) =>
       signParts({ ...good.header, ...changes }, good.claims, privateKey),
   };
+}
+
+/** A token is refused like every other bad one: the same body, and a challenge that does not say why. */
+export async function expectTokenRefused(service: TestService, token: string): Promise<void> {
+  const { body, headers } = await service.session(token).expect(401);
+  expect(body).toEqual({ error: 'invalid_token', error_description: 'A valid bearer token is required.' });
+  expect(headers['www-authenticate']).toMatch(/^Bearer realm="mlapi"(?:, error="invalid_token")?$/);
 }
