@@ -54,16 +54,16 @@ const doubtful: [string, string, string, number][] = [
   ['trailers of 20 kB', chunked, `5\r\n[[1]]\r\n0\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
 ];
 
-/** Where the parser of a newer Node refuses by itself what ours would have refused. */
+/** From Node 22 on, the parser refuses these by itself. */
 const newerVerdicts: Readonly<Record<string, number>> = { 'an empty coding': 400, '3,000 trailers': 431 };
+const isNewer = Number(process.versions.node.split('.')[0]) >= 22;
 
 describe('the end of a request is never in doubt', () => {
   for (const [name, headers, body, status] of doubtful) {
     test(`${status}: ${name}: one answer, then the connection closes, and nothing smuggled is served`, async () => {
       const { answers, rest } = await exchange(service.port, predict(headers, body) + smuggled);
 
-      expect(answers).toHaveLength(1);
-      expect([status, newerVerdicts[name]]).toContain(answers[0]?.status);
+      expect(answers.map((answer) => answer.status)).toEqual([(isNewer ? newerVerdicts[name] : undefined) ?? status]);
       expect(rest).toBe('');
       expect(answers[0]?.headers.connection).toBe('close');
       expect(answers.flatMap(faultsOf)).toEqual([]);
