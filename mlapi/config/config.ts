@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import Joi from 'joi';
@@ -10,7 +11,12 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly socket: string | undefined;
+  readonly workers: number;
   readonly dataDir: string;
+  /** PostgreSQL; undefined for SQLite in the data directory. It may hold a password. */
+  readonly databaseUrl: string | undefined;
+  /** It may hold a password. */
+  readonly redisUrl: string | undefined;
   readonly modelsDir: string;
   readonly defaultModel: string | undefined;
   readonly issuer: string;
@@ -151,7 +157,10 @@ function toConfig(
     host: text('MLAPI_HOST'),
     port: number('MLAPI_PORT'),
     socket: values.MLAPI_SOCKET as string | undefined,
+    workers: text('MLAPI_WORKERS') === 'auto' ? availableParallelism() : Number(text('MLAPI_WORKERS')),
     dataDir: resolve(root, text('MLAPI_DATA_DIR')),
+    databaseUrl: values.MLAPI_DATABASE_URL as string | undefined,
+    redisUrl: values.MLAPI_REDIS_URL as string | undefined,
     modelsDir: resolve(root, text('MLAPI_MODELS_DIR')),
     defaultModel: values.MLAPI_DEFAULT_MODEL as string | undefined,
     issuer: text('MLAPI_ISSUER'),

@@ -13,6 +13,19 @@ export interface Variable {
 const text = Joi.string().min(1).max(256);
 const integer = (min: number, max: number) => Joi.number().integer().min(min).max(max);
 
+const workers = Joi.string()
+  .pattern(/^(?:auto|[1-9]\d?)$/)
+  .messages({ 'string.pattern.base': '{{#label}} must be auto, or a whole number from 1 to 99' });
+
+/** A URL of one of these schemes; it may hold a password, so that no message repeats it. */
+function url(...schemes: readonly string[]): Joi.Schema {
+  const isOurs = (value: string) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value);
+  return Joi.string()
+    .max(4096)
+    .custom(refusing(isOurs))
+    .messages({ 'any.invalid': `{{#label}} must be a URL that begins with ${schemes.join(':// or ')}://` });
+}
+
 const trustedProxy = text.custom(refusing(isTrustedProxy)).messages({
   'any.invalid': '{{#label}} must list addresses, subnets or "loopback", or count hops',
 });
@@ -26,7 +39,20 @@ export const variables: readonly Variable[] = [
   variable('MLAPI_HOST', text.hostname(), '127.0.0.1', 'address to listen on'),
   variable('MLAPI_PORT', integer(0, 65535), '8080', 'TCP port to listen on; 0 lets the system choose'),
   variable('MLAPI_SOCKET', text.max(100), '', 'Unix socket to listen on instead (what Nginx uses)'),
+  variable('MLAPI_WORKERS', workers, '1', 'server processes; `auto`: one per core'),
   variable('MLAPI_DATA_DIR', text, './var', 'where the database lies'),
+  variable(
+    'MLAPI_DATABASE_URL',
+    url('postgres', 'postgresql'),
+    '',
+    '`postgres://...` when several machines serve; unset: SQLite in the data dir',
+  ),
+  variable(
+    'MLAPI_REDIS_URL',
+    url('redis', 'rediss'),
+    '',
+    '`redis://...`: shared rate limits when several machines serve',
+  ),
   variable('MLAPI_MODELS_DIR', text, './resources/models', 'model folders loaded at start'),
   variable('MLAPI_DEFAULT_MODEL', text, '', 'what `/api/ml` serves; unset: the only model, else `nsl-kdd-classifier`'),
   variable('MLAPI_ISSUER', text, 'mlapi', '`iss` of the tokens'),

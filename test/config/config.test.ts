@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigError, readConfig, type Config } from '../../mlapi/config/config.ts';
@@ -53,6 +54,9 @@ describe('mistakes', () => {
       'MLAPI_CORS_ORIGINS',
       ['https://a.example,', 'https://a.example:443', 'https://a.example:99999', 'https://A.example', 'ftp://a.b'],
     ],
+    ['MLAPI_WORKERS', ['0', '-1', '100', '1.5', '1e1', ' 2', 'Auto', 'all']],
+    ['MLAPI_DATABASE_URL', ['somewhere', 'mysql://a.example/b', 'https://a.example', 'postgres:']],
+    ['MLAPI_REDIS_URL', ['a.example:6379', 'postgres://a.example', '//a.example']],
     ['MLAPI_DOCS', ['yes', 'on', '1']],
     ['MLAPI_LOG_LEVEL', ['INFO', 'trace']],
     ['MLAPI_HOST', ['two words', 'http://a.example']],
@@ -67,15 +71,17 @@ describe('mistakes', () => {
     }
   });
 
-  test.each([
-    'MLAPI_DATABASE_URL',
-    'MLAPI_REDIS_URL',
-    'MLAPI_WORKERS',
-    'MLAPI_PREDICT_TIMEOUT_MS',
-    'MLAPI_METRICS_PORT',
-    'MLAPI_',
-  ])('%s is not a variable of this service', (name) => {
-    expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
+  test.each(['MLAPI_PREDICT_TIMEOUT_MS', 'MLAPI_METRICS_PORT', 'MLAPI_'])(
+    '%s is not a variable of this service',
+    (name) => {
+      expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
+    },
+  );
+
+  test('as many workers as cores, where it is said', () => {
+    expect(read({}).workers).toBe(1);
+    expect(read({ MLAPI_WORKERS: '3' }).workers).toBe(3);
+    expect(read({ MLAPI_WORKERS: 'auto' }).workers).toBe(availableParallelism());
   });
 
   test('lives of tokens that contradict each other are refused', () => {
@@ -145,6 +151,7 @@ describe('what is read', () => {
   test('an empty variable is an unset one', () => {
     expect(read({ MLAPI_PORT: '', MLAPI_KEY_PASSPHRASE: '' })).toMatchObject({
       port: 8080,
+      workers: 1,
       keyPassphrase: undefined,
     });
   });
@@ -172,6 +179,7 @@ describe('what is read', () => {
       host: '127.0.0.1',
       port: 8080,
       socket: undefined,
+      workers: 1,
       dataDir: join(root, 'var'),
       modelsDir: join(root, 'resources/models'),
       defaultModel: undefined,
