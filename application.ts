@@ -13,6 +13,7 @@ import { TokenService } from './mlapi/auth/token-service.ts';
 import { readConfig, type Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import { createBaseApplication } from './mlapi/http/base-application.ts';
+import { openCounters } from './mlapi/http/counters.ts';
 import { routes } from './mlapi/http/endpoint.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
 import { healthEndpoints } from './mlapi/http/health.ts';
@@ -33,19 +34,23 @@ export type Services = Awaited<ReturnType<typeof createServices>>;
 interface Foundations {
   /** Epoch milliseconds. */
   readonly clock?: () => number;
+  /** Milliseconds that only go forward. */
+  readonly monotonicClock?: () => number;
   readonly logger?: Logger;
   readonly lifecycle?: Lifecycle;
 }
 
 /** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
 export async function createServices(config: Config, foundations: Foundations = {}) {
-  const { clock = Date.now, logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
+  const { clock = Date.now, monotonicClock = () => performance.now() } = foundations;
+  const { logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
   const database = openDatabase(config);
   await prepareDatabase(database);
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
   const passwords = await Passwords.create();
+  const counters = openCounters(config, { monotonicClock });
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
-  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, clock);
+  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'));
   const clients = new ClientService(database, passwords, clock);
   const authenticator = new ClientAuthenticator({ config, database, passwords, failures });
   const maker = new TokenMaker(config, keys, clock);
@@ -53,14 +58,16 @@ export async function createServices(config: Config, foundations: Foundations = 
   const predictors = await Predictors.load(config);
   const close = async () => {
     await predictors.release();
+    await counters.close();
     await database.destroy();
   };
-  return { config, logger, lifecycle, database, keys, clients, authenticator, tokens, predictors, clock, close };
+  const built = { config, logger, lifecycle, database, counters, keys, clients, clock };
+  return { ...built, authenticator, tokens, predictors, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them. */
 export function createApplication(services: Services): Express {
-  const { config, logger, lifecycle, database, keys, authenticator, tokens, predictors, clock } = services;
+  const { config, logger, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   const open = [...healthEndpoints(lifecycle), ...discoveryEndpoints(keys, config)];
   const auth = authEndpoints(authenticator, tokens);
@@ -72,11 +79,11 @@ export function createApplication(services: Services): Express {
   application.use(routes([...open, ...docs], authorize));
 
   // Where tokens come from: public, and few requests from each address.
-  application.use('/auth', addressRateLimit(config, clock));
+  application.use('/auth', addressRateLimit(config, counters.of('per-address')));
   application.use(routes(auth, authorize));
 
   // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
-  application.use(['/auth/session', '/api'], accessGuard(tokens), clientRateLimit(config, clock));
+  application.use(['/auth/session', '/api'], accessGuard(tokens), clientRateLimit(config, counters.of('per-client')));
   application.use(routes([...session, ...guarded], authorize));
 
   application.use(notFound, errorResponses);

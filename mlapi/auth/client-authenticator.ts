@@ -36,12 +36,12 @@ export class ClientAuthenticator {
   async authenticate(username: string, password: string, address: string): Promise<Client> {
     const isName = clientName.test(username);
     const isKnown = isName && (await isKnownAddress(this.#database, username, addressKey(address)));
-    if (!isKnown) this.#failures.check(username);
+    if (!isKnown) await this.#failures.check(username);
     const client = isName ? await findClient(this.#database, username) : undefined;
     const matches = await this.#passwords.verify(client?.passwordHash, password);
     const isSpent = this.#config.resetOnce && client?.passwordSpentAt !== null;
     if (client === undefined || !matches || isSpent || client.disabledAt !== null) {
-      this.#failures.count(username);
+      await this.#failures.count(username);
       throw credentialsRefused();
     }
     return client;

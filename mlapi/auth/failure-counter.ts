@@ -1,25 +1,23 @@
-import { WindowCounters } from '../http/window-counters.ts';
+import type { Counters } from '../http/counters.ts';
 import { tooManyFailures } from './refusals.ts';
 
 /** Slows down guessing at one name from many addresses; unknown names count like known ones. */
 export class FailureCounter {
   readonly #max: number;
-  readonly #counters: WindowCounters;
-  readonly #clock: () => number;
+  readonly #counters: Counters;
 
-  constructor(maxPerMinute: number, clock: () => number) {
+  constructor(maxPerMinute: number, counters: Counters) {
     this.#max = maxPerMinute;
-    this.#counters = new WindowCounters(clock);
-    this.#clock = clock;
+    this.#counters = counters;
   }
 
   /** @throws {Problem} 429 once a name has failed too often in this minute */
-  check(name: string): void {
-    const { count, resetsAt } = this.#counters.read(name);
-    if (count >= this.#max) throw tooManyFailures(Math.max(1, Math.ceil((resetsAt - this.#clock()) / 1_000)));
+  async check(name: string): Promise<void> {
+    const { count, resetsInMs } = await this.#counters.read(name);
+    if (count >= this.#max) throw tooManyFailures(Math.max(1, Math.ceil(resetsInMs / 1_000)));
   }
 
-  count(name: string): void {
-    this.#counters.increment(name);
+  async count(name: string): Promise<void> {
+    await this.#counters.increment(name);
   }
 }

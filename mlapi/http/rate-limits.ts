@@ -2,9 +2,9 @@ import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import type { Config } from '../config/config.ts';
+import { windowMs, type Counters } from './counters.ts';
 import type { Session } from './endpoint.ts';
 import { Problem } from './problem.ts';
-import { WindowCounters } from './window-counters.ts';
 
 /**
  * The key of an address: IPv4 whole, also when mapped into IPv6; IPv6 by its /56, which one customer holds. What a proxy hands on
@@ -18,32 +18,32 @@ export function addressKey(address: string | undefined): string {
 /** Requests per address: for routes that strangers may call. */
 export function addressRateLimit(
   { authRateLimitPerMinute }: Pick<Config, 'authRateLimitPerMinute'>,
-  clock: () => number,
+  counters: Counters,
 ): RequestHandler {
-  return limit(authRateLimitPerMinute, 'per-address', clock, (request) => addressKey(request.ip));
+  return limit(authRateLimitPerMinute, 'per-address', counters, (request) => addressKey(request.ip));
 }
 
 /** Requests per client: for routes behind the guard. */
 export function clientRateLimit(
   { rateLimitPerMinute }: Pick<Config, 'rateLimitPerMinute'>,
-  clock: () => number,
+  counters: Counters,
 ): RequestHandler {
   const keyOf = (_request: Request, response: Response) => (response.locals.session as Session).clientId;
-  return limit(rateLimitPerMinute, 'per-client', clock, keyOf);
+  return limit(rateLimitPerMinute, 'per-client', counters, keyOf);
 }
 
 function limit(
   perMinute: number,
   identifier: string,
-  clock: () => number,
+  counters: Counters,
   keyGenerator: (request: Request, response: Response) => string,
 ): RequestHandler {
   return rateLimit({
-    windowMs: 60_000,
+    windowMs,
     limit: perMinute,
     identifier,
     keyGenerator,
-    store: boundedStore(clock),
+    store: storeOf(counters),
     // It looks for ipKeyGenerator in the text of the function; ours calls it in addressKey.
     validate: { keyGeneratorIpFallback: false },
     standardHeaders: 'draft-8',
@@ -56,14 +56,13 @@ function limit(
 }
 
 /** The library's own store keeps every key that a stranger makes up for a minute or two. Nothing is ever taken back from ours. */
-function boundedStore(clock: () => number): Store {
-  const counters = new WindowCounters(clock);
+function storeOf(counters: Counters): Store {
   return {
     localKeys: true,
-    increment: (key) => {
-      const { count, resetsAt } = counters.increment(key);
+    increment: async (key) => {
+      const { count, resetsInMs } = await counters.increment(key);
       // The library compares it with its own clock.
-      return { totalHits: count, resetTime: new Date(Date.now() + resetsAt - clock()) };
+      return { totalHits: count, resetTime: new Date(Date.now() + resetsInMs) };
     },
     decrement: () => undefined,
     resetKey: () => undefined,

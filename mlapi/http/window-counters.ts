@@ -1,43 +1,63 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { windowMs, type CounterHome, type CounterName, type Counters, type WindowCount } from './counters.ts';
 
-const windowMs = 60_000;
 const maxKeys = 50_000;
 const overflowBuckets = 4_096;
 
-/** How often a key was counted in the current window, and when the next one begins, in epoch milliseconds. */
-export interface WindowCount {
-  readonly count: number;
-  readonly resetsAt: number;
+/** Counters in the memory of this process. */
+export class MemoryCounterHome implements CounterHome {
+  readonly #monotonicClock: () => number;
+  readonly #counters = new Map<CounterName, WindowCounters>();
+
+  /** @param monotonicClock milliseconds that only go forward */
+  constructor(monotonicClock: () => number) {
+    this.#monotonicClock = monotonicClock;
+  }
+
+  of(name: CounterName): WindowCounters {
+    const counters = this.#counters.get(name) ?? new WindowCounters(this.#monotonicClock);
+    this.#counters.set(name, counters);
+    return counters;
+  }
 }
 
 /**
  * Counts by key in windows of one minute, in bounded memory: once 50,000 keys have been seen in a window, new ones share 4,096
  * buckets under a secret hash. So no flood of keys grows it, pushes a counter out of it, or aims at somebody's bucket.
  */
-export class WindowCounters {
-  readonly #clock: () => number;
+export class WindowCounters implements Counters {
+  readonly #monotonicClock: () => number;
   readonly #secret = randomBytes(32);
   readonly #counts = new Map<string, number>();
-  #windowStart = 0;
+  #windowStart: number;
 
-  constructor(clock: () => number) {
-    this.#clock = clock;
+  /** @param monotonicClock milliseconds that only go forward: a wall clock that is set would end windows, or stretch them */
+  constructor(monotonicClock: () => number) {
+    this.#monotonicClock = monotonicClock;
+    this.#windowStart = monotonicClock();
   }
 
-  increment(key: string): WindowCount {
-    const { count, resetsAt } = this.read(key);
-    this.#counts.set(this.#bucketOf(key), count + 1);
-    return { count: count + 1, resetsAt };
+  increment(key: string): Promise<WindowCount> {
+    const resetsInMs = this.#enterWindow();
+    const bucket = this.#bucketOf(key);
+    const count = (this.#counts.get(bucket) ?? 0) + 1;
+    this.#counts.set(bucket, count);
+    return Promise.resolve({ count, resetsInMs });
   }
 
-  read(key: string): WindowCount {
-    const now = this.#clock();
-    // A clock that steps back begins a window, too: nobody waits for an hour that comes again.
-    if (now < this.#windowStart || now >= this.#windowStart + windowMs) {
+  read(key: string): Promise<WindowCount> {
+    const resetsInMs = this.#enterWindow();
+    return Promise.resolve({ count: this.#counts.get(this.#bucketOf(key)) ?? 0, resetsInMs });
+  }
+
+  /** @returns what is left of the window */
+  #enterWindow(): number {
+    const now = this.#monotonicClock();
+    if (now >= this.#windowStart + windowMs) {
       this.#counts.clear();
       this.#windowStart = now;
     }
-    return { count: this.#counts.get(this.#bucketOf(key)) ?? 0, resetsAt: this.#windowStart + windowMs };
+    return this.#windowStart + windowMs - now;
   }
 
   #bucketOf(key: string): string {

@@ -23,10 +23,20 @@ const testVariables: Readonly<Record<string, string>> = {
 /** A clock that stands until a test moves it. */
 export class FakeClock {
   now = Date.UTC(2026, 0, 1);
+  #elapsed = 0;
 
   readonly read = (): number => this.now;
 
+  readonly readMonotonic = (): number => this.#elapsed;
+
+  /** Time passes. */
   advanceSeconds(seconds: number): void {
+    this.now += seconds * 1_000;
+    this.#elapsed += seconds * 1_000;
+  }
+
+  /** Somebody sets the clock; no time passes. */
+  stepSeconds(seconds: number): void {
     this.now += seconds * 1_000;
   }
 }
@@ -70,7 +80,7 @@ export async function startService(
   { clock = new FakeClock(), dataDir = temporaryFolder() }: { clock?: FakeClock; dataDir?: string } = {},
 ): Promise<TestService> {
   const config = readConfig({ ...testVariables, MLAPI_DATA_DIR: dataDir, ...variables }, process.cwd());
-  const services = await createServices(config, { clock: clock.read });
+  const services = await createServices(config, { clock: clock.read, monotonicClock: clock.readMonotonic });
   services.lifecycle.enter('ready');
   const server = createHttpServer(createApplication(services), services);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,0 +1,40 @@
+import type { Config } from '../config/config.ts';
+import { MemoryCounterHome } from './window-counters.ts';
+
+/** How long a counter counts before it begins again. */
+export const windowMs = 60_000;
+
+/** Who counts. Equal keys of two names are two counters, wherever they are kept. */
+export type CounterName = 'per-address' | 'per-client' | 'failed-passwords';
+
+/** How often a key was counted in the current window, and how many milliseconds are left of it. */
+export interface WindowCount {
+  readonly count: number;
+  readonly resetsInMs: number;
+}
+
+/** Counts by key in windows of one minute. */
+export interface Counters {
+  /** Counts once more, and answers the new count. */
+  increment(key: string): Promise<WindowCount>;
+  read(key: string): Promise<WindowCount>;
+}
+
+/** Where counters are kept: of one name always the same. */
+export interface CounterHome {
+  of(name: CounterName): Counters;
+}
+
+interface CounterOptions {
+  /** Milliseconds that only go forward. */
+  readonly monotonicClock: () => number;
+}
+
+/** Opens the home of the counters: this process's memory. */
+export function openCounters(
+  _config: Pick<Config, 'redisUrl'>,
+  { monotonicClock }: CounterOptions,
+): CounterHome & { close(): Promise<void> } {
+  const home = new MemoryCounterHome(monotonicClock);
+  return { of: (name) => home.of(name), close: () => Promise.resolve() };
+}
