@@ -13,11 +13,11 @@ import { TokenService } from './mlapi/auth/token-service.ts';
 import { readConfig, type Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import { createBaseApplication } from './mlapi/http/base-application.ts';
-import { openCounters } from './mlapi/http/counters.ts';
 import { routes } from './mlapi/http/endpoint.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
 import { healthEndpoints } from './mlapi/http/health.ts';
 import { Lifecycle } from './mlapi/http/lifecycle.ts';
+import { openCounters } from './mlapi/http/open-counters.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/rate-limits.ts';
 import { exitWithMessage, Service } from './mlapi/http/service.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
@@ -48,7 +48,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   await prepareDatabase(database);
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
   const passwords = await Passwords.create();
-  const counters = openCounters(config, { monotonicClock });
+  const counters = await openCounters(config, { monotonicClock, logger });
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'));
   const clients = new ClientService(database, passwords, clock);
@@ -58,7 +58,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   const predictors = await Predictors.load(config);
   const close = async () => {
     await predictors.release();
-    await counters.close();
+    counters.close();
     await database.destroy();
   };
   const built = { config, logger, lifecycle, database, counters, keys, clients, clock };

@@ -1,6 +1,3 @@
-import type { Config } from '../config/config.ts';
-import { MemoryCounterHome } from './window-counters.ts';
-
 /** How long a counter counts before it begins again. */
 export const windowMs = 60_000;
 
@@ -13,7 +10,7 @@ export interface WindowCount {
   readonly resetsInMs: number;
 }
 
-/** Counts by key in windows of one minute. */
+/** Counts by key in windows of one minute. A home that cannot be reached rejects with a Problem, 503. */
 export interface Counters {
   /** Counts once more, and answers the new count. */
   increment(key: string): Promise<WindowCount>;
@@ -23,18 +20,4 @@ export interface Counters {
 /** Where counters are kept: of one name always the same. */
 export interface CounterHome {
   of(name: CounterName): Counters;
-}
-
-interface CounterOptions {
-  /** Milliseconds that only go forward. */
-  readonly monotonicClock: () => number;
-}
-
-/** Opens the home of the counters: this process's memory. */
-export function openCounters(
-  _config: Pick<Config, 'redisUrl'>,
-  { monotonicClock }: CounterOptions,
-): CounterHome & { close(): Promise<void> } {
-  const home = new MemoryCounterHome(monotonicClock);
-  return { of: (name) => home.of(name), close: () => Promise.resolve() };
 }

@@ -1,0 +1,44 @@
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { CounterHome, Counters } from './counters.ts';
+import { RedisCounterHome } from './redis-counters.ts';
+import { MemoryCounterHome } from './window-counters.ts';
+
+interface CounterOptions {
+  /** Milliseconds that only go forward. */
+  readonly monotonicClock: () => number;
+  readonly logger: Logger;
+}
+
+interface OpenCounterHome extends CounterHome {
+  /** Rejects while the counters cannot be reached. */
+  check(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Opens the home of the counters: Redis where the configuration names one, else this process's memory. While Redis is away, the
+ * limits before tokens and passwords refuse; the limit per client goes on in memory: whom it counts has shown a token.
+ */
+export async function openCounters(
+  { redisUrl }: Pick<Config, 'redisUrl'>,
+  { monotonicClock, logger }: CounterOptions,
+): Promise<OpenCounterHome> {
+  const memory = new MemoryCounterHome(monotonicClock);
+  if (redisUrl === undefined) {
+    return { of: (name) => memory.of(name), check: () => Promise.resolve(), close: () => undefined };
+  }
+  const redis = await RedisCounterHome.open(redisUrl, logger);
+  return {
+    of: (name) => (name === 'per-client' ? firstOf(redis.of(name), memory.of(name)) : redis.of(name)),
+    check: () => redis.check(),
+    close: () => redis.close(),
+  };
+}
+
+function firstOf(first: Counters, second: Counters): Counters {
+  return {
+    increment: (key) => first.increment(key).catch(() => second.increment(key)),
+    read: (key) => first.read(key).catch(() => second.read(key)),
+  };
+}

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import { createClient } from '@redis/client';
+import type { Options as LimiterOptions } from 'express-rate-limit';
+import { RedisStore } from 'rate-limit-redis';
+import type { Logger } from '../telemetry/logger.ts';
+import { windowMs, type CounterHome, type CounterName, type Counters, type WindowCount } from './counters.ts';
+import { serviceBusy } from './problem.ts';
+
+const answerLimitMs = 1_000;
+const firstRetryMs = 100;
+const maxRetryMs = 2_000;
+const prefix = 'mlapi:';
+
+/** One connection that answered, until the first fault. */
+interface Link {
+  readonly client: ReturnType<typeof createClient>;
+  readonly store: RedisStore;
+}
+
+/**
+ * Counters in Redis, for several machines. A fault of any kind, an answer after more than a second included, gives the connection
+ * up: requests are then refused at once, and new connections are tried until one counts. Every key lives one window.
+ */
+export class RedisCounterHome implements CounterHome {
+  readonly #url: string;
+  readonly #logger: Logger;
+  #link: Link | undefined;
+  #reason = 'not connected yet';
+  #retry: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  private constructor(url: string, logger: Logger) {
+    this.#url = url;
+    this.#logger = logger;
+  }
+
+  /** Connects, or goes on trying. @throws {Error} if the URL cannot be read */
+  static async open(url: string, logger: Logger): Promise<RedisCounterHome> {
+    const home = new RedisCounterHome(url, logger);
+    home.#createClient();
+    await home.#connect(firstRetryMs);
+    if (home.#link === undefined) home.#logLoss();
+    return home;
+  }
+
+  of(name: CounterName): Counters {
+    return {
+      increment: (key) => this.#ask((store) => increment(store, keyOf(name, key))),
+      read: (key) => this.#ask(async (store) => toWindowCount(await store.get(keyOf(name, key)))),
+    };
+  }
+
+  /** Counts for nobody: a replica that may only be read answers a ping, too. @throws {Problem} 503 */
+  async check(): Promise<void> {
+    await this.#ask((store) => increment(store, 'check'));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    this.#link?.client.destroy();
+    this.#link = undefined;
+  }
+
+  async #ask(question: (store: RedisStore) => Promise<WindowCount>): Promise<WindowCount> {
+    const link = this.#link;
+    if (link === undefined) throw serviceBusy(new RedisUnreachable(this.#reason));
+    try {
+      return await withinLimit(question(link.store));
+    } catch (error) {
+      this.#lose(link, error);
+      throw serviceBusy(new RedisUnreachable(reasonOf(error)));
+    }
+  }
+
+  #lose(link: Link, error: unknown): void {
+    if (this.#link !== link) return;
+    this.#link = undefined;
+    link.client.destroy();
+    this.#reason = reasonOf(error);
+    this.#logLoss();
+    this.#connectIn(firstRetryMs);
+  }
+
+  #logLoss(): void {
+    this.#logger.error('redis is unreachable', { reason: this.#reason });
+  }
+
+  #connectIn(delayMs: number): void {
+    const connect = () =>
+      void this.#connect(Math.min(2 * delayMs, maxRetryMs)).then(() => {
+        if (this.#link !== undefined) this.#logger.info('redis is reached again');
+      });
+    this.#retry = setTimeout(connect, delayMs).unref();
+  }
+
+  async #connect(nextDelayMs: number): Promise<void> {
+    const client = this.#createClient();
+    const store = new RedisStore({ prefix, sendCommand: (...words) => client.sendCommand(words) });
+    const link = { client, store };
+    // The client emits its faults, and rejects with them, too.
+    client.on('error', (error) => this.#lose(link, error));
+    try {
+      await withinLimit(prepare(link));
+      if (this.#isClosed) client.destroy();
+      else this.#link = link;
+    } catch (error) {
+      client.destroy();
+      this.#reason = reasonOf(error);
+      if (!this.#isClosed) this.#connectIn(nextDelayMs);
+    }
+  }
+
+  #createClient(): Link['client'] {
+    try {
+      // A connection is never mended: commands sent twice would count twice.
+      const socket = { connectTimeout: answerLimitMs, reconnectStrategy: false as const };
+      return createClient({ url: this.#url, RESP: 2, disableOfflineQueue: true, socket });
+    } catch {
+      // The library's message may repeat the URL, and with it the password.
+      throw new Error(
+        'MLAPI_REDIS_URL cannot be read: its path is empty or the number of a database; % in a name or password is %25',
+      );
+    }
+  }
+}
+
+/** Its message is safe to log. */
+class RedisUnreachable extends Error {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`redis is unreachable: ${reason}`);
+    this.name = 'RedisUnreachable';
+    this.reason = reason;
+  }
+}
+
+async function prepare({ client, store }: Link): Promise<void> {
+  await client.connect();
+  await store.init({ windowMs } as LimiterOptions);
+  await increment(store, 'check');
+}
+
+async function increment(store: RedisStore, key: string): Promise<WindowCount> {
+  const counted = toWindowCount(await store.increment(key));
+  if (counted.resetsInMs <= windowMs) return counted;
+  // Redis's clock was set back: nobody waits for an hour that comes again.
+  await store.resetKey(key);
+  return toWindowCount(await store.increment(key));
+}
+
+function toWindowCount(answer: Awaited<ReturnType<RedisStore['get']>>): WindowCount {
+  // The library answers NaN for a key that was not counted.
+  if (answer?.resetTime === undefined || !(answer.totalHits > 0)) return { count: 0, resetsInMs: windowMs };
+  return { count: answer.totalHits, resetsInMs: Math.max(0, answer.resetTime.getTime() - Date.now()) };
+}
+
+/** Whatever the key, always of one length and form; nobody's name or address stands in Redis. */
+function keyOf(name: CounterName, key: string): string {
+  return createHash('sha256').update(`${name}\n${key}`).digest('base64url');
+}
+
+async function withinLimit<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new RedisUnreachable('no answer within a second')), answerLimitMs);
+  });
+  return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
+}
+
+/** What kind of fault. Never its words: Redis repeats the arguments of what it does not understand, a password among them. */
+function reasonOf(error: unknown): string {
+  if (error instanceof RedisUnreachable) return error.reason;
+  if (typeof error !== 'object' || error === null) return 'unknown';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  const word = 'message' in error ? /^[A-Z]+\b/.exec(String(error.message)) : null;
+  return word?.[0] ?? error.constructor.name;
+}
