@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
 import { ClientService } from './mlapi/auth/client-service.ts';
@@ -27,6 +28,8 @@ import { openDatabase } from './mlapi/persistence/database.ts';
 import { prepareDatabase } from './mlapi/persistence/migrations.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { version } from './mlapi/version.ts';
+import { Supervisor } from './mlapi/workers/supervisor.ts';
+import { runWorker } from './mlapi/workers/worker.ts';
 
 /** Everything that is built once. */
 export type Services = Awaited<ReturnType<typeof createServices>>;
@@ -90,24 +93,24 @@ export function createApplication(services: Services): Express {
   return application;
 }
 
-/** Serves until a signal comes. @param drainNoticeMs how long readiness says no before the listener closes */
-export async function serve(config: Config, { drainNoticeMs = 1_000 } = {}): Promise<Services & { address: string }> {
+/** Serves in this process. With `listensEarly`, liveness answers from the first moment on. */
+export async function serve(config: Config, { listensEarly = true } = {}): Promise<Services & { service: Service }> {
   const logger = createLogger(config);
   const lifecycle = new Lifecycle();
-  const service = await Service.open(createStartingApplication(lifecycle, config, logger), {
-    config,
-    logger,
-    lifecycle,
-    drainNoticeMs,
-  });
+  const service = new Service({ config, logger, lifecycle });
+  if (listensEarly) await service.listen(createStartingApplication(lifecycle, config, logger));
   const services = await createServices(config, { logger, lifecycle });
   await services.tokens.keepPurged(logger);
-  service.serve({ listener: createApplication(services), close: () => services.close() });
-  return { ...services, address: service.address };
+  await service.serve({ listener: createApplication(services), close: () => services.close() });
+  return { ...services, service };
+}
+
+/** Serves in worker processes, watched over by this one. */
+export async function superviseWorkers(): Promise<void> {
+  if (cluster.isPrimary) await new Supervisor(readConfig).run();
+  else runWorker(async (config, options) => (await serve(config, options)).service);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await Promise.resolve()
-    .then(() => serve(readConfig()))
-    .catch(exitWithMessage);
+  await superviseWorkers().catch(exitWithMessage);
 }

@@ -10,7 +10,7 @@ interface Import {
   readonly isType: boolean;
 }
 
-const foundations = ['config', 'http', 'telemetry', 'persistence'];
+const foundations = ['config', 'http', 'telemetry', 'persistence', 'workers'];
 const faces = ['cli', 'docs'];
 
 const files = readdirSync('mlapi', { recursive: true, encoding: 'utf8' })

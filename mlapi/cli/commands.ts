@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { serve } from '../../application.ts';
+import { superviseWorkers } from '../../application.ts';
 import { readConfig } from '../config/config.ts';
 import { openDatabase } from '../persistence/database.ts';
 import { migrate } from '../persistence/migrations.ts';
@@ -29,9 +29,7 @@ export const commands: Readonly<Record<string, Command>> = {
   serve: {
     usage: 'serve',
     help: 'serve; production only with NODE_ENV=production',
-    run: async () => {
-      await serve(readConfig());
-    },
+    run: superviseWorkers,
   },
 };
 

@@ -14,8 +14,9 @@ async function startDevelopment(): Promise<void> {
   refuseProduction(process.env.NODE_ENV);
   const config = readConfig();
   refuseProduction(config.environment);
-  const services = await serve(ensurePassphrase(config), { drainNoticeMs: 0 });
-  print(welcome(services, services.address, await freshPassword(services)));
+  const services = await serve(ensurePassphrase(config));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
+  print(welcome(services, services.service.address, await freshPassword(services)));
 }
 
 function refuseProduction(environment: string | undefined): void {

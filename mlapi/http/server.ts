@@ -43,7 +43,7 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
     connections.set(socket, connection);
     // Said here, it closes; said by Node, it is advice, and whoever goes on gets an answer without headers.
     const isLast = connection.requests + 1 >= (server.maxRequestsPerSocket ?? maxRequestsPerSocket);
-    if (isLast || lifecycle.isDraining) response.setHeader('connection', 'close');
+    if (isLast || lifecycle.closesConnections) response.setHeader('connection', 'close');
     // Nothing is upgraded here: what follows on the connection would be swallowed.
     if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
     const isTaken = connection.enqueue(response, () => {

@@ -1,20 +1,22 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, Server as NetServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { createHttpServer } from './server.ts';
 
+/** How long readiness says no while requests are still served, so that a balancer can look away. */
+const noticeMs = 1_000;
 const drainLimitMs = 8_000;
+/** A little longer than an idle connection is kept. */
+const lingerLimitMs = 70_000;
 
 interface ServiceOptions {
   readonly config: Pick<Config, 'host' | 'port' | 'socket'>;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
-  /** How long new requests are still served while readiness says no, so that a balancer can look away. */
-  readonly drainNoticeMs: number;
 }
 
 /** What is served, and what ends with it. */
@@ -23,37 +25,32 @@ interface Served {
   close(): Promise<void>;
 }
 
-/**
- * The process as others see it: it listens from its first moment, serves one thing after another, and stops on a signal.
- * Then readiness says no, requests in flight finish, and it ends with 0; a second signal ends it at once.
- */
+/** The process as others see it: it listens, serves one thing after another, and comes to its end in one of two ways. */
 export class Service {
   readonly server: Server;
   readonly #options: ServiceOptions;
   #served: Served;
-  #isStopping = false;
+  #closed: Promise<void> | undefined;
 
-  private constructor(served: Served, options: ServiceOptions) {
+  constructor(options: ServiceOptions) {
     this.#options = options;
-    this.#served = served;
+    this.#served = { listener: () => undefined, close: () => Promise.resolve() };
     this.server = createHttpServer((request, response) => this.#served.listener(request, response), options);
   }
 
   /** Listens, and answers with `listener` until something else is served. */
-  static async open(listener: RequestListener, options: ServiceOptions): Promise<Service> {
-    const service = new Service({ listener, close: () => Promise.resolve() }, options);
+  async listen(listener: RequestListener): Promise<void> {
+    this.#served = { ...this.#served, listener };
     // Where nobody reads the log any more, the service goes on.
     process.stdout.on('error', () => undefined);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => service.#stop(signal));
-    await listen(service.server, options.config);
-    return service;
+    await listen(this.server, this.#options.config);
   }
 
   /** Serves this from now on, and says that it is ready. */
-  serve(served: Served): void {
+  async serve(served: Served): Promise<void> {
     this.#served = served;
     this.#options.lifecycle.enter('ready');
-    this.#options.logger.info('listening', { address: this.address });
+    if (!this.server.listening) await this.listen(served.listener);
   }
 
   /** Where it listens: a URL, or the path of a Unix socket. */
@@ -64,29 +61,35 @@ export class Service {
     return `http://${host}:${address.port}`;
   }
 
-  #stop(signal: string): void {
-    if (this.#isStopping) process.exit(1);
-    this.#isStopping = true;
-    this.#options.logger.info('stopping', { signal });
-    void this.#drain().then((code) => process.exit(code));
+  /** The service ends: readiness says no for a while, then requests in flight finish. @returns the exit code */
+  async stop(): Promise<number> {
+    this.#options.lifecycle.enter('draining');
+    await delay(noticeMs);
+    const ended = this.#end(drainLimitMs);
+    this.server.closeIdleConnections();
+    return ended;
   }
 
-  /** @returns the exit code */
-  async #drain(): Promise<number> {
-    const { lifecycle, logger, drainNoticeMs } = this.#options;
-    lifecycle.enter('draining');
+  /**
+   * Another process goes on with the service: this one takes no more connections, and serves those it has until they are closed. An
+   * idle one may just be bringing a request, so none is cut off. @returns the exit code
+   */
+  leave(): Promise<number> {
+    this.#options.lifecycle.enter('leaving');
+    return this.#end(lingerLimitMs);
+  }
+
+  async #end(limitMs: number): Promise<number> {
     try {
-      await delay(drainNoticeMs);
-      const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-      this.server.closeIdleConnections();
-      const limit = AbortSignal.timeout(drainLimitMs);
-      limit.addEventListener('abort', () => this.server.closeAllConnections());
-      await closed;
-      await this.#served.close();
-      logger.info('stopped');
+      // That of the HTTP server would close the idle connections, too.
+      this.#closed ??= new Promise<void>((resolve) =>
+        NetServer.prototype.close.call(this.server, () => resolve()),
+      ).then(() => this.#served.close());
+      setTimeout(() => this.server.closeAllConnections(), limitMs).unref();
+      await this.#closed;
       return 0;
     } catch (error) {
-      logger.error('the stop failed', { cause: error });
+      this.#options.logger.error('the stop failed', { cause: error });
       return 1;
     }
   }
@@ -99,7 +102,6 @@ export function exitWithMessage(error: unknown): never {
 }
 
 async function listen(server: Server, { host, port, socket }: ServiceOptions['config']): Promise<void> {
-  if (socket !== undefined) await removeStaleSocket(socket);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     if (socket !== undefined) server.listen(socket, resolve);
@@ -109,7 +111,7 @@ async function listen(server: Server, { host, port, socket }: ServiceOptions['co
 }
 
 /** A socket that nobody answers on was left behind by a service that was killed. */
-async function removeStaleSocket(path: string): Promise<void> {
+export async function removeStaleSocket(path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
   const isAnswered = await new Promise<boolean>((resolve) => {
     const connection = connect(path, () => resolve(true)).once('error', () => resolve(false));

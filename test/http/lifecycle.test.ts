@@ -8,7 +8,7 @@ describe('Lifecycle', () => {
     const lifecycle = new Lifecycle();
     const states = (['ready', 'starting', 'draining', 'ready', 'starting'] as const).map((state) => {
       lifecycle.enter(state);
-      return [lifecycle.isReady, lifecycle.isDraining];
+      return [lifecycle.isReady, lifecycle.closesConnections];
     });
 
     expect(states).toEqual([
@@ -22,11 +22,11 @@ describe('Lifecycle', () => {
 
   test('is not ready before it is told so, and may drain from there', () => {
     const lifecycle = new Lifecycle();
-    expect([lifecycle.isReady, lifecycle.isDraining]).toEqual([false, false]);
+    expect([lifecycle.isReady, lifecycle.closesConnections]).toEqual([false, false]);
 
     lifecycle.enter('draining');
 
-    expect([lifecycle.isReady, lifecycle.isDraining]).toEqual([false, true]);
+    expect([lifecycle.isReady, lifecycle.closesConnections]).toEqual([false, true]);
   });
 });
 

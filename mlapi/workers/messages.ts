@@ -1,0 +1,22 @@
+import type { Config } from '../config/config.ts';
+
+/** What a supervisor tells a worker. */
+export type SupervisorMessage =
+  /** Serve with this configuration; `listensEarly` where nobody else answers yet, so that liveness does from the start. */
+  | { readonly type: 'start'; readonly config: Config; readonly listensEarly: boolean }
+  /** The service ends: say so in readiness, then finish what is in flight. */
+  | { readonly type: 'stop' }
+  /** A successor serves: take no more connections, and end when the open ones have. */
+  | { readonly type: 'leave' };
+
+/** What a worker tells its supervisor. */
+export type WorkerMessage =
+  /** It listens to its supervisor from now on: what was said before is lost. */
+  | { readonly type: 'here' }
+  | { readonly type: 'ready'; readonly address: string }
+  /** It could not start; the message is the operator's. */
+  | { readonly type: 'failed'; readonly message: string }
+  /** Said every second: the event loop turns. */
+  | { readonly type: 'alive' };
+
+export const aliveIntervalMs = 1_000;
