@@ -15,6 +15,7 @@ import { readConfig, type Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import { createBaseApplication } from './mlapi/http/base-application.ts';
 import { routes } from './mlapi/http/endpoint.ts';
+import type { CounterHome } from './mlapi/http/counters.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
 import { healthEndpoints } from './mlapi/http/health.ts';
 import { Lifecycle } from './mlapi/http/lifecycle.ts';
@@ -41,17 +42,19 @@ interface Foundations {
   readonly monotonicClock?: () => number;
   readonly logger?: Logger;
   readonly lifecycle?: Lifecycle;
+  /** Where requests are counted without Redis. */
+  readonly localCounters?: CounterHome;
 }
 
 /** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
 export async function createServices(config: Config, foundations: Foundations = {}) {
-  const { clock = Date.now, monotonicClock = () => performance.now() } = foundations;
+  const { clock = Date.now, monotonicClock = () => performance.now(), localCounters } = foundations;
   const { logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
   const database = openDatabase(config);
   await prepareDatabase(database);
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
   const passwords = await Passwords.create();
-  const counters = await openCounters(config, { monotonicClock, logger });
+  const counters = await openCounters(config, { monotonicClock, logger, localCounters });
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'));
   const clients = new ClientService(database, passwords, clock);
@@ -94,12 +97,14 @@ export function createApplication(services: Services): Express {
 }
 
 /** Serves in this process. With `listensEarly`, liveness answers from the first moment on. */
-export async function serve(config: Config, { listensEarly = true } = {}): Promise<Services & { service: Service }> {
-  const logger = createLogger(config);
-  const lifecycle = new Lifecycle();
+export async function serve(
+  config: Config,
+  { listensEarly = true, ...foundations }: Foundations & { listensEarly?: boolean } = {},
+): Promise<Services & { service: Service }> {
+  const { logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
   const service = new Service({ config, logger, lifecycle });
   if (listensEarly) await service.listen(createStartingApplication(lifecycle, config, logger));
-  const services = await createServices(config, { logger, lifecycle });
+  const services = await createServices(config, { ...foundations, logger, lifecycle });
   await services.tokens.keepPurged(logger);
   await service.serve({ listener: createApplication(services), close: () => services.close() });
   return { ...services, service };

@@ -8,6 +8,8 @@ interface CounterOptions {
   /** Milliseconds that only go forward. */
   readonly monotonicClock: () => number;
   readonly logger: Logger;
+  /** Where they are kept without Redis; unset: in the memory of this process. */
+  readonly localCounters: CounterHome | undefined;
 }
 
 interface OpenCounterHome extends CounterHome {
@@ -17,20 +19,20 @@ interface OpenCounterHome extends CounterHome {
 }
 
 /**
- * Opens the home of the counters: Redis where the configuration names one, else this process's memory. While Redis is away, the
+ * Opens the home of the counters: Redis where the configuration names one, else the memory of this process or its supervisor. While Redis is away, the
  * limits before tokens and passwords refuse; the limit per client goes on in memory: whom it counts has shown a token.
  */
 export async function openCounters(
   { redisUrl }: Pick<Config, 'redisUrl'>,
-  { monotonicClock, logger }: CounterOptions,
+  { monotonicClock, logger, localCounters }: CounterOptions,
 ): Promise<OpenCounterHome> {
-  const memory = new MemoryCounterHome(monotonicClock);
+  const local = localCounters ?? new MemoryCounterHome(monotonicClock);
   if (redisUrl === undefined) {
-    return { of: (name) => memory.of(name), check: () => Promise.resolve(), close: () => undefined };
+    return { of: (name) => local.of(name), check: () => Promise.resolve(), close: () => undefined };
   }
   const redis = await RedisCounterHome.open(redisUrl, logger);
   return {
-    of: (name) => (name === 'per-client' ? firstOf(redis.of(name), memory.of(name)) : redis.of(name)),
+    of: (name) => (name === 'per-client' ? firstOf(redis.of(name), local.of(name)) : redis.of(name)),
     check: () => redis.check(),
     close: () => redis.close(),
   };

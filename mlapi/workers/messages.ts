@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { CounterName, WindowCount } from '../http/counters.ts';
 
 /** What a supervisor tells a worker. */
 export type SupervisorMessage =
@@ -7,7 +8,9 @@ export type SupervisorMessage =
   /** The service ends: say so in readiness, then finish what is in flight. */
   | { readonly type: 'stop' }
   /** A successor serves: take no more connections, and end when the open ones have. */
-  | { readonly type: 'leave' };
+  | { readonly type: 'leave' }
+  /** The answers to the questions of one `count`, in their order. */
+  | { readonly type: 'counts'; readonly id: number; readonly counts: readonly WindowCount[] };
 
 /** What a worker tells its supervisor. */
 export type WorkerMessage =
@@ -17,6 +20,14 @@ export type WorkerMessage =
   /** It could not start; the message is the operator's. */
   | { readonly type: 'failed'; readonly message: string }
   /** Said every second: the event loop turns. */
-  | { readonly type: 'alive' };
+  | { readonly type: 'alive' }
+  | { readonly type: 'count'; readonly id: number; readonly questions: readonly CountQuestion[] };
+
+/** What a counter is asked: to count the key once more, or only how often it was counted. */
+export interface CountQuestion {
+  readonly name: CounterName;
+  readonly key: string;
+  readonly isCounted: boolean;
+}
 
 export const aliveIntervalMs = 1_000;

@@ -1,41 +1,19 @@
-import cluster, { type Worker } from 'node:cluster';
+import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { removeStaleSocket } from '../http/service.ts';
+import { MemoryCounterHome } from '../http/window-counters.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
-import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
+import { Member } from './member.ts';
+import { aliveIntervalMs, type CountQuestion } from './messages.ts';
+import { Restarts } from './restarts.ts';
+import { countAll } from './supervisor-counters.ts';
 import { Systemd } from './systemd.ts';
 
-/** A worker that ends sooner than this after it got ready has not got anywhere. */
-const youngMs = 10_000;
-/** How often in a row a place may fail before the service gives up: without getting ready, and in all. */
-const maxFailedStarts = 5;
-const maxFailures = 10;
-const firstDelayMs = 100;
-const maxDelayMs = 10_000;
-/** A ready worker that has not said that it lives for so many of its intervals is stuck. */
-const stuckIntervals = 10;
 /** How long a reload waits for a successor. */
 const successorLimitMs = 60_000;
 /** Longer than a worker needs to drain. */
 const stopLimitMs = 12_000;
-
-/** One of the workers that shall be there, whichever process it is just now. */
-interface Place {
-  failures: number;
-  failedStarts: number;
-}
-
-interface Member {
-  readonly worker: Worker;
-  readonly place: Place;
-  readonly ready: Promise<boolean>;
-  /** A candidate is to replace another worker, and counts only once it is ready. */
-  state: 'candidate' | 'starting' | 'ready' | 'leaving';
-  readyAt: number;
-  silentIntervals: number;
-  readonly listensEarly: boolean;
-}
 
 /**
  * Keeps worker processes alive, which share the listening socket: one that ends comes back, ever more slowly; one that is stuck is
@@ -45,9 +23,12 @@ export class Supervisor {
   readonly #readConfig: () => Config;
   readonly #members = new Set<Member>();
   readonly #systemd: Systemd;
+  /** Here, so that all workers count together, and a worker that ends takes nothing along. */
+  readonly #counters = new MemoryCounterHome(() => performance.now());
   #config: Config;
   #logger: Logger;
   #wasEverReady = false;
+  #chosenPort = 0;
   #isStopping = false;
   #reload: Promise<void> = Promise.resolve();
 
@@ -67,48 +48,50 @@ export class Supervisor {
     process.on('SIGHUP', () => {
       this.#reload = this.#reload.then(() => this.#replaceAll());
     });
-    // The workers accept for themselves: whatever happens to this process, no request passes through it.
+    // The workers accept for themselves: no request passes through this process.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     if (this.#config.socket !== undefined) await removeStaleSocket(this.#config.socket);
     setInterval(() => this.#endStuck(), aliveIntervalMs);
-    if (this.#systemd.watchdogIntervalMs !== undefined)
-      setInterval(() => this.#pleaseWatchdog(), this.#systemd.watchdogIntervalMs);
-    for (let count = 0; count < this.#config.workers; count += 1) this.#start({ failures: 0, failedStarts: 0 });
+    const { watchdogIntervalMs } = this.#systemd;
+    if (watchdogIntervalMs !== undefined) setInterval(() => this.#pleaseWatchdog(), watchdogIntervalMs);
+    this.#fill();
   }
 
-  #start(place: Place, state: 'candidate' | 'starting' = 'starting'): Member {
-    const others = [...this.#members];
-    const listensEarly = !others.some(({ state, listensEarly: early }) => state === 'ready' || early);
-    const worker = cluster.fork();
-    let settle = (_isReady: boolean): void => undefined;
-    const ready = new Promise<boolean>((resolve) => (settle = resolve));
-    const member: Member = { worker, place, ready, state, readyAt: 0, silentIntervals: 0, listensEarly };
+  /** Starts what is missing. */
+  #fill(): void {
+    for (let count = this.#present().length; count < this.#config.workers; count += 1) this.#start();
+  }
+
+  #present(): Member[] {
+    return [...this.#members].filter(({ state }) => state !== 'leaving');
+  }
+
+  #start(state: 'candidate' | 'starting' = 'starting', restarts = new Restarts()): Member {
+    const member = new Member({
+      state,
+      restarts,
+      // Where the system chose the port, it stays.
+      config: { ...this.#config, port: this.#config.port === 0 ? this.#chosenPort : this.#config.port },
+      listensEarly: ![...this.#members].some(({ isListening }) => isListening),
+      supervisor: {
+        onReady: (address) => this.#onReady(address),
+        onFailedStart: (message) => this.#onFailedStart(message),
+        onCount: (asker, id, questions) => void this.#count(asker, id, questions),
+        onEnd: (ended, how) => this.#onEnd(ended, how),
+      },
+    });
     this.#members.add(member);
-    const config = this.#config;
-    worker.on('message', (message: WorkerMessage) => {
-      member.silentIntervals = 0;
-      if (message.type === 'here') tell(worker, { type: 'start', config, listensEarly });
-      if (message.type === 'failed') this.#onFailedStart(message.message);
-      if (message.type !== 'ready') return;
-      this.#onReady(member, message.address);
-      settle(true);
-    });
-    // A worker that was killed may not have taken its last message.
-    worker.on('error', () => undefined);
-    worker.process.once('exit', (code, signal) => {
-      settle(false);
-      this.#members.delete(member);
-      this.#onEnd(member, signal ?? `code ${code}`);
-    });
     return member;
   }
 
-  #onReady(member: Member, address: string): void {
-    if (member.state === 'leaving') return;
-    member.state = 'ready';
-    member.readyAt = performance.now();
+  async #count(member: Member, id: number, questions: readonly CountQuestion[]): Promise<void> {
+    member.answerCount(id, await countAll(this.#counters, questions));
+  }
+
+  #onReady(address: string): void {
     if (this.#wasEverReady) return;
     this.#wasEverReady = true;
+    if (URL.canParse(address)) this.#chosenPort = Number(new URL(address).port);
     this.#logger.info('listening', { address, workers: this.#config.workers });
     void this.#systemd.notify('READY=1');
   }
@@ -121,26 +104,22 @@ export class Supervisor {
   }
 
   #onEnd(member: Member, how: string): void {
+    this.#members.delete(member);
     if (this.#isStopping) {
       if (this.#members.size === 0) this.#finish();
       return;
     }
     if (member.state === 'leaving' || member.state === 'candidate') return;
-    const { place } = member;
-    const wasReady = member.state === 'ready';
-    const isYoung = !wasReady || performance.now() - member.readyAt < youngMs;
-    place.failedStarts = wasReady ? 0 : place.failedStarts + 1;
-    place.failures = isYoung ? place.failures + 1 : 0;
-    const delayMs = place.failures === 0 ? 0 : Math.min(maxDelayMs, firstDelayMs * 2 ** (place.failures - 1));
-    this.#logger.error('a worker ended', { pid: member.worker.process.pid, how, next_in_ms: delayMs });
-    if (place.failedStarts > maxFailedStarts || place.failures > maxFailures)
-      this.#giveUp(`the workers end as soon as they start (the last one with ${how}): giving up`);
-    else void this.#startAfter(delayMs, place);
+    const delayMs = member.restarts.next(member.readyForMs);
+    this.#logger.error('a worker ended', { pid: member.pid, how, next_in_ms: delayMs });
+    if (delayMs === undefined) this.#giveUp(`the workers end soon after they start, the last one with ${how}`);
+    else void this.#startAgain(delayMs, member.restarts);
   }
 
-  async #startAfter(delayMs: number, place: Place): Promise<void> {
+  async #startAgain(delayMs: number, restarts: Restarts): Promise<void> {
     await delay(delayMs);
-    if (!this.#isStopping) this.#start(place);
+    // A reload may have filled its place by now.
+    if (!this.#isStopping && this.#present().length < this.#config.workers) this.#start('starting', restarts);
   }
 
   /** A successor must be ready before a worker leaves: where one does not get ready, all is as before. */
@@ -158,65 +137,53 @@ export class Supervisor {
       this.#logger.info('reloaded', { workers: this.#config.workers });
     } catch (error) {
       this.#config = before;
-      for (const successor of successors) {
-        this.#start(successor.place);
-        this.#dismiss(successor);
-      }
+      for (const successor of successors) successor.dismiss();
+      this.#fill();
       this.#logger.error('not reloaded', { reason: error instanceof Error ? error.message : String(error) });
     }
     await this.#systemd.notify('READY=1');
   }
 
   async #replaceEach(successors: Member[]): Promise<void> {
-    const old = [...this.#members].filter(({ state }) => state !== 'leaving');
+    const old = this.#present();
     for (let index = 0; index < Math.max(this.#config.workers, old.length); index += 1) {
       if (index < this.#config.workers) successors.push(await this.#startSuccessor());
-      const member = old[index];
-      if (member !== undefined) this.#dismiss(member);
+      old[index]?.dismiss();
     }
   }
 
   async #startSuccessor(): Promise<Member> {
-    const successor = this.#start({ failures: 0, failedStarts: 0 }, 'candidate');
+    const successor = this.#start('candidate');
     const limit = new AbortController();
-    const isReady = await Promise.race([
-      successor.ready,
-      delay(successorLimitMs, false, { signal: limit.signal }).catch(() => false),
-    ]);
+    const isLate = delay(successorLimitMs, false, { signal: limit.signal }).catch(() => false);
+    const isReady = await Promise.race([successor.ready, isLate]);
     limit.abort();
     if (isReady) return successor;
-    this.#dismiss(successor, 'SIGKILL');
+    successor.dismiss();
     throw new Error('a worker with the new configuration did not get ready');
-  }
-
-  #dismiss(member: Member, signal?: 'SIGKILL'): void {
-    member.state = 'leaving';
-    if (signal === undefined) tell(member.worker, { type: 'leave' });
-    else member.worker.process.kill(signal);
   }
 
   #endStuck(): void {
     for (const member of this.#members) {
-      member.silentIntervals += 1;
-      if (member.state !== 'ready' || member.silentIntervals <= stuckIntervals) continue;
-      this.#logger.error('a worker is stuck', { pid: member.worker.process.pid });
-      member.worker.process.kill('SIGKILL');
+      member.countInterval();
+      if (member.state !== 'ready' || !member.isSilent) continue;
+      this.#logger.error('a worker is stuck', { pid: member.pid });
+      member.kill();
     }
   }
 
   #pleaseWatchdog(): void {
-    if ([...this.#members].some(({ silentIntervals }) => silentIntervals <= stuckIntervals))
-      void this.#systemd.notify('WATCHDOG=1');
+    if ([...this.#members].some(({ isSilent }) => !isSilent)) void this.#systemd.notify('WATCHDOG=1');
   }
 
   #stop(signal: string): void {
-    if (this.#isStopping) this.#killAll(1);
+    if (this.#isStopping) this.#killAll();
     this.#isStopping = true;
     this.#logger.info('stopping', { signal });
     void this.#systemd.notify('STOPPING=1');
     if (this.#members.size === 0) this.#finish();
-    for (const { worker } of this.#members) tell(worker, { type: 'stop' });
-    setTimeout(() => this.#killAll(1), stopLimitMs).unref();
+    for (const member of this.#members) member.stop();
+    setTimeout(() => this.#killAll(), stopLimitMs).unref();
   }
 
   #finish(): never {
@@ -226,15 +193,11 @@ export class Supervisor {
 
   #giveUp(message: string): never {
     process.stderr.write(`mlapi: ${message}\n`);
-    this.#killAll(1);
+    this.#killAll();
   }
 
-  #killAll(code: number): never {
-    for (const { worker } of this.#members) worker.process.kill('SIGKILL');
-    process.exit(code);
+  #killAll(): never {
+    for (const member of this.#members) member.kill();
+    process.exit(1);
   }
-}
-
-function tell(worker: Worker, message: SupervisorMessage): void {
-  if (worker.isConnected()) worker.send(message);
 }

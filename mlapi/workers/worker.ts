@@ -1,17 +1,26 @@
 import type { Config } from '../config/config.ts';
+import type { CounterHome } from '../http/counters.ts';
 import type { Service } from '../http/service.ts';
 import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
+import { SupervisorCounterHome } from './supervisor-counters.ts';
 
 const ownWayMs = 1_000;
 
 /** Builds the services and serves them. */
-export type Serve = (config: Config, options: { readonly listensEarly: boolean }) => Promise<Service>;
+export type Serve = (config: Config, options: ServeOptions) => Promise<Service>;
+
+interface ServeOptions {
+  readonly listensEarly: boolean;
+  /** Where requests are counted for all workers together. */
+  readonly localCounters: CounterHome;
+}
 
 /**
  * This process as a worker: it serves what its supervisor hands it, and ends when that says so, or is gone. Signals are the
  * supervisor's; a worker that gets SIGTERM by itself makes room for another one.
  */
 export function runWorker(serve: Serve): void {
+  const localCounters = new SupervisorCounterHome(tell);
   let service: Service | undefined;
   let isLeaving = false;
   const end = (how: 'stop' | 'leave') => {
@@ -21,9 +30,11 @@ export function runWorker(serve: Serve): void {
     void service[how]().then((code) => process.exit(code));
   };
   process.on('message', (message: SupervisorMessage) => {
-    if (message.type !== 'start') end(message.type);
+    if (message.type === 'counts') localCounters.answer(message.id, message.counts);
+    else if (message.type !== 'start') end(message.type);
     else {
-      serve(message.config, message).then(
+      const { config, listensEarly } = message;
+      serve(config, { listensEarly, localCounters }).then(
         (started) => {
           service = started;
           tell({ type: 'ready', address: started.address });
@@ -40,11 +51,15 @@ export function runWorker(serve: Serve): void {
   setInterval(() => tell({ type: 'alive' }), aliveIntervalMs).unref();
 }
 
-function tell(message: WorkerMessage, then?: () => void): void {
-  // A supervisor that is gone ends this process by its disconnection.
-  if (process.connected) process.send?.(message, undefined, undefined, () => then?.());
+/** @returns false if there is no supervisor any more: its disconnection ends this process */
+function tell(message: WorkerMessage): boolean {
+  if (!process.connected || process.send === undefined) return false;
+  process.send(message, undefined, undefined, () => undefined);
+  return true;
 }
 
 function fail(message: string): void {
-  tell({ type: 'failed', message }, () => process.exit(1));
+  const failed: WorkerMessage = { type: 'failed', message };
+  if (process.connected) process.send?.(failed, undefined, undefined, () => process.exit(1));
+  else process.exit(1);
 }

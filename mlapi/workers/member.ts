@@ -1,0 +1,140 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Config } from '../config/config.ts';
+import type { WindowCount } from '../http/counters.ts';
+import type { CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
+import type { Restarts } from './restarts.ts';
+
+/** A ready worker that has not said that it lives for so many of its intervals is stuck. */
+const stuckIntervals = 10;
+
+/** A candidate is to replace another worker, and counts only once it is ready. */
+type State = 'candidate' | 'starting' | 'ready' | 'leaving';
+
+interface MemberOptions {
+  readonly state: 'candidate' | 'starting';
+  readonly config: Config;
+  readonly listensEarly: boolean;
+  readonly restarts: Restarts;
+  /** What its supervisor does about what happens to it. */
+  readonly supervisor: {
+    onReady(address: string): void;
+    onFailedStart(message: string): void;
+    onCount(member: Member, id: number, questions: readonly CountQuestion[]): void;
+    onEnd(member: Member, how: string): void;
+  };
+}
+
+/** One worker process, as its supervisor sees it. */
+export class Member {
+  /** Whether it got ready before it ended. */
+  readonly ready: Promise<boolean>;
+  readonly restarts: Restarts;
+  readonly #worker: Worker;
+  readonly #options: MemberOptions;
+  #state: State;
+  #readyAt: number | undefined;
+  /** Whether it hears what it is told. */
+  #isHere = false;
+  #silentIntervals = 0;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.restarts = options.restarts;
+    this.#worker = cluster.fork();
+    this.ready = new Promise((resolve) => {
+      this.#worker.on('message', (message: WorkerMessage) => {
+        this.#silentIntervals = 0;
+        this.#hear(message);
+        if (message.type === 'ready') resolve(true);
+      });
+      // The process's own event: that of the cluster comes with other types.
+      this.#worker.process.once('exit', (code, signal) => {
+        resolve(false);
+        options.supervisor.onEnd(this, signal ?? `code ${code}`);
+      });
+    });
+    // A worker that was killed may not have taken its last message.
+    this.#worker.on('error', () => undefined);
+  }
+
+  get pid(): number | undefined {
+    return this.#worker.process.pid;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Whether somebody gets an answer from it, be it only that it starts. */
+  get isListening(): boolean {
+    return this.#state === 'ready' || (this.#state === 'starting' && this.#options.listensEarly);
+  }
+
+  /** How long it has been ready, in milliseconds; undefined if it never was. */
+  get readyForMs(): number | undefined {
+    return this.#readyAt === undefined ? undefined : performance.now() - this.#readyAt;
+  }
+
+  get isSilent(): boolean {
+    return this.#silentIntervals > stuckIntervals;
+  }
+
+  /** One more interval begins, in which it should say that it lives. */
+  countInterval(): void {
+    this.#silentIntervals += 1;
+  }
+
+  answerCount(id: number, counts: readonly WindowCount[]): void {
+    this.#tell({ type: 'counts', id, counts });
+  }
+
+  /** The service ends, and it with it. */
+  stop(): void {
+    if (this.#isHere) this.#tell({ type: 'stop' });
+    else this.kill();
+  }
+
+  /** Lets it go, and nobody replaces it: once it has served its connections, or at once if it never got ready. */
+  dismiss(): void {
+    const wasReady = this.#state === 'ready';
+    this.#state = 'leaving';
+    if (wasReady) this.#tell({ type: 'leave' });
+    else this.kill();
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL');
+  }
+
+  #tell(message: SupervisorMessage): void {
+    if (this.#worker.isConnected()) this.#worker.send(message);
+  }
+
+  #hear(message: WorkerMessage): void {
+    const { supervisor, config, listensEarly } = this.#options;
+    switch (message.type) {
+      case 'here': {
+        this.#isHere = true;
+        this.#tell({ type: 'start', config, listensEarly });
+        return;
+      }
+      case 'ready':
+        if (this.#state !== 'leaving') this.#state = 'ready';
+        this.#readyAt = performance.now();
+        {
+          supervisor.onReady(message.address);
+          return;
+        }
+      case 'failed': {
+        supervisor.onFailedStart(message.message);
+        return;
+      }
+      case 'count': {
+        supervisor.onCount(this, message.id, message.questions);
+        return;
+      }
+      case 'alive':
+    }
+  }
+}

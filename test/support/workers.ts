@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TestProcess } from './child.ts';
+
+/** The processes that a process has started, and that still run. */
+export function childrenOf({ child: { pid } }: TestProcess): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+}
+
+/** Waits until something holds. @throws after a minute and a half */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 90_000;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`it never held: ${holds.toString()}`);
+    await delay(50);
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Record<string, unknown>;
+}
+
+interface AskOptions {
+  readonly method?: string;
+  readonly token?: string | undefined;
+  readonly body?: object;
+  /** Unset: a connection of its own, which any of the workers may take. */
+  readonly agent?: Agent;
+}
+
+/** One request; rejects where no whole answer comes. */
+export function ask(url: string, { method = 'GET', token, body, agent = new Agent() }: AskOptions = {}) {
+  return new Promise<Answer>((resolve, reject) => {
+    const headers = {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const sent = request(url, { method, headers, agent, timeout: 30_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.once('aborted', () => reject(new Error('torn')));
+      response.once('end', () => {
+        const { statusCode: status = 0 } = response;
+        resolve({ status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Answer['body'] });
+      });
+    });
+    sent.once('timeout', () => sent.destroy(new Error('no answer')));
+    sent.once('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}

@@ -1,0 +1,166 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, jest, test } from '@jest/globals';
+import { projectRoot, serve } from '../support/child.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { ask, childrenOf, until } from '../support/workers.ts';
+
+// Every process that is started loads the models: on a busy machine that takes its time.
+jest.setTimeout(240_000);
+
+const two = { MLAPI_WORKERS: '2' };
+
+/** A service with its workers, all of them ready. */
+async function serveReady(variables: Record<string, string> = two, cwd?: string) {
+  const { service, url } = await serve(temporaryFolder(), { variables, ...(cwd === undefined ? {} : { cwd }) });
+  await until(() => childrenOf(service).length === Number(variables.MLAPI_WORKERS ?? '1'));
+  await allReady(url);
+  return { service, url };
+}
+
+/** Connections go to any worker: where many in a row find a ready one, all are. */
+async function allReady(url: string) {
+  let inARow = 0;
+  await until(async () => {
+    const { status } = await ask(`${url}/api/readiness`).catch(() => ({ status: 0 }));
+    inARow = status === 200 ? inARow + 1 : 0;
+    return inARow > 20;
+  });
+}
+
+describe('a worker that ends', () => {
+  test('by kill -9 comes back; the others go on serving', async () => {
+    const { service, url } = await serveReady();
+    const [first = 0, second = 0] = childrenOf(service);
+    process.kill(first, 'SIGKILL');
+    await service.says(/"a worker ended".*"how":"SIGKILL"/);
+    for (let count = 0; count < 20; count += 1) expect((await ask(`${url}/api/readiness`)).status).toBe(200);
+    await until(() => childrenOf(service).length === 2);
+    expect(childrenOf(service)).toContain(second);
+    expect(childrenOf(service)).not.toContain(first);
+    expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  test('by SIGTERM to itself alone makes room, and comes back', async () => {
+    const { service, url } = await serveReady();
+    const [first = 0] = childrenOf(service);
+    process.kill(first, 'SIGTERM');
+    await service.says(/"a worker ended".*"how":"code 0"/);
+    await until(() => childrenOf(service).length === 2);
+    expect((await ask(`${url}/api/readiness`)).status).toBe(200);
+    await service.kill('SIGTERM');
+  });
+
+  test('that is the only one, comes back too', async () => {
+    const { service, url } = await serveReady({});
+    process.kill(childrenOf(service)[0]!, 'SIGKILL');
+    await service.says(/"a worker ended"/);
+    await allReady(url);
+    await service.kill('SIGTERM');
+  });
+
+  test('and never gets ready again ends the service, with a message and a code that is not 0', async () => {
+    const models = temporaryFolder();
+    cpSync(join(projectRoot, 'test/fixtures/iris'), join(models, 'iris'), { recursive: true });
+    const { service } = await serveReady({ MLAPI_MODELS_DIR: models });
+    writeFileSync(join(models, 'iris/model.onnx'), 'no model at all');
+    process.kill(childrenOf(service)[0]!, 'SIGKILL');
+    expect(await service.ended).toEqual({ code: 1, signal: null });
+    expect(service.stdout).toMatch(/"a worker could not start","reason":"[^"]*model\.onnx/);
+    expect(service.stderr).toMatch(/^mlapi: the workers end soon after they start, the last one with code 1\n$/);
+  });
+
+  test('because it is stuck is replaced', async () => {
+    const { service, url } = await serveReady();
+    const [first = 0] = childrenOf(service);
+    process.kill(first, 'SIGSTOP');
+    await service.says(/"a worker is stuck"/);
+    await until(() => childrenOf(service).length === 2 && !childrenOf(service).includes(first));
+    await allReady(url);
+    await service.kill('SIGTERM');
+  });
+});
+
+describe('the supervisor', () => {
+  test('killed by kill -9 takes its workers along', async () => {
+    const { service, url } = await serveReady();
+    const workers = childrenOf(service);
+    await service.kill('SIGKILL');
+    await until(() => workers.every((pid) => !isRunning(pid)));
+    await expect(ask(`${url}/api/liveness`)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  test('ends all workers on SIGTERM to the whole group, after the notice in readiness', async () => {
+    const { service, url } = await serveReady();
+    const workers = childrenOf(service);
+    for (const pid of [...workers, service.child.pid!]) process.kill(pid, 'SIGTERM');
+    await service.says(/"stopping"/);
+    await until(async () => (await ask(`${url}/api/readiness`)).status === 503);
+    expect(await service.ended).toEqual({ code: 0, signal: null });
+    expect(workers.filter(isRunning)).toEqual([]);
+  });
+});
+
+describe('SIGHUP', () => {
+  test('replaces every worker under the new configuration, and no request is lost', async () => {
+    const cwd = temporaryFolder();
+    const { service, url } = await serveReady(two, cwd);
+    const before = childrenOf(service);
+    expect((await ask(`${url}/api/openapi.json`)).status).toBe(401);
+    writeFileSync(join(cwd, '.env'), 'MLAPI_DOCS=true\n');
+    let isReloading = true;
+    const statuses = new Set<number>();
+    const load = Array.from({ length: 4 }, async () => {
+      while (isReloading) statuses.add((await ask(`${url}/api/readiness`)).status);
+    });
+
+    service.child.kill('SIGHUP');
+    await service.says(/"reloaded"/);
+    isReloading = false;
+    await Promise.all(load);
+
+    expect(statuses).toEqual(new Set([200]));
+    for (let count = 0; count < 10; count += 1) expect((await ask(`${url}/api/openapi.json`)).status).toBe(200);
+    await until(() => before.every((pid) => !isRunning(pid)));
+    expect(childrenOf(service)).toHaveLength(2);
+    await service.kill('SIGTERM');
+  });
+
+  test('with a configuration that is wrong changes nothing, and says what is', async () => {
+    const cwd = temporaryFolder();
+    const { service, url } = await serveReady(two, cwd);
+    const before = childrenOf(service);
+    writeFileSync(join(cwd, '.env'), 'MLAPI_PROT=1\n');
+    service.child.kill('SIGHUP');
+    await service.says(/"not reloaded".*MLAPI_PROT is not a variable/);
+    expect(childrenOf(service)).toEqual(before);
+    expect((await ask(`${url}/api/readiness`)).status).toBe(200);
+    await service.kill('SIGTERM');
+  });
+
+  test('with models that do not load changes nothing', async () => {
+    const cwd = temporaryFolder();
+    const { service, url } = await serveReady({ MLAPI_MODELS_DIR: '', MLAPI_WORKERS: '1', ...models(cwd) }, cwd);
+    const before = childrenOf(service);
+    writeFileSync(join(cwd, 'models/iris/model.onnx'), 'no model at all');
+    service.child.kill('SIGHUP');
+    await service.says(/"not reloaded".*did not get ready/);
+    await until(() => childrenOf(service).length === 1);
+    expect(childrenOf(service)).toEqual(before);
+    expect((await ask(`${url}/api/readiness`)).status).toBe(200);
+    await service.kill('SIGTERM');
+  });
+});
+
+function models(cwd: string): Record<string, string> {
+  cpSync(join(projectRoot, 'test/fixtures/iris'), join(cwd, 'models/iris'), { recursive: true });
+  return { MLAPI_MODELS_DIR: join(cwd, 'models') };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
