@@ -6,7 +6,7 @@ import winston from 'winston';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { RedisCounterHome } from '../../mlapi/http/redis-counters.ts';
 import { Logger } from '../../mlapi/telemetry/logger.ts';
-import { describeRedis, TestRedis } from '../support/redis.ts';
+import { describeRedis, TestRedis, untilCounting } from '../support/redis.ts';
 
 const opened: RedisCounterHome[] = [];
 let lines: string[];
@@ -24,16 +24,6 @@ const messages = () => lines.map((line) => (JSON.parse(line) as { message: strin
 const reasons = () => lines.map((line) => (JSON.parse(line) as { fields: { reason?: string } }).fields.reason);
 const anyTimes = (count: number, ask: () => Promise<unknown>) =>
   Promise.all(Array.from({ length: count }, () => ask().catch((error: unknown) => error)));
-
-async function untilCounting(home: RedisCounterHome): Promise<void> {
-  while (
-    await home.check().then(
-      () => false,
-      () => true,
-    )
-  )
-    await delay(20);
-}
 
 beforeEach(async () => {
   lines = [];

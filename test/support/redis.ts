@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '@redis/client';
 import { describe } from '@jest/globals';
+import type { RedisCounterHome } from '../../mlapi/http/redis-counters.ts';
 import { temporaryFolder } from './service.ts';
 
 const isInstalled = spawnSync('redis-server', ['--version']).status === 0;
@@ -120,6 +121,15 @@ export class TestRedis {
     const files = this.#tls && `tls-cert-file ${this.#tls.certificate}\ntls-key-file ${this.#tls.key}`;
     const lines = ['bind 127.0.0.1', port, files ?? '', `dir ${this.#folder}`, 'save ""', 'appendonly no'];
     return [...lines, `requirepass ${this.password}`, ''].join('\n');
+  }
+}
+
+/** Resolves once it has found a Redis that counts. */
+export async function untilCounting(home: RedisCounterHome): Promise<void> {
+  for (;;) {
+    const refusal = await home.check().catch((error: unknown) => error);
+    if (refusal === undefined) return;
+    await delay(20);
   }
 }
 
