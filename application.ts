@@ -7,6 +7,7 @@ import { FailureCounter } from './mlapi/auth/failure-counter.ts';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { KeyManager } from './mlapi/auth/key-manager.ts';
 import { KeyStore } from './mlapi/auth/key-store.ts';
+import { KeyWatch } from './mlapi/auth/key-watch.ts';
 import { Passwords } from './mlapi/auth/passwords.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import { TokenMaker } from './mlapi/auth/token-maker.ts';
@@ -53,6 +54,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   const database = openDatabase(config);
   await prepareDatabase(database);
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
+  const watch = new KeyWatch(keys, logger);
   const passwords = await Passwords.create();
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
@@ -63,6 +65,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   const tokens = new TokenService({ config, database, maker, clock });
   const predictors = await Predictors.load(config);
   const close = async () => {
+    await watch.stop();
     await predictors.release();
     counters.close();
     await database.destroy();

@@ -1,30 +1,20 @@
-import { createHash, createPublicKey, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
+import type { JsonWebKey } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import type { Config } from '../config/config.ts';
+import { serviceBusy } from '../http/problem.ts';
 import type { SigningKeyRow } from '../persistence/schema.ts';
 import { parseCompactJws, TokenRejected } from './compact-jws.ts';
-import type { KeyStore } from './key-store.ts';
-import { KeyVault } from './key-vault.ts';
+import { KeyRing, type KeyState } from './key-ring.ts';
+import { KeyMistake, type KeyEntry, type KeyStore, type Resealed } from './key-store.ts';
+import { KeyVault, WrongPassphrase } from './key-vault.ts';
+import { makeKeyRow, openKey, type SigningKey } from './signing-key.ts';
 
-const makeKeyPair = promisify(generateKeyPair);
 const algorithm = 'RS256';
 /** A new key is published this long before it signs, so that whoever caches the JWKS has it by then. */
 const publishLeadMs = 10 * 60_000;
-const clockSkewMs = 60_000;
 const thumbprintForm = /^[A-Za-z0-9_-]{43}$/;
-
-interface SigningKey {
-  readonly kid: string;
-  readonly publicKey: KeyObject;
-  readonly publicJwk: JsonWebKey;
-  readonly privateKey: KeyObject;
-  readonly createdAt: number;
-  readonly signsFrom: number;
-  readonly retiredAt: number | null;
-}
-
-export type KeyState = 'signing' | 'published' | 'verifying' | 'retired';
+/** As the configuration takes it from a variable, and from a file, whose ends it trims. */
+const passphraseForm = /^\S.{14,1022}\S$/u;
 
 interface KeyManagerOptions {
   readonly store: KeyStore;
@@ -39,18 +29,22 @@ interface KeyManagerOptions {
 export class KeyManager {
   readonly #store: KeyStore;
   readonly #config: KeyManagerOptions['config'];
-  readonly #vault: KeyVault;
   readonly #clock: () => number;
-  #keys = new Map<string, SigningKey>();
+  #vault: KeyVault;
+  #ring: KeyRing;
+  #unopened: ReadonlySet<string> = new Set();
+  #lastLook = Promise.resolve();
+  #nextLook: Promise<void> | undefined;
 
   private constructor({ store, config, clock }: KeyManagerOptions, passphrase: string) {
     this.#store = store;
     this.#config = config;
     this.#clock = clock;
     this.#vault = new KeyVault(passphrase);
+    this.#ring = this.#ringOf([]);
   }
 
-  /** Loads the keys, and makes the first one if there is none. @throws {WrongPassphrase} */
+  /** Loads the keys, and makes the first one if there is none. @throws {WrongPassphrase} unless every key opens */
   static async open(options: KeyManagerOptions): Promise<KeyManager> {
     const { keyPassphrase } = options.config;
     if (keyPassphrase === undefined) {
@@ -58,33 +52,50 @@ export class KeyManager {
     }
     const manager = new KeyManager(options, keyPassphrase);
     await manager.reload();
-    if (manager.#keys.size === 0) {
+    if (manager.#ring.keys.length === 0 && manager.#unopened.size === 0) {
       await options.store.addFirst(await manager.#makeKey(options.clock()));
       await manager.reload();
     }
+    const [unopened] = manager.#unopened;
+    if (unopened !== undefined) throw new WrongPassphrase(unopened);
     return manager;
   }
 
-  /** Reads the stored keys again, and opens those that are new. */
-  async reload(): Promise<void> {
-    const rows = await this.#store.list();
-    const keys = new Map<string, SigningKey>();
-    for (const row of rows) keys.set(row.kid, await this.#open(row));
-    this.#keys = keys;
+  /**
+   * Reads the stored keys again, and opens those that are new. One look at a time, so that an older one never replaces a
+   * newer one; whoever comes while one waits shares it.
+   */
+  reload(): Promise<void> {
+    this.#nextLook ??= this.#lastLook
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextLook = undefined;
+        this.#lastLook = this.#look();
+        return this.#lastLook;
+      });
+    return this.#nextLook;
+  }
+
+  /** The keys that do not open: they were stored under another passphrase since this process began. The others serve on. */
+  get unopened(): readonly string[] {
+    return [...this.#unopened];
   }
 
   /** Signs claims with the newest key whose time has come. @returns a compact JWS with `alg`, `typ` and `kid`. */
   sign(claims: object, typ: string): string {
-    const { kid, privateKey } = this.#signingKey();
-    return jsonwebtoken.sign(claims, privateKey, {
+    const key = this.#ring.signingAt(this.#clock());
+    if (key === undefined) {
+      throw serviceBusy(new Error('no signing key is due: the clock may stand before the time of the first key'));
+    }
+    return jsonwebtoken.sign(claims, key.privateKey, {
       algorithm,
-      header: { alg: algorithm, typ, kid },
+      header: { alg: algorithm, typ, kid: key.kid },
     });
   }
 
   /**
    * Verifies form and signature of a token of one kind. Its claims and its revocation are the token service's to judge.
-   * @returns the claims and the `kid` that signed them. @throws {TokenRejected}
+   * @returns the claims and the `kid` that signed them. @throws {TokenRejected}, {Problem} 503 for a key that does not open
    */
   async verify(token: string, typ: string): Promise<{ kid: string; claims: Readonly<Record<string, unknown>> }> {
     const jws = parseCompactJws(token);
@@ -107,15 +118,15 @@ export class KeyManager {
 
   /** The public keys that verify tokens now or will soon (RFC 7517). */
   publicKeys(): JsonWebKey[] {
-    return [...this.#keys.values()]
-      .filter((key) => this.#stateOf(key) !== 'retired')
+    return this.#ring
+      .publishedAt(this.#clock())
       .map(({ kid, publicJwk: { kty, n, e } }) => ({ kty, use: 'sig', alg: algorithm, kid, n, e }) as JsonWebKey);
   }
 
   list(): { kid: string; state: KeyState; createdAt: number; signsFrom: number }[] {
-    return [...this.#keys.values()].map((key) => ({
+    return this.#ring.keys.map((key) => ({
       kid: key.kid,
-      state: this.#stateOf(key),
+      state: this.#ring.stateAt(key, this.#clock()),
       createdAt: key.createdAt,
       signsFrom: key.signsFrom,
     }));
@@ -129,75 +140,79 @@ export class KeyManager {
     return row.kid;
   }
 
-  /** Ends a key: every token that it signed is refused from now on. @throws if it is the only one that can sign. */
-  async retire(kid: string): Promise<void> {
-    const others = [...this.#keys.values()].filter(
-      (key) => key.kid !== kid && key.retiredAt === null && key.signsFrom <= this.#clock(),
-    );
-    if (others.length === 0) throw new Error('this is the only key that signs: rotate first (keys rotate --now)');
-    if (!(await this.#store.retire(kid, this.#clock()))) throw new Error(`there is no key ${kid} to retire`);
+  /**
+   * Ends a key whose tokens are over, or which has signed none yet. With `now`, any key: every token that it signed is refused
+   * from now on, and if it is the one that signs, a new one signs in its place from the same moment on.
+   * @returns the `kid` of the new key, if one was made. @throws {KeyMistake} that says what would break
+   */
+  async retire(kid: string, { now = false } = {}): Promise<string | undefined> {
     await this.reload();
+    const at = this.#clock();
+    const key = this.#ring.get(kid);
+    if (key?.retiredAt !== null) throw new KeyMistake(`there is no key ${kid} to retire`);
+    if (!now) this.#ring.checkUnused(key, at);
+    const successor = key === this.#ring.signingAt(at) ? await this.#makeKey(at) : undefined;
+    await this.#store.retire(kid, at, successor);
+    await this.reload();
+    return successor?.kid;
   }
 
-  #signingKey(): SigningKey {
-    const key = [...this.#keys.values()].findLast(
-      ({ signsFrom, retiredAt }) => retiredAt === null && signsFrom <= this.#clock(),
-    );
-    if (key === undefined)
-      throw new Error('no signing key is due: the clock may stand before the time of the first key');
-    return key;
-  }
-
-  /** A key verifies until the last refresh token that it can have signed is over, then it is retired by time. */
-  #stateOf(key: SigningKey): KeyState {
-    const now = this.#clock();
-    if (key.retiredAt !== null) return 'retired';
-    if (key.signsFrom > now) return 'published';
-    const inOrder = [...this.#keys.values()];
-    const later = inOrder.slice(inOrder.indexOf(key) + 1);
-    const successor = later.find(({ signsFrom, retiredAt }) => retiredAt === null && signsFrom <= now);
-    if (successor === undefined) return 'signing';
-    const lastTokenEndsAt = successor.signsFrom + this.#config.refreshMaxTtlSeconds * 1_000 + clockSkewMs;
-    return now < lastTokenEndsAt ? 'verifying' : 'retired';
+  /**
+   * Seals every key under another passphrase, all or none. Processes that have them open serve on; each start needs the
+   * new one. @returns how many keys there are. @throws {KeyMistake}
+   */
+  async changePassphrase(passphrase: string): Promise<number> {
+    if (!passphraseForm.test(passphrase)) {
+      throw new KeyMistake('a passphrase is one line of 16 to 1024 characters, without white space at its ends');
+    }
+    const vault = new KeyVault(passphrase);
+    const resealed: Resealed[] = [];
+    for (const { kid } of await this.#store.list()) {
+      const before = (await this.#store.sealedKey(kid)) ?? '';
+      resealed.push({ kid, before, after: await vault.seal(await this.#vault.open(before, kid), kid) });
+    }
+    await this.#store.reseal(resealed, this.#clock());
+    this.#vault = vault;
+    return resealed.length;
   }
 
   /** An unknown `kid` may be a key that another process made: one look by its primary key tells. */
   async #find(kid: string): Promise<SigningKey | undefined> {
-    if (!this.#keys.has(kid) && thumbprintForm.test(kid) && (await this.#store.has(kid))) await this.reload();
-    return this.#keys.get(kid);
+    const known = this.#ring.get(kid);
+    if (known !== undefined || !thumbprintForm.test(kid) || !(await this.#store.isGood(kid))) return known;
+    await this.reload();
+    // Nothing is wrong with the token: other processes can read it, and this one after it got the new passphrase.
+    if (this.#unopened.has(kid)) throw serviceBusy(new WrongPassphrase(kid));
+    return this.#ring.get(kid);
   }
 
-  async #open(row: SigningKeyRow): Promise<SigningKey> {
-    const known = this.#keys.get(row.kid);
-    const privateKey = known?.privateKey ?? (await this.#vault.open(row.sealed_private_key, row.kid));
-    // From the sealed key, which is authenticated: a public key in the database could be anybody's.
-    const publicKey = known?.publicKey ?? createPublicKey(privateKey);
-    const publicJwk = known?.publicJwk ?? publicKey.export({ format: 'jwk' });
-    return {
-      kid: row.kid,
-      publicKey,
-      publicJwk,
-      privateKey,
-      createdAt: row.created_at,
-      signsFrom: row.signs_from,
-      retiredAt: row.retired_at,
-    };
+  async #look(): Promise<void> {
+    const keys: SigningKey[] = [];
+    const unopened = new Set<string>();
+    for (const entry of await this.#store.list()) {
+      const key = await this.#open(entry).catch((error: unknown) => {
+        if (!(error instanceof WrongPassphrase)) throw error;
+        unopened.add(entry.kid);
+      });
+      if (key !== undefined) keys.push(key);
+    }
+    this.#ring = this.#ringOf(keys);
+    this.#unopened = unopened;
   }
 
-  async #makeKey(signsFrom: number): Promise<SigningKeyRow> {
-    const { publicKey, privateKey } = await makeKeyPair('rsa', { modulusLength: this.#config.keyBits });
-    const kid = thumbprint(publicKey.export({ format: 'jwk' }));
-    return {
-      kid,
-      sealed_private_key: await this.#vault.seal(privateKey, kid),
-      created_at: this.#clock(),
-      signs_from: signsFrom,
-      retired_at: null,
-    };
+  /** @returns undefined for a key that is gone since it was listed. @throws {WrongPassphrase} */
+  async #open(entry: KeyEntry): Promise<SigningKey | undefined> {
+    const known = this.#ring.get(entry.kid);
+    if (known !== undefined) return { ...known, signsFrom: entry.signs_from, retiredAt: entry.retired_at };
+    const sealed = await this.#store.sealedKey(entry.kid);
+    return sealed === undefined ? undefined : openKey(this.#vault, { ...entry, sealed_private_key: sealed });
   }
-}
 
-/** RFC 7638: SHA-256 over the required members in their order. */
-function thumbprint({ e, kty, n }: JsonWebKey): string {
-  return createHash('sha256').update(JSON.stringify({ e, kty, n })).digest('base64url');
+  #ringOf(keys: readonly SigningKey[]): KeyRing {
+    return new KeyRing(keys, this.#config.refreshMaxTtlSeconds * 1_000);
+  }
+
+  #makeKey(signsFrom: number): Promise<SigningKeyRow> {
+    return makeKeyRow(this.#vault, { keyBits: this.#config.keyBits, createdAt: this.#clock(), signsFrom });
+  }
 }

@@ -2,7 +2,25 @@ import type { Database, Queries } from '../persistence/database.ts';
 import type { SigningKeyRow } from '../persistence/schema.ts';
 import { recordAudit } from '../telemetry/audit-trail.ts';
 
-/** The signing keys in the database; private ones only sealed. */
+/** A mistake in what an operator asked for, or a change that another operator made meanwhile. */
+export class KeyMistake extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'KeyMistake';
+  }
+}
+
+/** A key as it stands in the database, without what is sealed. */
+export type KeyEntry = Omit<SigningKeyRow, 'sealed_private_key'>;
+
+/** A stored key, sealed anew. */
+export interface Resealed {
+  readonly kid: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The signing keys in the database; private ones only sealed, and all under one passphrase. */
 export class KeyStore {
   readonly #database: Database;
 
@@ -11,13 +29,25 @@ export class KeyStore {
   }
 
   /** All keys, in the order in which they sign. */
-  list(): Promise<SigningKeyRow[]> {
-    return this.#database.selectFrom('signing_keys').selectAll().orderBy('signs_from').orderBy('created_at').execute();
+  list(): Promise<KeyEntry[]> {
+    return this.#database
+      .selectFrom('signing_keys')
+      .select(['kid', 'created_at', 'signs_from', 'retired_at'])
+      .orderBy('signs_from')
+      .orderBy('created_at')
+      .execute();
   }
 
-  async has(kid: string): Promise<boolean> {
-    const query = this.#database.selectFrom('signing_keys').select('kid').where('kid', '=', kid);
-    return (await query.executeTakeFirst()) !== undefined;
+  /** @returns undefined if there is no such key */
+  async sealedKey(kid: string): Promise<string | undefined> {
+    const query = this.#database.selectFrom('signing_keys').select('sealed_private_key').where('kid', '=', kid);
+    return (await query.executeTakeFirst())?.sealed_private_key;
+  }
+
+  /** Whether there is such a key, and nobody has retired it. */
+  async isGood(kid: string): Promise<boolean> {
+    const query = this.#database.selectFrom('signing_keys').select('retired_at').where('kid', '=', kid);
+    return (await query.executeTakeFirst())?.retired_at === null;
   }
 
   /** Adds the first key, unless another process was faster. */
@@ -28,26 +58,70 @@ export class KeyStore {
     });
   }
 
+  /** @throws {KeyMistake} if the passphrase was changed since this process opened the keys */
   async add(row: SigningKeyRow): Promise<void> {
     await this.#database.transaction().execute((queries) => insert(queries, row));
   }
 
-  /** @returns whether such a key was there to retire. */
-  async retire(kid: string, at: number): Promise<boolean> {
-    return this.#database.transaction().execute(async (queries) => {
+  /** Retires a key, and adds its successor, if one is given, in the same moment. @throws {KeyMistake} */
+  async retire(kid: string, at: number, successor?: SigningKeyRow): Promise<void> {
+    await this.#database.transaction().execute(async (queries) => {
+      if (successor !== undefined) await insert(queries, successor);
       const { numUpdatedRows } = await queries
         .updateTable('signing_keys')
         .set({ retired_at: at })
         .where('kid', '=', kid)
         .where('retired_at', 'is', null)
         .executeTakeFirst();
-      if (numUpdatedRows > 0n) await recordAudit(queries, at, 'key_retired', { detail: kid });
-      return numUpdatedRows > 0n;
+      if (numUpdatedRows === 0n) throw new KeyMistake(`there is no key ${kid} to retire`);
+      await recordAudit(queries, at, 'key_retired', { detail: kid });
+    });
+  }
+
+  /** Replaces what is sealed in every key, all or none. @throws {KeyMistake} if a key was added or changed meanwhile */
+  async reseal(keys: readonly Resealed[], at: number): Promise<void> {
+    await this.#database.transaction().execute(async (queries) => {
+      for (const { kid, before, after } of keys) {
+        if (!(await replaceSealed(queries, kid, before, after))) throw changedMeanwhile();
+      }
+      const all = await queries.selectFrom('signing_keys').select('kid').execute();
+      if (all.length !== keys.length) throw changedMeanwhile();
+      await recordAudit(queries, at, 'passphrase_changed', { detail: `${keys.length} keys` });
     });
   }
 }
 
 async function insert(queries: Queries, row: SigningKeyRow): Promise<void> {
+  const other = await queries
+    .selectFrom('signing_keys')
+    .select(['kid', 'sealed_private_key as sealed'])
+    .limit(1)
+    .executeTakeFirst();
+  // A key under an older passphrase would stop every later start. That the row stays as it was read, its own lock ensures.
+  if (other !== undefined) {
+    const isUnchanged = await replaceSealed(queries, other.kid, other.sealed, other.sealed);
+    if (!isUnchanged || saltOf(other.sealed) !== saltOf(row.sealed_private_key)) throw changedMeanwhile();
+  }
   await queries.insertInto('signing_keys').values(row).execute();
   await recordAudit(queries, row.created_at, 'key_created', { detail: row.kid });
+}
+
+async function replaceSealed(queries: Queries, kid: string, before: string, after: string): Promise<boolean> {
+  const { numUpdatedRows } = await queries
+    .updateTable('signing_keys')
+    .set({ sealed_private_key: after })
+    .where('kid', '=', kid)
+    .where('sealed_private_key', '=', before)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+function saltOf(sealed: string): unknown {
+  return (JSON.parse(sealed) as { salt: unknown }).salt;
+}
+
+function changedMeanwhile(): KeyMistake {
+  return new KeyMistake(
+    'the keys or their passphrase were changed by somebody else meanwhile: nothing was done; try again',
+  );
 }

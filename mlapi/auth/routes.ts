@@ -111,10 +111,7 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
         statuses: { 304: 'Unchanged' },
         answer: jwksAnswer,
       },
-      handle: async (call) => {
-        await keys.reload();
-        return cacheable(call, { keys: keys.publicKeys() });
-      },
+      handle: (call) => cacheable(call, { keys: keys.publicKeys() }),
     },
     {
       method: 'GET',

@@ -2,18 +2,17 @@ import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'n
 import { CsvError, parse } from 'csv-parse/sync';
 import { checkImport, ClientMistake, type ImportedClient } from '../auth/client-service.ts';
 import { isAcceptableHash, Passwords } from '../auth/passwords.ts';
-import { onlyWord, print, UsageMistake, type Arguments, type Command } from './command.ts';
+import { onlyWord, print, type Arguments, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
-import { askSecret, readStandardInput } from './terminal.ts';
+import { readSecret, secretOptions } from './terminal.ts';
 
-const passwordOptions = { stdin: { type: 'boolean' }, prompt: { type: 'boolean' } } as const;
 const scopesOption = { scopes: { type: 'string' } } as const;
 
 export const clientCommands: Readonly<Record<string, Command>> = {
   'clients add': {
     usage: 'clients add NAME [--scopes A,B] [--stdin | --prompt]',
     help: 'add a client; its password is made and printed once, unless it comes from standard input or a prompt',
-    options: { ...scopesOption, ...passwordOptions },
+    options: { ...scopesOption, ...secretOptions },
     run: async (given) => {
       const name = onlyWord(given, 'name');
       const password = await readPassword(given);
@@ -47,7 +46,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
   'clients reset-password': {
     usage: 'clients reset-password NAME [--stdin | --prompt]',
     help: 'give a client a new password, good for one reset; its tokens end at once',
-    options: passwordOptions,
+    options: secretOptions,
     run: async (given) => {
       const name = onlyWord(given, 'name');
       const password = await readPassword(given);
@@ -84,14 +83,9 @@ export const clientCommands: Readonly<Record<string, Command>> = {
   },
 };
 
-async function readPassword({ options }: Arguments): Promise<{ password?: string }> {
-  if (options.stdin === true && options.prompt === true)
-    throw new UsageMistake('--stdin and --prompt exclude each other');
-  if (options.stdin === true) return { password: await readStandardInput() };
-  if (options.prompt !== true) return {};
-  const password = await askSecret('password: ');
-  if (password !== (await askSecret('again: '))) throw new UsageMistake('the two are not the same');
-  return { password };
+async function readPassword(given: Arguments): Promise<{ password?: string }> {
+  const password = await readSecret(given, 'password: ');
+  return password === undefined ? {} : { password };
 }
 
 function readScopes({ options }: Arguments): { scopes?: string[] } {

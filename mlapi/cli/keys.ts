@@ -1,5 +1,6 @@
-import { onlyWord, print, type Command } from './command.ts';
+import { onlyWord, print, UsageMistake, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
+import { readSecret, secretOptions } from './terminal.ts';
 
 export const keyCommands: Readonly<Record<string, Command>> = {
   'keys list': {
@@ -20,9 +21,27 @@ export const keyCommands: Readonly<Record<string, Command>> = {
       asOperator(async (operator) => print(await (await operator.keys()).rotate({ now: given.options.now === true }))),
   },
   'keys retire': {
-    usage: 'keys retire KID',
-    help: 'refuse every token that this key signed, from now on: for a key that leaked',
-    run: (given) => asOperator(async (operator) => (await operator.keys()).retire(onlyWord(given, 'kid'))),
+    usage: 'keys retire KID [--now]',
+    help: 'end a key that no living token needs; with --now any key and its tokens: for one that leaked',
+    options: { now: { type: 'boolean' } },
+    run: (given) =>
+      asOperator(async (operator) => {
+        const kid = onlyWord(given, 'kid');
+        const successor = await (await operator.keys()).retire(kid, { now: given.options.now === true });
+        if (successor !== undefined) print(`${successor} signs in its place`);
+      }),
+  },
+  'keys change-passphrase': {
+    usage: 'keys change-passphrase --stdin | --prompt',
+    help: 'seal all keys under a new passphrase; give it to the service before its next start or reload',
+    options: secretOptions,
+    run: async (given) => {
+      if (given.words.length > 0) throw new UsageMistake('expected options only');
+      const passphrase = await readSecret(given, 'new passphrase: ');
+      if (passphrase === undefined) throw new UsageMistake('where from? --stdin or --prompt');
+      const count = await asOperator(async (operator) => (await operator.keys()).changePassphrase(passphrase));
+      print(`${count} keys sealed anew: give the service the new passphrase before its next start or reload`);
+    },
   },
   'keys export': {
     usage: 'keys export',

@@ -1,7 +1,21 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { UsageMistake } from './command.ts';
+import { UsageMistake, type Arguments } from './command.ts';
+
+/** Where a secret comes from: never from an argument. */
+export const secretOptions = { stdin: { type: 'boolean' }, prompt: { type: 'boolean' } } as const;
+
+/** A secret from where the options say, asked for twice on a prompt; undefined without one of them. @throws {UsageMistake} */
+export async function readSecret({ options }: Arguments, question: string): Promise<string | undefined> {
+  if (options.stdin === true && options.prompt === true)
+    throw new UsageMistake('--stdin and --prompt exclude each other');
+  if (options.stdin === true) return readStandardInput();
+  if (options.prompt !== true) return undefined;
+  const secret = await askSecret(question);
+  if (secret !== (await askSecret('again: '))) throw new UsageMistake('the two are not the same');
+  return secret;
+}
 
 /** Standard input whole, without the line end that a shell adds. @throws {UsageMistake} unless it is UTF-8 */
 export async function readStandardInput(): Promise<string> {
@@ -14,7 +28,7 @@ export async function readStandardInput(): Promise<string> {
 }
 
 /** Asks on the terminal, and shows nothing of the answer. @throws {UsageMistake} without a terminal or an answer */
-export async function askSecret(question: string): Promise<string> {
+async function askSecret(question: string): Promise<string> {
   if (!process.stdin.isTTY) throw new UsageMistake('there is no terminal to ask on: use --stdin');
   process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -13,7 +13,9 @@ export type AuditEvent =
   | 'client_enabled'
   | 'client_password_changed'
   | 'key_created'
-  | 'key_retired';
+  | 'key_retired'
+  | 'passphrase_changed'
+  | 'credentials_voided';
 
 /** Who and where: never a token, a password or a body. */
 export interface AuditDetails {

@@ -48,20 +48,61 @@ test('rotation: the new key is published before it signs, the old one until its 
   await own.close();
 });
 
-test('retirement: every token of the key is dead at once, access and refresh; others live on', async () => {
-  const own = await startService();
-  const { tokens } = await own.newClient();
-  const [only] = own.services.keys.list();
-  await expect(own.services.keys.retire(only!.kid)).rejects.toThrow('rotate first');
-  await own.services.keys.rotate({ now: true });
-  const { tokens: newer } = await own.newClient();
-  await own.services.keys.retire(only!.kid);
-  await own.session(tokens.access_token).expect(401);
-  await own.refresh(tokens.refresh_token).expect(401);
-  await own.session(newer.access_token).expect(200);
-  expect(await publishedKids(own)).toEqual([kidOf(newer)]);
-  await expect(own.services.keys.retire(only!.kid)).rejects.toThrow('there is no key');
-  await own.close();
+describe('retirement', () => {
+  test('with now: every token of the key is dead at once, access and refresh; others live on', async () => {
+    const own = await startService();
+    const { tokens } = await own.newClient();
+    const [first] = own.services.keys.list();
+    await own.services.keys.rotate({ now: true });
+    const { tokens: newer } = await own.newClient();
+
+    expect(await own.services.keys.retire(first!.kid, { now: true })).toBeUndefined();
+
+    await own.session(tokens.access_token).expect(401);
+    await own.refresh(tokens.refresh_token).expect(401);
+    await own.session(newer.access_token).expect(200);
+    expect(await publishedKids(own)).toEqual([kidOf(newer)]);
+    await expect(own.services.keys.retire(first!.kid, { now: true })).rejects.toThrow('there is no key');
+    await own.close();
+  });
+
+  test('with now, of the only key: another one signs in its place from the same moment on, and both are recorded', async () => {
+    const own = await startService();
+    const { tokens } = await own.newClient();
+    const [only] = own.services.keys.list();
+
+    const successor = await own.services.keys.retire(only!.kid, { now: true });
+
+    await own.session(tokens.access_token).expect(401);
+    const { tokens: newer } = await own.newClient();
+    expect(kidOf(newer)).toBe(successor);
+    expect(await publishedKids(own)).toEqual([successor]);
+    const events = await own.services.database.selectFrom('audit_events').select(['event', 'detail']).execute();
+    expect(events).toEqual(
+      expect.arrayContaining([
+        { event: 'key_created', detail: successor },
+        { event: 'key_retired', detail: only!.kid },
+      ]),
+    );
+    await own.close();
+  });
+
+  test('without now: refused while a living token may need the key; granted before it signs and after its tokens', async () => {
+    const own = await startService();
+    const { keys } = own.services;
+    const [first] = keys.list();
+    await expect(keys.retire(first!.kid)).rejects.toThrow('is the key that signs: "keys rotate" gives it a successor');
+    const unwanted = await keys.rotate();
+    await keys.retire(unwanted);
+    await keys.rotate();
+    own.clock.advanceSeconds(600);
+    const until = new Date(own.clock.now + 2_592_060_000).toISOString();
+    await expect(keys.retire(first!.kid)).rejects.toThrow(`may live until ${until}, when it retires by itself`);
+    own.clock.advanceSeconds(2_592_060);
+    await keys.retire(first!.kid);
+    expect(keys.list().map(({ state }) => state)).toEqual(['retired', 'retired', 'signing']);
+    await own.close();
+  });
 });
 
 describe('at rest', () => {

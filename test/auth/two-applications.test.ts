@@ -46,7 +46,7 @@ describe('two applications on one data directory', () => {
     const { tokens: newer } = await one.newClient();
     await two.session(newer.access_token).expect(200);
     await two.session(tokens.access_token).expect(200);
-    await one.services.keys.retire(old!.kid);
+    await one.services.keys.retire(old!.kid, { now: true });
     await two.session(tokens.access_token).expect(401);
     await two.refresh(tokens.refresh_token).expect(401);
     await two.session(newer.access_token).expect(200);

@@ -30,13 +30,18 @@ describe('keys and tokens, beside a running service', () => {
     while (!(await publishedKids()).includes(kid)) expect(performance.now()).toBeLessThan(deadline);
     expect(JSON.parse((await run(['keys', 'export'])).stdout).keys[0]).not.toHaveProperty('d');
     await service.session(tokens.access_token).expect(200);
-    expect(await run(['keys', 'retire', old])).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await run(['keys', 'retire', old])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('may live until'),
+    });
+    expect(await run(['keys', 'retire', old, '--now'])).toEqual({ code: 0, stdout: '', stderr: '' });
     await service.session(tokens.access_token).expect(401);
     expect((await run(['keys', 'list'])).stdout).toMatch(new RegExp(`${old}\tretired.*\n${kid}\tsigning`));
     expect(await run(['keys', 'retire', kid])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('only key'),
+      stderr: expect.stringContaining('is the key that signs'),
     });
+    expect((await run(['keys', 'retire', kid, '--now'])).stdout).toMatch(/^[\w-]{43} signs in its place\n$/);
   });
 
   test('tokens issue and revoke: by client, and by the token on standard input', async () => {

@@ -135,6 +135,21 @@ describe('the passphrase', () => {
     const config = read({ NODE_ENV: 'production', MLAPI_KEY_PASSPHRASE_FILE: 'secret' }, root);
     expect(config.keyPassphrase).toBe(long);
   });
+
+  test.each([0o400, 0o440])('a file of mode %d is read: so systemd gives credentials', (mode) => {
+    const root = temporaryFolder();
+    writeFileSync(join(root, 'passphrase'), `${long}\n`, { mode });
+    chmodSync(join(root, 'passphrase'), mode);
+    expect(read({ MLAPI_KEY_PASSPHRASE_FILE: 'passphrase' }, root).keyPassphrase).toBe(long);
+  });
+
+  test.each([0o620, 0o602])('a file of mode %d, which others may write, is refused', (mode) => {
+    const root = temporaryFolder();
+    writeFileSync(join(root, 'passphrase'), long);
+    chmodSync(join(root, 'passphrase'), mode);
+    const found = mistakes({ MLAPI_KEY_PASSPHRASE_FILE: 'passphrase' }, root);
+    expect(found).toEqual(['MLAPI_KEY_PASSPHRASE_FILE may be written by other users']);
+  });
 });
 
 describe('what is read', () => {
