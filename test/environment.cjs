@@ -1,5 +1,8 @@
 const { TestEnvironment } = require('jest-environment-node');
 
+// As in mlapi/inference/model-wrapper.ts, whose environment is a copy here, which the runtime does not see.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 /**
  * Tests see the typed arrays of the process, not copies in Jest's sandbox: native modules (onnxruntime-node) recognise
  * only the former.

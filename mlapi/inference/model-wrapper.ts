@@ -4,6 +4,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { invalidModelOutput } from './invalid-output.ts';
 import { ModelFolderError, type InputType, type Matrix, type OutputTensor } from './types.ts';
 
+// The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
+process.env.ORT_DISABLE_TELEMETRY = '1';
+
 /** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
 export interface TensorInfo {
   readonly name: string;
