@@ -22,6 +22,7 @@ import { healthEndpoints } from './mlapi/http/health.ts';
 import { Lifecycle } from './mlapi/http/lifecycle.ts';
 import { openCounters } from './mlapi/http/open-counters.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/rate-limits.ts';
+import { openSecurityTxt, securityTxtEndpoints } from './mlapi/http/security-txt.ts';
 import { exitWithMessage, Service } from './mlapi/http/service.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
@@ -45,12 +46,14 @@ interface Foundations {
   readonly lifecycle?: Lifecycle;
   /** Where requests are counted without Redis. */
   readonly localCounters?: CounterHome;
+  readonly securityTxtPath?: string;
 }
 
 /** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
 export async function createServices(config: Config, foundations: Foundations = {}) {
   const { clock = Date.now, monotonicClock = () => performance.now(), localCounters } = foundations;
   const { logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
+  const securityTxt = openSecurityTxt(foundations.securityTxtPath ?? 'resources/security.txt', logger, clock);
   const database = openDatabase(config);
   await prepareDatabase(database);
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
@@ -71,14 +74,18 @@ export async function createServices(config: Config, foundations: Foundations = 
     await database.destroy();
   };
   const built = { config, logger, lifecycle, database, counters, keys, clients, clock };
-  return { ...built, authenticator, tokens, predictors, close };
+  return { ...built, authenticator, tokens, predictors, securityTxt, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them. */
 export function createApplication(services: Services): Express {
   const { config, logger, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
-  const open = [...healthEndpoints(lifecycle), ...discoveryEndpoints(keys, config)];
+  const open = [
+    ...healthEndpoints(lifecycle),
+    ...discoveryEndpoints(keys, config),
+    ...securityTxtEndpoints(services.securityTxt, clock),
+  ];
   const auth = authEndpoints(authenticator, tokens);
   const session = sessionEndpoints();
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];

@@ -13,6 +13,7 @@ const publicRoutes = [
   'GET /',
   'GET /.well-known/jwks.json',
   'GET /.well-known/oauth-authorization-server',
+  'GET /.well-known/security.txt',
   'GET /api',
   'GET /api/docs',
   'GET /api/liveness',

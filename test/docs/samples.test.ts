@@ -29,6 +29,7 @@ const answers: readonly [
   ['GET /api/readiness', 200, {}],
   ['GET /.well-known/jwks.json', 200, {}],
   ['GET /.well-known/oauth-authorization-server', 200, {}],
+  ['GET /.well-known/security.txt', 200, {}],
   ['GET /api/openapi.json', 200, {}],
   ['GET /api/docs', 200, {}],
   ['POST /auth/reset', 200, { body: 'credentials' }],
@@ -78,7 +79,7 @@ describe('the documented schemas', () => {
       return;
     }
     expect(answer.headers['content-type']?.split(';')[0]).toBe(mediaType);
-    const value: unknown = mediaType === 'text/html' ? answer.text : JSON.parse(answer.text);
+    const value: unknown = mediaType.startsWith('text/') ? answer.text : JSON.parse(answer.text);
     expect(mistakes(content.schema, value)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -80,7 +80,11 @@ export async function startService(
   { clock = new FakeClock(), dataDir = temporaryFolder() }: { clock?: FakeClock; dataDir?: string } = {},
 ): Promise<TestService> {
   const config = readConfig({ ...testVariables, MLAPI_DATA_DIR: dataDir, ...variables }, process.cwd());
-  const services = await createServices(config, { clock: clock.read, monotonicClock: clock.readMonotonic });
+  const securityTxtPath = join(dataDir, 'security.txt');
+  const expires = new Date(clock.now + 90 * 86_400_000).toISOString();
+  writeFileSync(securityTxtPath, `Contact: mailto:security@mlapi.test\nExpires: ${expires}\n`);
+  const { read, readMonotonic } = clock;
+  const services = await createServices(config, { clock: read, monotonicClock: readMonotonic, securityTxtPath });
   services.lifecycle.enter('ready');
   const server = createHttpServer(createApplication(services), services);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
