@@ -15,10 +15,14 @@ export function validate(schema: Joi.Schema, value: unknown): unknown {
   });
   if (result.error === undefined) return result.value as unknown;
   throw invalid(
-    result.error.details.map(({ path, message }) => ({
-      pointer: path.map(toPointer).join(''),
-      detail: message.slice(0, 200),
-    })),
+    result.error.details.map(({ type, path, message }) => {
+      // A name that is not ours is not repeated: in a form it is what stood behind an unescaped & in a password.
+      const isUnknown = type === 'object.unknown';
+      return {
+        pointer: (isUnknown ? path.slice(0, -1) : path).map(toPointer).join(''),
+        detail: isUnknown ? 'there is a field that is not known here' : message.slice(0, 200),
+      };
+    }),
   );
 }
 

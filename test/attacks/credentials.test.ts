@@ -203,6 +203,22 @@ describe('B49, B50: forms', () => {
       .then(() => undefined),
   );
 
+  test('400: what stood behind an unescaped & in a password, or in a body of another type, is not repeated', async () => {
+    for (const body of [
+      'username=a&password=half&CANARY',
+      '{"username":"a","password":"CANARY"}',
+      '{"username":"a","password":"CANARY"}&username=a&password=b',
+    ]) {
+      const { text } = await service.http.post('/auth/reset').type('form').send(body).expect(400);
+      expect(text).not.toContain('CANARY');
+    }
+    const { body } = await service.http
+      .post('/auth/reset')
+      .send({ username: 'a', password: 'b', CANARY: 1 })
+      .expect(400);
+    expect(body.error_description).toBe('The body is wrong: there is a field that is not known here.');
+  });
+
   test('400: a multipart form with a file, a field twice, no boundary, broken off', async () => {
     const multipart = (text: string, type = 'multipart/form-data; boundary=x') =>
       service.http.post('/auth/reset').set('Content-Type', type).send(text);
