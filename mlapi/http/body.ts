@@ -1,7 +1,9 @@
-import { Busboy } from '@fastify/busboy';
 import type { Request, Response } from 'express';
-import { Problem } from './problem.ts';
-import { decodeUtf8, parseStrictJson } from './strict-json.ts';
+import type { Session } from './endpoint.ts';
+import { parseMultipart, parseUrlencoded } from './forms.ts';
+import { Problem, serviceBusy } from './problem.ts';
+import { parseStrictJson } from './strict-json.ts';
+import { UnfinishedBodies } from './unfinished-bodies.ts';
 
 /** Reads a request's body, or refuses it. */
 export interface BodyReader {
@@ -10,7 +12,6 @@ export interface BodyReader {
   read(request: Request, response: Response): Promise<unknown>;
 }
 
-const maxFields = 8;
 const firstBufferBytes = 4_096;
 
 type Parse = (bytes: Buffer, contentType: string) => unknown;
@@ -42,6 +43,7 @@ export function optionalFormBody(limitBytes: number): BodyReader {
 }
 
 function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader['read'] {
+  const unfinished = new UnfinishedBodies(limitBytes);
   return async (request, response) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = readMediaType(contentType);
@@ -60,18 +62,41 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
     if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
     // Only now is the sender of an "Expect: 100-continue" told to go on; HTTP/1.0 does not know it.
     if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
-    return parse(await readBytes(request, limitBytes), contentType);
+    // Strangers send small forms only: what they hold is bounded by their connections.
+    const clientId = (response.locals.session as Session | undefined)?.clientId;
+    let held = 0;
+    const hold = (bytes: number) => {
+      if (clientId === undefined) return true;
+      if (!unfinished.take(clientId, bytes)) return false;
+      held += bytes;
+      return true;
+    };
+    try {
+      return parse(await readBytes({ request, response, limitBytes, hold }), contentType);
+    } finally {
+      if (clientId !== undefined) unfinished.give(clientId, held);
+    }
   };
 }
 
+interface Reading {
+  readonly request: Request;
+  readonly response: Response;
+  readonly limitBytes: number;
+  /** Asks for more memory. @returns false where there is none to have */
+  readonly hold: (bytes: number) => boolean;
+}
+
 /** The body, read no further than its limit: body-parser reads what it refuses to its end. */
-function readBytes(request: Request, limitBytes: number): Promise<Buffer> {
+function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
     let bytes = Buffer.allocUnsafe(Math.min(limitBytes, firstBufferBytes));
+    if (!hold(bytes.length)) throw serviceBusy();
     let length = 0;
     const settle = (action: () => void) => {
-      request.off('data', take).off('end', finish).off('error', fail).off('close', fail);
+      request.off('data', take).off('end', finish).off('error', fail);
+      response.off('close', fail);
       action();
     };
     const take = (chunk: Buffer) => {
@@ -81,7 +106,12 @@ function readBytes(request: Request, limitBytes: number): Promise<Buffer> {
         return;
       }
       if (needed > bytes.length) {
-        const larger = Buffer.allocUnsafe(Math.min(limitBytes, Math.max(2 * bytes.length, needed)));
+        const capacity = Math.min(limitBytes, Math.max(2 * bytes.length, needed));
+        if (!hold(capacity - bytes.length)) {
+          settle(() => reject(serviceBusy()));
+          return;
+        }
+        const larger = Buffer.allocUnsafe(capacity);
         bytes.copy(larger, 0, 0, length);
         bytes = larger;
       }
@@ -91,7 +121,9 @@ function readBytes(request: Request, limitBytes: number): Promise<Buffer> {
     const finish = () =>
       settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve(bytes.subarray(0, length))));
     const fail = () => settle(() => reject(new Problem(400, 'invalid_request', 'The body broke off.')));
-    request.on('data', take).on('end', finish).on('error', fail).on('close', fail);
+    request.on('data', take).on('end', finish).on('error', fail);
+    // A request that was answered while its body broke off is never closed by Node.
+    response.on('close', fail);
     if (request.destroyed) fail();
   });
 }
@@ -124,64 +156,4 @@ function readMediaType(contentType: string): string {
 
 function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-}
-
-function invalidForm(cause?: unknown): Problem {
-  return new Problem(400, 'invalid_request', 'The form is malformed, or has a field twice.', { cause });
-}
-
-function parseUrlencoded(bytes: Buffer): Record<string, string> {
-  const fields: [string, string][] = [];
-  for (const pair of decodeUtf8(bytes).split('&')) {
-    if (pair === '') continue;
-    const equals = pair.includes('=') ? pair.indexOf('=') : pair.length;
-    fields.push([decodePart(pair.slice(0, equals)), decodePart(pair.slice(equals + 1))]);
-  }
-  return toForm(fields);
-}
-
-function decodePart(part: string): string {
-  try {
-    return decodeURIComponent(part.replaceAll('+', ' '));
-  } catch (cause) {
-    throw invalidForm(cause);
-  }
-}
-
-async function parseMultipart(bytes: Buffer, contentType: string): Promise<Record<string, string>> {
-  const fields: [string, string][] = [];
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (cause?: unknown) => reject(invalidForm(cause));
-    let parser: InstanceType<typeof Busboy>;
-    try {
-      // Read as bytes, and decoded by us: the parser would let invalid UTF-8 pass.
-      const defCharset = 'latin1';
-      const limits = { files: 0, fields: maxFields, parts: maxFields, fieldNameSize: 64 };
-      parser = new Busboy({ headers: { 'content-type': contentType }, limits, defCharset });
-    } catch (cause) {
-      refuse(cause);
-      return;
-    }
-    parser.on('field', (name, value, isNameCut, isValueCut) => {
-      if (isNameCut || isValueCut) refuse();
-      try {
-        fields.push([name, decodeField(value)]);
-      } catch (cause) {
-        refuse(cause);
-      }
-    });
-    for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit', 'error'] as const) parser.on(limit, refuse);
-    parser.on('finish', resolve);
-    parser.end(bytes);
-  });
-  return toForm(fields);
-}
-
-function decodeField(text: string): string {
-  return decodeUtf8(Buffer.from(text, 'latin1'));
-}
-
-function toForm(fields: readonly [string, string][]): Record<string, string> {
-  if (new Set(fields.map(([name]) => name)).size !== fields.length) throw invalidForm();
-  return Object.fromEntries(fields);
 }

@@ -107,4 +107,24 @@ describe('Expect: 100-continue', () => {
 
     expect(answers.map(({ status }) => status)).toEqual([400]);
   });
+
+  test('503: more unfinished bodies of one client than 32 whole ones; others are served, and so is it once they end', async () => {
+    const other = (await service.newClient()).tokens.access_token;
+    const small = head(`Content-Length: ${limitBytes}`);
+    const whole = small + jsonOf(limitBytes);
+    const open = Array.from({ length: 40 }, () =>
+      new RawConnection(service.port).send(small + '['.repeat(limitBytes - 1)),
+    );
+    const refused = await Promise.race(open.map((connection) => connection.until(1)));
+
+    expect(refused.answers.map(({ status, headers }) => [status, headers['retry-after']])).toEqual([[503, '1']]);
+    expect(refused.answers.flatMap(faultsOf)).toEqual([]);
+    const ofOther = head(`Content-Length: ${limitBytes}`, `Authorization: Bearer ${other}\r\n`) + jsonOf(limitBytes);
+    expect((await exchange(service.port, ofOther, { answers: 1 })).answers[0]?.status).toBe(400);
+
+    for (const connection of open) connection.close();
+    const status = async () => (await exchange(service.port, whole, { answers: 1 })).answers[0]?.status;
+    for (let tries = 0; tries < 200 && (await status()) === 503; tries += 1);
+    expect(await status()).toBe(400);
+  });
 });
