@@ -20,6 +20,10 @@ interface StartOptions {
   /** An empty value takes a variable away. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[];
+  /** Whether messages can be sent to it. */
+  readonly hasChannel?: boolean;
 }
 
 export interface End {
@@ -34,16 +38,21 @@ export class TestProcess {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], { variables = {}, cwd = temporaryFolder() }: StartOptions = {}) {
+  constructor(
+    args: readonly string[],
+    { variables = {}, cwd = temporaryFolder(), nodeOptions = [], hasChannel = false }: StartOptions = {},
+  ) {
     const { PATH = '', HOME = '' } = process.env;
     const env = { PATH, HOME, ...childVariables, ...variables };
-    const child = spawn(process.execPath, args, { cwd, env });
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    child.stdin.on('error', () => undefined);
+    const stdio = ['pipe', 'pipe', 'pipe', hasChannel ? 'ipc' : 'ignore'] as const;
+    const child = spawn(process.execPath, [...nodeOptions, ...args], { cwd, env, stdio: [...stdio] });
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    child.stdin?.on('error', () => undefined);
     this.child = child;
     // A process that a failed test left behind must not keep the tests from ending: their end is its own.
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) (handle as ChildProcess).unref();
+    child.channel?.unref();
     const kill = () => child.kill('SIGKILL');
     process.once('exit', kill);
     this.ended = new Promise((resolve) =>

@@ -1,0 +1,26 @@
+import type { AddressInfo } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createApplication, createServices } from '../../application.ts';
+import { readConfig } from '../../mlapi/config/config.ts';
+import { Lifecycle } from '../../mlapi/http/lifecycle.ts';
+import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createLogger } from '../../mlapi/telemetry/logger.ts';
+
+// Run by watched.ts: one service in one process, which can be asked for how long its event loop has stood still.
+const config = readConfig();
+const logger = createLogger(config);
+const lifecycle = new Lifecycle();
+const services = await createServices(config, { logger, lifecycle });
+const server = createHttpServer(createApplication(services), services);
+lifecycle.enter('ready');
+const delay = monitorEventLoopDelay({ resolution: 5 });
+delay.enable();
+process.on('message', () => {
+  const longestDelayMs = delay.max / 1e6;
+  globalThis.gc?.();
+  process.send?.(longestDelayMs);
+  setImmediate(() => delay.reset());
+});
+server.listen(0, '127.0.0.1', () => {
+  logger.info('listening', { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+});
