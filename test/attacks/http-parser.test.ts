@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exchange, faultsOf } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
+import { get, heads, methods, paths } from './corpus/http.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -8,65 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const get = (target: string, headers = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
 /** Ends the connection, whether the request before it was kept alive or not. */
 const last = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
-
-const methods: [string, string, number][] = [
-  ['TRACE', 'TRACE /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n', 405],
-  ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n', 405],
-  ['PROPFIND', 'PROPFIND /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n', 405],
-  ['a method in lower case', 'get /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n', 400],
-  ['an unknown method', 'FETCH /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n', 400],
-];
-
-const paths: [string, string, number][] = [
-  ['a path parameter', '/api/..;/auth/session', 400],
-  ['a dot segment', '/api/../auth/session', 400],
-  ['an empty segment', '//api/liveness', 400],
-  ['another case', '/API/liveness', 404],
-  ['an escaped slash', '/api%2fliveness', 400],
-  ['escaped dots', '/api/%2e%2e/auth/session', 400],
-  ['escaped twice', '/api/%252e%252e/auth/session', 400],
-  ['an escaped NUL', '/api/liveness%00', 400],
-  ['half a UTF-8 escape', '/%E0%A4%A', 400],
-  ['a backslash', '/api\\liveness', 400],
-  ['a trailing dot', '/api/liveness.', 401],
-  ['two trailing slashes', '/api/liveness//', 400],
-  ['8 kB', `/${'a'.repeat(8_192)}`, 414],
-  ['20 kB', `/${'a'.repeat(20_000)}`, 431],
-  ['absolute form', 'http://a/api/liveness', 400],
-  ['absolute form of another host', 'https://evil.example/api/liveness', 400],
-  ['an asterisk', '*', 400],
-  ['a fragment', '/api/liveness#x', 400],
-  ['no slash', 'api/liveness', 400],
-  ['a NUL byte', '/api\0', 400],
-  ['raw UTF-8', '/\xc3\xa9', 400],
-];
-
-const heads: [string, string, number][] = [
-  ['no Host', 'GET /api/liveness HTTP/1.1\r\n\r\n', 400],
-  ['two Hosts', 'GET /api/liveness HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
-  ['an empty Host', 'GET /api/liveness HTTP/1.1\r\nHost:\r\n\r\n', 400],
-  ['a Host with a user', 'GET /api/liveness HTTP/1.1\r\nHost: user@a\r\n\r\n', 400],
-  ['a Host with a path', 'GET /api/liveness HTTP/1.1\r\nHost: a/../b\r\n\r\n', 400],
-  ['HTTP/0.9', 'GET /api/liveness\r\n\r\n', 400],
-  ['HTTP/1.2', 'GET /api/liveness HTTP/1.2\r\nHost: a\r\n\r\n', 400],
-  ['HTTP/3.0', 'GET /api/liveness HTTP/3.0\r\nHost: a\r\n\r\n', 400],
-  ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
-  ['lines that end in a bare line feed', 'GET /api/liveness HTTP/1.1\nHost: a\n\n', 400],
-  ['lines that end in a bare carriage return', 'GET /api/liveness HTTP/1.1\rHost: a\r\r', 400],
-  ['a NUL in a header', get('/api/liveness', 'X: a\0b\r\n'), 400],
-  ['a folded header', get('/api/liveness', 'X: a\r\n b\r\n'), 400],
-  ['a space before a colon', get('/api/liveness', 'X : a\r\n'), 400],
-  ['a header of 16 KiB', get('/api/liveness', `X: ${'a'.repeat(16_384)}\r\n`), 431],
-  ['2,000 headers', get('/api/liveness', 'a:b\r\n'.repeat(2_000)), 431],
-  ['101 headers', get('/api/liveness', 'a:b\r\n'.repeat(100)), 431],
-  ['two Authorizations', get('/api/liveness', 'Authorization: Bearer a\r\n'.repeat(2)), 400],
-  ['two Content-Types', get('/api/liveness', 'Content-Type: a/b\r\n'.repeat(2)), 400],
-  ['an expectation other than 100-continue', get('/api/liveness', 'Expect: miracles\r\n'), 417],
-  ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
-];
 
 describe('what is not plain HTTP/1.1 is refused', () => {
   const cases = [
