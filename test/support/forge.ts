@@ -39,6 +39,8 @@ export function decodeToken(token: string): {
   };
 }
 
+export type Forger = Awaited<ReturnType<typeof startForger>>;
+
 /** A forger at work on one service: starts from a good access token, and changes what a test wants. */
 export async function startForger(service: TestService) {
   const { kid, privateKey } = await openSigningKey(service);
