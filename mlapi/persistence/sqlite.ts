@@ -115,6 +115,8 @@ class WalSqliteDriver implements Driver {
     const endTurn = await this.#takeTurn();
     for (let attempt = 0; ; attempt += 1) {
       try {
+        // One whose begin, commit or rollback failed may still be open: it is nobody's now, and would block all who follow.
+        this.#rollback();
         this.#writes.exec('begin immediate');
         return endTurn;
       } catch (error) {
