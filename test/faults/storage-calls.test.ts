@@ -48,14 +48,14 @@ Libsql.prototype.exec = function (this: Libsql.Database, sql: string) {
   faults.run(sql, () => exec.call(this, sql));
   return this;
 };
-Libsql.prototype.prepare = function (this: Libsql.Database, sql: string) {
+Reflect.set(Libsql.prototype, 'prepare', function (this: Libsql.Database, sql: string) {
   const statement = prepare.call(this, sql) as object;
   for (const name of ['run', 'all']) {
     const method = Reflect.get(statement, name) as Method;
     Reflect.set(statement, name, (...given: unknown[]) => faults.run(sql, () => method.apply(statement, given)));
   }
-  return statement as Libsql.Statement;
-};
+  return statement;
+});
 
 let service: TestService;
 beforeAll(async () => {
