@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A process and all that it has started, itself first, as /proc shows them now. */
+export function processTree(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    const parent = parentOf(Number(name));
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const tree = [pid];
+  for (let index = 0; index < tree.length; index += 1) tree.push(...(children.get(tree[index]!) ?? []));
+  return tree;
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    // The name of the program stands in parentheses, and may hold anything.
+    const [, state, parent] = /^\d+ \(.*\) (\S) (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+    return state === 'Z' ? undefined : Number(parent);
+  } catch {
+    return undefined;
+  }
+}
+
+/** kill -9 for a whole tree; what is gone already is no mistake. */
+export function killTree(pid: number): void {
+  for (const member of processTree(pid)) {
+    try {
+      process.kill(member, 'SIGKILL');
+    } catch {
+      continue;
+    }
+  }
+}
