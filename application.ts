@@ -18,6 +18,7 @@ import { createBaseApplication } from './mlapi/http/base-application.ts';
 import { routes } from './mlapi/http/endpoint.ts';
 import type { CounterHome } from './mlapi/http/counters.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
+import { HealthChecks } from './mlapi/http/health-checks.ts';
 import { healthEndpoints } from './mlapi/http/health.ts';
 import { Lifecycle } from './mlapi/http/lifecycle.ts';
 import { openCounters } from './mlapi/http/open-counters.ts';
@@ -27,7 +28,7 @@ import { exitWithMessage, Service } from './mlapi/http/service.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
-import { openDatabase } from './mlapi/persistence/database.ts';
+import { checkDatabase, openDatabase } from './mlapi/persistence/database.ts';
 import { prepareDatabase } from './mlapi/persistence/migrations.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { version } from './mlapi/version.ts';
@@ -67,6 +68,13 @@ export async function createServices(config: Config, foundations: Foundations = 
   const maker = new TokenMaker(config, keys, clock);
   const tokens = new TokenService({ config, database, maker, clock });
   const predictors = await Predictors.load(config);
+  const checks = new HealthChecks(
+    [
+      { name: 'database', check: () => checkDatabase(database) },
+      { name: 'redis', check: () => counters.check() },
+    ],
+    { clock, logger },
+  );
   const close = async () => {
     await watch.stop();
     await predictors.release();
@@ -74,7 +82,7 @@ export async function createServices(config: Config, foundations: Foundations = 
     await database.destroy();
   };
   const built = { config, logger, lifecycle, database, counters, keys, clients, clock };
-  return { ...built, authenticator, tokens, predictors, securityTxt, close };
+  return { ...built, authenticator, tokens, predictors, securityTxt, checks, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them. */
@@ -82,7 +90,7 @@ export function createApplication(services: Services): Express {
   const { config, logger, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   const open = [
-    ...healthEndpoints(lifecycle),
+    ...healthEndpoints(lifecycle, services.checks),
     ...discoveryEndpoints(keys, config),
     ...securityTxtEndpoints(services.securityTxt, clock),
   ];

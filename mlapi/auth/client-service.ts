@@ -4,6 +4,7 @@ import {
   findClient,
   insertClient,
   listClients,
+  lockClient,
   setClientDisabled,
   setClientPassword,
   type NewClient,
@@ -44,7 +45,7 @@ export class ClientService {
 
   /** @throws {ClientMistake} if there is no such client */
   async get(name: string): Promise<Client> {
-    return mustFind(this.#database, name);
+    return mustBe(await findClient(this.#database, name), name);
   }
 
   /** @returns the password, made here unless it was given. @throws {ClientMistake} */
@@ -113,7 +114,7 @@ export class ClientService {
     change: (queries: Queries, client: Client, now: number) => Promise<void>,
   ): Promise<void> {
     await this.#database.transaction().execute(async (queries) => {
-      const client = await mustFind(queries, name);
+      const client = mustBe(await lockClient(queries, name), name);
       const now = this.#clock();
       await change(queries, client, now);
       await recordAudit(queries, now, event, { clientId: client.id });
@@ -133,8 +134,7 @@ export class ClientService {
   }
 }
 
-async function mustFind(queries: Queries, name: string): Promise<Client> {
-  const client = await findClient(queries, name);
+function mustBe(client: Client | undefined, name: string): Client {
   if (client === undefined) throw new ClientMistake(`there is no client "${name}"`);
   return client;
 }

@@ -15,6 +15,13 @@ export async function findClient(queries: Queries, name: string): Promise<Client
   return row === undefined ? undefined : toClient(row);
 }
 
+/** As `findClient`, for a transaction that goes on to change the client or its families: others wait for its end. */
+export async function lockClient(queries: Queries, name: string): Promise<Client | undefined> {
+  const query = queries.selectFrom('clients').selectAll().where('name', '=', name).forUpdate();
+  const row = await query.executeTakeFirst();
+  return row === undefined ? undefined : toClient(row);
+}
+
 export async function listClients(queries: Queries): Promise<Client[]> {
   return (await queries.selectFrom('clients').selectAll().orderBy('name').execute()).map(toClient);
 }

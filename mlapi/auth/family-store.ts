@@ -39,7 +39,16 @@ export async function insertFamily(queries: Queries, family: NewFamily): Promise
  * key `kid` any process has retired.
  */
 export async function findFamily(queries: Queries, id: string, kid: string): Promise<TokenFamily | undefined> {
-  const row = await queries
+  return toFamily(await familyQuery(queries, id, kid).executeTakeFirst());
+}
+
+/** As `findFamily`, for a transaction that goes on to move or end the family: others wait for its end. */
+export async function lockFamily(queries: Queries, id: string, kid: string): Promise<TokenFamily | undefined> {
+  return toFamily(await familyQuery(queries, id, kid).forUpdate('family').executeTakeFirst());
+}
+
+function familyQuery(queries: Queries, id: string, kid: string) {
+  return queries
     .selectFrom('token_families as family')
     .innerJoin('clients as client', 'client.id', 'family.client_id')
     .innerJoin('signing_keys as key', (join) => join.on('key.kid', '=', kid).on('key.retired_at', 'is', null))
@@ -59,8 +68,12 @@ export async function findFamily(queries: Queries, id: string, kid: string): Pro
       'client.name',
       'client.disabled_at',
     ])
-    .where('family.id', '=', id)
-    .executeTakeFirst();
+    .where('family.id', '=', id);
+}
+
+type FoundFamily = Awaited<ReturnType<ReturnType<typeof familyQuery>['executeTakeFirst']>>;
+
+function toFamily(row: FoundFamily): TokenFamily | undefined {
   if (row === undefined) return undefined;
   return {
     id: row.id,
@@ -119,7 +132,9 @@ export async function endFamiliesOf(queries: Queries, clientId: string, by: Fami
 
 /** Forgets families none of whose tokens can be valid any more: until then each is needed to detect reuse. */
 export async function deleteExpiredFamilies(queries: Queries, before: number): Promise<void> {
-  await queries.deleteFrom('token_families').where('expires_at', '<', before).execute();
+  const expired = queries.selectFrom('token_families').select('id').where('expires_at', '<', before);
+  // Who is at work on one of them is not waited for: an hour later it is still there to be forgotten.
+  await queries.deleteFrom('token_families').where('id', 'in', expired.forUpdate().skipLocked()).execute();
 }
 
 /** Whether a family that is still remembered was last used from this address: it is then not taken for a guesser's. */

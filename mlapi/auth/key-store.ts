@@ -1,4 +1,5 @@
 import type { Database, Queries } from '../persistence/database.ts';
+import { lockTable } from '../persistence/postgres.ts';
 import type { SigningKeyRow } from '../persistence/schema.ts';
 import { recordAudit } from '../telemetry/audit-trail.ts';
 
@@ -53,6 +54,7 @@ export class KeyStore {
   /** Adds the first key, unless another process was faster. */
   async addFirst(row: SigningKeyRow): Promise<void> {
     await this.#database.transaction().execute(async (queries) => {
+      await lockTable(queries, 'signing_keys');
       const found = await queries.selectFrom('signing_keys').select('kid').limit(1).executeTakeFirst();
       if (found === undefined) await insert(queries, row);
     });

@@ -6,7 +6,7 @@ import { addressKey } from '../http/rate-limits.ts';
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { spendPassword } from './client-store.ts';
+import { lockClient, spendPassword } from './client-store.ts';
 import {
   advanceFamily,
   deleteExpiredFamilies,
@@ -14,6 +14,7 @@ import {
   endFamily,
   findFamily,
   insertFamily,
+  lockFamily,
   type NewFamily,
 } from './family-store.ts';
 import { credentialsRefused, scopeUnknown, tokenRefused } from './refusals.ts';
@@ -63,10 +64,11 @@ export class TokenService {
 
   /** Tokens that an operator hands out; other families of the client live on. @throws {Problem} 400 `invalid_scope` */
   async issue(client: Client, scope?: string): Promise<TokenAnswer> {
-    if (client.disabledAt !== null) throw new Error(`the client "${client.name}" is disabled`);
-    return this.#startFamily(client, scope, {}, (queries, { id, clientId, createdAt }) =>
-      recordAudit(queries, createdAt, 'tokens_issued', { clientId, familyId: id }),
-    );
+    return this.#startFamily(client, scope, {}, async (queries, { id, clientId, createdAt }) => {
+      const current = await lockClient(queries, client.name);
+      if (current?.disabledAt !== null) throw new Error(`the client "${client.name}" is disabled`);
+      await recordAudit(queries, createdAt, 'tokens_issued', { clientId, familyId: id });
+    });
   }
 
   /**
@@ -79,12 +81,12 @@ export class TokenService {
     await this.#maker.prepare();
     const answer = await this.#database.transaction().execute(async (queries) => {
       const now = this.#clock();
-      const family = await findFamily(queries, claims.familyId, kid);
+      const family = await lockFamily(queries, claims.familyId, kid);
       const { refreshGraceSeconds: graceSeconds } = this.#config;
       let verdict = judgeRefresh(family, { claims, address, now, graceSeconds });
       if (family === undefined || verdict === 'refuse') return undefined;
       const next = { refreshJti: randomUUID(), at: now, address };
-      // Another machine may have moved it since it was read: then this token is spent by now.
+      // The lock says that it cannot have moved since it was read; if it has, this token is spent by now.
       if (verdict === 'rotate' && !(await advanceFamily(queries, family, next))) verdict = 'replay';
       const audit: AuditDetails = { clientId: family.clientId, familyId: family.id, ...origin };
       if (verdict === 'replay') {
@@ -106,7 +108,7 @@ export class TokenService {
     const verified = await this.#readEither(token);
     if (verified === undefined) return;
     await this.#database.transaction().execute(async (queries) => {
-      const family = await findFamily(queries, verified.claims.familyId, verified.kid);
+      const family = await lockFamily(queries, verified.claims.familyId, verified.kid);
       const now = this.#clock();
       if (family === undefined || !(await endFamily(queries, family.id, 'revoked', now))) return;
       await recordAudit(queries, now, 'revocation', {

@@ -21,7 +21,7 @@ export const commands: Readonly<Record<string, Command>> = {
     usage: 'migrate',
     help: 'bring the database up to this version of the service; back it up before',
     run: async () => {
-      const database = openDatabase(readConfig());
+      const database = openDatabase(readConfig(), { isPatient: true });
       const names = await migrate(database).finally(() => database.destroy());
       print(names.length === 0 ? 'nothing to migrate' : names.join('\n'));
     },

@@ -1,5 +1,6 @@
 import { version } from '../version.ts';
 import type { Answer, Endpoint } from './endpoint.ts';
+import type { HealthChecks } from './health-checks.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 const statusSchema = {
@@ -8,8 +9,8 @@ const statusSchema = {
   properties: { status: { type: 'string' }, service: { type: 'string' }, version: { type: 'string' } },
 };
 
-/** Public: what stands at the roots, whether the process lives, whether it can serve. */
-export function healthEndpoints(lifecycle: Lifecycle): Endpoint[] {
+/** Public: what stands at the roots, whether the process lives, whether it and what it depends on can serve. */
+export function healthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
   const greeting = { status: 'ok', service: 'mlapi', version };
   return [
     publicStatus('/', 'Name and version', () => ({ body: greeting }), greeting),
@@ -20,22 +21,23 @@ export function healthEndpoints(lifecycle: Lifecycle): Endpoint[] {
     }),
     publicStatus(
       '/api/readiness',
-      'Whether every model can serve',
-      () => readiness(lifecycle),
+      'Whether every model can serve, and the database',
+      () => readiness(lifecycle, checks),
       { status: 'ready' },
-      { 503: { text: 'Not ready: starting or draining', schema: statusSchema } },
+      { 503: { text: 'Not ready: starting, draining, or the database is away', schema: statusSchema } },
     ),
   ];
 }
 
-function readiness(lifecycle: Lifecycle): Answer {
-  return lifecycle.isReady ? { body: { status: 'ready' } } : { status: 503, body: { status: 'not ready' } };
+async function readiness(lifecycle: Lifecycle, checks?: HealthChecks): Promise<Answer> {
+  const isReady = lifecycle.isReady && (checks === undefined || (await checks.pass()));
+  return isReady ? { body: { status: 'ready' } } : { status: 503, body: { status: 'not ready' } };
 }
 
 function publicStatus(
   path: string,
   summary: string,
-  handle: () => Answer,
+  handle: Endpoint['handle'],
   example: object,
   statuses: Endpoint['docs']['statuses'] = {},
 ): Endpoint {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Kysely, type Transaction } from 'kysely';
 import type { Config } from '../config/config.ts';
+import { BoundedPostgresDialect } from './postgres.ts';
 import type { Tables } from './schema.ts';
 import { WalSqliteDialect } from './sqlite.ts';
 
@@ -8,7 +9,23 @@ export type Database = Kysely<Tables>;
 /** What a store needs: the database itself, or a transaction of it. */
 export type Queries = Kysely<Tables> | Transaction<Tables>;
 
-/** Opens the database, and creates its file if there is none. Migrations are a step of their own. */
-export function openDatabase({ dataDir }: Pick<Config, 'dataDir'>): Database {
-  return new Kysely<Tables>({ dialect: new WalSqliteDialect(join(dataDir, 'mlapi.db')) });
+/**
+ * Opens the database: PostgreSQL where a URL names it, which connects at the first query; otherwise SQLite, whose file is made if
+ * there is none. Migrations are a step of their own.
+ * @param options.isPatient for migrations: statements may take as long as they need
+ */
+export function openDatabase(
+  { dataDir, databaseUrl }: Pick<Config, 'dataDir' | 'databaseUrl'>,
+  { isPatient = false } = {},
+): Database {
+  const dialect =
+    databaseUrl === undefined
+      ? new WalSqliteDialect(join(dataDir, 'mlapi.db'))
+      : new BoundedPostgresDialect(databaseUrl, isPatient);
+  return new Kysely<Tables>({ dialect });
+}
+
+/** Fails unless the database answers, and would take a write: a standby refuses the lock. Nothing is locked or written. */
+export async function checkDatabase(database: Database): Promise<void> {
+  await database.selectFrom('clients').select('id').where('id', '=', '').forUpdate().execute();
 }

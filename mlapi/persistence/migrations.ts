@@ -1,5 +1,6 @@
 import { Migrator, type Kysely, type Migration, type MigrationResult } from 'kysely';
 import type { Database } from './database.ts';
+import { isPostgres } from './postgres.ts';
 
 /** A database that is older or newer than this code: it is never changed behind the operator's back. */
 export class MigrationPending extends Error {
@@ -99,7 +100,10 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema
     .createTable('audit_events')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    // Numbers that the database gives, 64 bits wide: each has its own spelling.
+    .addColumn('id', isPostgres(db) ? 'bigint' : 'integer', (column) =>
+      isPostgres(db) ? column.primaryKey().generatedAlwaysAsIdentity() : column.primaryKey().autoIncrement(),
+    )
     .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('event', 'text', (column) => column.notNull())
     .addColumn('client_id', 'text')

@@ -15,7 +15,12 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const run = (words: readonly string[], input = '') => mlapi(service.dataDir, words, { input });
+/** The service's clock follows the command's: what a command has just issued is not from the future. */
+async function run(words: readonly string[], input = '') {
+  const outcome = await mlapi(service.dataDir, words, { input });
+  service.clock.now = Date.now();
+  return outcome;
+}
 const publishedKids = async () =>
   ((await service.http.get('/.well-known/jwks.json')).body.keys as { kid: string }[]).map(({ kid }) => kid);
 

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { databaseOf } from './postgres.ts';
 import { temporaryFolder } from './service.ts';
 
 export const projectRoot = process.cwd();
@@ -43,7 +44,9 @@ export class TestProcess {
     { variables = {}, cwd = temporaryFolder(), nodeOptions = [], hasChannel = false }: StartOptions = {},
   ) {
     const { PATH = '', HOME = '' } = process.env;
-    const env = { PATH, HOME, ...childVariables, ...variables };
+    const dataDir = variables.MLAPI_DATA_DIR;
+    const database = dataDir === undefined ? {} : databaseOf(dataDir);
+    const env = { PATH, HOME, ...childVariables, ...database, ...variables };
     const stdio = ['pipe', 'pipe', 'pipe', hasChannel ? 'ipc' : 'ignore'] as const;
     const child = spawn(process.execPath, [...nodeOptions, ...args], { cwd, env, stdio: [...stdio] });
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));

@@ -8,6 +8,7 @@ import { createApplication, createServices, type Services } from '../../applicat
 import { defaultScopes } from '../../mlapi/auth/types.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
 import { createHttpServer } from '../../mlapi/http/server.ts';
+import { databaseOf } from './postgres.ts';
 
 /** Limits and key sizes that suit tests; everything else is as shipped. */
 const testVariables: Readonly<Record<string, string>> = {
@@ -72,14 +73,15 @@ export interface TestService {
 let clients = 0;
 
 /**
- * A whole service on a data directory of its own, or on one that another test service uses; real SQLite, real keys, real
- * models, a real port. `variables` are environment variables.
+ * A whole service on a data directory of its own, or on one that another test service uses; real SQLite (or PostgreSQL, by `npm
+ * run test:postgres`), real keys, real models, a real port. `variables` are environment variables.
  */
 export async function startService(
   variables: Readonly<Record<string, string>> = {},
   { clock = new FakeClock(), dataDir = temporaryFolder() }: { clock?: FakeClock; dataDir?: string } = {},
 ): Promise<TestService> {
-  const config = readConfig({ ...testVariables, MLAPI_DATA_DIR: dataDir, ...variables }, process.cwd());
+  const environment = { ...testVariables, MLAPI_DATA_DIR: dataDir, ...databaseOf(dataDir), ...variables };
+  const config = readConfig(environment, process.cwd());
   const securityTxtPath = join(dataDir, 'security.txt');
   const expires = new Date(clock.now + 90 * 86_400_000).toISOString();
   writeFileSync(securityTxtPath, `Contact: mailto:security@mlapi.test\nExpires: ${expires}\n`);

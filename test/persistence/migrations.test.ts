@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
+import { openDatabase, type Database } from '../../mlapi/persistence/database.ts';
+import { MigrationPending, migrate, prepareDatabase, type Migrations } from '../../mlapi/persistence/migrations.ts';
+import { mlapi, startScript } from '../support/child.ts';
+import { databaseOf } from '../support/postgres.ts';
+import { startService, temporaryFolder } from '../support/service.ts';
+
+const opened: Database[] = [];
+afterEach(async () => {
+  for (const database of opened.splice(0)) await database.destroy();
+});
+
+function open(dataDir = temporaryFolder()): Database {
+  const database = openDatabase({ dataDir, databaseUrl: databaseOf(dataDir).MLAPI_DATABASE_URL });
+  opened.push(database);
+  return database;
+}
+
+describe('migrations', () => {
+  const table = (name: string) => ({
+    up: async (db: Parameters<Migrations[string]['up']>[0]) => {
+      await db.schema.createTable(name).addColumn('id', 'integer').execute();
+    },
+  });
+  const first: Migrations = { '001-first': table('first') };
+  const both: Migrations = { ...first, '002-second': table('second') };
+
+  test('an empty database gets its tables at the start', async () => {
+    const database = open();
+    await prepareDatabase(database, both);
+    await prepareDatabase(database, both);
+    const tables = (await database.introspection.getTables()).map(({ name }) => name);
+    expect(tables).toEqual(expect.arrayContaining(['first', 'second']));
+  });
+
+  test('an older database stops the start, is told the command, and is not changed', async () => {
+    const database = open();
+    await prepareDatabase(database, first);
+
+    const refusal = prepareDatabase(database, both);
+
+    await expect(refusal).rejects.toThrow(MigrationPending);
+    await expect(refusal).rejects.toThrow('lacks 002-second: back it up, then run "npm run mlapi -- migrate"');
+    const tables = (await database.introspection.getTables()).map(({ name }) => name);
+    expect(tables).not.toContain('second');
+    expect(await migrate(database, both)).toEqual(['002-second']);
+    await prepareDatabase(database, both);
+  });
+
+  test('a migration that breaks off leaves nothing behind', async () => {
+    const broken: Migrations = {
+      ...first,
+      '002-broken': {
+        up: async (db) => {
+          await table('half').up(db);
+          throw new Error('no space');
+        },
+      },
+    };
+    const database = open();
+    await prepareDatabase(database, first);
+    await expect(migrate(database, broken)).rejects.toThrow('nothing was changed: no space');
+    const tables = (await database.introspection.getTables()).map(({ name }) => name);
+    expect(tables).not.toContain('half');
+  });
+
+  test('a database of a newer version stops start, commands and migration', async () => {
+    const dataDir = temporaryFolder();
+    const database = open(dataDir);
+    await prepareDatabase(database);
+    await sql`insert into kysely_migration values ('999-future', '2030-01-01')`.execute(database);
+
+    await expect(startService({}, { dataDir })).rejects.toThrow('newer version of this service: it has 999-future');
+    for (const words of [['serve'], ['clients', 'list'], ['migrate']]) {
+      const { code, stderr } = await mlapi(dataDir, words);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^mlapi: the .*999-future.*\n$/);
+    }
+  });
+
+  test('four processes that open the same empty folder at once all start', async () => {
+    const dataDir = temporaryFolder();
+    const opener = () =>
+      startScript('mlapi/cli/main.ts', ['clients', 'list'], { variables: { MLAPI_DATA_DIR: dataDir } });
+    const processes = [opener(), opener(), opener(), opener()];
+    for (const process of processes) {
+      expect({ ...(await process.ended), stderr: process.stderr }).toEqual({
+        code: 0,
+        signal: null,
+        stderr: '',
+      });
+    }
+  });
+});
