@@ -175,7 +175,12 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     };
     await setReadOnly('on');
     await service.session(client.tokens.access_token).expect(200);
+    const serverProcess = sql<{ pid: number }>`select pg_backend_pid() as pid`;
+    const [before] = (await serverProcess.execute(service.services.database)).rows;
     expectUnavailable(await service.refresh(client.tokens.refresh_token));
+    // A new connection finds the new server, where the old one would stay with the standby.
+    const stillThere = `select 1 from pg_stat_activity where pid = ${before?.pid}`;
+    while ((await server.query(stillThere)).length > 0) await delay(20);
     expectUnavailable(await service.reset(client.name, password));
     expect(await readiness()).toBe(503);
     await setReadOnly('off');
