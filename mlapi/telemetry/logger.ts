@@ -2,6 +2,9 @@ import winston from 'winston';
 import type { Config } from '../config/config.ts';
 import { toLoggable } from './loggable.ts';
 
+/** What may wait for a reader of the log that is slow, or stands still; more is dropped, and counted. */
+const maxWaitingBytes = 1_048_576;
+
 type Level = 'error' | 'warn' | 'info' | 'debug';
 
 /**
@@ -10,13 +13,26 @@ type Level = 'error' | 'warn' | 'info' | 'debug';
  */
 export class Logger {
   readonly #winston: winston.Logger;
+  readonly #waitingBytes: () => number;
+  #dropped = 0;
 
-  constructor(logger: winston.Logger) {
+  /** @param waitingBytes how much the log's reader has not taken yet */
+  constructor(logger: winston.Logger, waitingBytes: () => number = () => 0) {
     this.#winston = logger;
+    this.#waitingBytes = waitingBytes;
   }
 
   log(level: Level, message: string, fields: object = {}): void {
-    this.#winston.log({ level, message: toLoggable(message) as string, fields: toLoggable(fields) });
+    if (this.#waitingBytes() > maxWaitingBytes) {
+      this.#dropped += 1;
+      return;
+    }
+    if (this.#dropped > 0) {
+      const lines = this.#dropped;
+      this.#dropped = 0;
+      this.#write('error', 'log lines were dropped: their reader was too slow', { lines });
+    }
+    this.#write(level, message, fields);
   }
 
   error(message: string, fields?: object): void {
@@ -25,6 +41,10 @@ export class Logger {
 
   info(message: string, fields?: object): void {
     this.log('info', message, fields);
+  }
+
+  #write(level: Level, message: string, fields: object): void {
+    this.#winston.log({ level, message: toLoggable(message) as string, fields: toLoggable(fields) });
   }
 }
 
@@ -37,6 +57,7 @@ export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 
       format: winston.format.printf(logFormat === 'json' ? jsonLine : prettyLine),
       transports: [new winston.transports.Console()],
     }),
+    () => process.stdout.writableLength,
   );
 }
 

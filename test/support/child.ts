@@ -25,6 +25,8 @@ interface StartOptions {
   readonly nodeOptions?: readonly string[];
   /** Whether messages can be sent to it. */
   readonly hasChannel?: boolean;
+  /** A program that becomes the process, after it has changed something around it. */
+  readonly prefix?: readonly string[];
 }
 
 export interface End {
@@ -41,14 +43,15 @@ export class TestProcess {
 
   constructor(
     args: readonly string[],
-    { variables = {}, cwd = temporaryFolder(), nodeOptions = [], hasChannel = false }: StartOptions = {},
+    { variables = {}, cwd = temporaryFolder(), nodeOptions = [], hasChannel = false, prefix = [] }: StartOptions = {},
   ) {
     const { PATH = '', HOME = '' } = process.env;
     const dataDir = variables.MLAPI_DATA_DIR;
     const database = dataDir === undefined ? {} : databaseOf(dataDir);
     const env = { PATH, HOME, ...childVariables, ...database, ...variables };
+    const [program, ...words] = [...prefix, process.execPath, ...nodeOptions, ...args] as [string, ...string[]];
     const stdio = ['pipe', 'pipe', 'pipe', hasChannel ? 'ipc' : 'ignore'] as const;
-    const child = spawn(process.execPath, [...nodeOptions, ...args], { cwd, env, stdio: [...stdio] });
+    const child = spawn(program, words, { cwd, env, stdio: [...stdio] });
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     child.stdin?.on('error', () => undefined);
