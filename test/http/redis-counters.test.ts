@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -82,6 +83,24 @@ describeRedis('counters in Redis', () => {
     const { count, resetsInMs } = await home.of('per-address').increment('a');
     expect(count).toBe(1);
     expect(resetsInMs).toBeLessThanOrEqual(60_000);
+  });
+
+  test('the user that the README describes may do all that is needed, and nothing else', async () => {
+    const rights = /ACL SETUSER mlapi on >PASSWORD (.*)/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
+    await redis.command('ACL', 'SETUSER', 'mlapi', 'on', '>its-own', ...rights.split(' '));
+    const home = await open(redis.url.replace(`:${redis.password}`, 'mlapi:its-own'));
+    const counters = home.of('per-address');
+    await counters.increment('a');
+    for (const name of (await redis.command('KEYS', '*')) as string[]) await redis.command('PEXPIRE', name, '3600000');
+    expect((await counters.increment('a')).count).toBe(1);
+    await redis.command('SCRIPT', 'FLUSH');
+    expect((await counters.read('a')).count).toBe(1);
+    expect((await counters.increment('a')).count).toBe(2);
+    expect(lines).toEqual([]);
+    for (const command of [['KEYS', '*'], ['GET', 'other'], ['FLUSHALL']]) {
+      const verdict = await redis.command('ACL', 'DRYRUN', 'mlapi', ...command);
+      expect(verdict).toMatch(/no permissions|can't run/i);
+    }
   });
 
   test('scripts that Redis forgot are loaded again', async () => {
