@@ -10,6 +10,7 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
+      'no-eval': 'error',
       // Indexes into typed arrays are bounded by the loops around them.
       '@typescript-eslint/no-non-null-assertion': 'off',
       // Indexed loops are the fast ones where every cell of every row passes.
