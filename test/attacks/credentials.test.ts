@@ -126,10 +126,11 @@ describe('B29, B30: passwords and types', () => {
   });
 
   test('400: over the limit, before anything is hashed', async () => {
-    for (const password of ['x'.repeat(1_025), '\u{1f511}'.repeat(300), '']) {
+    for (const password of ['x'.repeat(1_025), 'x'.repeat(4_096), '\u{1f511}'.repeat(300), '']) {
       const { body } = await service.reset('demo', password).expect(400);
       expect(body.error).toBe('invalid_request');
     }
+    await service.reset('demo', 'x'.repeat(1_048_576)).expect(413);
   });
 
   const values = [['a'], 7, { $gt: '' }, true, null, {}];
@@ -193,6 +194,8 @@ describe('B49, B50: forms', () => {
     'username=a',
     'username=%&password=c',
     'a=1&'.repeat(100),
+    'grant_type=password&grant_type=password&username=a&password=c',
+    'username=a&password=c&refresh_token[]=x',
   ];
   test.each(forms)('400: %s', (form) =>
     service.http
@@ -233,6 +236,16 @@ describe('B49, B50: forms', () => {
     await multipart(`${field('username')}--x--\r\n`, 'multipart/form-data').expect(400);
     await multipart('').expect(400);
   });
+
+  test.each(['a:b', 'nocolon', 'a:b:c', 'a%3Ab:c%20d', '\u00e4:\u00f6', ''])(
+    '400: HTTP Basic of any form beside the body, %j',
+    async (pair) => {
+      for (const header of [`Basic ${Buffer.from(pair, 'latin1').toString('base64')}`, 'Basic ***', 'basic']) {
+        const request = service.http.post('/auth/reset').set('Authorization', header);
+        await request.send({ username: 'a', password: 'b' }).expect(400);
+      }
+    },
+  );
 
   test('400: HTTP Basic beside the body; 405: GET; 415: other media types; 413: too large', async () => {
     await service.http.post('/auth/reset').auth('a', 'b').send({ username: 'a', password: 'b' }).expect(400);

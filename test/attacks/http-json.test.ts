@@ -110,9 +110,21 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
     },
   );
 
+  test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length'])(
+    '404: %s is no model, and no version of one',
+    async (name) => {
+      for (const path of [`/api/models/${name}`, `/api/models/nsl-kdd-classifier/versions/${name}/predict`]) {
+        const method = path.endsWith('predict') ? 'post' : 'get';
+        const request = service.http[method](path).auth(token, { type: 'bearer' });
+        await (method === 'post' ? request.send(row) : request).expect(404);
+      }
+    },
+  );
+
   test.each([
     ['1e999', '1e999'],
     ['-1e999', '-1e999'],
+    ['over the largest float of 32 bits', '1e39'],
     ['500,000 digits', '9'.repeat(500_000)],
     ['digits in quotes', '"1"'],
     ['digits and blanks in quotes', '" 1 "'],

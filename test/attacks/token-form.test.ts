@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { signParts, expectTokenRefused, startForger } from '../support/forge.ts';
+import { encodePart, expectTokenRefused, signParts, startForger } from '../support/forge.ts';
+import { exchange } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -58,6 +59,15 @@ describe('A14 to A19: form', () => {
     }
   });
 
+  test('401: letters that are not ASCII, in any coding', async () => {
+    const token = forger.tokens.access_token;
+    for (const bad of [`${token}\xe4`, `${token}\xc3\xa4`, `\xef\xbb\xbf${token}`, token.replace('.', '\xad.')]) {
+      const request = `GET /auth/session HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${bad}\r\n\r\n`;
+      const { answers } = await exchange(service.port, request, { answers: 1 });
+      expect(answers.map(({ status }) => status)).toEqual([401]);
+    }
+  });
+
   test('401: the same name twice in header or payload', async () => {
     const claims = JSON.stringify(forger.claims);
     const header = JSON.stringify(forger.header);
@@ -91,7 +101,31 @@ describe('A14 to A19: form', () => {
 
   test('401: too long for the application; 431: too long for a header', async () => {
     await expectRefused(forger.withClaims({ pad: 'x'.repeat(4_096) }));
-    await service.session('x'.repeat(20_000)).expect(431);
+    for (const length of [4_097, 8_193, 15_000]) await expectRefused('x'.repeat(length));
+    for (const length of [16_383, 20_000, 1_000_000]) {
+      const request = `GET /auth/session HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${'x'.repeat(length)}\r\n\r\n`;
+      const { answers } = await exchange(service.port, request);
+      expect(answers.map(({ status }) => status)).toEqual([431]);
+    }
+  });
+
+  test('401: a good signature of our key over what is no token', async () => {
+    for (const payload of [{}, { hello: 1 }, { sub: forger.clientName, scope: 'models:read' }]) {
+      await expectRefused(signParts(forger.header, payload, forger.privateKey));
+    }
+  });
+
+  test('401: encrypted tokens, whatever work they ask for', async () => {
+    const kid = forger.kid;
+    const nothing = 'A'.repeat(22);
+    for (const header of [
+      { alg: 'PBES2-HS256+A128KW', enc: 'A128GCM', p2c: 2 ** 31 - 1, p2s: nothing, kid },
+      { alg: 'RSA-OAEP', enc: 'A256GCM', zip: 'DEF', kid },
+      { alg: 'dir', enc: 'A256GCM', typ: 'at+jwt', kid },
+    ]) {
+      await expectRefused(`${encodePart(header)}.${nothing}.${nothing}.${nothing}.${nothing}`);
+      await expectRefused(`${encodePart(header)}.${encodePart(forger.claims)}.${nothing}`);
+    }
   });
 
   test('401: other serializations and numbers of parts', async () => {
@@ -120,6 +154,7 @@ describe('A20, A21: scopes and the Authorization header', () => {
     ['part of a name', 'models:pred'],
     ['a longer name', 'models:predictx'],
     ['other case', 'Models:predict'],
+    ['another one, twice', 'models:read models:read'],
   ])('403 insufficient_scope: %s', async (_, scope) => {
     const { body, headers } = await service.http
       .post('/api/ml')
@@ -131,6 +166,11 @@ describe('A20, A21: scopes and the Authorization header', () => {
       'Bearer realm="mlapi", error="insufficient_scope", scope="models:predict"',
     );
   });
+
+  test.each(['models:predict\0', 'models:predict ', 'models:predict\u00a0', '"models:predict"'])(
+    '401: a scope that is none, %j',
+    (scope) => expectRefused(forger.withClaims({ scope })),
+  );
 
   test('200: the scheme in any case; 401: all other forms; tokens elsewhere are not looked at', async () => {
     const token = forger.tokens.access_token;
@@ -149,6 +189,7 @@ describe('A20, A21: scopes and the Authorization header', () => {
     }
     await service.http.get(`/auth/session?access_token=${token}`).expect(401);
     await service.http.get('/auth/session').set('Cookie', `access_token=${token}`).expect(401);
+    await service.http.post('/api/ml').type('form').send({ access_token: token }).expect(401);
   });
 });
 
