@@ -24,13 +24,16 @@ interface ExchangeOptions {
   readonly timeoutMs?: number;
 }
 
+/** A TCP port of the loopback, the path of a Unix socket, or what opens a connection of another kind. */
+export type Target = number | string | (() => Socket);
+
 /** Sends exact bytes on a new connection and reads what comes back. Rejects on a silence that is longer than the timeout. */
 export async function exchange(
-  port: number,
+  target: Target,
   bytes: string | Buffer | readonly (string | Buffer)[],
   options: ExchangeOptions = {},
 ): Promise<Exchange> {
-  const connection = new RawConnection(port);
+  const connection = new RawConnection(target);
   for (const part of Array.isArray(bytes) ? (bytes as (string | Buffer)[]) : [bytes as string | Buffer]) {
     connection.send(part);
   }
@@ -49,8 +52,8 @@ export class RawConnection {
   #received = '';
   #isClosed = false;
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  constructor(target: Target) {
+    this.socket = open(target);
     this.socket.setEncoding('latin1');
     this.socket.on('data', (text: string) => (this.#received += text));
     // A reset is how a server closes on someone who still sends.
@@ -95,6 +98,11 @@ export class RawConnection {
       check();
     });
   }
+}
+
+function open(target: Target): Socket {
+  if (typeof target === 'function') return target();
+  return typeof target === 'string' ? connect(target) : connect({ port: target, host: '127.0.0.1', noDelay: true });
 }
 
 function parseAnswers(text: string, isHead: boolean): Pick<Exchange, 'answers' | 'rest'> {

@@ -47,10 +47,13 @@ export const doubtful: [string, string, string, number][] = [
 ];
 
 /** From Node 22 on, the parser refuses these by itself. */
+const newerVerdicts: Readonly<Record<string, number>> = { 'an empty coding': 400, '3,000 trailers': 431 };
 const isNewer = Number(process.versions.node.split('.')[0]) >= 22;
-export const newerVerdicts: Readonly<Record<string, number>> = isNewer
-  ? { 'an empty coding': 400, '3,000 trailers': 431 }
-  : {};
+
+/** What this version of Node answers to a doubtful case. */
+export function statusHere(name: string, status: number): number {
+  return (isNewer ? newerVerdicts[name] : undefined) ?? status;
+}
 
 export const methods: [string, string, number][] = [
   ['TRACE', 'TRACE /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n', 405],
@@ -116,4 +119,11 @@ export const heads: [string, string, number][] = [
   ['a carriage return in a header', get('/api/liveness', 'X: a\rb\r\n'), 400],
   ['a bare line feed between headers', 'GET /api/liveness HTTP/1.1\r\nHost: a\nX: b\r\n\r\n', 400],
   ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+];
+
+/** Name, request, status: what is not plain HTTP/1.1. */
+export const malformed: readonly (readonly [string, string, number])[] = [
+  ...methods,
+  ...paths.map(([name, path, status]) => [`path: ${name}`, get(path), status] as const),
+  ...heads,
 ];

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Forger } from '../../support/forge.ts';
 import type { WatchedService } from '../../support/watched.ts';
-import { chunked, doubtful, get, heads, methods, newerVerdicts, paths } from './http.ts';
+import { chunked, doubtful, get, heads, methods, paths, statusHere } from './http.ts';
 import { refusedTokens } from './tokens.ts';
 
 /** One refused request, as bytes. */
@@ -92,7 +92,7 @@ function ofBodies(token: string): Refusal[] {
     refusal(id, name, post('/api/ml', type, body, authorization + headers), status);
   const framed = ([name, headers, body, status]: (typeof doubtful)[number]) => {
     const bytes = `POST /api/ml HTTP/1.1\r\nHost: a\r\n${authorization}Content-Type: ${json}\r\n${headers}\r\n\r\n${body}`;
-    return refusal('C65', name, bytes, newerVerdicts[name] ?? status);
+    return refusal('C65', name, bytes, statusHere(name, status));
   };
   const bomb = gzipSync(Buffer.alloc(10_000_000, '['));
   const endless = `${chunked}\r\n\r\n100001\r\n${'['.repeat(0x100001)}\r\n`;
