@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestProcess } from './child.ts';
 
-/** The processes that a process has started, and that still run. */
+/** The processes that a process has itself started, and that still run. */
 export function childrenOf({ child: { pid } }: TestProcess): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
@@ -50,5 +50,15 @@ export function ask(url: string, { method = 'GET', token, body, agent = new Agen
     sent.once('timeout', () => sent.destroy(new Error('no answer')));
     sent.once('error', reject);
     sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+/** Connections go to any worker: where many in a row find a ready one, all are. */
+export async function allReady(url: string): Promise<void> {
+  let inARow = 0;
+  await until(async () => {
+    const { status } = await ask(`${url}/api/readiness`).catch(() => ({ status: 0 }));
+    inARow = status === 200 ? inARow + 1 : 0;
+    return inARow > 20;
   });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { projectRoot, serve } from '../support/child.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { ask, childrenOf, until } from '../support/workers.ts';
+import { allReady, ask, childrenOf, until } from '../support/workers.ts';
 
 // Every process that is started loads the models: on a busy machine that takes its time.
 jest.setTimeout(240_000);
@@ -16,16 +16,6 @@ async function serveReady(variables: Record<string, string> = two, cwd?: string)
   await until(() => childrenOf(service).length === Number(variables.MLAPI_WORKERS ?? '1'));
   await allReady(url);
   return { service, url };
-}
-
-/** Connections go to any worker: where many in a row find a ready one, all are. */
-async function allReady(url: string) {
-  let inARow = 0;
-  await until(async () => {
-    const { status } = await ask(`${url}/api/readiness`).catch(() => ({ status: 0 }));
-    inARow = status === 200 ? inARow + 1 : 0;
-    return inARow > 20;
-  });
 }
 
 describe('a worker that ends', () => {

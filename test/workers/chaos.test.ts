@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, jest, test } from '@jest/globals';
+import { serve, type TestProcess } from '../support/child.ts';
+import { startService, type Tokens } from '../support/service.ts';
+import { allReady, ask, childrenOf, until, type Answer } from '../support/workers.ts';
+
+jest.setTimeout(600_000);
+
+const requests = 10_000;
+const row = [[0, 'tcp', 'http', 'SF']];
+
+/** A request that got no answer, and when it was open, in milliseconds. */
+interface Loss {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Requests and their losses, and the moments in which a worker was killed. */
+class Ledger {
+  sent = 0;
+  readonly losses: Loss[] = [];
+  readonly killedAt: number[] = [];
+  readonly wrong: string[] = [];
+
+  get isFull(): boolean {
+    return this.sent >= requests;
+  }
+
+  /** Undefined where no answer came. */
+  async send(request: () => Promise<Answer>, expected: readonly number[]): Promise<Answer | undefined> {
+    this.sent += 1;
+    const from = performance.now();
+    try {
+      const answer = await request();
+      if (!expected.includes(answer.status)) this.wrong.push(`${answer.status} ${JSON.stringify(answer.body)}`);
+      return answer;
+    } catch {
+      this.losses.push({ from, to: performance.now() });
+      return undefined;
+    }
+  }
+
+  /** What was lost although no worker was killed while it was open. */
+  unexplained(): Loss[] {
+    return this.losses.filter(({ from, to }) => !this.killedAt.some((at) => at >= from - 5 && at <= to));
+  }
+}
+
+/** Refreshes without end. Where an answer is lost, the grace period gives the same successor to who asks again. */
+async function keepRefreshing(ledger: Ledger, url: string, first: Tokens): Promise<Tokens> {
+  let tokens = first;
+  while (!ledger.isFull) {
+    const { refresh_token: token } = tokens;
+    const answer = await ledger.send(() => ask(`${url}/auth/refresh`, { method: 'POST', token }), [200]);
+    if (answer?.status === 200) tokens = answer.body as unknown as Tokens;
+  }
+  return tokens;
+}
+
+async function keepReading(ledger: Ledger, url: string, { access_token: token }: Tokens): Promise<void> {
+  while (!ledger.isFull) {
+    await ledger.send(() => ask(`${url}/api/models`, { token }), [200]);
+    await ledger.send(() => ask(`${url}/api/ml`, { method: 'POST', token, body: row }), [400, 422]);
+  }
+}
+
+/** Kills a worker, reloads, and so on, each once all workers are ready again. @returns how many reloads there were */
+async function disturb(ledger: Ledger, service: TestProcess, url: string): Promise<number> {
+  let reloads = 0;
+  while (!ledger.isFull) {
+    const workers = childrenOf(service);
+    ledger.killedAt.push(performance.now());
+    process.kill(workers[ledger.killedAt.length % workers.length]!, 'SIGKILL');
+    await until(() => count(service, /"a worker ended"/g) === ledger.killedAt.length);
+    await allReady(url);
+    await delay(200);
+    service.child.kill('SIGHUP');
+    await until(() => count(service, /"reloaded"/g) === reloads + 1);
+    reloads += 1;
+    // Those that make room have nothing to wait for but their last requests: nobody keeps a connection here.
+    await until(() => childrenOf(service).length === 3);
+    await allReady(url);
+  }
+  return reloads;
+}
+
+function count({ stdout }: TestProcess, pattern: RegExp): number {
+  return [...stdout.matchAll(pattern)].length;
+}
+
+describe('10,000 requests while workers are killed and reloaded', () => {
+  test('no acknowledged write is lost, and no request is unanswered that no killed worker had', async () => {
+    const setup = await startService();
+    const clients = await Promise.all(Array.from({ length: 6 }, () => setup.newClient()));
+    await setup.close();
+    const variables = {
+      MLAPI_WORKERS: '3',
+      MLAPI_REFRESH_GRACE_SECONDS: '60',
+      MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000',
+    };
+    const more = { MLAPI_RATE_LIMIT_PER_MINUTE: '1000000', MLAPI_LOG_LEVEL: 'info' };
+    const { service, url } = await serve(setup.dataDir, { variables: { ...variables, ...more } });
+    await until(() => childrenOf(service).length === 3);
+    await allReady(url);
+
+    const ledger = new Ledger();
+    const [revoked, reader, ...writers] = clients.map(({ tokens }) => tokens) as [Tokens, Tokens, ...Tokens[]];
+    await ask(`${url}/auth/revoke`, { method: 'POST', body: { token: revoked.refresh_token } });
+    const [newest, reloads] = await Promise.all([
+      Promise.all(writers.map((tokens) => keepRefreshing(ledger, url, tokens))),
+      disturb(ledger, service, url),
+      keepReading(ledger, url, reader),
+      keepReading(ledger, url, reader),
+    ]);
+
+    expect(ledger.wrong).toEqual([]);
+    expect(ledger.unexplained()).toEqual([]);
+    expect(ledger.killedAt.length).toBeGreaterThanOrEqual(2);
+    expect(reloads).toBeGreaterThanOrEqual(1);
+    for (const { access_token: token, refresh_token } of newest) {
+      expect((await ask(`${url}/auth/session`, { token })).status).toBe(200);
+      expect((await ask(`${url}/auth/refresh`, { method: 'POST', token: refresh_token })).status).toBe(200);
+    }
+    expect((await ask(`${url}/auth/refresh`, { method: 'POST', token: revoked.refresh_token })).status).toBe(401);
+    console.info(
+      `${ledger.sent} requests, ${ledger.killedAt.length} workers killed, ${reloads} reloads, ` +
+        `${ledger.losses.length} requests lost with the workers that had them`,
+    );
+    expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});

@@ -1,0 +1,46 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, jest, test } from '@jest/globals';
+import { serve } from '../support/child.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { childrenOf, until } from '../support/workers.ts';
+
+jest.setTimeout(240_000);
+
+/** A `systemd-notify` that writes down what it is told: what stands behind the real one is systemd's. */
+function recordingSystemd() {
+  const folder = temporaryFolder();
+  const record = join(folder, 'record');
+  writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$@" >> ${record}\n`);
+  chmodSync(join(folder, 'systemd-notify'), 0o755);
+  const variables = { PATH: `${folder}:${process.env.PATH}`, NOTIFY_SOCKET: join(folder, 'socket') };
+  return { variables, told: () => (existsSync(record) ? readFileSync(record, 'utf8').trim().split('\n') : []) };
+}
+
+describe('systemd is told', () => {
+  test('READY once it serves, RELOADING and READY around a reload, STOPPING at the end', async () => {
+    const { variables, told } = recordingSystemd();
+    const { service } = await serve(temporaryFolder(), { variables });
+    await until(() => told().length === 1);
+    service.child.kill('SIGHUP');
+    await service.says(/"reloaded"/);
+    await until(() => told().length === 3);
+    await service.kill('SIGTERM');
+    expect(told()).toEqual(['READY=1', 'RELOADING=1', 'READY=1', 'STOPPING=1']);
+  });
+
+  test('WATCHDOG twice in its time, and no more once no worker lives', async () => {
+    const { variables, told } = recordingSystemd();
+    const { service } = await serve(temporaryFolder(), { variables: { ...variables, WATCHDOG_USEC: '200000' } });
+    await until(() => told().filter((line) => line === 'WATCHDOG=1').length >= 3);
+    process.kill(childrenOf(service)[0]!, 'SIGSTOP');
+    await service.says(/"a worker is stuck"/);
+    const count = told().length;
+    await service.kill('SIGTERM');
+    expect(
+      told()
+        .slice(count)
+        .filter((line) => line === 'WATCHDOG=1').length,
+    ).toBeLessThanOrEqual(count);
+  });
+});
