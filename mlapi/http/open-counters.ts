@@ -19,8 +19,9 @@ interface OpenCounterHome extends CounterHome {
 }
 
 /**
- * Opens the home of the counters: Redis where the configuration names one, else the memory of this process or its supervisor. While Redis is away, the
- * limits before tokens and passwords refuse; the limit per client goes on in memory: whom it counts has shown a token.
+ * Opens the home of the counters: Redis where the configuration names one, else the memory of this process or its supervisor.
+ * While Redis is away, the limits before tokens and passwords refuse; the limit per client goes on in memory: whom it counts has
+ * shown a token.
  */
 export async function openCounters(
   { redisUrl }: Pick<Config, 'redisUrl'>,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { RedisCounterHome } from '../../mlapi/http/redis-counters.ts';
 import { WindowCounters } from '../../mlapi/http/window-counters.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
@@ -12,6 +12,17 @@ beforeAll(async () => {
   service = await startService({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: String(limit) });
 });
 afterAll(() => service.close());
+
+const opened: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0)) await close();
+});
+
+async function startOwn(variables: Record<string, string>): Promise<TestService> {
+  const own = await startService(variables);
+  opened.push(() => own.close());
+  return own;
+}
 
 /** One request as the proxy sends it: the lines are what the attacker and the proxy wrote, in this order. */
 async function send(target: string, lines: readonly string[] = [], method = 'POST'): Promise<RawAnswer> {
@@ -155,7 +166,7 @@ describe('D78: buckets', () => {
   });
 
   test('one client over its limit does not stop another behind the same address; nor do ways of writing help it', async () => {
-    const shared = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '4' });
+    const shared = await startOwn({ MLAPI_RATE_LIMIT_PER_MINUTE: '4' });
     const [busy, other] = [await shared.newClient(), await shared.newClient()];
     const ask = (token: string, target: string, method: 'get' | 'head' = 'get') =>
       shared.http[method](target).auth(token, { type: 'bearer' }).set('X-Forwarded-For', '192.0.2.5');
@@ -168,7 +179,6 @@ describe('D78: buckets', () => {
     const { body } = await shared.refresh(busy.tokens.refresh_token).expect(200);
     await ask((body as { access_token: string }).access_token, '/api/models').expect(429);
     await ask(other.tokens.access_token, '/api/models').expect(200);
-    await shared.close();
   });
 });
 
@@ -176,14 +186,13 @@ describe('D79: clocks', () => {
   test.each([3_600, -3_600, 86_400, -1])(
     '429: a clock that is set by %d s neither opens a bucket nor keeps it closed',
     async (seconds) => {
-      const own = await startService({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '2' });
+      const own = await startOwn({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '2' });
       for (let at = 0; at < 2; at += 1) await own.reset('nobody', 'wrong').expect(401);
       own.clock.stepSeconds(seconds);
       const { headers } = await own.reset('nobody', 'wrong').expect(429);
       expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60);
       own.clock.advanceSeconds(60);
       await own.reset('nobody', 'wrong').expect(401);
-      await own.close();
     },
   );
 });
@@ -203,6 +212,10 @@ describeRedis('D80: floods of keys in Redis', () => {
   test('a Redis that they fill refuses to count, and loses no counter; room made, the attacker is still counted', async () => {
     const redis = await TestRedis.start();
     const home = await RedisCounterHome.open(redis.url, createLogger({ logLevel: 'silent', logFormat: 'json' }));
+    opened.push(
+      () => home.close(),
+      () => redis.kill(),
+    );
     const counters = home.of('per-address');
     for (let hit = 0; hit < 7; hit += 1) await counters.increment('attacker');
     const used = Number(/used_memory:(\d+)/.exec((await redis.command('INFO', 'memory')) as string)?.[1]);
@@ -217,7 +230,5 @@ describeRedis('D80: floods of keys in Redis', () => {
     await redis.command('CONFIG', 'SET', 'maxmemory', '0');
     await untilCounting(home);
     expect((await counters.increment('attacker')).count).toBe(8);
-    home.close();
-    await redis.kill();
   });
 });

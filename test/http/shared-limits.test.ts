@@ -119,6 +119,20 @@ describeRedis('Redis away', () => {
     await service.refresh(tokens.refresh_token).expect(200);
   });
 
+  test('readiness is 503 while it is, and 200 again without a restart', async () => {
+    const service = await start();
+    const readiness = () => {
+      service.clock.advanceSeconds(1);
+      return service.http.get('/api/readiness');
+    };
+    await readiness().expect(200, { status: 'ready' });
+    await redis.kill();
+    await readiness().expect(503, { status: 'not ready' });
+    await service.http.get('/api/liveness').expect(200);
+    await redis.start();
+    await untilStatus(200, async () => readiness());
+  });
+
   test('away at the start: the service starts, and /auth opens when Redis comes', async () => {
     await redis.kill();
     const service = await start();
