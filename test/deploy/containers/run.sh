@@ -40,18 +40,21 @@ if command -v runc >/dev/null; then printf '[engine]\nruntime = "runc"\n' >>"$wo
 export CONTAINERS_CONF=$work/containers.conf
 
 if [ "${1:-}" = --local-base ]; then
-    debootstrap --variant=minbase --include=ca-certificates,libstdc++6 bookworm "$work/base" >"$work/debootstrap.log"
-    rm -rf "$work"/base/var/cache/apt/*.bin "$work"/base/var/lib/apt/lists/* "$work"/base/usr/share/{doc,man,locale}
-    cp "$(readlink -f "$(command -v node)")" "$work/base/usr/local/bin/node"
-    mkdir -p "$work/base/usr/local/lib/node_modules"
-    cp -a "$(npm root -g)/npm" "$work/base/usr/local/lib/node_modules/"
-    for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$work/base/usr/local/bin/$name"; done
-    # It trusts whom this machine trusts.
-    cp -L /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
-    echo cafile=/etc/ssl/certs/ca-certificates.crt >>"$work/base/usr/local/lib/node_modules/npm/npmrc"
-    tar -C "$work/base" -c . | podman import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
-        - localhost/mlapi-base:test >/dev/null 2>&1
-    rm -rf "$work/base"
+    # Made once: podman rmi localhost/mlapi-base:test for another.
+    if ! podman image exists localhost/mlapi-base:test; then
+        debootstrap --variant=minbase --include=ca-certificates,libstdc++6 bookworm "$work/base" >"$work/debootstrap.log"
+        rm -rf "$work"/base/var/cache/apt/*.bin "$work"/base/var/lib/apt/lists/* "$work"/base/usr/share/{doc,man,locale}
+        cp "$(readlink -f "$(command -v node)")" "$work/base/usr/local/bin/node"
+        mkdir -p "$work/base/usr/local/lib/node_modules"
+        cp -a "$(npm root -g)/npm" "$work/base/usr/local/lib/node_modules/"
+        for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$work/base/usr/local/bin/$name"; done
+        # It trusts whom this machine trusts.
+        cp -L /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
+        echo cafile=/etc/ssl/certs/ca-certificates.crt >>"$work/base/usr/local/lib/node_modules/npm/npmrc"
+        tar -C "$work/base" -c . | podman import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+            - localhost/mlapi-base:test >/dev/null 2>&1
+        rm -rf "$work/base"
+    fi
     build+=(--build-arg BASE=localhost/mlapi-base:test)
     for name in nginx redis postgres; do
         "${build[@]}" --target "$name" -t "localhost/mlapi-$name:test" "$here" >"$work/$name.log" 2>&1 || { tail "$work/$name.log"; exit 1; }
