@@ -29,6 +29,7 @@ export class Supervisor {
   #logger: Logger;
   #wasEverReady = false;
   #chosenPort = 0;
+  #askedPort = 0;
   #isStopping = false;
   #reload: Promise<void> = Promise.resolve();
 
@@ -70,8 +71,7 @@ export class Supervisor {
     const member = new Member({
       state,
       restarts,
-      // Where the system chose the port, it stays.
-      config: { ...this.#config, port: this.#config.port === 0 ? this.#chosenPort : this.#config.port },
+      config: { ...this.#config, port: this.#config.port === 0 ? this.#systemPort() : this.#config.port },
       listensEarly: ![...this.#members].some(({ isListening }) => isListening),
       supervisor: {
         onReady: (address) => this.#onReady(address),
@@ -82,6 +82,12 @@ export class Supervisor {
     });
     this.#members.add(member);
     return member;
+  }
+
+  /** Workers share a socket by the port that they ask for: 0 as long as one holds it, and then the one that it was. */
+  #systemPort(): number {
+    if (this.#members.size === 0) this.#askedPort = this.#chosenPort;
+    return this.#askedPort;
   }
 
   async #count(member: Member, id: number, questions: readonly CountQuestion[]): Promise<void> {
