@@ -61,6 +61,12 @@ export async function setClientPassword(queries: Queries, id: string, passwordHa
     .execute();
 }
 
+/** Gives all clients a password that is spent. @returns their names */
+export async function voidPasswords(queries: Queries, passwordHash: string, at: number): Promise<string[]> {
+  await queries.updateTable('clients').set({ password_hash: passwordHash, password_spent_at: at }).execute();
+  return (await queries.selectFrom('clients').select('name').orderBy('name').execute()).map(({ name }) => name);
+}
+
 /**
  * Takes a password that was verified against `passwordHash`: only if nothing has changed since then.
  * @returns whether this caller is the one that got it.

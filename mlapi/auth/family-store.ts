@@ -2,7 +2,7 @@ import type { Queries } from '../persistence/database.ts';
 import type { TokenFamily } from './types.ts';
 
 /** Why a family came to its end. */
-export type FamilyEnd = 'reset' | 'replay' | 'revoked' | 'disabled' | 'password';
+export type FamilyEnd = 'reset' | 'replay' | 'revoked' | 'disabled' | 'password' | 'restore';
 
 export interface NewFamily {
   readonly id: string;
@@ -128,6 +128,14 @@ export async function endFamiliesOf(queries: Queries, clientId: string, by: Fami
     .where('ended_at', 'is', null)
     .executeTakeFirst();
   return Number(numUpdatedRows);
+}
+
+export async function endAllFamilies(queries: Queries, by: FamilyEnd, at: number): Promise<void> {
+  await queries
+    .updateTable('token_families')
+    .set({ ended_at: at, ended_by: by })
+    .where('ended_at', 'is', null)
+    .execute();
 }
 
 /** Forgets families none of whose tokens can be valid any more: until then each is needed to detect reuse. */

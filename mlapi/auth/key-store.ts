@@ -93,6 +93,11 @@ export class KeyStore {
   }
 }
 
+/** Forgets all keys, and with them every token that they signed. */
+export async function deleteKeys(queries: Queries): Promise<void> {
+  await queries.deleteFrom('signing_keys').execute();
+}
+
 async function insert(queries: Queries, row: SigningKeyRow): Promise<void> {
   const other = await queries
     .selectFrom('signing_keys')

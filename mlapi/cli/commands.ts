@@ -3,6 +3,7 @@ import { superviseWorkers } from '../../application.ts';
 import { readConfig } from '../config/config.ts';
 import { openDatabase } from '../persistence/database.ts';
 import { migrate } from '../persistence/migrations.ts';
+import { backupCommands } from './backup.ts';
 import { certificateCommands } from './certificate.ts';
 import { clientCommands } from './clients.ts';
 import { print, UsageMistake, type Command } from './command.ts';
@@ -17,6 +18,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...keyCommands,
   ...modelCommands,
   ...certificateCommands,
+  ...backupCommands,
   migrate: {
     usage: 'migrate',
     help: 'bring the database up to this version of the service; back it up before',

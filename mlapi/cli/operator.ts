@@ -5,7 +5,7 @@ import { Passwords } from '../auth/passwords.ts';
 import { TokenMaker } from '../auth/token-maker.ts';
 import { TokenService } from '../auth/token-service.ts';
 import { readConfig } from '../config/config.ts';
-import { openDatabase } from '../persistence/database.ts';
+import { openDatabase, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
 
 /** What operators' commands work with: the same database as the running service, without its models. */
@@ -13,6 +13,8 @@ export interface Operator {
   clients(): Promise<ClientService>;
   keys(): Promise<KeyManager>;
   tokens(): Promise<TokenService>;
+  /** Work on the tables themselves, all or nothing. */
+  transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>;
 }
 
 /** Opens the database for one command, and closes it after. */
@@ -26,6 +28,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
     keys,
     tokens: async () =>
       new TokenService({ config, database, maker: new TokenMaker(config, await keys(), clock), clock }),
+    transaction: (change) => database.transaction().execute(change),
   };
   try {
     await prepareDatabase(database);

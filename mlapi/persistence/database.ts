@@ -20,7 +20,7 @@ export function openDatabase(
 ): Database {
   const dialect =
     databaseUrl === undefined
-      ? new WalSqliteDialect(join(dataDir, 'mlapi.db'))
+      ? new WalSqliteDialect(sqliteFile(dataDir))
       : new BoundedPostgresDialect(databaseUrl, isPatient);
   return new Kysely<Tables>({ dialect });
 }
@@ -28,4 +28,9 @@ export function openDatabase(
 /** Fails unless the database answers, and would take a write: a standby refuses the lock. Nothing is locked or written. */
 export async function checkDatabase(database: Database): Promise<void> {
   await database.selectFrom('clients').select('id').where('id', '=', '').forUpdate().execute();
+}
+
+/** Where SQLite keeps the database. */
+export function sqliteFile(dataDir: string): string {
+  return join(dataDir, 'mlapi.db');
 }

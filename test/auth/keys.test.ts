@@ -1,4 +1,6 @@
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeToken } from '../support/forge.ts';
 import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
@@ -141,3 +143,23 @@ describe('at rest', () => {
     await expect(startService({ MLAPI_KEY_PASSPHRASE: '' })).rejects.toThrow('MLAPI_KEY_PASSPHRASE');
   });
 });
+
+test('there is no private key in the repository that an installation could start with', () => {
+  const made = new Set(['.git', 'node_modules', ...readFileSync('.gitignore', 'utf8').split(/[\n/]+/)]);
+  const files = readdirSync('.', { withFileTypes: true })
+    .filter(({ name }) => !made.has(name))
+    .flatMap((entry) => (entry.isDirectory() ? filesUnder(entry.name) : [entry.name]));
+  const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----|"d":\s*"[\w-]{40}|"v":\s*1,\s*"salt"/;
+  expect(
+    privateKey.test(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
+  ).toBe(true);
+
+  expect(files).toEqual(expect.arrayContaining(['application.ts', 'files/.env.example', 'deploy/mlapi.service']));
+  expect(files.filter((file) => privateKey.test(readFileSync(file, 'latin1')))).toEqual([]);
+});
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}

@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { makePassword, Passwords } from '../auth/passwords.ts';
+import { voidCredentials } from '../auth/void-credentials.ts';
+import { readConfig, type Config } from '../config/config.ts';
+import { copyDatabase } from '../persistence/copy.ts';
+import { sqliteFile, type Queries } from '../persistence/database.ts';
+import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+import { asOperator } from './operator.ts';
+
+export const backupCommands: Readonly<Record<string, Command>> = {
+  backup: {
+    usage: 'backup FILE',
+    help: 'copy the database while the service runs; no password, token or key in the copy is good',
+    run: async (given) => {
+      const file = onlyWord(given, 'file');
+      const config = readConfig();
+      refusePostgres(config, 'pg_dump copies it');
+      await copyDatabase(sqliteFile(config.dataDir), resolve(file), await voiding('backup'));
+      print(file);
+    },
+  },
+  restore: {
+    usage: 'restore FILE | --in-place',
+    help: 'make a copy the database of a stopped service; --in-place: it was restored by other means',
+    options: { 'in-place': { type: 'boolean' } },
+    run: async (given) => {
+      const isInPlace = given.options['in-place'] === true;
+      if (isInPlace && given.words.length > 0) throw new UsageMistake('a file and --in-place exclude each other');
+      const names = isInPlace ? await voidInPlace() : await restoreFile(resolve(onlyWord(given, 'file')), readConfig());
+      if (names.length === 0) return;
+      print('each client needs a new password (clients reset-password NAME), if it shall still have access:');
+      for (const name of names) print(name);
+    },
+  },
+};
+
+async function restoreFile(file: string, { dataDir, databaseUrl }: Config): Promise<string[]> {
+  refusePostgres({ databaseUrl }, 'pg_restore restores it, and then "restore --in-place" ends what came back');
+  const path = sqliteFile(dataDir);
+  // A log that was left behind would be taken for one of the new file.
+  const inTheWay = [path, `${path}-wal`, `${path}-shm`].filter((name) => existsSync(name));
+  if (inTheWay.length > 0)
+    throw new UsageMistake(`stop the service, and move these to another folder: ${inTheWay.join(', ')}`);
+  if (!existsSync(dataDir)) mkdirSync(dataDir, { mode: 0o700 });
+  return copyDatabase(file, path, await voiding('restore'));
+}
+
+function voidInPlace(): Promise<string[]> {
+  return asOperator(async (operator) => {
+    const names = await operator.transaction(await voiding('restore'));
+    // Makes the new key: a service that runs finds it within a second.
+    await operator.keys();
+    return names;
+  });
+}
+
+async function voiding(occasion: 'backup' | 'restore'): Promise<(queries: Queries) => Promise<string[]>> {
+  const passwordHash = await (await Passwords.create()).hash(makePassword());
+  return (queries) => voidCredentials(queries, { at: Date.now(), passwordHash, occasion });
+}
+
+function refusePostgres({ databaseUrl }: Pick<Config, 'databaseUrl'>, remedy: string): void {
+  if (databaseUrl !== undefined) throw new UsageMistake(`the database is in PostgreSQL: ${remedy}`);
+}
