@@ -7,6 +7,9 @@ import { mlapi, serve, startScript } from '../support/child.ts';
 import { decodeToken } from '../support/forge.ts';
 import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
+/** Each test here starts many processes, one after the other. */
+const manyProcessesMs = 180_000;
+
 function startNow(dataDir = temporaryFolder()): Promise<TestService> {
   const clock = new FakeClock();
   // The command line works by the real clock.
@@ -136,55 +139,59 @@ describe('backup and restore', () => {
 });
 
 describe('a backup while the service writes', () => {
-  test('holds every write that was acknowledged before it began, and no request fails', async () => {
-    const setup = await startNow();
-    const { dataDir } = setup;
-    const families = await Promise.all(Array.from({ length: 8 }, async () => (await setup.newClient()).tokens));
-    await setup.services.database.transaction().execute(async (queries) => {
-      const row = { at: 1, event: 'reset', detail: 'x'.repeat(1_000) };
-      for (let count = 0; count < 100; count += 1)
-        await queries
-          .insertInto('audit_events')
-          .values(Array.from({ length: 100 }, () => row))
-          .execute();
-    });
-    await setup.close();
-    const { service, url } = await serve(dataDir, { variables: { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000' } });
-    const acknowledged = new Map<string, number>();
-    const statuses = new Set<number>();
-    let isOver = false;
-    const write = async ({ refresh_token }: Tokens): Promise<void> => {
-      const headers = { authorization: `Bearer ${refresh_token}` };
-      const response = await fetch(`${url}/auth/refresh`, { method: 'POST', headers });
-      statuses.add(response.status);
-      const tokens = (await response.json()) as Tokens;
-      const { fid, gen } = decodeToken(tokens.refresh_token).claims as { fid: string; gen: number };
-      acknowledged.set(fid, gen);
-      if (!isOver) await write(tokens);
-    };
-    const writers = Promise.all(families.map(write));
-    const file = join(temporaryFolder(), 'backup.db');
-    while (acknowledged.size < families.length) await Promise.race([delay(10), writers]);
+  test(
+    'holds every write that was acknowledged before it began, and no request fails',
+    async () => {
+      const setup = await startNow();
+      const { dataDir } = setup;
+      const families = await Promise.all(Array.from({ length: 8 }, async () => (await setup.newClient()).tokens));
+      await setup.services.database.transaction().execute(async (queries) => {
+        const row = { at: 1, event: 'reset', detail: 'x'.repeat(1_000) };
+        for (let count = 0; count < 100; count += 1)
+          await queries
+            .insertInto('audit_events')
+            .values(Array.from({ length: 100 }, () => row))
+            .execute();
+      });
+      await setup.close();
+      const { service, url } = await serve(dataDir, { variables: { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000' } });
+      const acknowledged = new Map<string, number>();
+      const statuses = new Set<number>();
+      let isOver = false;
+      const write = async ({ refresh_token }: Tokens): Promise<void> => {
+        const headers = { authorization: `Bearer ${refresh_token}` };
+        const response = await fetch(`${url}/auth/refresh`, { method: 'POST', headers });
+        statuses.add(response.status);
+        const tokens = (await response.json()) as Tokens;
+        const { fid, gen } = decodeToken(tokens.refresh_token).claims as { fid: string; gen: number };
+        acknowledged.set(fid, gen);
+        if (!isOver) await write(tokens);
+      };
+      const writers = Promise.all(families.map(write));
+      const file = join(temporaryFolder(), 'backup.db');
+      while (acknowledged.size < families.length) await Promise.race([delay(10), writers]);
 
-    const before = new Map(acknowledged);
-    const { code, stderr } = await mlapi(dataDir, ['backup', file]);
-    const after = new Map(acknowledged);
-    isOver = true;
-    await writers;
+      const before = new Map(acknowledged);
+      const { code, stderr } = await mlapi(dataDir, ['backup', file]);
+      const after = new Map(acknowledged);
+      isOver = true;
+      await writers;
 
-    expect({ code, stderr, statuses: [...statuses] }).toEqual({ code: 0, stderr: '', statuses: [200] });
-    expect(readRows(file, 'pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
-    const copied = new Map(
-      readRows<{ id: string; generation: number }>(file, 'select id, generation from token_families').map(
-        ({ id, generation }) => [id, generation],
-      ),
-    );
-    for (const [id, generation] of before) {
-      expect(copied.get(id)).toBeGreaterThanOrEqual(generation);
-      expect(after.get(id)).toBeGreaterThan(generation);
-    }
-    await service.kill('SIGTERM');
-  });
+      expect({ code, stderr, statuses: [...statuses] }).toEqual({ code: 0, stderr: '', statuses: [200] });
+      expect(readRows(file, 'pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+      const copied = new Map(
+        readRows<{ id: string; generation: number }>(file, 'select id, generation from token_families').map(
+          ({ id, generation }) => [id, generation],
+        ),
+      );
+      for (const [id, generation] of before) {
+        expect(copied.get(id)).toBeGreaterThanOrEqual(generation);
+        expect(after.get(id)).toBeGreaterThan(generation);
+      }
+      await service.kill('SIGTERM');
+    },
+    manyProcessesMs,
+  );
 
   test('killed half way, it leaves no file of its name', async () => {
     const dataDir = temporaryFolder();
@@ -208,39 +215,43 @@ describe('a backup while the service writes', () => {
 });
 
 describe('what is refused, and changes nothing', () => {
-  test('1: a file that is there, a database that is not, what is no database, and PostgreSQL', async () => {
-    const dataDir = temporaryFolder();
-    const folder = temporaryFolder();
-    const taken = join(folder, 'taken');
-    writeFileSync(taken, 'mine');
-    const refusals: [readonly string[], string, Readonly<Record<string, string>>?][] = [
-      [['backup', join(folder, 'new')], 'there is no database at'],
-      [['restore', join(folder, 'nothing')], 'there is no database at'],
-      [['restore', taken], 'not a database'],
-      [['backup'], 'expected one file'],
-      [['restore', taken, '--in-place'], 'exclude each other'],
-      [['backup', join(folder, 'new')], 'pg_dump', { MLAPI_DATABASE_URL: 'postgres://localhost/mlapi' }],
-      [['restore', taken], '--in-place', { MLAPI_DATABASE_URL: 'postgres://localhost/mlapi' }],
-    ];
-    const outcomes = refusals.map(async ([words, message, variables = {}]) => {
-      const refused = await mlapi(dataDir, words, { variables });
-      expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) });
-    });
-    await Promise.all(outcomes);
-    expect(readdirSync(folder)).toEqual(['taken']);
-    expect(readdirSync(dataDir)).toEqual([]);
+  test(
+    '1: a file that is there, a database that is not, what is no database, and PostgreSQL',
+    async () => {
+      const dataDir = temporaryFolder();
+      const folder = temporaryFolder();
+      const taken = join(folder, 'taken');
+      writeFileSync(taken, 'mine');
+      const refusals: [readonly string[], string, Readonly<Record<string, string>>?][] = [
+        [['backup', join(folder, 'new')], 'there is no database at'],
+        [['restore', join(folder, 'nothing')], 'there is no database at'],
+        [['restore', taken], 'not a database'],
+        [['backup'], 'expected one file'],
+        [['restore', taken, '--in-place'], 'exclude each other'],
+        [['backup', join(folder, 'new')], 'pg_dump', { MLAPI_DATABASE_URL: 'postgres://localhost/mlapi' }],
+        [['restore', taken], '--in-place', { MLAPI_DATABASE_URL: 'postgres://localhost/mlapi' }],
+      ];
+      const outcomes = refusals.map(async ([words, message, variables = {}]) => {
+        const refused = await mlapi(dataDir, words, { variables });
+        expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) });
+      });
+      await Promise.all(outcomes);
+      expect(readdirSync(folder)).toEqual(['taken']);
+      expect(readdirSync(dataDir)).toEqual([]);
 
-    await (await startNow(dataDir)).close();
-    expect((await mlapi(dataDir, ['backup', taken])).stderr).toContain('exists already');
-    expect(readFileSync(taken, 'utf8')).toBe('mine');
-    const good = join(folder, 'good');
-    expect((await mlapi(dataDir, ['backup', good])).code).toBe(0);
-    expect((await mlapi(dataDir, ['restore', good])).stderr).toContain('stop the service, and move these');
-    const log = join(folder, 'log');
-    mkdirSync(log);
-    writeFileSync(join(log, 'mlapi.db-wal'), 'left behind');
-    expect((await mlapi(log, ['restore', good])).stderr).toContain('mlapi.db-wal');
-  });
+      await (await startNow(dataDir)).close();
+      expect((await mlapi(dataDir, ['backup', taken])).stderr).toContain('exists already');
+      expect(readFileSync(taken, 'utf8')).toBe('mine');
+      const good = join(folder, 'good');
+      expect((await mlapi(dataDir, ['backup', good])).code).toBe(0);
+      expect((await mlapi(dataDir, ['restore', good])).stderr).toContain('stop the service, and move these');
+      const log = join(folder, 'log');
+      mkdirSync(log);
+      writeFileSync(join(log, 'mlapi.db-wal'), 'left behind');
+      expect((await mlapi(log, ['restore', good])).stderr).toContain('mlapi.db-wal');
+    },
+    manyProcessesMs,
+  );
 
   test('1: a damaged file is not restored', async () => {
     const dataDir = temporaryFolder();
