@@ -54,6 +54,8 @@ export class KeyManager {
     await manager.reload();
     if (manager.#ring.keys.length === 0 && manager.#unopened.size === 0) {
       await options.store.addFirst(await manager.#makeKey(options.clock()));
+      // Another process may have been faster: its key is read anew, and later ones are sealed as that one.
+      manager.#vault = new KeyVault(keyPassphrase);
       await manager.reload();
     }
     const [unopened] = manager.#unopened;

@@ -53,8 +53,7 @@ export class KeyStore {
 
   /** Adds the first key, unless another process was faster. */
   async addFirst(row: SigningKeyRow): Promise<void> {
-    await this.#database.transaction().execute(async (queries) => {
-      await lockTable(queries, 'signing_keys');
+    await this.#change(async (queries) => {
       const found = await queries.selectFrom('signing_keys').select('kid').limit(1).executeTakeFirst();
       if (found === undefined) await insert(queries, row);
     });
@@ -62,12 +61,12 @@ export class KeyStore {
 
   /** @throws {KeyMistake} if the passphrase was changed since this process opened the keys */
   async add(row: SigningKeyRow): Promise<void> {
-    await this.#database.transaction().execute((queries) => insert(queries, row));
+    await this.#change((queries) => insert(queries, row));
   }
 
   /** Retires a key, and adds its successor, if one is given, in the same moment. @throws {KeyMistake} */
   async retire(kid: string, at: number, successor?: SigningKeyRow): Promise<void> {
-    await this.#database.transaction().execute(async (queries) => {
+    await this.#change(async (queries) => {
       if (successor !== undefined) await insert(queries, successor);
       const { numUpdatedRows } = await queries
         .updateTable('signing_keys')
@@ -82,13 +81,21 @@ export class KeyStore {
 
   /** Replaces what is sealed in every key, all or none. @throws {KeyMistake} if a key was added or changed meanwhile */
   async reseal(keys: readonly Resealed[], at: number): Promise<void> {
-    await this.#database.transaction().execute(async (queries) => {
+    await this.#change(async (queries) => {
       for (const { kid, before, after } of keys) {
         if (!(await replaceSealed(queries, kid, before, after))) throw changedMeanwhile();
       }
       const all = await queries.selectFrom('signing_keys').select('kid').execute();
       if (all.length !== keys.length) throw changedMeanwhile();
       await recordAudit(queries, at, 'passphrase_changed', { detail: `${keys.length} keys` });
+    });
+  }
+
+  /** One at a time, on all machines together: what a change looks at are all keys, and that there are none. */
+  async #change(work: (queries: Queries) => Promise<void>): Promise<void> {
+    await this.#database.transaction().execute(async (queries) => {
+      await lockTable(queries, 'signing_keys');
+      await work(queries);
     });
   }
 }

@@ -53,6 +53,17 @@ describe('two applications on one data directory', () => {
   });
 });
 
+test('two applications started at once on an empty database make one key, and each can rotate it', async () => {
+  const dataDir = temporaryFolder();
+  const both = await Promise.all([startService({}, { dataDir }), startService({}, { dataDir })]);
+  for (const [index, { services }] of both.entries()) {
+    await services.keys.reload();
+    expect(services.keys.list()).toHaveLength(1 + index);
+    await services.keys.rotate({ now: true });
+  }
+  for (const service of both) await service.close();
+});
+
 /** POSTs a form to a service in a process of its own. */
 async function post(
   url: string,

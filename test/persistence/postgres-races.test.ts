@@ -139,7 +139,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     const { tokens: newer } = await newClient();
     await two.session(newer.access_token).expect(200);
     await two.session(tokens.access_token).expect(200);
-    await one.services.keys.retire(old!.kid);
+    await one.services.keys.retire(old!.kid, { now: true });
     await two.session(tokens.access_token).expect(401);
     await two.refresh(tokens.refresh_token).expect(401);
     await two.session(newer.access_token).expect(200);

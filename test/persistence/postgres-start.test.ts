@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -99,6 +99,16 @@ describeOnPostgres('the start on PostgreSQL', () => {
     expect(sessions.every(({ ssl }) => ssl === true)).toBe(true);
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(service.stdout + service.stderr).not.toContain(new URL(databaseUrl).password);
+  });
+
+  test('on a Unix socket, as the role that the README makes, on the database that it makes', async () => {
+    const written = /```sql\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
+    const statements = written.split(';').map((statement) => statement.trim());
+    for (const statement of statements.filter(Boolean)) await server.query(statement);
+    const databaseUrl = `postgres://mlapi:...@${encodeURIComponent(server.socketFolder)}:${server.port}/mlapi`;
+    expect(await command(databaseUrl, ['clients', 'list'])).toEqual({ code: 0, stdout: '', stderr: '' });
+    const owners = `select distinct tableowner as owner from pg_tables where schemaname = 'public'`;
+    expect(await server.query(owners, 'mlapi')).toEqual([{ owner: 'mlapi' }]);
   });
 
   test('four processes that open the same empty database at once all start', async () => {

@@ -40,7 +40,7 @@ export class TestPostgres {
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, server.#password);
     if (user.uid !== undefined) for (const path of [folder, passwordFile]) chownSync(path, user.uid, user.gid ?? 0);
-    const words = ['-D', server.dataFolder, '-U', 'mlapi', '-A', 'scram-sha-256', '--pwfile', passwordFile];
+    const words = ['-D', server.dataFolder, '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', passwordFile];
     execFileSync(join(programs ?? '', 'initdb'), [...words, '-E', 'UTF8', '--locale=C', '--no-sync'], {
       ...user,
       stdio: 'pipe',
@@ -53,8 +53,12 @@ export class TestPostgres {
     return join(this.#folder, 'data');
   }
 
+  get socketFolder(): string {
+    return this.#folder;
+  }
+
   url(database = 'postgres', port = this.port): string {
-    return `postgres://mlapi:${this.#password}@127.0.0.1:${port}/${database}`;
+    return `postgres://postgres:${this.#password}@127.0.0.1:${port}/${database}`;
   }
 
   /** Starts it, or starts it again. @param settings as of `postgresql.conf` */
