@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
+import { KeyStore } from '../../mlapi/auth/key-store.ts';
 import { isStorageFault } from '../../mlapi/persistence/busy.ts';
+import { openDatabase } from '../../mlapi/persistence/database.ts';
+import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';
 import { hasPostgres, TestPostgres } from '../support/postgres.ts';
 import { FakeClock, startService, type TestService, type Tokens } from '../support/service.ts';
 
@@ -33,9 +37,21 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
   const revoke = (service: TestService, token: string) =>
     service.http.post('/auth/revoke').type('form').send({ token }).expect(200);
 
-  test('started at once, they made one key', async () => {
+  test('started at once, they made one key; so do four at once, 10 rounds', async () => {
     expect(one.dataDir).not.toBe(two.dataDir);
-    expect(await one.services.database.selectFrom('signing_keys').select('kid').execute()).toHaveLength(1);
+    const rows = await one.services.database.selectFrom('signing_keys').selectAll().execute();
+    expect(rows).toHaveLength(1);
+
+    const databaseUrl = await server.newDatabase();
+    const database = openDatabase({ dataDir: one.dataDir, databaseUrl });
+    await prepareDatabase(database);
+    const store = new KeyStore(database);
+    for (let round = 0; round < 10; round += 1) {
+      await database.deleteFrom('signing_keys').execute();
+      await Promise.all(['a', 'b', 'c', 'd'].map((kid) => store.addFirst({ ...rows[0]!, kid })));
+      expect(await store.list()).toHaveLength(1);
+    }
+    await database.destroy();
   });
 
   test('a reset raced between them, 20 rounds: exactly one 200', async () => {
@@ -143,6 +159,34 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     await two.session(tokens.access_token).expect(401);
     await two.refresh(tokens.refresh_token).expect(401);
     await two.session(newer.access_token).expect(200);
+  });
+
+  test('an operator’s change waits for whoever holds the client: client first, then its families', async () => {
+    const { name } = await newClient();
+    const waiting = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    const { change } = await one.services.database.transaction().execute(async (queries) => {
+      await queries.selectFrom('clients').select('id').where('name', '=', name).forUpdate().execute();
+      let isOver = false;
+      const ended = two.services.clients.revokeTokens(name).finally(() => (isOver = true));
+      while ((await waiting.execute(queries)).rows.length === 0) expect(isOver).toBe(false);
+      return { change: ended };
+    });
+    expect(await change).toBe(1);
+  });
+
+  test('forgetting old families waits for nobody: who is at work on one is passed by', async () => {
+    const busy = await newClient();
+    await newClient();
+    one.clock.advanceSeconds(2_592_000 + 86_401);
+    const count = async () => (await one.services.database.selectFrom('token_families').select('id').execute()).length;
+    await one.services.database.transaction().execute(async (queries) => {
+      const { id } = await one.services.clients.get(busy.name);
+      await queries.selectFrom('token_families').select('id').where('client_id', '=', id).forUpdate().execute();
+      await two.services.tokens.purge();
+      expect(await count()).toBe(1);
+    });
+    await two.services.tokens.purge();
+    expect(await count()).toBe(0);
   });
 
   test('what is purged is what has expired, also while the other machine purges', async () => {
