@@ -83,11 +83,12 @@ say 'one row over the Unix socket, one request after another'
 bench() { inside node /src/test/deploy/latency.mjs "$1" "$token" "$row"; }
 echo "in the unit:         $(bench /run/mlapi/mlapi.sock)"
 # shellcheck disable=SC2016
-inside sh -c 'cd /opt/mlapi && mkdir -m 0770 /tmp/plain && chown mlapi: /tmp/plain && MLAPI_KEY_PASSPHRASE=$(cat /etc/mlapi/passphrase) \
+inside sh -c 'cd /opt/mlapi && mkdir -m 0770 /tmp/plain && touch /tmp/plain.log && chown mlapi: /tmp/plain && MLAPI_KEY_PASSPHRASE=$(cat /etc/mlapi/passphrase) \
   NODE_ENV=production MLAPI_DATA_DIR=/var/lib/mlapi MLAPI_SOCKET=/tmp/plain/s setpriv --reuid=mlapi --regid=mlapi --init-groups \
-  node build/application.js >/tmp/plain.log 2>&1 & for i in $(seq 100); do grep -q listening /tmp/plain.log && break; sleep 0.1; done'
+  node build/application.js >/tmp/plain.log 2>&1 & echo $! >/tmp/plain.pid; for i in $(seq 100); do grep -q listening /tmp/plain.log && break; sleep 0.1; done'
 echo "without restrictions: $(bench /tmp/plain/s)"
-inside sh -c 'pkill -TERM -u mlapi -f "^node build/application.js" || true'
+# shellcheck disable=SC2016
+inside sh -c 'kill "$(cat /tmp/plain.pid)"'
 
 say 'reload'
 inside sh -c 'echo MLAPI_DOCS=true >>/etc/mlapi/environment'

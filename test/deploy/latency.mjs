@@ -1,5 +1,8 @@
 // latency.mjs SOCKET TOKEN BODY: a thousand predictions over a Unix socket, one after another; milliseconds.
+import console from 'node:console';
 import { Agent, request } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import process from 'node:process';
 
 const [socketPath, token, body] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });

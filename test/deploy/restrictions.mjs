@@ -1,5 +1,7 @@
 // Runs in the service's place, under the unit's restrictions, and tries what the service must not be able to do, and what it
 // must. One line for each; exit code 1 if one is not as it should be.
+import console from 'node:console';
+import process from 'node:process';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
