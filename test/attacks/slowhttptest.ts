@@ -85,6 +85,8 @@ async function attack(options: readonly string[], url: string, path: string): Pr
 const at = (times: readonly number[], share: number) =>
   (times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? NaN).toFixed(1);
 
+// The processes of tests do not keep this one from ending.
+const untilTheEnd = setInterval(() => undefined, 1_000);
 const node = await serve(temporaryFolder(), { variables: { MLAPI_DOCS: 'true' } });
 const socket = join(temporaryFolder(), 's');
 const behind = startScript('application.ts', [], {
@@ -92,7 +94,9 @@ const behind = startScript('application.ts', [], {
 });
 await behind.says(/"listening"/);
 const authority = makeAuthority();
-const nginx = await startNginx(socket, authority, (site) => site.replaceAll(siteName, 'localhost'));
+const nginx = await startNginx(socket, authority, (site) =>
+  site.replaceAll(`server_name ${siteName};`, `server_name ${siteName} localhost;`),
+);
 
 let isSlow = false;
 console.log(
@@ -122,6 +126,7 @@ console.log(
 console.log(
   isSlow ? `FAILED: an answer took ${limitMs} ms or more, or there was none` : `Every answer within ${limitMs} ms.`,
 );
+clearInterval(untilTheEnd);
 await nginx.close();
 await Promise.all([node.service.kill('SIGTERM'), behind.kill('SIGTERM')]);
 process.exit(isSlow ? 1 : 0);
