@@ -3,16 +3,42 @@ import type { ServerResponse } from 'node:http';
 const maxWaiting = 1_024;
 
 /**
- * The requests of one connection, one after another: who pipelines thousands of them gets a turn of the event loop for each, as
- * everybody does, and not all at once.
+ * Turns of the event loop, for requests that were pipelined: one request each, whatever the number of connections. Node takes one
+ * new connection in a turn, so that a long turn would keep out everybody who is not yet in.
  */
+export class Turns {
+  readonly #waiting: (() => void)[] = [];
+
+  /** Runs in a turn of its own, after those that asked before. */
+  take(run: () => void): void {
+    this.#waiting.push(run);
+    if (this.#waiting.length === 1) setImmediate(() => this.#next());
+  }
+
+  #next(): void {
+    const run = this.#waiting[0];
+    try {
+      run?.();
+    } finally {
+      this.#waiting.shift();
+      if (this.#waiting.length > 0) setImmediate(() => this.#next());
+    }
+  }
+}
+
+/** The requests of one connection, one after another: who pipelines thousands of them waits for a turn for each. */
 export class Connection {
   requests = 0;
   /** The response to the newest request. */
   latest: ServerResponse | undefined;
+  readonly #turns: Turns;
   readonly #waiting: (() => void)[] = [];
   #isBusy = false;
   #afterWaiting: (() => void) | undefined;
+
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
 
   /** Starts now, or when the responses before it are closed. @returns false if too many wait already */
   enqueue(response: ServerResponse, start: () => void): boolean {
@@ -39,7 +65,7 @@ export class Connection {
       this.#isBusy = false;
       return;
     }
-    setImmediate(() => {
+    this.#turns.take(() => {
       this.#waiting.shift()?.();
       if (this.#waiting.length > 0) return;
       this.#afterWaiting?.();

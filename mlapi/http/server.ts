@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { Connection } from './connection.ts';
+import { Connection, Turns } from './connection.ts';
 import { refuseConnection } from './malformed-http.ts';
 import { maxHeaders } from './request-line.ts';
 
@@ -36,10 +36,11 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
   server.maxHeadersCount = maxHeaders + 1;
   server.maxRequestsPerSocket = maxRequestsPerSocket;
 
+  const turns = new Turns();
   const connections = new WeakMap<Duplex, Connection>();
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
-    const connection = connections.get(socket) ?? new Connection();
+    const connection = connections.get(socket) ?? new Connection(turns);
     connections.set(socket, connection);
     // Said here, it closes; said by Node, it is advice, and whoever goes on gets an answer without headers.
     const isLast = connection.requests + 1 >= (server.maxRequestsPerSocket ?? maxRequestsPerSocket);

@@ -56,6 +56,36 @@ test('pipelined requests take turns: of one connection, one at a time is served'
   server.close();
 });
 
+test('of all connections that pipeline together, one waiting request is served in a turn: newcomers are let in meanwhile', async () => {
+  const { logger, lifecycle } = service.services;
+  let turn = 0;
+  let isCounting = true;
+  const count = () => {
+    turn += 1;
+    if (isCounting) setImmediate(count);
+  };
+  setImmediate(count);
+  /** Turns in which a request was served that was not the first of its connection. */
+  const served: number[] = [];
+  const known = new Set<unknown>();
+  const server = createHttpServer(
+    (request, response) => {
+      if (known.has(request.socket)) served.push(turn);
+      known.add(request.socket);
+      response.end();
+    },
+    { logger, lifecycle },
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await Promise.all(Array.from({ length: 20 }, () => exchange(port, live.repeat(50), { answers: 50 })));
+  isCounting = false;
+  expect(served).toHaveLength(20 * 49);
+  expect(new Set(served).size).toBe(served.length);
+  server.closeAllConnections();
+  server.close();
+});
+
 test('more pipelined requests than may wait: the connection ends, the service goes on', async () => {
   const socket = connect(service.port, '127.0.0.1');
   socket.on('error', () => undefined);

@@ -49,13 +49,15 @@ export async function exchange(
 /** A connection that writes exactly what it is told to. Text is sent as Latin-1: one character, one byte. */
 export class RawConnection {
   readonly socket: Socket;
-  #received = '';
+  readonly #answers: RawAnswer[] = [];
+  /** What has come in, and is no whole answer yet. */
+  #rest = '';
   #isClosed = false;
 
   constructor(target: Target) {
     this.socket = open(target);
     this.socket.setEncoding('latin1');
-    this.socket.on('data', (text: string) => (this.#received += text));
+    this.socket.on('data', (text: string) => (this.#rest += text));
     // A reset is how a server closes on someone who still sends.
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => (this.#isClosed = true));
@@ -81,7 +83,12 @@ export class RawConnection {
 
   #wait(isDone: (state: Exchange) => boolean, { isHead = false, timeoutMs = 10_000 }: ExchangeOptions) {
     return new Promise<Exchange>((resolve, reject) => {
-      const read = () => ({ ...parseAnswers(this.#received, isHead), isClosed: this.#isClosed });
+      const read = () => {
+        const { answers, rest } = parseAnswers(this.#rest, isHead);
+        this.#answers.push(...answers);
+        this.#rest = rest;
+        return { answers: [...this.#answers], rest, isClosed: this.#isClosed };
+      };
       const finish = (settle: () => void) => {
         clearTimeout(timer);
         this.socket.off('data', check).off('close', check);
@@ -92,7 +99,8 @@ export class RawConnection {
         if (isDone(state)) finish(() => resolve(state));
       };
       const timer = setTimeout(() => {
-        finish(() => reject(new Error(`silence after ${JSON.stringify(this.#received.slice(0, 500))}`)));
+        const heard = `${this.#answers.length} answers and ${JSON.stringify(this.#rest.slice(0, 500))}`;
+        finish(() => reject(new Error(`silence after ${heard}`)));
       }, timeoutMs);
       this.socket.on('data', check).on('close', check);
       check();
