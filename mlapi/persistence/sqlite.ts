@@ -66,7 +66,7 @@ class WalSqliteDriver implements Driver {
   }
 
   init(): Promise<void> {
-    this.#writes = open(this.#path);
+    this.#writes = openWhole(this.#path);
     this.#reads = open(this.#path);
     return Promise.resolve();
   }
@@ -191,6 +191,27 @@ function execute<R>(database: Libsql.Database, sql: string, parameters: readonly
   if (statement.reader) return { rows: statement.all(parameters) as R[] };
   const { changes, lastInsertRowid } = statement.run(parameters);
   return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+}
+
+/** Opens it, and reads what the service will read. @throws in the operator's words, if it cannot be opened or is damaged */
+function openWhole(path: string): Libsql.Database {
+  try {
+    const database = open(path);
+    const tables = database.prepare("select name from sqlite_schema where type = 'table'").pluck().all([]) as string[];
+    // The audit trail is only ever added to, and may be too large to be read at each start.
+    const faults = tables
+      .filter((name) => name !== 'audit_events')
+      .flatMap((name) => database.prepare(`pragma quick_check('${name}')`).pluck().all([]) as string[])
+      .filter((found) => found !== 'ok');
+    if (faults[0] !== undefined) throw Object.assign(new Error(faults[0]), { code: 'SQLITE_CORRUPT' });
+    return database;
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('code' in cause)) throw cause;
+    const reason = cause.message.replace(/\s+/g, ' ');
+    const isDamaged = /^SQLITE_(?:CORRUPT|NOTADB)/.test(String(cause.code));
+    const message = isDamaged ? `is damaged (${reason}): restore a backup` : `cannot be opened: ${reason}`;
+    throw new Error(`the database ${path} ${message}`, { cause });
+  }
 }
 
 function open(path: string): Libsql.Database {
