@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TestProcess } from './child.ts';
+import { serve, type TestProcess } from './child.ts';
+import { startService, type Tokens } from './service.ts';
 
 /** The processes that a process has itself started, and that still run. */
 export function childrenOf({ child: { pid } }: TestProcess): number[] {
@@ -61,4 +62,24 @@ export async function allReady(url: string): Promise<void> {
     inARow = status === 200 ? inARow + 1 : 0;
     return inARow > 20;
   });
+}
+
+/** A running service on a new data directory that has these clients, with the tokens of each. */
+export async function serveWithClients(
+  names: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): Promise<{ service: TestProcess; url: string; tokens: Tokens[] }> {
+  const setup = await startService();
+  const passwords = await Promise.all(names.map((name) => setup.services.clients.add(name)));
+  await setup.close();
+  const { service, url } = await serve(setup.dataDir, { variables });
+  await until(() => childrenOf(service).length === Number(variables.MLAPI_WORKERS ?? '1'));
+  await allReady(url);
+  const tokens = await Promise.all(
+    names.map(async (username, index) => {
+      const body = { username, password: passwords[index] ?? '' };
+      return (await ask(`${url}/auth/reset`, { method: 'POST', body })).body as unknown as Tokens;
+    }),
+  );
+  return { service, url, tokens };
 }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
-import { serve, type TestProcess } from '../support/child.ts';
-import { startService, type Tokens } from '../support/service.ts';
-import { allReady, ask, childrenOf, until, type Answer } from '../support/workers.ts';
+import type { TestProcess } from '../support/child.ts';
+import type { Tokens } from '../support/service.ts';
+import { allReady, ask, childrenOf, serveWithClients, until, type Answer } from '../support/workers.ts';
 
 jest.setTimeout(600_000);
 
@@ -90,31 +90,25 @@ function count({ stdout }: TestProcess, pattern: RegExp): number {
 
 describe('10,000 requests while workers are killed and reloaded', () => {
   test('no acknowledged write is lost, and no request is unanswered that no killed worker had', async () => {
-    const setup = await startService();
-    const clients = await Promise.all(Array.from({ length: 6 }, () => setup.newClient()));
-    await setup.close();
-    const variables = {
+    const { service, url, tokens } = await serveWithClients(['a', 'b', 'c', 'd', 'e', 'f'], {
       MLAPI_WORKERS: '3',
       MLAPI_REFRESH_GRACE_SECONDS: '60',
       MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000',
-    };
-    const more = { MLAPI_RATE_LIMIT_PER_MINUTE: '1000000', MLAPI_LOG_LEVEL: 'info' };
-    const { service, url } = await serve(setup.dataDir, { variables: { ...variables, ...more } });
-    await until(() => childrenOf(service).length === 3);
-    await allReady(url);
+      MLAPI_RATE_LIMIT_PER_MINUTE: '1000000',
+    });
 
     const ledger = new Ledger();
-    const [revoked, reader, ...writers] = clients.map(({ tokens }) => tokens) as [Tokens, Tokens, ...Tokens[]];
+    const [revoked, reader, ...writers] = tokens as [Tokens, Tokens, ...Tokens[]];
     await ask(`${url}/auth/revoke`, { method: 'POST', body: { token: revoked.refresh_token } });
     const [newest, reloads] = await Promise.all([
-      Promise.all(writers.map((tokens) => keepRefreshing(ledger, url, tokens))),
+      Promise.all(writers.map((first) => keepRefreshing(ledger, url, first))),
       disturb(ledger, service, url),
       keepReading(ledger, url, reader),
       keepReading(ledger, url, reader),
     ]);
 
-    expect(ledger.wrong).toEqual([]);
-    expect(ledger.unexplained()).toEqual([]);
+    expect(ledger.wrong.slice(0, 5)).toEqual([]);
+    expect(ledger.unexplained().slice(0, 5)).toEqual([]);
     expect(ledger.killedAt.length).toBeGreaterThanOrEqual(2);
     expect(reloads).toBeGreaterThanOrEqual(1);
     for (const { access_token: token, refresh_token } of newest) {

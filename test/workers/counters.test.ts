@@ -1,21 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { serve } from '../support/child.ts';
-import { startService } from '../support/service.ts';
-import { allReady, ask, childrenOf, until } from '../support/workers.ts';
+import { allReady, ask, childrenOf, serveWithClients } from '../support/workers.ts';
 
 jest.setTimeout(240_000);
-
-/** Three workers, and a client's access token. */
-async function serveThree(variables: Record<string, string>) {
-  const setup = await startService();
-  const { tokens } = await setup.newClient();
-  await setup.close();
-  const three = { MLAPI_WORKERS: '3', ...variables };
-  const { service, url } = await serve(setup.dataDir, { variables: three });
-  await until(() => childrenOf(service).length === 3);
-  await allReady(url);
-  return { service, url, token: tokens.access_token };
-}
 
 /** How many of these requests, all sent at once, are answered with each status. */
 async function statuses(count: number, request: () => Promise<{ status: number }>): Promise<Record<number, number>> {
@@ -27,7 +13,9 @@ async function statuses(count: number, request: () => Promise<{ status: number }
 
 describe('workers count together', () => {
   test('429: the limit per client is exact over three workers, and a worker that is killed takes no count along', async () => {
-    const { service, url, token } = await serveThree({ MLAPI_RATE_LIMIT_PER_MINUTE: '100' });
+    const variables = { MLAPI_WORKERS: '3', MLAPI_RATE_LIMIT_PER_MINUTE: '100' };
+    const { service, url, tokens } = await serveWithClients(['somebody'], variables);
+    const token = tokens[0]!.access_token;
     const request = () => ask(`${url}/api/models`, { token });
     expect(await statuses(60, request)).toEqual({ 200: 60 });
     for (const pid of childrenOf(service).slice(0, 2)) process.kill(pid, 'SIGKILL');
@@ -38,7 +26,8 @@ describe('workers count together', () => {
   });
 
   test('429: failed passwords for one name and requests of one address, too', async () => {
-    const { service, url } = await serveThree({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '20' });
+    const variables = { MLAPI_WORKERS: '3', MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '20' };
+    const { service, url } = await serveWithClients([], variables);
     const body = { username: 'nobody', password: 'wrong' };
     const guess = () => ask(`${url}/auth/reset`, { method: 'POST', body });
     expect(await statuses(30, guess)).toEqual({ 401: 20, 429: 10 });
