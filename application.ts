@@ -1,17 +1,9 @@
 import cluster from 'node:cluster';
 import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
-import { ClientService } from './mlapi/auth/client-service.ts';
-import { ClientAuthenticator } from './mlapi/auth/client-authenticator.ts';
-import { FailureCounter } from './mlapi/auth/failure-counter.ts';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
-import { KeyManager } from './mlapi/auth/key-manager.ts';
-import { KeyStore } from './mlapi/auth/key-store.ts';
-import { KeyWatch } from './mlapi/auth/key-watch.ts';
-import { Passwords } from './mlapi/auth/passwords.ts';
+import { openAuth } from './mlapi/auth/open-auth.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
-import { TokenMaker } from './mlapi/auth/token-maker.ts';
-import { TokenService } from './mlapi/auth/token-service.ts';
 import { readConfig, type Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import { createBaseApplication } from './mlapi/http/base-application.ts';
@@ -57,16 +49,8 @@ export async function createServices(config: Config, foundations: Foundations = 
   const securityTxt = openSecurityTxt(foundations.securityTxtPath ?? 'resources/security.txt', logger, clock);
   const database = openDatabase(config);
   await prepareDatabase(database);
-  const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
-  const watch = new KeyWatch(keys, logger);
-  const passwords = await Passwords.create();
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
-  // For one name from all addresses together: more than one address may try, and less than a guesser needs.
-  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'));
-  const clients = new ClientService(database, passwords, clock);
-  const authenticator = new ClientAuthenticator({ config, database, passwords, failures });
-  const maker = new TokenMaker(config, keys, clock);
-  const tokens = new TokenService({ config, database, maker, clock });
+  const auth = await openAuth({ config, database, counters, logger, clock });
   const predictors = await Predictors.load(config);
   const checks = new HealthChecks(
     [
@@ -76,13 +60,13 @@ export async function createServices(config: Config, foundations: Foundations = 
     { clock, logger },
   );
   const close = async () => {
-    await watch.stop();
+    await auth.close();
     await predictors.release();
     counters.close();
     await database.destroy();
   };
-  const built = { config, logger, lifecycle, database, counters, keys, clients, clock };
-  return { ...built, authenticator, tokens, predictors, securityTxt, checks, close };
+  const foundation = { config, logger, lifecycle, database, counters, checks, securityTxt, clock };
+  return { ...foundation, ...auth, predictors, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them. */

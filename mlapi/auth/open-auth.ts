@@ -1,0 +1,35 @@
+import type { Config } from '../config/config.ts';
+import type { CounterHome } from '../http/counters.ts';
+import type { Database } from '../persistence/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { ClientAuthenticator } from './client-authenticator.ts';
+import { ClientService } from './client-service.ts';
+import { FailureCounter } from './failure-counter.ts';
+import { KeyManager } from './key-manager.ts';
+import { KeyStore } from './key-store.ts';
+import { KeyWatch } from './key-watch.ts';
+import { Passwords } from './passwords.ts';
+import { TokenMaker } from './token-maker.ts';
+import { TokenService } from './token-service.ts';
+
+interface AuthOptions {
+  readonly config: Config;
+  readonly database: Database;
+  readonly counters: CounterHome;
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+}
+
+/** Builds what knows keys, clients and tokens. @throws {WrongPassphrase} */
+export async function openAuth({ config, database, counters, logger, clock }: AuthOptions) {
+  const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
+  const passwords = await Passwords.create();
+  // For one name from all addresses together: more than one address may try, and less than a guesser needs.
+  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'));
+  const clients = new ClientService(database, passwords, clock);
+  const authenticator = new ClientAuthenticator({ config, database, passwords, failures });
+  const tokens = new TokenService({ config, database, maker: new TokenMaker(config, keys, clock), clock });
+  const watch = new KeyWatch(keys, logger);
+  return { keys, clients, authenticator, tokens, close: () => watch.stop() };
+}
