@@ -5,6 +5,7 @@ import { KeyManager } from '../../mlapi/auth/key-manager.ts';
 import { KeyStore } from '../../mlapi/auth/key-store.ts';
 import { KeyWatch } from '../../mlapi/auth/key-watch.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
+import { isPostgres } from '../../mlapi/persistence/postgres.ts';
 import { decodeToken } from '../support/forge.ts';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 
@@ -203,14 +204,22 @@ describe('a change of passphrase', () => {
     const { database } = service.services;
     const stored = () => database.selectFrom('signing_keys').selectAll().orderBy('kid').execute();
     const before = await stored();
-    await sql`
-      create trigger fault before update on signing_keys when new.kid = ${sql.lit(last)}
-      begin select raise(abort, 'the disk is gone'); end
-    `.execute(database);
+    // Each database has its own way of refusing a row.
+    const [fault, repair] = isPostgres(database)
+      ? [
+          sql`alter table signing_keys add constraint "the disk is gone" check (kid <> ${sql.lit(last)}) not valid`,
+          sql`alter table signing_keys drop constraint "the disk is gone"`,
+        ]
+      : [
+          sql`create trigger fault before update on signing_keys when new.kid = ${sql.lit(last)}
+              begin select raise(abort, 'the disk is gone'); end`,
+          sql`drop trigger fault`,
+        ];
+    await fault.execute(database);
 
     await expect(operator.changePassphrase(fresh)).rejects.toThrow('the disk is gone');
 
-    await sql`drop trigger fault`.execute(database);
+    await repair.execute(database);
     expect(await stored()).toEqual(before);
     expect((await otherOperator(service)).list()).toHaveLength(2);
     await operator.rotate();
