@@ -35,6 +35,7 @@ export class Member {
   #readyAt: number | undefined;
   /** Whether it hears what it is told. */
   #isHere = false;
+  #isStorageAway = false;
   #silentIntervals = 0;
 
   constructor(options: MemberOptions) {
@@ -76,6 +77,11 @@ export class Member {
     return this.#readyAt === undefined ? undefined : performance.now() - this.#readyAt;
   }
 
+  /** Whether it could not start because storage is away: no fault of its own, and it may pass. */
+  get isStorageAway(): boolean {
+    return this.#isStorageAway;
+  }
+
   get isSilent(): boolean {
     return this.#silentIntervals > stuckIntervals;
   }
@@ -114,27 +120,24 @@ export class Member {
   #hear(message: WorkerMessage): void {
     const { supervisor, config, listensEarly } = this.#options;
     switch (message.type) {
-      case 'here': {
+      case 'here':
         this.#isHere = true;
         this.#tell({ type: 'start', config, listensEarly });
-        return;
-      }
+        break;
       case 'ready':
         if (this.#state !== 'leaving') this.#state = 'ready';
         this.#readyAt = performance.now();
-        {
-          supervisor.onReady(message.address);
-          return;
-        }
-      case 'failed': {
+        supervisor.onReady(message.address);
+        break;
+      case 'failed':
+        this.#isStorageAway = message.isPassing;
         supervisor.onFailedStart(message.message);
-        return;
-      }
-      case 'count': {
+        break;
+      case 'count':
         supervisor.onCount(this, message.id, message.questions);
-        return;
-      }
+        break;
       case 'alive':
+        break;
     }
   }
 }

@@ -17,8 +17,8 @@ export type WorkerMessage =
   /** It listens to its supervisor from now on: what was said before is lost. */
   | { readonly type: 'here' }
   | { readonly type: 'ready'; readonly address: string }
-  /** It could not start; the message is the operator's. */
-  | { readonly type: 'failed'; readonly message: string }
+  /** It could not start; the message is the operator's. `isPassing`: storage is away, and may come back. */
+  | { readonly type: 'failed'; readonly message: string; readonly isPassing: boolean }
   /** Said every second: the event loop turns. */
   | { readonly type: 'alive' }
   | { readonly type: 'count'; readonly id: number; readonly questions: readonly CountQuestion[] };

@@ -14,6 +14,8 @@ import { Systemd } from './systemd.ts';
 const successorLimitMs = 60_000;
 /** Longer than a worker needs to drain. */
 const stopLimitMs = 12_000;
+/** How long a worker that found its storage away waits for the next try, of which there is no end. */
+const storageRetryMs = 2_000;
 
 /**
  * Keeps worker processes alive, which share the listening socket: one that ends comes back, ever more slowly; one that is stuck is
@@ -105,8 +107,18 @@ export class Supervisor {
   /** What stops the first start is the operator's to mend; later, others go on serving. */
   #onFailedStart(message: string): void {
     if (this.#isStopping) return;
-    if (this.#wasEverReady) this.#logger.error('a worker could not start', { reason: message });
-    else this.#giveUp(message);
+    if (!this.#wasEverReady) this.#giveUp(message);
+    this.#logger.error('a worker could not start', { reason: message });
+    // Something around the service has changed since it started, such as the passphrase: the configuration may know.
+    this.#config = this.#currentConfig() ?? this.#config;
+  }
+
+  #currentConfig(): Config | undefined {
+    try {
+      return this.#readConfig();
+    } catch {
+      return undefined;
+    }
   }
 
   #onEnd(member: Member, how: string): void {
@@ -116,7 +128,7 @@ export class Supervisor {
       return;
     }
     if (member.state === 'leaving' || member.state === 'candidate') return;
-    const delayMs = member.restarts.next(member.readyForMs);
+    const delayMs = member.isStorageAway ? storageRetryMs : member.restarts.next(member.readyForMs);
     this.#logger.error('a worker ended', { pid: member.pid, how, next_in_ms: delayMs });
     if (delayMs === undefined) this.#giveUp(`the workers end soon after they start, the last one with ${how}`);
     else void this.#startAgain(delayMs, member.restarts);

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { CounterHome } from '../http/counters.ts';
 import type { Service } from '../http/service.ts';
+import { isStorageFault } from '../persistence/busy.ts';
 import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
 import { SupervisorCounterHome } from './supervisor-counters.ts';
 
@@ -34,13 +35,10 @@ export function runWorker(serve: Serve): void {
     else if (message.type !== 'start') end(message.type);
     else {
       const { config, listensEarly } = message;
-      serve(config, { listensEarly, localCounters }).then(
-        (started) => {
-          service = started;
-          tell({ type: 'ready', address: started.address });
-        },
-        (error: unknown) => fail(error instanceof Error ? error.message : String(error)),
-      );
+      serve(config, { listensEarly, localCounters }).then((started) => {
+        service = started;
+        tell({ type: 'ready', address: started.address });
+      }, fail);
     }
   });
   // What is sent to the whole process group, as Ctrl-C is, reaches the supervisor, too: its word goes first.
@@ -58,8 +56,9 @@ function tell(message: WorkerMessage): boolean {
   return true;
 }
 
-function fail(message: string): void {
-  const failed: WorkerMessage = { type: 'failed', message };
+function fail(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  const failed: WorkerMessage = { type: 'failed', message, isPassing: isStorageFault(error) };
   if (process.connected) process.send?.(failed, undefined, undefined, () => process.exit(1));
   else process.exit(1);
 }
