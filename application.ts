@@ -60,7 +60,7 @@ export async function createServices(config: Config, foundations: Foundations = 
     { clock, logger },
   );
   const close = async () => {
-    await auth.close();
+    await auth.watch.stop();
     await predictors.release();
     counters.close();
     await database.destroy();

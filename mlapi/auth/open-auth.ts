@@ -31,5 +31,5 @@ export async function openAuth({ config, database, counters, logger, clock }: Au
   const authenticator = new ClientAuthenticator({ config, database, passwords, failures });
   const tokens = new TokenService({ config, database, maker: new TokenMaker(config, keys, clock), clock });
   const watch = new KeyWatch(keys, logger);
-  return { keys, clients, authenticator, tokens, close: () => watch.stop() };
+  return { keys, watch, clients, authenticator, tokens };
 }
