@@ -74,8 +74,11 @@ export class ServiceKills {
     const traffic = [
       ...chained.map((caller) => forever(() => this.#refresh(caller))),
       forever(() => this.#askTooMuch(callers[refreshers]!)),
-      this.#resetAndRevoke(callers.slice(refreshers + 1).filter((_, index) => index % 2 === 0)),
-      this.#resetAndRevoke(callers.slice(refreshers + 1).filter((_, index) => index % 2 === 1)),
+      this.#resetEach(callers.slice(refreshers + 1).filter((_, index) => index % 2 === 0)),
+      this.#resetEach(
+        callers.slice(refreshers + 1).filter((_, index) => index % 2 === 1),
+        { isRevoked: true },
+      ),
     ];
     await delay(20 + Math.random() * 300);
     killTree(this.#service!.child.pid!);
@@ -155,13 +158,13 @@ export class ServiceKills {
     caller.refusalsDone += 1;
   }
 
-  async #resetAndRevoke(callers: readonly Caller[]): Promise<void> {
+  async #resetEach(callers: readonly Caller[], { isRevoked = false } = {}): Promise<void> {
     const left = [...callers];
     await forever(async () => {
       const caller = left.shift();
       if (caller === undefined) throw new ServiceGone();
       await this.#reset(caller);
-      if (left.length % 2 === 0) await this.#revoke(caller);
+      if (isRevoked) await this.#revoke(caller);
     });
   }
 
