@@ -110,7 +110,7 @@ export async function killCommand(dataDir: string, kind: string, run: string): P
   const writer = startScript('test/faults/kills/writer.ts', [kind, run], { variables: { MLAPI_DATA_DIR: dataDir } });
   await writer.says(/^do /m);
   await delay(Math.random() * (longestMs[kind] ?? 250));
-  await writer.kill();
+  const { signal } = await writer.kill();
   const lines = writer.stdout.split('\n');
   const subjects = (word: string) =>
     lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
@@ -119,6 +119,7 @@ export async function killCommand(dataDir: string, kind: string, run: string): P
   const database = new KilledDatabase(dataDir);
   const faults = [...database.faults(), ...(await checks[kind]!(database, done, begun, run))];
   database.close();
+  if (signal !== 'SIGKILL') faults.push(`it ended by itself: ${writer.stderr}`);
   if (kind === 'migrate') faults.push(...(await brokenFolders(dataDir, begun)));
   return { kind, done: done.length, begun, faults };
 }

@@ -98,7 +98,7 @@ const kinds: Readonly<Record<string, () => Promise<void>>> = {
         await keys.rotate({ now: true });
         const { kid } = keys.list().find(({ state }) => state === 'verifying')!;
         about(kid);
-        await keys.retire(kid);
+        await keys.retire(kid, { now: true });
       });
     }),
   purge: () =>
