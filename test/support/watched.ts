@@ -6,7 +6,7 @@ import { FakeClock, startService, temporaryFolder, type TestService } from './se
 /** How a process is. */
 export interface Health {
   readonly pid: number;
-  /** The longest time for which its event loop stood still since it was asked last. */
+  /** The longest time for which it kept its event loop from going on since it was asked last. */
   readonly longestDelayMs: number;
   readonly residentMiB: number;
   /** Open files, sockets among them. */
