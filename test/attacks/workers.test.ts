@@ -83,18 +83,21 @@ describe('several workers agree at once', () => {
     const other = JSON.parse((await reset('disabled', await newClient('disabled'))).body) as Tokens;
     const otherSession = () => send('GET', '/auth/session', '', other.access_token);
     expect(count(await times(4 * workers, otherSession), 200)).toBe(4 * workers);
-    expect(await mlapi(dataDir, ['clients', 'disable', 'disabled'])).toMatchObject({ code: 0 });
+    expect(await mlapi(dataDir, ['clients', 'disable', 'disabled'])).toMatchObject({ code: 0, stderr: '' });
     expect(count(await times(4 * workers, otherSession), 401)).toBe(4 * workers);
   });
 
   test('A23: a key that is rotated beside them is known to every worker at once, the tokens of a retired one are dead at once', async () => {
     const old = JSON.parse((await reset('keyed', await newClient('keyed'))).body) as Tokens;
     const kid = JSON.parse((await send('GET', '/.well-known/jwks.json')).body) as { keys: { kid: string }[] };
-    expect(await mlapi(dataDir, ['keys', 'rotate', '--now'])).toMatchObject({ code: 0 });
+    expect(await mlapi(dataDir, ['keys', 'rotate', '--now'])).toMatchObject({ code: 0, stderr: '' });
     const fresh = JSON.parse((await reset('keyed-2', await newClient('keyed-2'))).body) as Tokens;
     const sessions = await times(4 * workers, () => send('GET', '/auth/session', '', fresh.access_token));
     expect(count(sessions, 200)).toBe(4 * workers);
-    expect(await mlapi(dataDir, ['keys', 'retire', kid.keys[0]?.kid ?? '', '--now'])).toMatchObject({ code: 0 });
+    expect(await mlapi(dataDir, ['keys', 'retire', kid.keys[0]?.kid ?? '', '--now'])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     const dead = await times(4 * workers, () => send('GET', '/auth/session', '', old.access_token));
     expect(count(dead, 401)).toBe(4 * workers);
     // The public keys follow within a second.
