@@ -57,7 +57,7 @@ export async function createServices(config: Config, foundations: Foundations = 
       { name: 'database', check: () => checkDatabase(database) },
       { name: 'redis', check: () => counters.check() },
     ],
-    { clock, logger },
+    { clock: monotonicClock, logger },
   );
   const close = async () => {
     await auth.watch.stop();

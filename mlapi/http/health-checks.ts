@@ -8,7 +8,7 @@ export interface HealthCheck {
 }
 
 interface HealthChecksOptions {
-  /** Epoch milliseconds. */
+  /** Milliseconds that only go forward. */
   readonly clock: () => number;
   readonly logger: Logger;
 }
@@ -33,9 +33,7 @@ export class HealthChecks {
 
   pass(): Promise<boolean> {
     const now = this.#clock();
-    // A clock that steps back does not keep us from looking.
-    const isDue = now >= this.#lookedAt + lookEveryMs || now < this.#lookedAt;
-    if (isDue && !this.#isLooking) {
+    if (now >= this.#lookedAt + lookEveryMs && !this.#isLooking) {
       this.#lookedAt = now;
       this.#isLooking = true;
       this.#result = this.#look().finally(() => (this.#isLooking = false));
