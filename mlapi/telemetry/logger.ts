@@ -4,6 +4,7 @@ import { toLoggable } from './loggable.ts';
 
 /** What may wait for a reader of the log that is slow, or stands still; more is dropped, and counted. */
 const maxWaitingBytes = 1_048_576;
+const exitLimitMs = 1_000;
 
 type Level = 'error' | 'warn' | 'info' | 'debug';
 
@@ -59,6 +60,12 @@ export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 
     }),
     () => process.stdout.writableLength,
   );
+}
+
+/** Ends the process once the log's reader has taken what waits for it; one that takes nothing holds the end up for a second. */
+export function exitAfterLog(code: number): void {
+  setTimeout(() => process.exit(code), exitLimitMs);
+  process.stdout.write('', () => process.exit(code));
 }
 
 function jsonLine({ level, message, fields }: winston.Logform.TransformableInfo): string {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import { removeStaleSocket } from '../http/service.ts';
 import { MemoryCounterHome } from '../http/window-counters.ts';
-import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { createLogger, exitAfterLog, type Logger } from '../telemetry/logger.ts';
 import { Member } from './member.ts';
 import { aliveIntervalMs, type CountQuestion } from './messages.ts';
 import { Restarts } from './restarts.ts';
@@ -204,9 +204,9 @@ export class Supervisor {
     setTimeout(() => this.#killAll(), stopLimitMs).unref();
   }
 
-  #finish(): never {
+  #finish(): void {
     this.#logger.info('stopped');
-    process.exit(0);
+    exitAfterLog(0);
   }
 
   #giveUp(message: string): never {

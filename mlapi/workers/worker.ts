@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { CounterHome } from '../http/counters.ts';
 import type { Service } from '../http/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
+import { exitAfterLog } from '../telemetry/logger.ts';
 import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
 import { SupervisorCounterHome } from './supervisor-counters.ts';
 
@@ -28,7 +29,7 @@ export function runWorker(serve: Serve): void {
     if (service === undefined) process.exit(0);
     if (how === 'leave' && isLeaving) return;
     isLeaving = true;
-    void service[how]().then((code) => process.exit(code));
+    void service[how]().then(exitAfterLog);
   };
   process.on('message', (message: SupervisorMessage) => {
     if (message.type === 'counts') localCounters.answer(message.id, message.counts);
