@@ -34,7 +34,7 @@ export function docsEndpoints(described: readonly Endpoint[], version: string): 
     },
   ];
   const all = [...described, ...own];
-  const page = docsPage(all, version);
-  const document = JSON.stringify(openApiDocument(all, version));
+  const page = Buffer.from(docsPage(all, version));
+  const document = Buffer.from(JSON.stringify(openApiDocument(all, version)));
   return own;
 }

@@ -27,7 +27,7 @@ export interface Call {
   readonly requestId: string;
 }
 
-/** What a handler answers: an object is sent as JSON, a string as it is, undefined as an empty body. */
+/** What a handler answers: an object is sent as JSON, a string or the bytes of one as they are, undefined as an empty body. */
 export interface Answer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -130,12 +130,19 @@ function readAddress(address: string | undefined): string {
 /** Writes an answer. */
 export function send(response: Response, { status = 200, headers = {}, body }: Answer): void {
   response.status(status);
-  const isText = typeof body === 'string';
+  const isText = typeof body === 'string' || Buffer.isBuffer(body);
   if (body !== undefined) response.setHeader('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  const bytes = Buffer.from(body === undefined ? '' : isText ? body : JSON.stringify(body));
+  const bytes = toBytes(body);
   if (status !== 204 && status !== 304) response.setHeader('content-length', bytes.length);
   response.end(bytes);
+}
+
+/** Bytes are not copied: however many readers are slow, they wait for the same ones. */
+function toBytes(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body;
+  if (body === undefined) return Buffer.alloc(0);
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
 function otherMethods(methods: readonly string[]): RequestHandler {
