@@ -87,6 +87,7 @@ export class Service {
       ).then(() => this.#served.close());
       setTimeout(() => this.server.closeAllConnections(), limitMs).unref();
       await this.#closed;
+      this.#options.logger.tellDropped();
       return 0;
     } catch (error) {
       this.#options.logger.error('the stop failed', { cause: error });

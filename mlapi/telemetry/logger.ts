@@ -28,12 +28,16 @@ export class Logger {
       this.#dropped += 1;
       return;
     }
-    if (this.#dropped > 0) {
-      const lines = this.#dropped;
-      this.#dropped = 0;
-      this.#write('error', 'log lines were dropped: their reader was too slow', { lines });
-    }
+    this.tellDropped();
     this.#write(level, message, fields);
+  }
+
+  /** Says how many lines were dropped since it was last said; before the end of the process nothing else would. */
+  tellDropped(): void {
+    if (this.#dropped === 0) return;
+    const lines = this.#dropped;
+    this.#dropped = 0;
+    this.#write('error', 'log lines were dropped: their reader was too slow', { lines });
   }
 
   error(message: string, fields?: object): void {
