@@ -120,9 +120,9 @@ export async function runGoodTraffic(
     let turn = 0;
     await steadily(10, traffic.end, async () => {
       turn += 1;
-      // 15 a minute: half of what an address may.
-      if (turn % 40 === 0) await client.refresh();
-      else if (turn % 25 === 0) await client.inform();
+      // Both ask under /auth, together 20 times a minute: an address may 30 times.
+      if (turn % 75 === 0) await client.refresh();
+      else if (turn % 50 === 0) await client.inform();
       else await client.predict(1 + ((turn * 7 + index) % 50));
     });
     client.close();
