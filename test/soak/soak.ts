@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,6 +45,8 @@ export async function soak({ minutes, workers, onSample = () => undefined }: Soa
 
   const tally = new Tally();
   const end = new AbortController();
+  // Every caller waits on it.
+  setMaxListeners(0, end.signal);
   const timer = setTimeout(() => end.abort(), minutes * 60_000);
   const samples: Sample[] = [];
   const startedAt = performance.now();
