@@ -157,7 +157,7 @@ describe('I1 to I6: what is refused changes nothing, shows nothing, is logged on
     expect(health.pid).toBe(baseline.pid);
     expect(watched.process.child.exitCode).toBeNull();
     expect(health.descriptors).toBeLessThanOrEqual(baseline.descriptors);
-    expect(health.residentMiB - baseline.residentMiB).toBeLessThan(100);
+    expect(health.heldMiB - baseline.heldMiB).toBeLessThan(20);
   });
 
   test('I3: no secret of any request in the log, no log line that is no JSON, nothing on standard error', () => {

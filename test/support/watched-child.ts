@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { createApplication, createServices } from '../../application.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
 import { Lifecycle } from '../../mlapi/http/lifecycle.ts';
@@ -19,8 +20,11 @@ let cpuBefore = process.cpuUsage();
 process.on('message', () => {
   const { user, system } = process.cpuUsage(cpuBefore);
   // Time in which this process had no processor is not of its making: it held up nobody for longer than it computed.
-  process.send?.(Math.min(delay.max / 1e6, (user + system) / 1e3));
+  const longestDelayMs = Math.min(delay.max / 1e6, (user + system) / 1e3);
   globalThis.gc?.();
+  // Not process.memoryUsage(), which opens a file: there may be no descriptor left for it.
+  const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
+  process.send?.({ longestDelayMs, heldMiB: (heap + external) / 1_048_576 });
   setImmediate(() => {
     delay.reset();
     cpuBefore = process.cpuUsage();
