@@ -17,7 +17,7 @@ interface MemberOptions {
   readonly restarts: Restarts;
   /** What its supervisor does about what happens to it. */
   readonly supervisor: {
-    onReady(address: string): void;
+    onReady(member: Member, address: string): void;
     onFailedStart(message: string): void;
     onCount(member: Member, id: number, questions: readonly CountQuestion[]): void;
     onEnd(member: Member, how: string): void;
@@ -127,7 +127,7 @@ export class Member {
       case 'ready':
         if (this.#state !== 'leaving') this.#state = 'ready';
         this.#readyAt = performance.now();
-        supervisor.onReady(message.address);
+        supervisor.onReady(this, message.address);
         break;
       case 'failed':
         this.#isStorageAway = message.isPassing;

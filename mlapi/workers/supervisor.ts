@@ -62,7 +62,20 @@ export class Supervisor {
 
   /** Starts what is missing. */
   #fill(): void {
-    for (let count = this.#present().length; count < this.#config.workers; count += 1) this.#start();
+    for (let count = this.#present().length; count < this.#config.workers; count += 1) {
+      void this.#startInTurn(new Restarts());
+    }
+  }
+
+  /** One that listens before it can serve does so alone: beside a ready worker it would refuse what that one could answer. */
+  async #startInTurn(restarts: Restarts): Promise<void> {
+    for (let early = this.#earlyListener(); early !== undefined; early = this.#earlyListener()) await early.ready;
+    // A reload may have filled its place by now.
+    if (!this.#isStopping && this.#present().length < this.#config.workers) this.#start('starting', restarts);
+  }
+
+  #earlyListener(): Member | undefined {
+    return [...this.#members].find(({ state, isListening }) => state === 'starting' && isListening);
   }
 
   #present(): Member[] {
@@ -76,7 +89,7 @@ export class Supervisor {
       config: { ...this.#config, port: this.#config.port === 0 ? this.#systemPort() : this.#config.port },
       listensEarly: ![...this.#members].some(({ isListening }) => isListening),
       supervisor: {
-        onReady: (address) => this.#onReady(address),
+        onReady: (ready, address) => this.#onReady(ready, address),
         onFailedStart: (message) => this.#onFailedStart(message),
         onCount: (asker, id, questions) => void this.#count(asker, id, questions),
         onEnd: (ended, how) => this.#onEnd(ended, how),
@@ -96,7 +109,8 @@ export class Supervisor {
     member.answerCount(id, await countAll(this.#counters, questions));
   }
 
-  #onReady(address: string): void {
+  #onReady({ pid }: Member, address: string): void {
+    this.#logger.info('a worker is ready', { pid });
     if (this.#wasEverReady) return;
     this.#wasEverReady = true;
     if (URL.canParse(address)) this.#chosenPort = Number(new URL(address).port);
@@ -131,13 +145,7 @@ export class Supervisor {
     const delayMs = member.isStorageAway ? storageRetryMs : member.restarts.next(member.readyForMs);
     this.#logger.error('a worker ended', { pid: member.pid, how, next_in_ms: delayMs });
     if (delayMs === undefined) this.#giveUp(`the workers end soon after they start, the last one with ${how}`);
-    else void this.#startAgain(delayMs, member.restarts);
-  }
-
-  async #startAgain(delayMs: number, restarts: Restarts): Promise<void> {
-    await delay(delayMs);
-    // A reload may have filled its place by now.
-    if (!this.#isStopping && this.#present().length < this.#config.workers) this.#start('starting', restarts);
+    else void delay(delayMs).then(() => this.#startInTurn(member.restarts));
   }
 
   /** A successor must be ready before a worker leaves: where one does not get ready, all is as before. */

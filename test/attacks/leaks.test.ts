@@ -40,7 +40,7 @@ async function useEverything(): Promise<void> {
   const [first] = tokens as [Tokens];
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   await call('/auth/refresh', { method: 'POST', headers: bearer(first.refresh_token) });
-  if (tokens.length < 2) throw new Error(answers.slice(-900));
+  if (tokens.length < 2) throw new Error(`${answers.slice(-900)}\n${service.stdout.slice(-3000)}`);
   const second = tokens[1]!;
   for (const secret of [first.access_token, second.refresh_token, passwords.wrong]) {
     await call(`/auth/session?token=${secret}`, { headers: bearer(secret) });

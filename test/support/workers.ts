@@ -9,6 +9,11 @@ export function childrenOf({ child: { pid } }: TestProcess): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
 
+/** Those of its worker processes that serve. */
+export function readyWorkersOf(service: TestProcess): number[] {
+  return childrenOf(service).filter((pid) => service.stdout.includes(`"a worker is ready","pid":${pid}}`));
+}
+
 /** Waits until something holds. @throws after a minute and a half */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 90_000;
@@ -54,7 +59,7 @@ export function ask(url: string, { method = 'GET', token, body, agent = new Agen
   });
 }
 
-/** Connections go to any worker: where many in a row find a ready one, all are. */
+/** Connections go to any worker that listens: where many in a row find a ready one, no other listens. */
 export async function allReady(url: string): Promise<void> {
   let inARow = 0;
   await until(async () => {
@@ -73,7 +78,7 @@ export async function serveWithClients(
   const passwords = await Promise.all(names.map((name) => setup.services.clients.add(name)));
   await setup.close();
   const { service, url } = await serve(setup.dataDir, { variables });
-  await until(() => childrenOf(service).length === Number(variables.MLAPI_WORKERS ?? '1'));
+  await until(() => readyWorkersOf(service).length === Number(variables.MLAPI_WORKERS ?? '1'));
   await allReady(url);
   const tokens = await Promise.all(
     names.map(async (username, index) => {

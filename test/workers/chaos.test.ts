@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
 import type { TestProcess } from '../support/child.ts';
 import type { Tokens } from '../support/service.ts';
-import { allReady, ask, childrenOf, serveWithClients, until, type Answer } from '../support/workers.ts';
+import { ask, childrenOf, readyWorkersOf, serveWithClients, until, type Answer } from '../support/workers.ts';
 
 jest.setTimeout(600_000);
 
@@ -65,21 +65,20 @@ async function keepReading(ledger: Ledger, url: string, { access_token: token }:
 }
 
 /** Kills a worker, reloads, and so on, each once all workers are ready again. @returns how many reloads there were */
-async function disturb(ledger: Ledger, service: TestProcess, url: string): Promise<number> {
+async function disturb(ledger: Ledger, service: TestProcess): Promise<number> {
   let reloads = 0;
   while (!ledger.isFull) {
     const workers = childrenOf(service);
     ledger.killedAt.push(performance.now());
     process.kill(workers[ledger.killedAt.length % workers.length]!, 'SIGKILL');
     await until(() => count(service, /"a worker ended"/g) === ledger.killedAt.length);
-    await allReady(url);
+    await until(() => readyWorkersOf(service).length === 3);
     await delay(200);
     service.child.kill('SIGHUP');
     await until(() => count(service, /"reloaded"/g) === reloads + 1);
     reloads += 1;
     // Those that make room have nothing to wait for but their last requests: nobody keeps a connection here.
-    await until(() => childrenOf(service).length === 3);
-    await allReady(url);
+    await until(() => childrenOf(service).length === 3 && readyWorkersOf(service).length === 3);
   }
   return reloads;
 }
@@ -102,7 +101,7 @@ describe('10,000 requests while workers are killed and reloaded', () => {
     await ask(`${url}/auth/revoke`, { method: 'POST', body: { token: revoked.refresh_token } });
     const [newest, reloads] = await Promise.all([
       Promise.all(writers.map((first) => keepRefreshing(ledger, url, first))),
-      disturb(ledger, service, url),
+      disturb(ledger, service),
       keepReading(ledger, url, reader),
       keepReading(ledger, url, reader),
     ]);

@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { allReady, ask, childrenOf, serveWithClients } from '../support/workers.ts';
+import { ask, childrenOf, readyWorkersOf, serveWithClients, until } from '../support/workers.ts';
 
 jest.setTimeout(240_000);
 
@@ -20,7 +20,7 @@ describe('workers count together', () => {
     expect(await statuses(60, request)).toEqual({ 200: 60 });
     for (const pid of childrenOf(service).slice(0, 2)) process.kill(pid, 'SIGKILL');
     await service.says(/"a worker ended".*"a worker ended"/s);
-    await allReady(url);
+    await until(() => readyWorkersOf(service).length === 3);
     expect(await statuses(60, request)).toEqual({ 200: 40, 429: 20 });
     await service.kill('SIGTERM');
   });

@@ -1,9 +1,9 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
-import { projectRoot, serve } from '../support/child.ts';
+import { projectRoot, serve, startScript } from '../support/child.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { allReady, ask, childrenOf, until } from '../support/workers.ts';
+import { allReady, ask, childrenOf, readyWorkersOf, until } from '../support/workers.ts';
 
 // Every process that is started loads the models: on a busy machine that takes its time.
 jest.setTimeout(240_000);
@@ -13,10 +13,28 @@ const two = { MLAPI_WORKERS: '2' };
 /** A service with its workers, all of them ready. */
 async function serveReady(variables: Record<string, string> = two, cwd?: string) {
   const { service, url } = await serve(temporaryFolder(), { variables, ...(cwd === undefined ? {} : { cwd }) });
-  await until(() => childrenOf(service).length === Number(variables.MLAPI_WORKERS ?? '1'));
+  await until(() => readyWorkersOf(service).length === Number(variables.MLAPI_WORKERS ?? '1'));
   await allReady(url);
   return { service, url };
 }
+
+describe('the first worker', () => {
+  test('is ready before the others start: whoever connects from then on meets no other that refuses', async () => {
+    const service = startScript('application.ts', [], {
+      variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_WORKERS: '3' },
+    });
+    let mostAtOnce = 0;
+    await until(() => {
+      if (!service.stdout.includes('"listening"')) mostAtOnce = Math.max(mostAtOnce, childrenOf(service).length);
+      return service.stdout.includes('"listening"');
+    });
+    expect(mostAtOnce).toBe(1);
+    const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
+    do expect((await ask(`${url}/api/readiness`)).status).toBe(200);
+    while (readyWorkersOf(service).length < 3);
+    await service.kill('SIGTERM');
+  });
+});
 
 describe('a worker that ends', () => {
   test('by kill -9 comes back; the others go on serving', async () => {
