@@ -86,6 +86,8 @@ export class TestPostgres {
     if (child?.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
+    // From here on somebody waits for its end.
+    child.ref();
     await ended;
   }
 
