@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import type { RequestListener } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
@@ -6,17 +7,18 @@ import { openAuth } from './mlapi/auth/open-auth.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import { readConfig, type Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
-import { createBaseApplication } from './mlapi/http/base-application.ts';
-import { routes } from './mlapi/http/endpoint.ts';
 import type { CounterHome } from './mlapi/http/counters.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
 import { HealthChecks } from './mlapi/http/health-checks.ts';
 import { healthEndpoints } from './mlapi/http/health.ts';
 import { Lifecycle } from './mlapi/http/lifecycle.ts';
+import { createListener, type ShortWay } from './mlapi/http/listener.ts';
 import { openCounters } from './mlapi/http/open-counters.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/rate-limits.ts';
+import { checked, createExpress, routes } from './mlapi/http/routes.ts';
 import { openSecurityTxt, securityTxtEndpoints } from './mlapi/http/security-txt.ts';
 import { exitWithMessage, Service } from './mlapi/http/service.ts';
+import { createShortWay } from './mlapi/http/short-way.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
@@ -69,9 +71,9 @@ export async function createServices(config: Config, foundations: Foundations = 
   return { ...foundation, ...auth, predictors, close };
 }
 
-/** Mounts the routes, in the order in which a request meets them. */
-export function createApplication(services: Services): Express {
-  const { config, logger, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
+/** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
+export function mountRoutes(services: Services): { application: Express; shortWay: ShortWay } {
+  const { config, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   const open = [
     ...healthEndpoints(lifecycle, services.checks),
@@ -83,7 +85,7 @@ export function createApplication(services: Services): Express {
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];
   const authorize = scopeGuard(database, clock);
 
-  const application = createBaseApplication(config, logger);
+  const application = createExpress();
   application.use(routes([...open, ...docs], authorize));
 
   // Where tokens come from: public, and few requests from each address.
@@ -91,11 +93,18 @@ export function createApplication(services: Services): Express {
   application.use(routes(auth, authorize));
 
   // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
-  application.use(['/auth/session', '/api'], accessGuard(tokens), clientRateLimit(config, counters.of('per-client')));
+  const checks = [accessGuard(tokens), clientRateLimit(config, counters.of('per-client'))];
+  application.use(['/auth/session', '/api'], checked(checks));
   application.use(routes([...session, ...guarded], authorize));
 
   application.use(notFound, errorResponses);
-  return application;
+  return { application, shortWay: createShortWay(guarded, checks, authorize) };
+}
+
+/** What answers every request. */
+export function createApplication(services: Services): RequestListener {
+  const { application, shortWay } = mountRoutes(services);
+  return createListener(application, services.config, services.logger, shortWay);
 }
 
 /** Serves in this process. With `listensEarly`, liveness answers from the first moment on. */

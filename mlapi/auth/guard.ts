@@ -1,15 +1,14 @@
-import type { RequestHandler } from 'express';
-import type { Authorize } from '../http/endpoint.ts';
+import type { Check } from '../http/exchange.ts';
+import type { Authorize } from '../http/perform.ts';
 import type { Database } from '../persistence/database.ts';
 import { recordAudit } from '../telemetry/audit-trail.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
 import type { TokenService } from './token-service.ts';
 
 /** Lets only verified access tokens through, and says who calls. Mounted before anything that reads a body. */
-export function accessGuard(tokens: TokenService): RequestHandler {
-  return async (request, response, next) => {
-    response.locals.session = await tokens.verifyAccess(readBearer(request.headers.authorization));
-    next();
+export function accessGuard(tokens: TokenService): Check {
+  return async (exchange) => {
+    exchange.session = await tokens.verifyAccess(readBearer(exchange.request.headers.authorization));
   };
 }
 

@@ -1,5 +1,5 @@
-import type { Request, Response } from 'express';
-import type { Session } from './endpoint.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Exchange } from './exchange.ts';
 import { parseMultipart, parseUrlencoded } from './forms.ts';
 import { Problem, serviceBusy } from './problem.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -9,7 +9,7 @@ import { UnfinishedBodies } from './unfinished-bodies.ts';
 export interface BodyReader {
   readonly mediaTypes: readonly string[];
   readonly isOptional: boolean;
-  read(request: Request, response: Response): Promise<unknown>;
+  read(exchange: Exchange): Promise<unknown>;
 }
 
 const firstBufferBytes = 4_096;
@@ -37,14 +37,14 @@ export function formBody(limitBytes: number): BodyReader {
 /** The same where a body may be left out: then it is an empty object. */
 export function optionalFormBody(limitBytes: number): BodyReader {
   const form = formBody(limitBytes);
-  const read: BodyReader['read'] = (request, response) =>
-    hasBody(request) ? form.read(request, response) : Promise.resolve({});
+  const read: BodyReader['read'] = (exchange) =>
+    hasBody(exchange.request) ? form.read(exchange) : Promise.resolve({});
   return { ...form, isOptional: true, read };
 }
 
 function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader['read'] {
   const unfinished = new UnfinishedBodies(limitBytes);
-  return async (request, response) => {
+  return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = readMediaType(contentType);
     const parse = mediaTypes.includes(mediaType) ? parsers[mediaType] : undefined;
@@ -63,7 +63,7 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
     // Only now is the sender of an "Expect: 100-continue" told to go on; HTTP/1.0 does not know it.
     if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
     // Strangers send small forms only: what they hold is bounded by their connections.
-    const clientId = (response.locals.session as Session | undefined)?.clientId;
+    const clientId = session?.clientId;
     let held = 0;
     const hold = (bytes: number) => {
       if (clientId === undefined) return true;
@@ -80,8 +80,8 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
 }
 
 interface Reading {
-  readonly request: Request;
-  readonly response: Response;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
   readonly limitBytes: number;
   /** Asks for more memory. @returns false where there is none to have */
   readonly hold: (bytes: number) => boolean;
@@ -154,6 +154,6 @@ function readMediaType(contentType: string): string {
   return isFine ? type : '';
 }
 
-function hasBody({ headers }: Request): boolean {
+function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

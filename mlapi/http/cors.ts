@@ -1,28 +1,23 @@
-import type { RequestHandler } from 'express';
+import type { Exchange } from './exchange.ts';
 
-/** Lets browsers of exactly these origins call with a bearer token; never with cookies. Without origins, nothing is said. */
-export function cors(origins: readonly string[]): RequestHandler {
+/**
+ * Lets browsers of exactly these origins call with a bearer token; never with cookies. Without origins, nothing is said.
+ * @returns what says whether it has answered: a preflight needs nobody else
+ */
+export function corsOf(origins: readonly string[]): (exchange: Exchange) => boolean {
   const allowed = new Set(origins);
-  return (request, response, next) => {
-    if (allowed.size > 0) response.vary('Origin');
+  return ({ request, response, headers }) => {
+    if (allowed.size > 0) headers.vary = 'Origin';
     const { origin } = request.headers;
-    if (origin === undefined || !allowed.has(origin)) {
-      next();
-      return;
-    }
-    response.setHeader('access-control-allow-origin', origin);
-    response.setHeader(
-      'access-control-expose-headers',
-      'X-Request-Id, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy',
-    );
-    const isPreflight = request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
-    if (!isPreflight) {
-      next();
-      return;
-    }
-    response.setHeader('access-control-allow-methods', 'GET, HEAD, POST');
-    response.setHeader('access-control-allow-headers', 'Authorization, Content-Type, X-Request-Id');
-    response.setHeader('access-control-max-age', '600');
-    response.status(204).end();
+    if (origin === undefined || !allowed.has(origin)) return false;
+    headers['access-control-allow-origin'] = origin;
+    headers['access-control-expose-headers'] =
+      'X-Request-Id, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy';
+    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
+    headers['access-control-allow-methods'] = 'GET, HEAD, POST';
+    headers['access-control-allow-headers'] = 'Authorization, Content-Type, X-Request-Id';
+    headers['access-control-max-age'] = '600';
+    response.writeHead(204, headers).end();
+    return true;
   };
 }

@@ -1,7 +1,8 @@
-import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { isStorageFault } from '../persistence/busy.ts';
-import { send } from './endpoint.ts';
+import { Exchange } from './exchange.ts';
+import { send } from './perform.ts';
 import { Problem, serviceBusy } from './problem.ts';
 
 const maxDiscardedBytes = 1_048_576;
@@ -12,30 +13,26 @@ export const notFound: RequestHandler = () => {
 };
 
 /** Where errors of the application become responses. */
-export const errorResponses: ErrorRequestHandler = (error: unknown, request, response, _next) => {
-  answerError(error, request, response);
+export const errorResponses: ErrorRequestHandler = (error: unknown, request, _response, _next) => {
+  answerError(error, Exchange.of(request));
 };
 
 /** Where errors of requests become responses: one shape for `/auth` (RFC 6749), one for all else (RFC 9457). */
-export function answerError(error: unknown, request: Request, response: Response): void {
+export function answerError(error: unknown, exchange: Exchange): void {
   const problem = toProblem(error);
+  const { request, response, target } = exchange;
   if (response.headersSent) {
     // Half an answer cannot be taken back: the client must not take it for a whole one.
     if (!response.writableEnded) response.destroy();
     return;
   }
-  response.locals.code = problem.code;
-  response.locals.cause = problem.cause;
-  if (!canDiscardRest(request)) response.setHeader('connection', 'close');
-  const isAuth =
-    request.originalUrl === '/auth' ||
-    request.originalUrl.startsWith('/auth/') ||
-    request.originalUrl.startsWith('/auth?');
-  const body = isAuth
-    ? oauthError(problem)
-    : problemDetails(problem, request.originalUrl, response.locals.requestId as string);
+  exchange.code = problem.code;
+  exchange.cause = problem.cause;
+  if (!canDiscardRest(request)) exchange.headers.connection = 'close';
+  const isAuth = /^\/auth(?:[/?]|$)/.test(target);
+  const body = isAuth ? oauthError(problem) : problemDetails(problem, target, exchange.id);
   const mediaType = isAuth ? 'application/json' : 'application/problem+json';
-  send(response, {
+  send(exchange, {
     status: problem.status,
     headers: { ...problem.headers, 'content-type': mediaType },
     body,
@@ -46,7 +43,7 @@ export function answerError(error: unknown, request: Request, response: Response
  * Whether Node may throw away what is left of the body and keep the connection: closing at once could reset it before the
  * sender has read the answer. Nobody may send without end. (Node itself closes where it did not say "100 Continue".)
  */
-function canDiscardRest({ complete, headers }: Request): boolean {
+function canDiscardRest({ complete, headers }: IncomingMessage): boolean {
   if (complete) return true;
   return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= maxDiscardedBytes;
 }

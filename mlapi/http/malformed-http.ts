@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Request, Response } from 'express';
 import type { Logger } from '../telemetry/logger.ts';
 import { answerError, problemDetails } from './error-responses.ts';
+import { Exchange } from './exchange.ts';
 import { Problem } from './problem.ts';
 
 interface Refusal {
@@ -38,7 +38,7 @@ export function refuseConnection(
   if (latest === undefined || latest.closed) refuse();
   else if (latest.req.complete || latest.headersSent) latest.once('close', refuse);
   // Its body broke off: this is its answer.
-  else answerError(problem, latest.req as Request, latest as Response);
+  else answerError(problem, Exchange.of(latest.req));
 }
 
 /** @returns the request id that it was answered with. */

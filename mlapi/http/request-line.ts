@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { IncomingMessage } from 'node:http';
 import { Problem } from './problem.ts';
 
 /** More than these are refused with 431. */
@@ -14,19 +14,18 @@ const onlyOnce = new Set(['host', 'authorization', 'content-type', 'content-leng
  * Refuses what two servers in a row might read differently: escaped, empty or dotted path segments, absolute targets,
  * repeated headers, bodies whose end is in doubt (RFC 9112 section 6).
  */
-export const strictRequestLine: RequestHandler = (request, _response, next) => {
+export function checkRequestLine(request: IncomingMessage): void {
   checkHeaders(request);
   checkFraming(request);
-  const path = request.url.split('?', 1)[0] ?? '';
-  if (request.url.length > maxTargetLength)
-    throw new Problem(414, 'target_too_long', 'The request target is too long.');
-  if (!canonicalPath.test(path) || request.url.includes('#')) {
+  const { url = '' } = request;
+  const path = url.split('?', 1)[0] ?? '';
+  if (url.length > maxTargetLength) throw new Problem(414, 'target_too_long', 'The request target is too long.');
+  if (!canonicalPath.test(path) || url.includes('#')) {
     throw new Problem(400, 'invalid_path', 'The path is not in its canonical form.');
   }
-  next();
-};
+}
 
-function checkHeaders({ rawHeaders, headers, httpVersion }: Request): void {
+function checkHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
   if (rawHeaders.length / 2 > maxHeaders) throw refuse(431, 'too_many_headers', 'There are too many headers.');
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -44,7 +43,7 @@ function checkHeaders({ rawHeaders, headers, httpVersion }: Request): void {
   }
 }
 
-function checkFraming({ headers, httpVersion }: Request): void {
+function checkFraming({ headers, httpVersion }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (httpVersion !== '1.1' && (httpVersion !== '1.0' || coding !== undefined)) {
     throw refuse(400, 'invalid_request', 'This needs HTTP/1.1.');

@@ -28,7 +28,7 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
     keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,
     insecureHTTPParser: false,
-    // Node's own refusal has no body and no headers: strictRequestLine refuses instead.
+    // Node's own refusal has no body and no headers: checkRequestLine refuses instead.
     requireHostHeader: false,
   });
   server.timeout = idleTimeoutMs;

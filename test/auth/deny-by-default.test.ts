@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createApplication } from '../../application.ts';
+import { mountRoutes } from '../../application.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -39,7 +39,7 @@ function walk(layers: readonly Layer[]): string[] {
 }
 
 function listRoutes(): string[] {
-  return walk((createApplication(service.services).router as unknown as { stack: Layer[] }).stack);
+  return walk((mountRoutes(service.services).application.router as unknown as { stack: Layer[] }).stack);
 }
 
 test('the router has all the routes of the design, and each once', () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { createApplication } from '../../application.ts';
+import { mountRoutes } from '../../application.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { operationsOf, readDocument, type OpenApiDocument } from './document.ts';
 
@@ -82,5 +82,5 @@ function servedRoutes({ services }: TestService): string[] {
             .filter((method) => method !== '_all')
             .map((method) => `${method.toUpperCase()} ${route.path.replace(/:(\w+)/g, '{$1}')}`),
     );
-  return walk(createApplication(services).router.stack as unknown as Layer[]);
+  return walk(mountRoutes(services).application.router.stack as unknown as Layer[]);
 }

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import express from 'express';
 import supertest from 'supertest';
 import { errorResponses } from '../../mlapi/http/error-responses.ts';
+import { createListener } from '../../mlapi/http/listener.ts';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { requestId } from '../../mlapi/http/request-id.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -54,7 +54,7 @@ describe('the shape of errors', () => {
 
 /** An application that fails as it is told to, behind the error responses as shipped. */
 function failing(error: unknown) {
-  const application = express().use(requestId);
+  const application = express();
   application.get(['/api/x', '/auth/x'], () => {
     throw error;
   });
@@ -62,7 +62,8 @@ function failing(error: unknown) {
     response.write('half an ');
     throw error;
   });
-  return supertest(application.use(errorResponses));
+  const { config, logger } = service.services;
+  return supertest(createListener(application.use(errorResponses), config, logger));
 }
 
 describe('a fault of the service', () => {

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Session } from './endpoint.ts';
+
+const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
+const exchanges = new WeakMap<IncomingMessage, Exchange>();
+
+/** One request and its response, with what becomes known about them on the way. */
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The caller's `X-Request-Id` where it is well formed, otherwise a new UUID. */
+  readonly id: string;
+  /** Of the client, as far as proxies are believed: undefined over a Unix socket, and what a proxy handed on need not be an address. */
+  readonly address: string | undefined;
+  /** The path and query as they came. Express changes the request's own while it looks for a route. */
+  readonly target: string;
+  /** Of the answer, by names in lower case: what is set here goes out with it. */
+  readonly headers: Record<string, string | number>;
+  /** Once the guard has let it through. */
+  session: Session | undefined;
+  /** Of a refusal: its code, and its cause for the log alone. */
+  code: string | undefined;
+  cause: unknown;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { address, headers }: { address: string | undefined; headers: Readonly<Record<string, string>> },
+  ) {
+    this.request = request;
+    this.response = response;
+    this.address = address;
+    this.target = request.url ?? '';
+    const given = request.headers['x-request-id'];
+    this.id = typeof given === 'string' && wellFormedId.test(given) ? given : randomUUID();
+    this.headers = { ...headers, 'x-request-id': this.id };
+    exchanges.set(request, this);
+  }
+
+  /** The target without its query. */
+  get path(): string {
+    const end = this.target.indexOf('?');
+    return end === -1 ? this.target : this.target.slice(0, end);
+  }
+
+  /** Of a request that was begun here, also where it comes back from Express. */
+  static of(request: IncomingMessage): Exchange {
+    const exchange = exchanges.get(request);
+    if (exchange === undefined) throw new Error('a request came in past the listener');
+    return exchange;
+  }
+}
+
+/** A step before an endpoint's handler, which lets the request through or throws a Problem. */
+export type Check = (exchange: Exchange) => void | Promise<void>;

@@ -1,0 +1,40 @@
+import type { RequestListener } from 'node:http';
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { addressReader } from './client-address.ts';
+import { corsOf } from './cors.ts';
+import { answerError } from './error-responses.ts';
+import { Exchange } from './exchange.ts';
+import { logWhenClosed } from './request-log.ts';
+import { checkRequestLine } from './request-line.ts';
+import { securityHeaders } from './security-headers.ts';
+
+/** Serves an exchange, or leaves it to the application. @returns whether it does */
+export type ShortWay = (exchange: Exchange) => boolean;
+
+/**
+ * What every request meets first, whoever answers it, and the same while the service starts as when it is ready. Then the
+ * short way, if it knows the route; all else is the application's.
+ */
+export function createListener(
+  application: RequestListener,
+  config: Pick<Config, 'corsOrigins' | 'trustProxy' | 'socket'>,
+  logger: Logger,
+  shortWay: ShortWay = () => false,
+): RequestListener {
+  const headers = securityHeaders();
+  const addressOf = addressReader(config);
+  const cors = corsOf(config.corsOrigins);
+  return (request, response) => {
+    const exchange = new Exchange(request, response, { address: addressOf(request), headers });
+    logWhenClosed(exchange, logger);
+    try {
+      checkRequestLine(request);
+      if (cors(exchange) || shortWay(exchange)) return;
+    } catch (error) {
+      answerError(error, exchange);
+      return;
+    }
+    application(request, response);
+  };
+}

@@ -1,0 +1,56 @@
+import { isIP } from 'node:net';
+import type { Access, Answer, Call, Endpoint, Session } from './endpoint.ts';
+import type { Exchange } from './exchange.ts';
+import { Problem } from './problem.ts';
+import { readQuery } from './query.ts';
+import { validate } from './validate.ts';
+
+/** Refuses a session that lacks what the endpoint asks for. @throws {Problem} 403 */
+export type Authorize = (
+  session: Session | undefined,
+  access: Access,
+  call: Pick<Call, 'address' | 'requestId'>,
+) => void | Promise<void>;
+
+/** Where nobody can say who calls, only public endpoints answer. */
+export const publicOnly: Authorize = (_session, access) => {
+  if (access !== 'public') throw new Problem(401, 'invalid_token', 'A valid bearer token is required.');
+};
+
+/** Serves a request that has come to its endpoint: scope, query and body are checked, in this order; then it is handled. */
+export async function perform(
+  endpoint: Endpoint,
+  exchange: Exchange,
+  { params, authorize }: { params: Readonly<Record<string, string>>; authorize: Authorize },
+): Promise<void> {
+  const { session, id: requestId } = exchange;
+  const address = readAddress(exchange.address);
+  const isAuthorized = authorize(session, endpoint.access, { address, requestId });
+  if (isAuthorized !== undefined) await isAuthorized;
+  const query = readQuery(exchange.target, endpoint.query);
+  const body = endpoint.body === undefined ? undefined : await readBody(endpoint.body, exchange);
+  const headers = exchange.request.headers as Record<string, string | undefined>;
+  send(exchange, await endpoint.handle({ params, query, body, headers, session, address, requestId }));
+}
+
+async function readBody({ reader, schema }: NonNullable<Endpoint['body']>, exchange: Exchange): Promise<unknown> {
+  const value = await reader.read(exchange);
+  return schema === undefined ? value : validate(schema, value);
+}
+
+/** A proxy may hand on what its client made up: only an address is taken for one. */
+function readAddress(address: string | undefined): string {
+  if (address === undefined) return 'local';
+  return isIP(address) === 0 ? 'unknown' : address;
+}
+
+/** Writes an answer. */
+export function send({ response, headers }: Exchange, { status = 200, headers: own = {}, body }: Answer): void {
+  const isText = typeof body === 'string' || Buffer.isBuffer(body);
+  if (body !== undefined) headers['content-type'] = isText ? 'text/plain; charset=utf-8' : 'application/json';
+  Object.assign(headers, own);
+  // Bytes are not copied: however many readers are slow, they wait for the same ones.
+  const content = isText ? body : body === undefined ? '' : JSON.stringify(body);
+  if (status !== 204 && status !== 304) headers['content-length'] = Buffer.byteLength(content);
+  response.writeHead(status, headers).end(content);
+}

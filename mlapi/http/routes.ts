@@ -1,0 +1,55 @@
+import express, { type Express, type RequestHandler, type Router } from 'express';
+import type { Endpoint } from './endpoint.ts';
+import { Exchange, type Check } from './exchange.ts';
+import { perform, publicOnly, send, type Authorize } from './perform.ts';
+import { Problem } from './problem.ts';
+
+/** Express as it is used here: for its routing alone. */
+export function createExpress(): Express {
+  const application = express();
+  return application
+    .disable('x-powered-by')
+    .disable('etag')
+    .enable('case sensitive routing')
+    .set('query parser', false);
+}
+
+/** An Express router for a list of endpoints. Another method on their paths is 405; HEAD works where GET does. */
+export function routes(endpoints: readonly Endpoint[], authorize: Authorize = publicOnly): Router {
+  const router = express.Router({ caseSensitive: true });
+  const paths = new Set(endpoints.map(({ path }) => path));
+  for (const path of paths) {
+    const route = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
+    const group = endpoints.filter((endpoint) => endpoint.path === path);
+    for (const endpoint of group) {
+      const serve: RequestHandler = (request) =>
+        perform(endpoint, Exchange.of(request), { params: request.params as Record<string, string>, authorize });
+      if (endpoint.method === 'GET') route.get(serve);
+      else route.post(serve);
+    }
+    route.all(otherMethods(group.map(({ method }) => method)));
+  }
+  return router;
+}
+
+/** Checks as Express takes them. */
+export function checked(checks: readonly Check[]): RequestHandler[] {
+  return checks.map((check) => async (request, _response, next) => {
+    await check(Exchange.of(request));
+    next();
+  });
+}
+
+function otherMethods(methods: readonly string[]): RequestHandler {
+  const allow = [
+    ...(methods.includes('GET') ? ['GET', 'HEAD'] : []),
+    ...methods.filter((method) => method !== 'GET'),
+    'OPTIONS',
+  ].join(', ');
+  return (request) => {
+    if (request.method !== 'OPTIONS') {
+      throw new Problem(405, 'method_not_allowed', `This path takes ${allow}.`, { headers: { allow } });
+    }
+    send(Exchange.of(request), { status: 204, headers: { allow } });
+  };
+}
