@@ -1,14 +1,17 @@
+import type { Access } from '../http/endpoint.ts';
 import type { Check } from '../http/exchange.ts';
 import type { Authorize } from '../http/perform.ts';
 import type { Database } from '../persistence/database.ts';
-import { recordAudit } from '../telemetry/audit-trail.ts';
+import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
 import type { TokenService } from './token-service.ts';
 
 /** Lets only verified access tokens through, and says who calls. Mounted before anything that reads a body. */
 export function accessGuard(tokens: TokenService): Check {
-  return async (exchange) => {
-    exchange.session = await tokens.verifyAccess(readBearer(exchange.request.headers.authorization));
+  return (exchange) => {
+    const session = tokens.verifyAccess(readBearer(exchange.request.headers.authorization));
+    if (!(session instanceof Promise)) exchange.session = session;
+    else return session.then((found) => void (exchange.session = found));
   };
 }
 
@@ -22,13 +25,15 @@ export function readBearer(authorization: string | undefined): string {
 
 /** Refuses a session without the endpoint's scope, and records it. An endpoint that was mounted without a guard is refused. */
 export function scopeGuard(database: Database, clock: () => number): Authorize {
-  return async (session, access, { address, requestId }) => {
+  const refuse = async (access: Access, details: AuditDetails) => {
+    await database.transaction().execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
+    throw scopeRefused(access);
+  };
+  return (session, access, { address, requestId }) => {
     if (access === 'public' || access === 'refresh token') return;
     if (session === undefined) throw tokenMissing();
     if (access === 'access token' || session.scopes.includes(access)) return;
     const { clientId, familyId } = session;
-    const details = { clientId, familyId, address, requestId, detail: access };
-    await database.transaction().execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
-    throw scopeRefused(access);
+    return refuse(access, { clientId, familyId, address, requestId, detail: access });
   };
 }

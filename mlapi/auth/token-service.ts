@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Session } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { addressKey } from '../http/rate-limits.ts';
-import type { Database, Queries } from '../persistence/database.ts';
+import { readChanges, type Database, type Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { lockClient, spendPassword } from './client-store.ts';
@@ -21,6 +21,7 @@ import { credentialsRefused, scopeUnknown, tokenRefused } from './refusals.ts';
 import { judgeRefresh } from './rotation.ts';
 import type { TokenMaker } from './token-maker.ts';
 import type { Client, Origin, TokenAnswer, TokenFamily } from './types.ts';
+import { VerifiedTokens, type VerifiedToken } from './verified-tokens.ts';
 
 interface TokenServiceOptions {
   readonly config: Pick<Config, 'resetOnce' | 'refreshGraceSeconds' | 'refreshMaxTtlSeconds'>;
@@ -41,6 +42,7 @@ export class TokenService {
   readonly #database: Database;
   readonly #maker: TokenMaker;
   readonly #clock: () => number;
+  readonly #verified = new VerifiedTokens();
 
   constructor({ config, database, maker, clock }: TokenServiceOptions) {
     this.#config = config;
@@ -120,12 +122,28 @@ export class TokenService {
   }
 
   /** @throws {Problem} 401 `invalid_token` unless signature, claims, family, client and key are good now */
-  async verifyAccess(token: string): Promise<Session> {
-    const { claims, kid } = await this.#maker.readAccess(token);
+  verifyAccess(token: string): Session | Promise<Session> {
+    const digest = VerifiedTokens.digest(token);
+    const verified = this.#verified.find(digest, this.#clock());
+    if (verified?.changes !== undefined && verified.changes === readChanges(this.#database)) return verified.session;
+    return this.#verifyAccess(token, digest, verified);
+  }
+
+  /** Looks the family up, and before it at the signature of a token that is not remembered. */
+  async #verifyAccess(token: string, digest: string, verified: VerifiedToken | undefined): Promise<Session> {
+    const verifiedAt = verified?.verifiedAt ?? this.#clock();
+    const { claims, kid } = verified ?? (await this.#maker.readAccess(token));
     const { familyId, clientName, scopes, expiresAtSeconds } = claims;
+    // Before the look: what changes during it makes the next request look again.
+    const changes = readChanges(this.#database);
     const family = await findFamily(this.#database, familyId, kid);
-    if (family?.clientName !== clientName || !this.#isAlive(family)) throw tokenRefused('family');
-    return { clientId: family.clientId, clientName, familyId, scopes, expiresAt: expiresAtSeconds * 1_000 };
+    if (family?.clientName !== clientName || !this.#isAlive(family)) {
+      this.#verified.forget(digest);
+      throw tokenRefused('family');
+    }
+    const session = { clientId: family.clientId, clientName, familyId, scopes, expiresAt: expiresAtSeconds * 1_000 };
+    this.#verified.remember(digest, { claims, kid, verifiedAt, changes, session });
+    return session;
   }
 
   /** Purges now and every hour; a failure is logged, and tried again an hour later. */

@@ -9,6 +9,8 @@ export type Database = Kysely<Tables>;
 /** What a store needs: the database itself, or a transaction of it. */
 export type Queries = Kysely<Tables> | Transaction<Tables>;
 
+const sqliteDialects = new WeakMap<Database, WalSqliteDialect>();
+
 /**
  * Opens the database: PostgreSQL where a URL names it, which connects at the first query; otherwise SQLite, whose file is made if
  * there is none. Migrations are a step of their own.
@@ -18,11 +20,20 @@ export function openDatabase(
   { dataDir, databaseUrl }: Pick<Config, 'dataDir' | 'databaseUrl'>,
   { isPatient = false } = {},
 ): Database {
-  const dialect =
-    databaseUrl === undefined
-      ? new WalSqliteDialect(sqliteFile(dataDir))
-      : new BoundedPostgresDialect(databaseUrl, isPatient);
-  return new Kysely<Tables>({ dialect });
+  if (databaseUrl !== undefined)
+    return new Kysely<Tables>({ dialect: new BoundedPostgresDialect(databaseUrl, isPatient) });
+  const dialect = new WalSqliteDialect(sqliteFile(dataDir));
+  const database = new Kysely<Tables>({ dialect });
+  sqliteDialects.set(database, dialect);
+  return database;
+}
+
+/**
+ * A number that changes with each commit of any process: as long as it is the same, what was read is still true. A few
+ * microseconds; undefined for PostgreSQL, where to ask costs as much as to read again.
+ */
+export function readChanges(database: Database): number | undefined {
+  return sqliteDialects.get(database)?.readChanges();
 }
 
 /** Fails unless the database answers, and would take a write: a standby refuses the lock. Nothing is locked or written. */

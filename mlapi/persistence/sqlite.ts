@@ -20,15 +20,20 @@ const lockTimeoutMs = 5_000;
  * read is still true when they write; who finds it taken waits without blocking the event loop, or those who only read.
  */
 export class WalSqliteDialect extends SqliteDialect {
-  readonly #path: string;
+  readonly #driver: WalSqliteDriver;
 
   constructor(path: string) {
     super({ database: () => Promise.reject(new Error('opened by the driver')) });
-    this.#path = path;
+    this.#driver = new WalSqliteDriver(path);
   }
 
   override createDriver(): Driver {
-    return new WalSqliteDriver(this.#path);
+    return this.#driver;
+  }
+
+  /** A number that is another one after each commit, whichever process made it. Only once the database is in use. */
+  readChanges(): number {
+    return this.#driver.readChanges();
   }
 
   override createAdapter(): SqliteAdapter {
@@ -59,6 +64,7 @@ class WalSqliteDriver implements Driver {
   readonly #path: string;
   #reads!: Libsql.Database;
   #writes!: Libsql.Database;
+  #dataVersion!: Libsql.Statement;
   #lastTurn = Promise.resolve();
 
   constructor(path: string) {
@@ -68,7 +74,13 @@ class WalSqliteDriver implements Driver {
   init(): Promise<void> {
     this.#writes = openWhole(this.#path);
     this.#reads = open(this.#path);
+    this.#dataVersion = this.#reads.prepare('pragma data_version').pluck();
     return Promise.resolve();
+  }
+
+  /** Changes of other connections only: and this one never writes. */
+  readChanges(): number {
+    return this.#dataVersion.get([]) as number;
   }
 
   acquireConnection(): Promise<Lane> {
