@@ -1,14 +1,17 @@
-import type Joi from 'joi';
+import Joi from 'joi';
 import { Problem } from './problem.ts';
+
+const defaults = new WeakMap<Joi.ObjectSchema, Readonly<Record<string, unknown>>>();
 
 /**
  * The query string's parameters, each at most once, and none that the endpoint does not know.
  * @throws {Problem} 400 `invalid_query`
  */
-export function readQuery(url: string, schema: Joi.ObjectSchema | undefined): Record<string, unknown> {
+export function readQuery(url: string, schema: Joi.ObjectSchema | undefined): Readonly<Record<string, unknown>> {
   const start = url.indexOf('?');
+  if (start === -1) return schema === undefined ? {} : defaultsOf(schema);
   const given = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(start === -1 ? '' : url.slice(start))) {
+  for (const [name, value] of new URLSearchParams(url.slice(start))) {
     if (given.has(name)) throw new Problem(400, 'invalid_query', 'A query parameter is repeated.');
     given.set(name, value);
   }
@@ -23,4 +26,11 @@ export function readQuery(url: string, schema: Joi.ObjectSchema | undefined): Re
   const checked = schema.validate(Object.fromEntries(given));
   if (checked.error) throw new Problem(400, 'invalid_query', `The query is wrong: ${checked.error.message}.`);
   return checked.value as Record<string, unknown>;
+}
+
+/** What a query that is not there means: worked out once. */
+function defaultsOf(schema: Joi.ObjectSchema): Readonly<Record<string, unknown>> {
+  const known = defaults.get(schema) ?? (Joi.attempt({}, schema) as Readonly<Record<string, unknown>>);
+  defaults.set(schema, known);
+  return known;
 }

@@ -74,13 +74,14 @@ class WalSqliteDriver implements Driver {
   init(): Promise<void> {
     this.#writes = openWhole(this.#path);
     this.#reads = open(this.#path);
-    this.#dataVersion = this.#reads.prepare('pragma data_version').pluck();
+    this.#dataVersion = this.#reads.prepare('pragma data_version').raw();
     return Promise.resolve();
   }
 
   /** Changes of other connections only: and this one never writes. */
   readChanges(): number {
-    return this.#dataVersion.get([]) as number;
+    const [version] = this.#dataVersion.get([]) as [number];
+    return version;
   }
 
   acquireConnection(): Promise<Lane> {
