@@ -8,7 +8,8 @@ export function logWhenClosed(exchange: Exchange, logger: Logger): void {
   response.once('close', () => {
     const { id, session, code, cause } = exchange;
     const { statusCode, writableFinished } = response;
-    logger.log(statusCode === 500 ? 'error' : 'info', 'request', {
+    const level = statusCode === 500 ? 'error' : 'info';
+    const fields = {
       request_id: id,
       method: request.method,
       path: exchange.path,
@@ -17,8 +18,9 @@ export function logWhenClosed(exchange: Exchange, logger: Logger): void {
       duration_ms: Math.round((performance.now() - startedAt) * 100) / 100,
       address: exchange.address,
       ...(session !== undefined && { client: session.clientName }),
-      ...(cause !== undefined && { cause }),
-    });
+    };
+    if (cause === undefined) logger.logOften(level, 'request', fields);
+    else logger.log(level, 'request', { ...fields, cause });
   });
 }
 

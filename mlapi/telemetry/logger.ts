@@ -1,10 +1,12 @@
 import winston from 'winston';
 import type { Config } from '../config/config.ts';
-import { toLoggable } from './loggable.ts';
+import { redactText, toLoggable } from './loggable.ts';
 
 /** What may wait for a reader of the log that is slow, or stands still; more is dropped, and counted. */
 const maxWaitingBytes = 1_048_576;
 const exitLimitMs = 1_000;
+const lineSeparators = /[\u2028\u2029]/;
+let lastTime = { ms: NaN, text: '' };
 
 type Level = 'error' | 'warn' | 'info' | 'debug';
 
@@ -14,22 +16,30 @@ type Level = 'error' | 'warn' | 'info' | 'debug';
  */
 export class Logger {
   readonly #winston: winston.Logger;
+  readonly #often: FrequentLines | undefined;
   readonly #waitingBytes: () => number;
   #dropped = 0;
 
-  /** @param waitingBytes how much the log's reader has not taken yet */
-  constructor(logger: winston.Logger, waitingBytes: () => number = () => 0) {
+  /** @param waitingBytes how much the log's reader has not taken yet @param often without it, `logOften` is as `log` */
+  constructor(logger: winston.Logger, waitingBytes: () => number = () => 0, often?: FrequentLines) {
     this.#winston = logger;
     this.#waitingBytes = waitingBytes;
+    this.#often = often;
   }
 
   log(level: Level, message: string, fields: object = {}): void {
-    if (this.#waitingBytes() > maxWaitingBytes) {
-      this.#dropped += 1;
-      return;
-    }
+    if (this.#isFull()) return;
     this.tellDropped();
     this.#write(level, message, fields);
+  }
+
+  /** The same for what comes with each request: past winston, and together with the others of a turn of the event loop. */
+  logOften(level: Level, message: string, fields: FlatFields): void {
+    if (this.#often === undefined || level !== 'info') this.log(level, message, fields);
+    else if (this.#winston.isLevelEnabled(level) && !this.#winston.silent && !this.#isFull()) {
+      this.tellDropped();
+      this.#often.add(level, message, fields);
+    }
   }
 
   /** Says how many lines were dropped since it was last said; before the end of the process nothing else would. */
@@ -48,23 +58,74 @@ export class Logger {
     this.log('info', message, fields);
   }
 
+  #isFull(): boolean {
+    if (this.#waitingBytes() <= maxWaitingBytes) return false;
+    this.#dropped += 1;
+    return true;
+  }
+
   #write(level: Level, message: string, fields: object): void {
+    this.#often?.flush();
     this.#winston.log({ level, message: toLoggable(message) as string, fields: toLoggable(fields) });
   }
 }
 
 /** Logs in JSON, unless the configuration asks for text for people. */
 export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
+  const format = logFormat === 'json' ? jsonLine : prettyLine;
+  const often = new FrequentLines(format, (text) => process.stdout.write(text));
   return new Logger(
     winston.createLogger({
       level: logLevel === 'silent' ? 'error' : logLevel,
       silent: logLevel === 'silent',
-      format: winston.format.printf(logFormat === 'json' ? jsonLine : prettyLine),
+      format: winston.format.printf(format),
       transports: [new winston.transports.Console()],
     }),
     () => process.stdout.writableLength,
+    often,
   );
 }
+
+/** Fields of plain values, none of them deeper. */
+export type FlatFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Lines that are written together, once a turn of the event loop. */
+class FrequentLines {
+  readonly #format: (info: winston.Logform.TransformableInfo) => string;
+  readonly #writeText: (text: string) => void;
+  #waiting = '';
+
+  constructor(format: (info: winston.Logform.TransformableInfo) => string, writeText: (text: string) => void) {
+    this.#format = format;
+    this.#writeText = writeText;
+  }
+
+  add(level: Level, message: string, fields: FlatFields): void {
+    if (this.#waiting === '') {
+      unwritten.add(this);
+      setImmediate(() => this.flush());
+    }
+    const safe: Record<string, unknown> = {};
+    for (const name in fields) {
+      const value = fields[name];
+      safe[name] = typeof value === 'string' ? redactText(value) : value;
+    }
+    this.#waiting += `${this.#format({ level, message, fields: safe })}\n`;
+  }
+
+  flush(): void {
+    const text = this.#waiting;
+    this.#waiting = '';
+    unwritten.delete(this);
+    if (text !== '') this.#writeText(text);
+  }
+}
+
+const unwritten = new Set<FrequentLines>();
+// Whatever ends the process: what was answered is in the log.
+process.on('exit', () => {
+  for (const lines of unwritten) lines.flush();
+});
 
 /** Ends the process once the log's reader has taken what waits for it; one that takes nothing holds the end up for a second. */
 export function exitAfterLog(code: number): void {
@@ -74,10 +135,17 @@ export function exitAfterLog(code: number): void {
 
 function jsonLine({ level, message, fields }: winston.Logform.TransformableInfo): string {
   // Before the fields for the reader, and after them because no field may stand in their place.
-  const own = { time: new Date().toISOString(), level, message };
+  const own = { time: isoTime(), level, message };
   const line = JSON.stringify({ ...own, ...(fields as object), ...own });
   // Legal in JSON, yet some log readers take them for line ends.
-  return line.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
+  return lineSeparators.test(line) ? line.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029') : line;
+}
+
+/** Lines of one millisecond share their time. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastTime.ms) lastTime = { ms: now, text: new Date(now).toISOString() };
+  return lastTime.text;
 }
 
 function prettyLine({ level, message, fields }: winston.Logform.TransformableInfo): string {
