@@ -3,7 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from './endpoint.ts';
 
 const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
-const exchanges = new WeakMap<IncomingMessage, Exchange>();
+/** On the request itself: a WeakMap would be work for the garbage collector with every request. */
+const exchange = Symbol('exchange');
+
+interface BegunRequest extends IncomingMessage {
+  [exchange]?: Exchange;
+}
 
 /** One request and its response, with what becomes known about them on the way. */
 export class Exchange {
@@ -35,7 +40,7 @@ export class Exchange {
     const given = request.headers['x-request-id'];
     this.id = typeof given === 'string' && wellFormedId.test(given) ? given : randomUUID();
     this.headers = { ...headers, 'x-request-id': this.id };
-    exchanges.set(request, this);
+    (request as BegunRequest)[exchange] = this;
   }
 
   /** The target without its query. */
@@ -46,9 +51,9 @@ export class Exchange {
 
   /** Of a request that was begun here, also where it comes back from Express. */
   static of(request: IncomingMessage): Exchange {
-    const exchange = exchanges.get(request);
-    if (exchange === undefined) throw new Error('a request came in past the listener');
-    return exchange;
+    const found = (request as BegunRequest)[exchange];
+    if (found === undefined) throw new Error('a request came in past the listener');
+    return found;
   }
 }
 
