@@ -35,6 +35,8 @@ export interface Config {
   readonly maxRows: number;
   readonly rateLimitPerMinute: number;
   readonly authRateLimitPerMinute: number;
+  /** Where Prometheus reads, on 127.0.0.1; 0: the system chooses; undefined: nothing is measured. */
+  readonly metricsPort: number | undefined;
   readonly docs: boolean;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug' | 'silent';
   readonly logFormat: 'json' | 'pretty';
@@ -178,6 +180,7 @@ function toConfig(
     maxRows: number('MLAPI_MAX_ROWS'),
     rateLimitPerMinute: number('MLAPI_RATE_LIMIT_PER_MINUTE'),
     authRateLimitPerMinute: number('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE'),
+    metricsPort: values.MLAPI_METRICS_PORT as number | undefined,
     docs: (values.MLAPI_DOCS as boolean | undefined) ?? isDevelopment,
     logLevel: values.MLAPI_LOG_LEVEL as Config['logLevel'],
     logFormat: (values.MLAPI_LOG_FORMAT as Config['logFormat'] | undefined) ?? (isDevelopment ? 'pretty' : 'json'),

@@ -92,6 +92,12 @@ export const variables: readonly Variable[] = [
   variable('MLAPI_RATE_LIMIT_PER_MINUTE', integer(1, 10_000_000), '6000', 'requests per client on `/api`'),
   variable('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30', 'requests per address on `/auth`'),
   variable(
+    'MLAPI_METRICS_PORT',
+    integer(0, 65535),
+    '',
+    'port for Prometheus on 127.0.0.1, `/metrics`; unset: none; 0 lets the system choose',
+  ),
+  variable(
     'MLAPI_DOCS',
     Joi.boolean(),
     '',

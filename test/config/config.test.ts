@@ -71,7 +71,7 @@ describe('mistakes', () => {
     }
   });
 
-  test.each(['MLAPI_PREDICT_TIMEOUT_MS', 'MLAPI_METRICS_PORT', 'MLAPI_'])(
+  test.each(['MLAPI_PREDICT_TIMEOUT_MS', 'MLAPI_METRICS', 'MLAPI_'])(
     '%s is not a variable of this service',
     (name) => {
       expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
@@ -213,6 +213,7 @@ describe('what is read', () => {
       maxRows: 10_000,
       rateLimitPerMinute: 6_000,
       authRateLimitPerMinute: 30,
+      metricsPort: undefined,
       docs: true,
       logLevel: 'info',
       logFormat: 'pretty',

@@ -1,0 +1,93 @@
+import { type CounterCell, CounterFamily, type HistogramCell, HistogramFamily } from './metrics-families.ts';
+import type { MetricSnapshot, ObservedModel, ObservedRun } from './metrics.ts';
+
+/** Seconds: a small model runs in 10 µs. */
+const secondBounds = [
+  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+  5, 10,
+];
+const requestBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
+const rowBounds = [...requestBounds, 2_048, 4_096, 8_192, 16_384];
+
+/** The models past this many are counted together, as `other`. */
+const maxModels = 200;
+
+/** What runs of one model count: found once, and kept. */
+interface ModelCells {
+  readonly queueSeconds: HistogramCell;
+  readonly rows: HistogramCell;
+  readonly requests: HistogramCell;
+  readonly shed: CounterCell;
+  readonly executors: Readonly<Record<ObservedRun['executor'], ExecutorCells>>;
+}
+
+interface ExecutorCells {
+  readonly seconds: HistogramCell;
+  readonly runs: Readonly<Record<ObservedRun['outcome'], CounterCell>>;
+}
+
+/** Counts the runs of models. */
+export class InferenceMetrics {
+  readonly #seconds = new HistogramFamily(
+    'mlapi_inference_duration_seconds',
+    'Time that one run of a model took.',
+    secondBounds,
+  );
+  readonly #queueSeconds = new HistogramFamily(
+    'mlapi_inference_queue_seconds',
+    'Time from the arrival of the oldest request of a run to the start of the run.',
+    secondBounds,
+  );
+  readonly #rows = new HistogramFamily('mlapi_inference_batch_rows', 'Rows in one run of a model.', rowBounds);
+  readonly #requests = new HistogramFamily(
+    'mlapi_inference_batch_requests',
+    'Requests that shared one run of a model.',
+    requestBounds,
+  );
+  readonly #runs = new CounterFamily('mlapi_inference_runs_total', 'Runs of a model.');
+  readonly #shed = new CounterFamily('mlapi_inference_shed_total', 'Requests refused because too many waited.');
+  readonly #models = new Map<string, ModelCells>();
+
+  ran({ model, executor, requests, rows, queueSeconds, runSeconds, outcome }: ObservedRun): void {
+    const cells = this.#cellsOf(model);
+    const executorCells = cells.executors[executor];
+    executorCells.seconds.observe(runSeconds);
+    executorCells.runs[outcome].increment();
+    cells.queueSeconds.observe(queueSeconds);
+    cells.rows.observe(rows);
+    cells.requests.observe(requests);
+  }
+
+  shed({ model }: ObservedModel): void {
+    this.#cellsOf(model).shed.increment();
+  }
+
+  read(): MetricSnapshot[] {
+    const families = [this.#seconds, this.#queueSeconds, this.#rows, this.#requests, this.#runs, this.#shed];
+    return families.map((family) => family.read());
+  }
+
+  #cellsOf(model: string): ModelCells {
+    return this.#models.get(model) ?? this.#add(this.#models.size < maxModels ? model : 'other');
+  }
+
+  #add(model: string): ModelCells {
+    const cells: ModelCells = {
+      queueSeconds: this.#queueSeconds.cell({ model }),
+      rows: this.#rows.cell({ model }),
+      requests: this.#requests.cell({ model }),
+      shed: this.#shed.cell({ model }),
+      executors: { inline: this.#executorCells(model, 'inline'), child: this.#executorCells(model, 'child') },
+    };
+    this.#models.set(model, cells);
+    return cells;
+  }
+
+  #executorCells(model: string, executor: string): ExecutorCells {
+    const runs = (outcome: string) => this.#runs.cell({ model, executor, outcome });
+    return {
+      seconds: this.#seconds.cell({ model, executor }),
+      runs: { ok: runs('ok'), failed: runs('failed'), timeout: runs('timeout'), crashed: runs('crashed') },
+    };
+  }
+}

@@ -1,0 +1,86 @@
+import type { Config } from '../config/config.ts';
+
+/** A metric at one moment, in the form in which prom-client hands it from process to process. */
+export interface MetricSnapshot {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  /** How the values of several processes become one. */
+  readonly aggregator: string;
+  readonly values: readonly MetricValue[];
+}
+
+interface MetricValue {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  /** Of a histogram: with `_bucket`, `_sum` or `_count`. */
+  readonly metricName?: string;
+}
+
+/** The counters' names, as the limits have them. */
+export type LimitName = 'per-address' | 'per-client' | 'failed-passwords';
+
+export interface AnsweredRequest {
+  readonly method: string;
+  /** The path of its endpoint, as `/api/models/{name}`; `other` where no endpoint has it. Never what a caller sent. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+export interface ObservedModel {
+  /** Of a model that is loaded. */
+  readonly model: string;
+  readonly version: string;
+}
+
+/** One run of a model, which several requests may have shared. */
+export interface ObservedRun extends ObservedModel {
+  readonly executor: 'inline' | 'child';
+  readonly requests: number;
+  readonly rows: number;
+  readonly queueSeconds: number;
+  readonly runSeconds: number;
+  readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
+}
+
+/** What is asked when somebody reads. */
+export interface MetricSources {
+  readonly tokenCacheEntries?: () => number;
+  /** Bytes by model. */
+  readonly modelMemoryBytes?: () => Iterable<readonly [model: string, bytes: number]>;
+}
+
+/** What this process tells of itself. Every method is cheap enough for every request. */
+export interface Metrics {
+  requestAnswered(request: AnsweredRequest): void;
+  rateLimited(limit: LimitName): void;
+  /** Whether a token was known already. */
+  tokenLookup(isHit: boolean): void;
+  logLinesDropped(lines: number): void;
+  /** An observer of the inference engine has this method and the next. */
+  ran(run: ObservedRun): void;
+  /** A request was refused because too many wait. */
+  shed(model: ObservedModel): void;
+  watch(sources: MetricSources): void;
+  read(): Promise<MetricSnapshot[]>;
+}
+
+/** Where nobody reads, nothing is counted. */
+export const noMetrics: Metrics = {
+  requestAnswered: () => undefined,
+  rateLimited: () => undefined,
+  tokenLookup: () => undefined,
+  logLinesDropped: () => undefined,
+  ran: () => undefined,
+  shed: () => undefined,
+  watch: () => undefined,
+  read: () => Promise.resolve([]),
+};
+
+/** Measures where `MLAPI_METRICS_PORT` is set. Elsewhere nothing of it is even loaded. */
+export async function createMetrics({ metricsPort }: Pick<Config, 'metricsPort'>): Promise<Metrics> {
+  if (metricsPort === undefined) return noMetrics;
+  const { ProcessMetrics } = await import('./metrics-process.ts');
+  return new ProcessMetrics();
+}
