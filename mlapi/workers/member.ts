@@ -1,11 +1,13 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Config } from '../config/config.ts';
 import type { WindowCount } from '../http/counters.ts';
+import type { MetricSnapshot } from '../telemetry/metrics.ts';
 import type { CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
 import type { Restarts } from './restarts.ts';
 
 /** A ready worker that has not said that it lives for so many of its intervals is stuck. */
 const stuckIntervals = 10;
+const measureLimitMs = 1_000;
 
 /** A candidate is to replace another worker, and counts only once it is ready. */
 type State = 'candidate' | 'starting' | 'ready' | 'leaving';
@@ -28,6 +30,8 @@ interface MemberOptions {
 export class Member {
   /** Whether it got ready before it ended. */
   readonly ready: Promise<boolean>;
+  /** When it has ended, and all that it said is heard. */
+  readonly gone: Promise<void>;
   readonly restarts: Restarts;
   readonly #worker: Worker;
   readonly #options: MemberOptions;
@@ -37,6 +41,8 @@ export class Member {
   #isHere = false;
   #isStorageAway = false;
   #silentIntervals = 0;
+  #metrics: readonly MetricSnapshot[] = [];
+  #onMeasured: () => void = () => undefined;
 
   constructor(options: MemberOptions) {
     this.#options = options;
@@ -53,6 +59,13 @@ export class Member {
       this.#worker.process.once('exit', (code, signal) => {
         resolve(false);
         options.supervisor.onEnd(this, signal ?? `code ${code}`);
+      });
+    });
+    // After the last message, and sooner or later than the exit.
+    this.gone = new Promise((resolve) => {
+      this.#worker.process.once('disconnect', () => {
+        resolve();
+        this.#onMeasured();
       });
     });
     // A worker that was killed may not have taken its last message.
@@ -84,6 +97,23 @@ export class Member {
 
   get isSilent(): boolean {
     return this.#silentIntervals > stuckIntervals;
+  }
+
+  /** Its metrics, as it last told them. */
+  get metrics(): readonly MetricSnapshot[] {
+    return this.#metrics;
+  }
+
+  /** Asks for its metrics. @returns whether it has told them within a second */
+  measure(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), measureLimitMs);
+      this.#onMeasured = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      this.#tell({ type: 'measure' });
+    });
   }
 
   /** One more interval begins, in which it should say that it lives. */
@@ -135,6 +165,10 @@ export class Member {
         break;
       case 'count':
         supervisor.onCount(this, message.id, message.questions);
+        break;
+      case 'measured':
+        this.#metrics = message.metrics;
+        this.#onMeasured();
         break;
       case 'alive':
         break;

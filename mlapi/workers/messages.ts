@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { CounterName, WindowCount } from '../http/counters.ts';
+import type { MetricSnapshot } from '../telemetry/metrics.ts';
 
 /** What a supervisor tells a worker. */
 export type SupervisorMessage =
@@ -10,7 +11,9 @@ export type SupervisorMessage =
   /** A successor serves: take no more connections, and end when the open ones have. */
   | { readonly type: 'leave' }
   /** The answers to the questions of one `count`, in their order. */
-  | { readonly type: 'counts'; readonly id: number; readonly counts: readonly WindowCount[] };
+  | { readonly type: 'counts'; readonly id: number; readonly counts: readonly WindowCount[] }
+  /** Somebody reads the metrics. */
+  | { readonly type: 'measure' };
 
 /** What a worker tells its supervisor. */
 export type WorkerMessage =
@@ -21,7 +24,9 @@ export type WorkerMessage =
   | { readonly type: 'failed'; readonly message: string; readonly isPassing: boolean }
   /** Said every second: the event loop turns. */
   | { readonly type: 'alive' }
-  | { readonly type: 'count'; readonly id: number; readonly questions: readonly CountQuestion[] };
+  | { readonly type: 'count'; readonly id: number; readonly questions: readonly CountQuestion[] }
+  /** Its metrics: when it is asked, and at its end. */
+  | { readonly type: 'measured'; readonly metrics: readonly MetricSnapshot[] };
 
 /** What a counter is asked: to count the key once more, or only how often it was counted. */
 export interface CountQuestion {

@@ -9,6 +9,7 @@ import { aliveIntervalMs, type CountQuestion } from './messages.ts';
 import { Restarts } from './restarts.ts';
 import { countAll } from './supervisor-counters.ts';
 import { Systemd } from './systemd.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** How long a reload waits for a successor. */
 const successorLimitMs = 60_000;
@@ -27,6 +28,7 @@ export class Supervisor {
   readonly #systemd: Systemd;
   /** Here, so that all workers count together, and a worker that ends takes nothing along. */
   readonly #counters = new MemoryCounterHome(() => performance.now());
+  #metrics: WorkerMetrics | undefined;
   #config: Config;
   #logger: Logger;
   #wasEverReady = false;
@@ -54,10 +56,20 @@ export class Supervisor {
     // The workers accept for themselves: no request passes through this process.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     if (this.#config.socket !== undefined) await removeStaleSocket(this.#config.socket);
+    await this.#serveMetrics();
     setInterval(() => this.#endStuck(), aliveIntervalMs);
     const { watchdogIntervalMs } = this.#systemd;
     if (watchdogIntervalMs !== undefined) setInterval(() => this.#pleaseWatchdog(), watchdogIntervalMs);
     this.#fill();
+  }
+
+  /** On the port of the configuration, or no more. Where it never had one, nothing of it is loaded. */
+  async #serveMetrics(): Promise<void> {
+    const { metricsPort } = this.#config;
+    if (metricsPort === undefined && this.#metrics === undefined) return;
+    const { WorkerMetrics } = await import('./worker-metrics.ts');
+    this.#metrics ??= new WorkerMetrics(this.#logger);
+    await this.#metrics.listen(metricsPort);
   }
 
   /** Starts what is missing. */
@@ -96,6 +108,7 @@ export class Supervisor {
       },
     });
     this.#members.add(member);
+    this.#metrics?.watch(member);
     return member;
   }
 
@@ -142,6 +155,7 @@ export class Supervisor {
       return;
     }
     if (member.state === 'leaving' || member.state === 'candidate') return;
+    this.#metrics?.countRestart();
     const delayMs = member.isStorageAway ? storageRetryMs : member.restarts.next(member.readyForMs);
     this.#logger.error('a worker ended', { pid: member.pid, how, next_in_ms: delayMs });
     if (delayMs === undefined) this.#giveUp(`the workers end soon after they start, the last one with ${how}`);
@@ -158,6 +172,7 @@ export class Supervisor {
       this.#config = this.#readConfig();
       if (this.#config.socket !== undefined && this.#config.socket !== before.socket)
         await removeStaleSocket(this.#config.socket);
+      await this.#serveMetrics();
       await this.#replaceEach(successors);
       this.#logger = createLogger(this.#config);
       this.#logger.info('reloaded', { workers: this.#config.workers });
@@ -165,6 +180,7 @@ export class Supervisor {
       this.#config = before;
       for (const successor of successors) successor.dismiss();
       this.#fill();
+      await this.#serveMetrics().catch((cause: unknown) => this.#logger.error('no metrics are served', { cause }));
       this.#logger.error('not reloaded', { reason: error instanceof Error ? error.message : String(error) });
     }
     await this.#systemd.notify('READY=1');

@@ -1,12 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { CounterHome } from '../http/counters.ts';
 import type { Service } from '../http/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import { exitAfterLog } from '../telemetry/logger.ts';
+import { createMetrics, noMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
 import { SupervisorCounterHome } from './supervisor-counters.ts';
 
 const ownWayMs = 1_000;
+const lastWordLimitMs = 500;
+
+type StartMessage = Extract<SupervisorMessage, { type: 'start' }>;
 
 /** Builds the services and serves them. */
 export type Serve = (config: Config, options: ServeOptions) => Promise<Service>;
@@ -15,6 +20,8 @@ interface ServeOptions {
   readonly listensEarly: boolean;
   /** Where requests are counted for all workers together. */
   readonly localCounters: CounterHome;
+  /** What this process tells of itself. */
+  readonly metrics: Metrics;
 }
 
 /**
@@ -24,22 +31,38 @@ interface ServeOptions {
 export function runWorker(serve: Serve): void {
   const localCounters = new SupervisorCounterHome(tell);
   let service: Service | undefined;
+  let metrics = noMetrics;
   let isLeaving = false;
   const end = (how: 'stop' | 'leave') => {
     if (service === undefined) process.exit(0);
     if (how === 'leave' && isLeaving) return;
     isLeaving = true;
-    void service[how]().then(exitAfterLog);
+    void service[how]().then((code) =>
+      tellLast(metrics)
+        .catch(ignore)
+        .then(() => exitAfterLog(code)),
+    );
+  };
+  const start = async ({ config, listensEarly }: StartMessage) => {
+    metrics = await createMetrics(config);
+    service = await serve(config, { listensEarly, localCounters, metrics });
+    tell({ type: 'ready', address: service.address });
   };
   process.on('message', (message: SupervisorMessage) => {
-    if (message.type === 'counts') localCounters.answer(message.id, message.counts);
-    else if (message.type !== 'start') end(message.type);
-    else {
-      const { config, listensEarly } = message;
-      serve(config, { listensEarly, localCounters }).then((started) => {
-        service = started;
-        tell({ type: 'ready', address: started.address });
-      }, fail);
+    switch (message.type) {
+      case 'start':
+        start(message).catch(fail);
+        break;
+      case 'counts':
+        localCounters.answer(message.id, message.counts);
+        break;
+      case 'measure':
+        metrics.read().then((read) => tell({ type: 'measured', metrics: read }), ignore);
+        break;
+      case 'stop':
+      case 'leave':
+        end(message.type);
+        break;
     }
   });
   // What is sent to the whole process group, as Ctrl-C is, reaches the supervisor, too: its word goes first.
@@ -56,6 +79,17 @@ function tell(message: WorkerMessage): boolean {
   process.send(message, undefined, undefined, () => undefined);
   return true;
 }
+
+/** So that nothing that it counted ends with it. */
+async function tellLast(metrics: Metrics): Promise<void> {
+  const last: WorkerMessage = { type: 'measured', metrics: await metrics.read() };
+  if (last.metrics.length === 0 || !process.connected) return;
+  const isTold = new Promise((resolve) => process.send?.(last, undefined, undefined, resolve));
+  await Promise.race([isTold, delay(lastWordLimitMs)]);
+}
+
+/** Of metrics that cannot be read, the supervisor knows by their silence. */
+const ignore = () => undefined;
 
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);

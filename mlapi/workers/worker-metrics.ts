@@ -1,0 +1,89 @@
+import type { Logger } from '../telemetry/logger.ts';
+import { MetricsServer } from '../telemetry/metrics-server.ts';
+import { addUp, countsOf, toText } from '../telemetry/metrics-total.ts';
+import type { MetricSnapshot } from '../telemetry/metrics.ts';
+import type { Member } from './member.ts';
+
+const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving: ['leaving'] } as const;
+
+/**
+ * The metrics of all workers as one, and those of the supervisor itself. What workers counted before they ended stays counted: of
+ * one that was killed, up to the last time that somebody read.
+ */
+export class WorkerMetrics {
+  readonly #logger: Logger;
+  readonly #members = new Set<Member>();
+  /** The counts of all workers that have ended, as one. */
+  #ended: MetricSnapshot[] = [];
+  #restarts = 0;
+  #missed = 0;
+  #server: MetricsServer | undefined;
+  #port: number | undefined;
+  #reading: Promise<string> | undefined;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Serves on this port from now on; undefined: on none. @throws {Error} if it cannot, and all is as before */
+  async listen(port: number | undefined): Promise<void> {
+    if (port === this.#port) return;
+    const server = port === undefined ? undefined : await MetricsServer.open(port, () => this.#read());
+    this.#server?.close();
+    this.#server = server;
+    this.#port = port;
+    if (server !== undefined) this.#logger.info('metrics are served', { url: server.url });
+  }
+
+  watch(member: Member): void {
+    this.#members.add(member);
+    void member.gone.then(() => {
+      this.#members.delete(member);
+      this.#ended = addUp([this.#ended, countsOf(member.metrics)]);
+    });
+  }
+
+  countRestart(): void {
+    this.#restarts += 1;
+  }
+
+  /** Who asks while an answer is being made gets the same one. */
+  #read(): Promise<string> {
+    this.#reading ??= this.#readAll().finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  async #readAll(): Promise<string> {
+    const asked = [...this.#members].filter(({ readyForMs }) => readyForMs !== undefined);
+    const isAnswered = await Promise.all(asked.map((member) => member.measure()));
+    const fresh = new Set(asked.filter((_member, index) => isAnswered[index]));
+    this.#missed += asked.length - fresh.size;
+    // Those that ended meanwhile are among the ended.
+    const members = [...this.#members].map((member) => (fresh.has(member) ? member.metrics : countsOf(member.metrics)));
+    return toText([...members, this.#ended, this.#own()]);
+  }
+
+  #own(): MetricSnapshot[] {
+    const workers = Object.entries(states).map(([state, ofMember]) => ({
+      labels: { state },
+      value: [...this.#members].filter((member) => (ofMember as readonly string[]).includes(member.state)).length,
+    }));
+    const gauge = { type: 'gauge', aggregator: 'sum' };
+    const counter = { type: 'counter', aggregator: 'sum' };
+    return [
+      { ...gauge, name: 'mlapi_workers', help: 'Worker processes.', values: workers },
+      {
+        ...counter,
+        name: 'mlapi_worker_restarts_total',
+        help: 'Workers that ended by themselves.',
+        values: [{ labels: {}, value: this.#restarts }],
+      },
+      {
+        ...counter,
+        name: 'mlapi_metrics_missed_total',
+        help: 'Workers that did not tell their metrics in time.',
+        values: [{ labels: {}, value: this.#missed }],
+      },
+    ];
+  }
+}
