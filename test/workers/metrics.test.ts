@@ -79,6 +79,8 @@ describe('the metrics of two workers', () => {
     expect(reloaded[counter]).toBe(sent);
     expect(reloaded.mlapi_worker_restarts_total).toBe(1);
 
+    sent += await sendToAll(service, url);
+    const whole = await scrape(metricsUrl);
     const [stuck = 0] = childrenOf(service);
     process.kill(stuck, 'SIGSTOP');
     const startedAt = performance.now();
@@ -86,6 +88,7 @@ describe('the metrics of two workers', () => {
     expect(performance.now() - startedAt).toBeLessThan(3_000);
     process.kill(stuck, 'SIGCONT');
     expect(partial[counter]).toBe(sent);
+    expect(partial.nodejs_heap_size_used_bytes).toBeLessThan(0.8 * whole.nodejs_heap_size_used_bytes!);
     expect(partial.mlapi_metrics_missed_total).toBe(1);
     expect(same).toEqual(partial);
     expect((await scrape(metricsUrl))[counter]).toBe(sent);
