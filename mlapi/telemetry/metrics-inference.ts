@@ -14,11 +14,13 @@ const maxModels = 200;
 
 /** What runs of one model count: found once, and kept. */
 interface ModelCells {
+  readonly model: string;
   readonly queueSeconds: HistogramCell;
   readonly rows: HistogramCell;
   readonly requests: HistogramCell;
   readonly shed: CounterCell;
-  readonly executors: Readonly<Record<ObservedRun['executor'], ExecutorCells>>;
+  /** Of the executors that have run it. */
+  readonly executors: Partial<Record<ObservedRun['executor'], ExecutorCells>>;
 }
 
 interface ExecutorCells {
@@ -50,9 +52,9 @@ export class InferenceMetrics {
 
   ran({ model, executor, requests, rows, queueSeconds, runSeconds, outcome }: ObservedRun): void {
     const cells = this.#cellsOf(model);
-    const executorCells = cells.executors[executor];
-    executorCells.seconds.observe(runSeconds);
-    executorCells.runs[outcome].increment();
+    const ofExecutor = (cells.executors[executor] ??= this.#executorCells(cells.model, executor));
+    ofExecutor.seconds.observe(runSeconds);
+    ofExecutor.runs[outcome].increment();
     cells.queueSeconds.observe(queueSeconds);
     cells.rows.observe(rows);
     cells.requests.observe(requests);
@@ -68,16 +70,19 @@ export class InferenceMetrics {
   }
 
   #cellsOf(model: string): ModelCells {
-    return this.#models.get(model) ?? this.#add(this.#models.size < maxModels ? model : 'other');
+    const known = this.#models.get(model);
+    if (known !== undefined) return known;
+    return this.#models.size < maxModels ? this.#add(model) : (this.#models.get('other') ?? this.#add('other'));
   }
 
   #add(model: string): ModelCells {
     const cells: ModelCells = {
+      model,
       queueSeconds: this.#queueSeconds.cell({ model }),
       rows: this.#rows.cell({ model }),
       requests: this.#requests.cell({ model }),
       shed: this.#shed.cell({ model }),
-      executors: { inline: this.#executorCells(model, 'inline'), child: this.#executorCells(model, 'child') },
+      executors: {},
     };
     this.#models.set(model, cells);
     return cells;

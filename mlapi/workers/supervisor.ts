@@ -68,8 +68,9 @@ export class Supervisor {
     const { metricsPort } = this.#config;
     if (metricsPort === undefined && this.#metrics === undefined) return;
     const { WorkerMetrics } = await import('./worker-metrics.ts');
-    this.#metrics ??= new WorkerMetrics(this.#logger);
-    await this.#metrics.listen(metricsPort);
+    this.#metrics ??= new WorkerMetrics();
+    const url = await this.#metrics.listen(metricsPort);
+    if (url !== undefined) this.#logger.info('metrics are served', { url });
   }
 
   /** Starts what is missing. */

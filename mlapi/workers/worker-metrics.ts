@@ -1,4 +1,3 @@
-import type { Logger } from '../telemetry/logger.ts';
 import { MetricsServer } from '../telemetry/metrics-server.ts';
 import { addUp, countsOf, toText } from '../telemetry/metrics-total.ts';
 import type { MetricSnapshot } from '../telemetry/metrics.ts';
@@ -11,7 +10,6 @@ const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving:
  * one that was killed, up to the last time that somebody read.
  */
 export class WorkerMetrics {
-  readonly #logger: Logger;
   readonly #members = new Set<Member>();
   /** The counts of all workers that have ended, as one. */
   #ended: MetricSnapshot[] = [];
@@ -21,18 +19,18 @@ export class WorkerMetrics {
   #port: number | undefined;
   #reading: Promise<string> | undefined;
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
-
-  /** Serves on this port from now on; undefined: on none. @throws {Error} if it cannot, and all is as before */
-  async listen(port: number | undefined): Promise<void> {
-    if (port === this.#port) return;
+  /**
+   * Serves on this port from now on; undefined: on none.
+   * @returns the URL, if it is a new one
+   * @throws {Error} if it cannot, and all is as before
+   */
+  async listen(port: number | undefined): Promise<string | undefined> {
+    if (port === this.#port) return undefined;
     const server = port === undefined ? undefined : await MetricsServer.open(port, () => this.#read());
     this.#server?.close();
     this.#server = server;
     this.#port = port;
-    if (server !== undefined) this.#logger.info('metrics are served', { url: server.url });
+    return server?.url;
   }
 
   watch(member: Member): void {
