@@ -138,6 +138,17 @@ describe('MLAPI_METRICS_PORT', () => {
     await service.kill('SIGTERM');
   });
 
+  test.each([
+    ['unset: the library is not even loaded', '', false],
+    ['set: it is', '0', true],
+  ])('%s', async (_title, port, isLoaded) => {
+    const variables = { MLAPI_METRICS_PORT: port, NODE_DEBUG: 'module' };
+    const { service } = await startMetered(temporaryFolder(), variables);
+    await service.kill('SIGTERM');
+    expect(service.stderr).toContain('load "');
+    expect(service.stderr.includes('node_modules/prom-client')).toBe(isLoaded);
+  });
+
   test('that another program has: the start ends with 1 and names it; a reload changes nothing', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
