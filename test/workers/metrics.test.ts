@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { serve, startScript, type TestProcess } from '../support/child.ts';
 import { metricsUrlOf, scrape } from '../support/scrape.ts';
 import { temporaryFolder } from '../support/service.ts';
@@ -12,12 +12,18 @@ jest.setTimeout(120_000);
 
 const counter = 'http_requests_total{method="GET",route="/",status="200"}';
 
+const started: TestProcess[] = [];
+afterEach(async () => {
+  for (const service of started.splice(0)) await service.kill();
+});
+
 /** Two workers that answer with their process number, and the address of their metrics. */
 async function startMetered(cwd = temporaryFolder(), variables: Record<string, string> = { MLAPI_METRICS_PORT: '0' }) {
   const service = startScript('test/support/metered-service.ts', [], {
     cwd,
     variables: { MLAPI_WORKERS: '2', MLAPI_DATA_DIR: temporaryFolder(), ...variables },
   });
+  started.push(service);
   const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
   await until(() => readyWorkersOf(service).length === 2);
   return { service, url };
@@ -99,6 +105,7 @@ describe('the metrics of two workers', () => {
   test('are served on 127.0.0.1 alone, and not where the service is', async () => {
     const variables = { MLAPI_METRICS_PORT: '0', MLAPI_HOST: '0.0.0.0' };
     const { service, url } = await serve(temporaryFolder(), { variables });
+    started.push(service);
     const metricsUrl = await metricsUrlOf(service);
     const { port } = new URL(metricsUrl);
     expect((await scrape(metricsUrl))['mlapi_workers{state="ready"}']).toBe(1);
