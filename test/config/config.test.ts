@@ -71,12 +71,9 @@ describe('mistakes', () => {
     }
   });
 
-  test.each(['MLAPI_PREDICT_TIMEOUT_MS', 'MLAPI_METRICS', 'MLAPI_'])(
-    '%s is not a variable of this service',
-    (name) => {
-      expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
-    },
-  );
+  test.each(['MLAPI_PREDICT_TIMEOUT_MS', 'MLAPI_METRICS', 'MLAPI_'])('%s is not a variable of this service', (name) => {
+    expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
+  });
 
   test('as many workers as cores, where it is said', () => {
     expect(read({}).workers).toBe(1);
