@@ -25,6 +25,7 @@ import { Predictors } from './mlapi/inference/predictors.ts';
 import { checkDatabase, openDatabase } from './mlapi/persistence/database.ts';
 import { prepareDatabase } from './mlapi/persistence/migrations.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
+import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
 import { version } from './mlapi/version.ts';
 import { Supervisor } from './mlapi/workers/supervisor.ts';
 import { runWorker } from './mlapi/workers/worker.ts';
@@ -38,6 +39,7 @@ interface Foundations {
   /** Milliseconds that only go forward. */
   readonly monotonicClock?: () => number;
   readonly logger?: Logger;
+  readonly metrics?: Metrics;
   readonly lifecycle?: Lifecycle;
   /** Where requests are counted without Redis. */
   readonly localCounters?: CounterHome;
@@ -47,12 +49,12 @@ interface Foundations {
 /** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
 export async function createServices(config: Config, foundations: Foundations = {}) {
   const { clock = Date.now, monotonicClock = () => performance.now(), localCounters } = foundations;
-  const { logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
+  const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = foundations;
   const securityTxt = openSecurityTxt(foundations.securityTxtPath ?? 'resources/security.txt', logger, clock);
   const database = openDatabase(config);
   await prepareDatabase(database);
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
-  const auth = await openAuth({ config, database, counters, logger, clock });
+  const auth = await openAuth({ config, database, counters, logger, metrics, clock });
   const predictors = await Predictors.load(config);
   const checks = new HealthChecks(
     [
@@ -67,13 +69,15 @@ export async function createServices(config: Config, foundations: Foundations = 
     counters.close();
     await database.destroy();
   };
-  const foundation = { config, logger, lifecycle, database, counters, checks, securityTxt, clock };
+  metrics.watch({ tokenCacheEntries: () => auth.tokens.remembered });
+  logger.onDropped = (lines) => metrics.logLinesDropped(lines);
+  const foundation = { config, logger, metrics, lifecycle, database, counters, checks, securityTxt, clock };
   return { ...foundation, ...auth, predictors, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
 export function mountRoutes(services: Services): { application: Express; shortWay: ShortWay } {
-  const { config, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
+  const { config, metrics, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   const open = [
     ...healthEndpoints(lifecycle, services.checks),
@@ -89,11 +93,11 @@ export function mountRoutes(services: Services): { application: Express; shortWa
   application.use(routes([...open, ...docs], authorize));
 
   // Where tokens come from: public, and few requests from each address.
-  application.use('/auth', addressRateLimit(config, counters.of('per-address')));
+  application.use('/auth', addressRateLimit(config, counters.of('per-address'), metrics));
   application.use(routes(auth, authorize));
 
   // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
-  const checks = [accessGuard(tokens), clientRateLimit(config, counters.of('per-client'))];
+  const checks = [accessGuard(tokens), clientRateLimit(config, counters.of('per-client'), metrics)];
   application.use(['/auth/session', '/api'], checked(checks));
   application.use(routes([...session, ...guarded], authorize));
 
@@ -104,7 +108,7 @@ export function mountRoutes(services: Services): { application: Express; shortWa
 /** What answers every request. */
 export function createApplication(services: Services): RequestListener {
   const { application, shortWay } = mountRoutes(services);
-  return createListener(application, services.config, services.logger, shortWay);
+  return createListener(application, services.config, services, shortWay);
 }
 
 /** Serves in this process. With `listensEarly`, liveness answers from the first moment on. */
@@ -112,9 +116,9 @@ export async function serve(
   config: Config,
   { listensEarly = true, ...foundations }: Foundations & { listensEarly?: boolean } = {},
 ): Promise<Services & { service: Service }> {
-  const { logger = createLogger(config), lifecycle = new Lifecycle() } = foundations;
+  const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = foundations;
   const service = new Service({ config, logger, lifecycle });
-  if (listensEarly) await service.listen(createStartingApplication(lifecycle, config, logger));
+  if (listensEarly) await service.listen(createStartingApplication(lifecycle, config, { logger, metrics }));
   const services = await createServices(config, { ...foundations, logger, lifecycle });
   await services.tokens.keepPurged(logger);
   await service.serve({ listener: createApplication(services), close: () => services.close() });

@@ -1,20 +1,25 @@
 import type { Counters } from '../http/counters.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { tooManyFailures } from './refusals.ts';
 
 /** Slows down guessing at one name from many addresses; unknown names count like known ones. */
 export class FailureCounter {
   readonly #max: number;
   readonly #counters: Counters;
+  readonly #metrics: Metrics;
 
-  constructor(maxPerMinute: number, counters: Counters) {
+  constructor(maxPerMinute: number, counters: Counters, metrics: Metrics) {
     this.#max = maxPerMinute;
     this.#counters = counters;
+    this.#metrics = metrics;
   }
 
   /** @throws {Problem} 429 once a name has failed too often in this minute */
   async check(name: string): Promise<void> {
     const { count, resetsInMs } = await this.#counters.read(name);
-    if (count >= this.#max) throw tooManyFailures(Math.max(1, Math.ceil(resetsInMs / 1_000)));
+    if (count < this.#max) return;
+    this.#metrics.rateLimited('failed-passwords');
+    throw tooManyFailures(Math.max(1, Math.ceil(resetsInMs / 1_000)));
   }
 
   async count(name: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { CounterHome } from '../http/counters.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { ClientAuthenticator } from './client-authenticator.ts';
 import { ClientService } from './client-service.ts';
 import { FailureCounter } from './failure-counter.ts';
@@ -17,19 +18,20 @@ interface AuthOptions {
   readonly database: Database;
   readonly counters: CounterHome;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Epoch milliseconds. */
   readonly clock: () => number;
 }
 
 /** Builds what knows keys, clients and tokens. @throws {WrongPassphrase} */
-export async function openAuth({ config, database, counters, logger, clock }: AuthOptions) {
+export async function openAuth({ config, database, counters, logger, metrics, clock }: AuthOptions) {
   const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
   const passwords = await Passwords.create();
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
-  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'));
+  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'), metrics);
   const clients = new ClientService(database, passwords, clock);
   const authenticator = new ClientAuthenticator({ config, database, passwords, failures });
-  const tokens = new TokenService({ config, database, maker: new TokenMaker(config, keys, clock), clock });
+  const tokens = new TokenService({ config, database, maker: new TokenMaker(config, keys, clock), metrics, clock });
   const watch = new KeyWatch(keys, logger);
   return { keys, watch, clients, authenticator, tokens };
 }

@@ -6,6 +6,7 @@ import { addressKey } from '../http/rate-limits.ts';
 import { readChanges, type Database, type Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { lockClient, spendPassword } from './client-store.ts';
 import {
   advanceFamily,
@@ -27,6 +28,7 @@ interface TokenServiceOptions {
   readonly config: Pick<Config, 'resetOnce' | 'refreshGraceSeconds' | 'refreshMaxTtlSeconds'>;
   readonly database: Database;
   readonly maker: TokenMaker;
+  readonly metrics: Metrics;
   readonly clock: () => number;
 }
 
@@ -41,13 +43,15 @@ export class TokenService {
   readonly #config: TokenServiceOptions['config'];
   readonly #database: Database;
   readonly #maker: TokenMaker;
+  readonly #metrics: Metrics;
   readonly #clock: () => number;
   readonly #verified = new VerifiedTokens();
 
-  constructor({ config, database, maker, clock }: TokenServiceOptions) {
+  constructor({ config, database, maker, metrics, clock }: TokenServiceOptions) {
     this.#config = config;
     this.#database = database;
     this.#maker = maker;
+    this.#metrics = metrics;
     this.#clock = clock;
   }
 
@@ -121,10 +125,16 @@ export class TokenService {
     });
   }
 
+  /** How many verified tokens are remembered. */
+  get remembered(): number {
+    return this.#verified.size;
+  }
+
   /** @throws {Problem} 401 `invalid_token` unless signature, claims, family, client and key are good now */
   verifyAccess(token: string): Session | Promise<Session> {
     const digest = VerifiedTokens.digest(token);
     const verified = this.#verified.find(digest, this.#clock());
+    this.#metrics.tokenLookup(verified !== undefined);
     if (verified?.changes !== undefined && verified.changes === readChanges(this.#database)) return verified.session;
     return this.#verifyAccess(token, digest, verified);
   }

@@ -7,6 +7,7 @@ import { TokenService } from '../auth/token-service.ts';
 import { readConfig } from '../config/config.ts';
 import { openDatabase, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
+import { noMetrics } from '../telemetry/metrics.ts';
 
 /** What operators' commands work with: the same database as the running service, without its models. */
 export interface Operator {
@@ -27,7 +28,13 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
     clients: async () => new ClientService(database, await Passwords.create(), clock),
     keys,
     tokens: async () =>
-      new TokenService({ config, database, maker: new TokenMaker(config, await keys(), clock), clock }),
+      new TokenService({
+        config,
+        database,
+        maker: new TokenMaker(config, await keys(), clock),
+        metrics: noMetrics,
+        clock,
+      }),
     transaction: (change) => database.transaction().execute(change),
   };
   try {

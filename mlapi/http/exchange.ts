@@ -22,6 +22,8 @@ export class Exchange {
   readonly target: string;
   /** Of the answer, by names in lower case: what is set here goes out with it. */
   readonly headers: Record<string, string | number>;
+  /** The path of the endpoint that serves it, as `/api/models/{name}`; undefined until one does. */
+  route: string | undefined;
   /** Once the guard has let it through. */
   session: Session | undefined;
   /** Of a refusal: its code, and its cause for the log alone. */

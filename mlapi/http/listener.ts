@@ -1,11 +1,10 @@
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { addressReader } from './client-address.ts';
 import { corsOf } from './cors.ts';
 import { answerError } from './error-responses.ts';
 import { Exchange } from './exchange.ts';
-import { logWhenClosed } from './request-log.ts';
+import { recordWhenClosed, type Observers } from './request-log.ts';
 import { checkRequestLine } from './request-line.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -19,7 +18,7 @@ export type ShortWay = (exchange: Exchange) => boolean;
 export function createListener(
   application: RequestListener,
   config: Pick<Config, 'corsOrigins' | 'trustProxy' | 'socket'>,
-  logger: Logger,
+  observers: Observers,
   shortWay: ShortWay = () => false,
 ): RequestListener {
   const headers = securityHeaders();
@@ -27,7 +26,7 @@ export function createListener(
   const cors = corsOf(config.corsOrigins);
   return (request, response) => {
     const exchange = new Exchange(request, response, { address: addressOf(request), headers });
-    logWhenClosed(exchange, logger);
+    recordWhenClosed(exchange, observers);
     try {
       checkRequestLine(request);
       if (cors(exchange) || shortWay(exchange)) return;

@@ -23,6 +23,7 @@ export async function perform(
   exchange: Exchange,
   { params, authorize }: { params: Readonly<Record<string, string>>; authorize: Authorize },
 ): Promise<void> {
+  exchange.route = endpoint.path;
   const { session, id: requestId } = exchange;
   const address = readAddress(exchange.address);
   const isAuthorized = authorize(session, endpoint.access, { address, requestId });

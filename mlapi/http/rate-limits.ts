@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import type { Config } from '../config/config.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { windowMs, type Counters } from './counters.ts';
 import { Exchange, type Check } from './exchange.ts';
 import { Problem } from './problem.ts';
@@ -23,6 +24,7 @@ export function addressKey(address: string | undefined): string {
 export function addressRateLimit(
   { authRateLimitPerMinute }: Pick<Config, 'authRateLimitPerMinute'>,
   counters: Counters,
+  metrics: Metrics,
 ): RequestHandler {
   return rateLimit({
     windowMs,
@@ -35,6 +37,7 @@ export function addressRateLimit(
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     handler: () => {
+      metrics.rateLimited('per-address');
       // The limiter has set Retry-After by now.
       throw rateLimited();
     },
@@ -45,6 +48,7 @@ export function addressRateLimit(
 export function clientRateLimit(
   { rateLimitPerMinute: limit }: Pick<Config, 'rateLimitPerMinute'>,
   counters: Counters,
+  metrics: Metrics,
 ): Check {
   const policies = new Map<string, string>();
   const policyOf = (clientId: string) => {
@@ -61,6 +65,7 @@ export function clientRateLimit(
     headers.ratelimit = `"per-client"; r=${Math.max(0, limit - count)}; t=${seconds}`;
     headers['ratelimit-policy'] = policyOf(session.clientId);
     if (count <= limit) return;
+    metrics.rateLimited('per-client');
     headers['retry-after'] = seconds;
     throw rateLimited();
   };

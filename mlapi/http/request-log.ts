@@ -1,21 +1,35 @@
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Exchange } from './exchange.ts';
 
-/** One line a request, when it has been answered or broken off: what was asked, by whom, and the code of the verdict. */
-export function logWhenClosed(exchange: Exchange, logger: Logger): void {
+/** What hears of each request. */
+export interface Observers {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * One line a request, and one count, when it has been answered or broken off: what was asked, by whom, and the code of the
+ * verdict.
+ */
+export function recordWhenClosed(exchange: Exchange, { logger, metrics }: Observers): void {
   const startedAt = performance.now();
   const { request, response } = exchange;
   response.once('close', () => {
     const { id, session, code, cause } = exchange;
     const { statusCode, writableFinished } = response;
+    const status = writableFinished ? statusCode : 499;
+    const milliseconds = performance.now() - startedAt;
+    const { method = '' } = request;
+    metrics.requestAnswered({ method, route: exchange.route ?? 'other', status, seconds: milliseconds / 1_000 });
     const level = statusCode === 500 ? 'error' : 'info';
     const fields = {
       request_id: id,
-      method: request.method,
+      method,
       path: exchange.path,
-      status: writableFinished ? statusCode : 499,
+      status,
       code: code ?? outcomeOf(statusCode, writableFinished),
-      duration_ms: Math.round((performance.now() - startedAt) * 100) / 100,
+      duration_ms: Math.round(milliseconds * 100) / 100,
       address: exchange.address,
       ...(session !== undefined && { client: session.clientName }),
     };

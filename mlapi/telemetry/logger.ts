@@ -15,6 +15,8 @@ type Level = 'error' | 'warn' | 'info' | 'debug';
  * sees them: it reads, merges and interpolates what it is given.
  */
 export class Logger {
+  /** Told how many lines were dropped since it was last said. */
+  onDropped: (lines: number) => void = () => undefined;
   readonly #winston: winston.Logger;
   readonly #often: FrequentLines | undefined;
   readonly #waitingBytes: () => number;
@@ -47,6 +49,7 @@ export class Logger {
     if (this.#dropped === 0) return;
     const lines = this.#dropped;
     this.#dropped = 0;
+    this.onDropped(lines);
     this.#write('error', 'log lines were dropped: their reader was too slow', { lines });
   }
 

@@ -62,8 +62,8 @@ function failing(error: unknown) {
     response.write('half an ');
     throw error;
   });
-  const { config, logger } = service.services;
-  return supertest(createListener(application.use(errorResponses), config, logger));
+  const { services } = service;
+  return supertest(createListener(application.use(errorResponses), services.config, services));
 }
 
 describe('a fault of the service', () => {
