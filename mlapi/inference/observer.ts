@@ -1,0 +1,26 @@
+/** Where a model computes: in this process, or in child processes of it. */
+export type ExecutorKind = 'inline' | 'child';
+
+export interface ObservedModel {
+  readonly model: string;
+  readonly version: string;
+}
+
+/** One run of a model, shared by one or several requests. */
+export interface ObservedRun extends ObservedModel {
+  readonly executor: ExecutorKind;
+  readonly requests: number;
+  readonly rows: number;
+  /** From the acceptance of its oldest request to its begin. */
+  readonly queueSeconds: number;
+  readonly runSeconds: number;
+  /** `timeout`: stopped at its deadline; `crashed`: its process ended. */
+  readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
+}
+
+/** Takes what there is to know about computations, as they happen. It must not throw. */
+export interface InferenceObserver {
+  ran(run: ObservedRun): void;
+  /** A request was refused because it would have waited past its deadline. */
+  shed(model: ObservedModel): void;
+}
