@@ -22,7 +22,7 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     usage: 'models check FOLDER',
     help: 'load a model folder, predict its sample row, and show the answer',
     run: async (given) => {
-      const predictor = await Predictor.load(onlyWord(given, 'folder'), readConfig().maxRows);
+      const predictor = await Predictor.load(onlyWord(given, 'folder'), readConfig());
       print(JSON.stringify(predictor.sampleAnswer));
       await predictor.release();
     },
@@ -33,8 +33,8 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     run: async (given) => {
       const folder = onlyWord(given, 'folder');
       const config = readConfig();
-      const { modelsDir, maxRows } = config;
-      const predictor = await Predictor.load(folder, maxRows);
+      const { modelsDir } = config;
+      const predictor = await Predictor.load(folder, config);
       const { name } = predictor.contract;
       await predictor.release();
       const target = join(modelsDir, name);

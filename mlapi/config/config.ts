@@ -33,6 +33,7 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly bodyLimitBytes: number;
   readonly maxRows: number;
+  readonly predictTimeoutMs: number;
   readonly rateLimitPerMinute: number;
   readonly authRateLimitPerMinute: number;
   /** Where Prometheus reads, on 127.0.0.1; 0: the system chooses; undefined: nothing is measured. */
@@ -178,6 +179,7 @@ function toConfig(
     corsOrigins: Object.freeze((values.MLAPI_CORS_ORIGINS as string[] | undefined) ?? []),
     bodyLimitBytes: number('MLAPI_BODY_LIMIT_BYTES'),
     maxRows: number('MLAPI_MAX_ROWS'),
+    predictTimeoutMs: number('MLAPI_PREDICT_TIMEOUT_MS'),
     rateLimitPerMinute: number('MLAPI_RATE_LIMIT_PER_MINUTE'),
     authRateLimitPerMinute: number('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE'),
     metricsPort: values.MLAPI_METRICS_PORT as number | undefined,

@@ -89,6 +89,12 @@ export const variables: readonly Variable[] = [
   ),
   variable('MLAPI_BODY_LIMIT_BYTES', integer(1024, 268_435_456), '1048576', 'largest request body'),
   variable('MLAPI_MAX_ROWS', integer(1, 1_000_000), '10000', 'most rows in one prediction'),
+  variable(
+    'MLAPI_PREDICT_TIMEOUT_MS',
+    integer(10, 600_000),
+    '10000',
+    'longest prediction, waiting included: then it is stopped',
+  ),
   variable('MLAPI_RATE_LIMIT_PER_MINUTE', integer(1, 10_000_000), '6000', 'requests per client on `/api`'),
   variable('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30', 'requests per address on `/auth`'),
   variable(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { invalidModelOutput } from './invalid-output.ts';
+import { joinRows, type OutputPart } from './output-rows.ts';
 import { ModelFolderError, type InputType, type Matrix, type OutputTensor } from './types.ts';
 
 // The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
@@ -45,27 +46,35 @@ export class ModelWrapper {
   readonly inputType: InputType;
   /** Features that the model takes; undefined where it leaves that open. */
   readonly width: number | undefined;
+  /** Models exported for a batch of one get their rows one by one. */
+  readonly takesOneRow: boolean;
+  /** What this process grew by when it loaded the model. */
+  readonly loadedBytes: number;
   readonly #session: InferenceSession;
   readonly #inputName: string;
-  /** Models exported for a batch of one get their rows one by one. */
-  readonly #takesOneRow: boolean;
 
-  private constructor(session: InferenceSession, sha256: string, input: TensorMetadata) {
+  private constructor(
+    session: InferenceSession,
+    input: TensorMetadata,
+    { sha256, loadedBytes }: { sha256: string; loadedBytes: number },
+  ) {
     this.#session = session;
     this.sha256 = sha256;
+    this.loadedBytes = loadedBytes;
     this.inputs = tensors(session.inputMetadata);
     this.outputs = tensors(session.outputMetadata);
     this.inputType = input.type as InputType;
     const [rows, width] = input.shape;
     this.width = typeof width === 'number' && width > 0 ? width : undefined;
     this.#inputName = input.name;
-    this.#takesOneRow = rows === 1;
+    this.takesOneRow = rows === 1;
   }
 
   /** Loads a file. @throws {ModelFolderError} */
   static async load(path: string): Promise<ModelWrapper> {
     try {
       const bytes = readFileSync(path);
+      const before = process.memoryUsage.rss();
       const session = await InferenceSession.create(bytes, {
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
@@ -73,7 +82,8 @@ export class ModelWrapper {
         logSeverityLevel: 4,
       });
       const sha256 = createHash('sha256').update(bytes).digest('hex');
-      return new ModelWrapper(session, sha256, chooseInput(session));
+      const loadedBytes = Math.max(0, process.memoryUsage.rss() - before);
+      return new ModelWrapper(session, chooseInput(session), { sha256, loadedBytes });
     } catch (cause) {
       throw ModelFolderError.of(path, cause);
     }
@@ -98,13 +108,13 @@ export class ModelWrapper {
    * @throws {Problem} 422 `invalid_model_output` where the model itself fails on these rows
    */
   async run({ data, rows, width }: Matrix, outputName: string): Promise<OutputTensor> {
-    if (rows === 1 || !this.#takesOneRow) return this.#runBatch({ data, rows, width }, outputName);
-    const parts: OutputTensor[] = [];
+    if (rows === 1 || !this.takesOneRow) return this.#runBatch({ data, rows, width }, outputName);
+    const parts: OutputPart[] = [];
     for (let row = 0; row < rows; row += 1) {
       const one = { data: data.slice(row * width, (row + 1) * width), rows: 1, width };
-      parts.push(await this.#runBatch(one, outputName));
+      parts.push({ from: row, rows: 1, output: await this.#runBatch(one, outputName) });
     }
-    return concatenate(parts);
+    return joinRows(parts);
   }
 
   async release(): Promise<void> {
@@ -146,13 +156,4 @@ function tensors(metadata: readonly Metadata[]): TensorInfo[] {
       datatype: datatypes[type] ?? type,
       shape: shape.map((size) => (typeof size === 'number' && size >= 0 ? size : -1)),
     }));
-}
-
-/** What a model gave row by row, with the rows first: each part is one row, with or without a leading 1. */
-function concatenate(parts: readonly OutputTensor[]): OutputTensor {
-  const { shape } = parts[0]!;
-  if (parts.some((part) => String(part.shape) !== String(shape)))
-    throw invalidModelOutput('its shape changes from row to row');
-  const data = parts.flatMap((part) => Array.from<number | bigint | string>(part.data));
-  return { data, shape: [parts.length, ...(shape[0] === 1 ? shape.slice(1) : shape)] };
 }

@@ -1,11 +1,12 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { Problem } from '../http/problem.ts';
-import { readContract } from './contract.ts';
-import { ModelWrapper, type TensorInfo } from './model-wrapper.ts';
+import type { Batcher } from './batcher.ts';
+import type { SessionMemory } from './executor.ts';
+import type { ModelWrapper, TensorInfo } from './model-wrapper.ts';
+import type { ExecutorKind } from './observer.ts';
+import { openBatcher, type EngineOptions } from './open-batcher.ts';
 import { Postprocessor } from './postprocessor.ts';
-import { Preprocessor } from './preprocessor.ts';
-import { ModelFolderError, type Contract, type Prediction } from './types.ts';
+import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
+import type { Preprocessor } from './preprocessor.ts';
+import type { Contract, Prediction } from './types.ts';
 
 /** The answer to a prediction: one prediction per row, in the order of the rows. */
 export interface PredictionAnswer {
@@ -16,56 +17,74 @@ export interface PredictionAnswer {
   readonly scores?: readonly (readonly number[])[];
 }
 
+interface PredictOptions {
+  readonly scores?: boolean;
+  /** Whose request it is: clients take turns. */
+  readonly client?: string;
+}
+
 /** One model, ready to serve: preprocess, predict, postprocess. */
 export class Predictor {
   readonly contract: Contract;
   /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
   sampleAnswer: PredictionAnswer | undefined;
   readonly #preprocessor: Preprocessor;
-  readonly #model: ModelWrapper;
-  readonly #outputName: string;
+  readonly #identity: Pick<ModelWrapper, 'sha256' | 'inputs' | 'outputs'>;
+  readonly #batcher: Batcher;
   readonly #postprocessor: Postprocessor;
 
-  /** @throws if contract and model do not fit each other */
-  constructor(contract: Contract, model: ModelWrapper, maxRows: number) {
+  private constructor({ contract, wrapper, preprocessor }: PreparedModel, batcher: Batcher) {
+    const { sha256, inputs, outputs } = wrapper;
     this.contract = contract;
-    this.#model = model;
-    this.#outputName = model.chooseOutput(contract.output.tensor);
-    this.#preprocessor = new Preprocessor(contract.features, model.inputType, maxRows);
+    this.#identity = { sha256, inputs, outputs };
+    this.#preprocessor = preprocessor;
+    this.#batcher = batcher;
     this.#postprocessor = new Postprocessor(contract.output);
   }
 
   /** Loads a model folder and predicts its sample, so that what cannot serve never starts. @throws {ModelFolderError} */
-  static async load(folder: string, maxRows: number): Promise<Predictor> {
-    const onnxPath = join(folder, 'model.onnx');
-    const contractPath = join(folder, 'model.json');
-    const model = await ModelWrapper.load(onnxPath);
-    const contract = readContract(folder, model.width);
+  static async load(folder: string, options: EngineOptions): Promise<Predictor> {
+    return Predictor.start(await prepareModel(folder, options), options);
+  }
+
+  /** The second half of `load`, which may be done for several models at once. @throws {ModelFolderError} */
+  static async start(prepared: PreparedModel, options: EngineOptions): Promise<Predictor> {
+    const { contract, blamed } = prepared;
     try {
-      const predictor = new Predictor(contract, model, maxRows);
+      const predictor = new Predictor(prepared, await openBatcher(prepared, options, prepared.inline));
       predictor.sampleAnswer = await predictor.predict(contract.sample);
       return predictor;
     } catch (cause) {
-      const path = existsSync(contractPath) ? contractPath : onnxPath;
-      if (cause instanceof Problem) throw new ModelFolderError(path, describeRefusal(cause), { cause });
-      throw ModelFolderError.of(path, cause);
+      throw refuseModel(blamed, cause);
     }
   }
 
-  /** @throws {Problem} 400, 413 or 422 */
-  async predict(body: unknown, { scores = false } = {}): Promise<PredictionAnswer> {
+  /** @throws {Problem} 400, 413, 422, 503 or 504 */
+  async predict(body: unknown, { scores = false, client }: PredictOptions = {}): Promise<PredictionAnswer> {
     const matrix = this.#preprocessor.preprocess(body);
-    const output = await this.#model.run(matrix, this.#outputName);
+    const output = await this.#batcher.run(matrix, client);
     const { name, version } = this.contract;
     const predictions = this.#postprocessor.predictions(output, matrix.rows);
     if (!scores) return { model: name, version, predictions };
     return { model: name, version, predictions, ...this.#postprocessor.scores(output, matrix.rows) };
   }
 
+  /** Fails while the model cannot compute. */
+  check(): void {
+    const { fault } = this.#batcher.executor;
+    if (fault !== undefined) throw new Error(`${this.contract.name}: ${fault.message}`);
+  }
+
+  /** Where it computes, and what memory that takes. */
+  sessions(): { kind: ExecutorKind; memory: SessionMemory[] } {
+    const { executor } = this.#batcher;
+    return { kind: executor.kind, memory: executor.memory() };
+  }
+
   /** What a client needs to know in order to call: identity, contract, measured quality, one row to start from. */
   information(): ModelInformation {
     const { name, version, description, features, output, metrics, sample } = this.contract;
-    const { sha256, inputs, outputs } = this.#model;
+    const { sha256, inputs, outputs } = this.#identity;
     const classes = output.labels ?? [];
     return {
       name,
@@ -82,20 +101,16 @@ export class Predictor {
     };
   }
 
-  async release(): Promise<void> {
-    await this.#model.release();
+  /** Ends it, after the predictions that were accepted. */
+  release(): Promise<void> {
+    return this.#batcher.release();
   }
 }
 
-export interface ModelInformation extends Omit<Contract, 'output'> {
+export interface ModelInformation extends Omit<Contract, 'output' | 'batching' | 'executor'> {
   readonly platform: string;
   readonly sha256: string;
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly classes: readonly (string | number)[];
-}
-
-function describeRefusal({ message, errors = [] }: Problem): string {
-  const cells = errors.map(({ pointer, detail }) => ` ${pointer} ${detail}.`).join('');
-  return `the model cannot predict its sample row: ${message}${cells}`;
 }

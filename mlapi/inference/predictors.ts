@@ -2,12 +2,15 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { Problem } from '../http/problem.ts';
+import type { InferenceObserver } from './observer.ts';
+import type { EngineOptions } from './open-batcher.ts';
 import { Predictor } from './predictor.ts';
+import { prepareModel, type PreparedModel } from './prepared-model.ts';
 import { ModelFolderError } from './types.ts';
 
 const usualDefault = 'nsl-kdd-classifier';
 
-type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows'>;
+type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'workers' | 'predictTimeoutMs'>;
 
 /** Every model that this service serves, by name; all of them loaded and warm. */
 export class Predictors {
@@ -20,20 +23,23 @@ export class Predictors {
   }
 
   /** Loads every folder. @throws {ModelFolderError} on the first that cannot serve */
-  static async load({ modelsDir, defaultModel, maxRows }: ModelsConfig): Promise<Predictors> {
-    const byName = new Map<string, Predictor>();
+  static async load(config: ModelsConfig, observer?: InferenceObserver): Promise<Predictors> {
+    const { modelsDir, defaultModel } = config;
+    const options = { ...config, observer };
+    const prepared = new Map<string, PreparedModel>();
     for (const folder of listFolders(modelsDir)) {
-      const predictor = await Predictor.load(folder, maxRows);
-      const { name } = predictor.contract;
-      if (byName.has(name)) throw new ModelFolderError(folder, `there is another model called "${name}"`);
-      byName.set(name, predictor);
+      const model = await prepareModel(folder, options);
+      const { name } = model.contract;
+      if (prepared.has(name)) throw new ModelFolderError(folder, `there is another model called "${name}"`);
+      prepared.set(name, model);
     }
-    if (byName.size === 0) throw new ModelFolderError(modelsDir, 'there is no model folder in it');
-    if (defaultModel !== undefined && !byName.has(defaultModel)) {
+    if (prepared.size === 0) throw new ModelFolderError(modelsDir, 'there is no model folder in it');
+    if (defaultModel !== undefined && !prepared.has(defaultModel)) {
       throw new ModelFolderError(modelsDir, `there is no model "${defaultModel}" (MLAPI_DEFAULT_MODEL)`);
     }
-    const [only] = byName.size === 1 ? byName.keys() : [usualDefault];
+    const [only] = prepared.size === 1 ? prepared.keys() : [usualDefault];
     const name = defaultModel ?? only;
+    const byName = await startAll([...prepared.values()], options);
     return new Predictors(byName, name !== undefined && byName.has(name) ? name : undefined);
   }
 
@@ -67,9 +73,33 @@ export class Predictors {
     return this.get(this.#defaultName);
   }
 
-  async release(): Promise<void> {
-    for (const predictor of this.#byName.values()) await predictor.release();
+  /** Fails while one of the models cannot compute. */
+  check(): Promise<void> {
+    return new Promise((resolve) => {
+      for (const predictor of this.#byName.values()) predictor.check();
+      resolve();
+    });
   }
+
+  async release(): Promise<void> {
+    await releaseAll([...this.#byName.values()]);
+  }
+}
+
+/** Models in child processes start side by side. */
+async function startAll(prepared: readonly PreparedModel[], options: EngineOptions): Promise<Map<string, Predictor>> {
+  const results = await Promise.allSettled(prepared.map((model) => Predictor.start(model, options)));
+  const started = results.filter((result) => result.status === 'fulfilled').map(({ value }) => value);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) {
+    await releaseAll(started);
+    throw failed.reason;
+  }
+  return new Map(started.map((predictor) => [predictor.contract.name, predictor]));
+}
+
+async function releaseAll(predictors: readonly Predictor[]): Promise<void> {
+  await Promise.all(predictors.map((predictor) => predictor.release()));
 }
 
 /** Every folder is a model, but hidden ones: they are still being copied. */

@@ -93,7 +93,12 @@ function predictionDocs({ contract, sampleAnswer }: Predictor): Omit<EndpointDoc
   const { output, sample } = contract;
   return {
     tag: 'models',
-    statuses: { 404: 'No such model', 422: 'The model gave no usable answer' },
+    statuses: {
+      404: 'No such model',
+      422: 'The model gave no usable answer',
+      503: 'The model has too much to do, or cannot compute at the moment',
+      504: 'The prediction took too long',
+    },
     answer: { schema: predictionSchema(output), example: sampleAnswer },
     body: {
       schema: rowsSchema(contract),

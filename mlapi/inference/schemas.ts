@@ -84,6 +84,11 @@ export const contractSchema = Joi.object({
   output: output.required(),
   sample: fileName,
   metrics: Joi.object().default({}),
+  batching: Joi.object({
+    maxRows: Joi.number().integer().min(1).max(1_000_000),
+    maxWaitMicroseconds: Joi.number().integer().min(0).max(1_000_000).default(0),
+  }).default({ maxWaitMicroseconds: 0 }),
+  executor: Joi.valid('inline', 'child'),
 }).required();
 
 export const predictQuery = Joi.object({ scores: Joi.boolean() });

@@ -1,3 +1,5 @@
+import type { ExecutorKind } from './observer.ts';
+
 /** A category and the number that the model was trained with in its place. */
 export interface Category {
   readonly category: string;
@@ -56,6 +58,17 @@ export interface Contract {
   readonly output: OutputContract;
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly sample: NamedRow;
+  readonly batching: BatchingContract;
+  /** Where the model computes; by default, what its warm-up suggests. */
+  readonly executor?: ExecutorKind;
+}
+
+/** How requests share the runs of a model. */
+export interface BatchingContract {
+  /** Most rows of one run; by default, what warm-up suggests. */
+  readonly maxRows?: number;
+  /** How long a request may wait for company: 0 is never longer than the turn of the event loop that it arrived in. */
+  readonly maxWaitMicroseconds: number;
 }
 
 /** Data types that a model's input may have, by their name in onnxruntime. */

@@ -71,7 +71,7 @@ describe('mistakes', () => {
     }
   });
 
-  test.each(['MLAPI_PREDICT_TIMEOUT_MS', 'MLAPI_METRICS', 'MLAPI_'])('%s is not a variable of this service', (name) => {
+  test.each(['MLAPI_PREDICT_TIMEOUT', 'MLAPI_METRICS', 'MLAPI_'])('%s is not a variable of this service', (name) => {
     expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
   });
 
@@ -208,6 +208,7 @@ describe('what is read', () => {
       corsOrigins: [],
       bodyLimitBytes: 1_048_576,
       maxRows: 10_000,
+      predictTimeoutMs: 10_000,
       rateLimitPerMinute: 6_000,
       authRateLimitPerMinute: 30,
       metricsPort: undefined,

@@ -27,7 +27,13 @@ export function withFeature(feature: object, encoding?: string, type?: ElementTy
 /** What the start says of these folders: the whole message, but for the path of the folder around them. */
 export async function refusal(models: Readonly<Record<string, ModelFolder>>, defaultModel?: string): Promise<string> {
   const modelsDir = writeModelFolders(models);
-  const error = await Predictors.load({ modelsDir, defaultModel, maxRows: 10 }).then(
+  const error = await Predictors.load({
+    modelsDir,
+    defaultModel,
+    maxRows: 10,
+    workers: 1,
+    predictTimeoutMs: 10_000,
+  }).then(
     () => undefined,
     (cause: unknown) => cause as Error,
   );

@@ -1,0 +1,257 @@
+import { Problem } from '../http/problem.ts';
+import { LostRun, type Executor } from './executor.ts';
+import { FairQueue, type Sharing } from './fair-queue.ts';
+import type { InferenceObserver, ObservedModel, ObservedRun } from './observer.ts';
+import { hasEntries, joinRows, sliceRows } from './output-rows.ts';
+import { busy, deadlineExceeded, processLost, unavailable } from './refusals.ts';
+import { RowBuffer } from './row-buffer.ts';
+import type { RunCost } from './run-cost.ts';
+import type { Matrix, OutputTensor } from './types.ts';
+import { Unanswered } from './unanswered.ts';
+import { WaitingRequest, type Slice } from './waiting-request.ts';
+
+/** No inline run keeps the event loop longer, by what runs have taken so far. */
+const longestInlineSeconds = 0.002;
+/** Nor does a run in a child keep others waiting longer, unless a single row does. */
+const usualChildSeconds = 0.1;
+
+export interface BatcherOptions {
+  readonly executor: Executor;
+  readonly cost: RunCost;
+  /** How the rows of requests may be put together and taken apart. */
+  readonly sharing: Sharing;
+  /** The shape of what the output has for one row: merged and split runs must have it. */
+  readonly entry: readonly number[];
+  /** Most rows of one run. */
+  readonly maxRows: number;
+  /** How long a request may wait for company. */
+  readonly maxWaitMicroseconds: number;
+  /** From acceptance to answer. */
+  readonly timeoutMs: number;
+  /** Most rows that wait. */
+  readonly maxWaitingRows: number;
+  readonly observed: ObservedModel;
+  readonly observer: InferenceObserver | undefined;
+}
+
+/**
+ * Lets the requests for one model that arrive in the same turn of the event loop share a run, and takes large ones apart, so that
+ * clients take turns. Every caller gets the output of its own rows, as if it were alone, by its deadline or not at all.
+ */
+export class Batcher {
+  readonly #options: BatcherOptions;
+  readonly #queue = new FairQueue();
+  readonly #unanswered: Unanswered;
+  /** The halves of shared runs that failed: one of them may be good. */
+  readonly #again: (readonly Slice[])[] = [];
+  readonly #buffer = new RowBuffer();
+  #sharing: Sharing;
+  #isScheduled = false;
+  #waitTimer: NodeJS.Timeout | undefined;
+  /** When the queue was last empty, by `performance.now()`. */
+  #waitingSinceMs = 0;
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+    this.#sharing = options.sharing;
+    this.#unanswered = new Unanswered(options.timeoutMs, (request) => {
+      this.#reject(request, deadlineExceeded(options.timeoutMs));
+    });
+    options.executor.onChange = () => this.#schedule();
+  }
+
+  get executor(): Executor {
+    return this.#options.executor;
+  }
+
+  /** Computes the output of these rows. @throws {Problem} 422, 503 or 504 */
+  run(matrix: Matrix, client = ''): Promise<OutputTensor> {
+    return new Promise((resolve, reject) => {
+      const { fault } = this.#options.executor;
+      if (fault !== undefined) throw unavailable(fault);
+      const acceptedMs = performance.now();
+      if (this.#queue.rows > 0) this.#refuseLongWait(client);
+      else this.#waitingSinceMs = acceptedMs;
+      const request = new WaitingRequest(matrix, { client, acceptedMs }, resolve, reject);
+      this.#queue.push(request);
+      this.#unanswered.add(request);
+      this.#schedule();
+    });
+  }
+
+  /** Waits for the requests that were accepted, then ends the executor. */
+  async release(): Promise<void> {
+    await this.#unanswered.empty();
+    await this.#options.executor.release();
+  }
+
+  #refuseLongWait(client: string): void {
+    const { executor, cost, timeoutMs, maxWaitingRows, observer, observed } = this.#options;
+    const before = this.#queue.rowsBefore(client);
+    const perRun = Math.max(1, Math.min(this.#rowsPerRun(), before));
+    const runs = before / perRun + (executor.free === 0 ? 1 : 0);
+    const lateMs = (1_000 * runs * cost.seconds(perRun)) / executor.slots - timeoutMs;
+    if (lateMs <= 0 && before <= maxWaitingRows) return;
+    observer?.shed(observed);
+    throw busy(Math.max(1, Math.ceil(lateMs / 1_000)));
+  }
+
+  #rowsPerRun(): number {
+    const { executor, cost, maxRows } = this.#options;
+    const longest =
+      executor.kind === 'inline' ? longestInlineSeconds : Math.max(usualChildSeconds, 1.5 * cost.seconds(1));
+    return Math.min(maxRows, cost.rowsWithin(longest));
+  }
+
+  /** Begins after the callbacks of this turn's connections. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    if (this.#waitTimer !== undefined) {
+      if (this.#queue.rows < this.#rowsPerRun()) return;
+      clearTimeout(this.#waitTimer);
+      this.#waitTimer = undefined;
+    }
+    this.#isScheduled = true;
+    setImmediate(this.#begin);
+  }
+
+  readonly #begin = (): void => {
+    this.#isScheduled = false;
+    this.#waitTimer = undefined;
+    const { executor } = this.#options;
+    if (executor.fault !== undefined) this.#rejectWaiting(executor.fault);
+    if (executor.free === 0 || this.#waitsForCompany()) return;
+    while (executor.free > 0 && (this.#again.length > 0 || this.#queue.rows > 0)) {
+      const slices = this.#again.shift() ?? this.#queue.take(this.#rowsPerRun(), this.#sharing);
+      const wanted = slices.filter(isWanted);
+      if (wanted.length > 0) void this.#compute(wanted);
+    }
+  };
+
+  /** Timers count milliseconds: less is waited for turn by turn. */
+  #waitsForCompany(): boolean {
+    const { maxWaitMicroseconds } = this.#options;
+    if (maxWaitMicroseconds === 0 || this.#sharing !== 'merge') return false;
+    if (this.#again.length > 0 || this.#queue.rows === 0 || this.#queue.rows >= this.#rowsPerRun()) return false;
+    const leftMs = this.#waitingSinceMs + maxWaitMicroseconds / 1_000 - performance.now();
+    if (leftMs <= 0) return false;
+    if (leftMs < 1) this.#schedule();
+    else this.#waitTimer = setTimeout(this.#begin, leftMs);
+    return true;
+  }
+
+  /** Never rejects: what goes wrong is the callers'. */
+  async #compute(slices: readonly Slice[]): Promise<void> {
+    const { executor, cost, timeoutMs } = this.#options;
+    const matrix = this.#buffer.join(slices);
+    const beganMs = performance.now();
+    let outcome: ObservedRun['outcome'] = 'ok';
+    let newestMs = 0;
+    for (const { request } of slices) newestMs = Math.max(newestMs, request.acceptedMs);
+    try {
+      const output = await executor.run(matrix, newestMs + timeoutMs);
+      cost.observe(matrix.rows, (performance.now() - beganMs) / 1_000);
+      this.#answer(slices, output, matrix.rows);
+    } catch (cause) {
+      outcome = cause instanceof LostRun ? cause.outcome : 'failed';
+      this.#fail(slices, cause);
+    }
+    this.#tell(slices, { rows: matrix.rows, beganMs, outcome });
+    if (this.#queue.rows > 0 || this.#again.length > 0) this.#schedule();
+  }
+
+  /** Gives each request its own rows. */
+  #answer(slices: readonly Slice[], output: OutputTensor, rows: number): void {
+    const [first] = slices;
+    if (slices.length === 1 && first!.rows === first!.request.matrix.rows) {
+      if (isWanted(first!)) this.#resolve(first!.request, output);
+      return;
+    }
+    if (this.#sharing === 'merge' && !hasEntries(output, rows, this.#options.entry)) {
+      this.#stopSharing(slices);
+      return;
+    }
+    let from = 0;
+    for (const slice of slices) {
+      const own = slices.length === 1 ? output : sliceRows(output, from, slice.rows);
+      from += slice.rows;
+      if (isWanted(slice)) this.#answerPart(slice, own);
+    }
+  }
+
+  #answerPart({ request, from, rows }: Slice, output: OutputTensor): void {
+    if (rows === request.matrix.rows) {
+      this.#resolve(request, output);
+      return;
+    }
+    const parts = request.addPart({ from, rows, output });
+    if (parts === undefined) return;
+    try {
+      this.#resolve(request, joinRows(parts));
+    } catch (cause) {
+      this.#reject(request, cause);
+    }
+  }
+
+  /** This output is not one entry a row: nobody can tell whose is what. From now on each request has a run of its own. */
+  #stopSharing(slices: readonly Slice[]): void {
+    this.#sharing = 'whole';
+    for (const slice of slices.filter(isWanted)) {
+      this.#queue.drop(slice.request);
+      slice.request.restart();
+      this.#queue.push(slice.request);
+    }
+  }
+
+  #fail(slices: readonly Slice[], cause: unknown): void {
+    if (cause instanceof Problem && slices.length > 1) {
+      const half = slices.length >> 1;
+      this.#again.push(slices.slice(0, half), slices.slice(half));
+      return;
+    }
+    const refusal = cause instanceof LostRun ? processLost(cause) : cause;
+    for (const slice of slices) if (isWanted(slice)) this.#reject(slice.request, refusal);
+  }
+
+  #resolve(request: WaitingRequest, output: OutputTensor): void {
+    request.isSettled = true;
+    this.#unanswered.delete(request);
+    request.resolve(output);
+  }
+
+  #reject(request: WaitingRequest, cause: unknown): void {
+    this.#queue.drop(request);
+    request.isSettled = true;
+    this.#unanswered.delete(request);
+    request.reject(cause);
+  }
+
+  #rejectWaiting(fault: Error): void {
+    const refusal = unavailable(fault);
+    const slices = this.#again.splice(0).flat();
+    while (this.#queue.rows > 0) slices.push(...this.#queue.take(Infinity, 'whole'));
+    for (const slice of slices) if (isWanted(slice)) this.#reject(slice.request, refusal);
+  }
+
+  #tell(
+    slices: readonly Slice[],
+    { beganMs, ...run }: { beganMs: number; rows: number; outcome: ObservedRun['outcome'] },
+  ): void {
+    const { observer, observed, executor } = this.#options;
+    if (observer === undefined) return;
+    let oldestMs = beganMs;
+    for (const { request } of slices) oldestMs = Math.min(oldestMs, request.acceptedMs);
+    observer.ran({
+      ...observed,
+      ...run,
+      executor: executor.kind,
+      requests: slices.length,
+      queueSeconds: (beganMs - oldestMs) / 1_000,
+      runSeconds: (performance.now() - beganMs) / 1_000,
+    });
+  }
+}
+
+function isWanted({ request, attempt }: Slice): boolean {
+  return !request.isSettled && request.attempt === attempt;
+}

@@ -1,0 +1,42 @@
+import type { ExecutorKind } from './observer.ts';
+import type { Matrix, OutputTensor } from './types.ts';
+
+/** A process that holds the model. */
+export interface SessionMemory {
+  readonly pid: number;
+  /** Of a child: its resident memory; inline: what this process grew by when it loaded the model. */
+  readonly rssBytes: number;
+}
+
+/** Where one model computes, and how many runs of it at once. */
+export interface Executor {
+  readonly kind: ExecutorKind;
+  /** Runs that it can do at once, when all is well. */
+  readonly slots: number;
+  /** Runs that it could begin now. */
+  readonly free: number;
+  /** Why it takes no runs until further notice; undefined while it does. */
+  readonly fault: Error | undefined;
+  /** Called when it became free, or got or lost its fault, by itself: not by the end of a run. */
+  onChange: () => void;
+  /**
+   * Begins a run; only where it is free. `matrix` may be overwritten once this has returned, where it is no inline run.
+   * @param deadlineMs by `performance.now()`, or Infinity: what can be stopped is stopped then
+   * @throws {Problem} 422 where the model itself fails on these rows @throws {LostRun}
+   */
+  run(matrix: Matrix, deadlineMs: number): Promise<OutputTensor>;
+  memory(): SessionMemory[];
+  /** Ends it, after the runs that have begun. */
+  release(): Promise<void>;
+}
+
+/** A run that came to no end of its own. */
+export class LostRun extends Error {
+  readonly outcome: 'timeout' | 'crashed';
+
+  constructor(outcome: LostRun['outcome'], reason: string) {
+    super(reason);
+    this.name = 'LostRun';
+    this.outcome = outcome;
+  }
+}

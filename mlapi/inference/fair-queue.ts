@@ -1,0 +1,85 @@
+import type { Slice, WaitingRequest } from './waiting-request.ts';
+
+/** `merge`: a run takes rows of several requests; `split`: some rows of one; `whole`: one request. */
+export type Sharing = 'merge' | 'split' | 'whole';
+
+interface ClientQueue {
+  readonly requests: WaitingRequest[];
+  rows: number;
+}
+
+/**
+ * The requests that wait for one model. Clients take turns: each gets an equal share of the rows of a run, however many rows and
+ * requests the others have here.
+ */
+export class FairQueue {
+  readonly #clients = new Map<string, ClientQueue>();
+  #rows = 0;
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  push(request: WaitingRequest): void {
+    const queue = this.#clients.get(request.client);
+    if (queue === undefined) this.#clients.set(request.client, { requests: [request], rows: request.left });
+    else {
+      queue.requests.push(request);
+      queue.rows += request.left;
+    }
+    this.#rows += request.left;
+  }
+
+  /** Takes a request that waits out of its turn; one that does not wait is left alone. */
+  drop(request: WaitingRequest): void {
+    const queue = this.#clients.get(request.client);
+    const at = queue?.requests.indexOf(request) ?? -1;
+    if (queue === undefined || at < 0) return;
+    queue.requests.splice(at, 1);
+    queue.rows -= request.left;
+    this.#rows -= request.left;
+    if (queue.requests.length === 0) this.#clients.delete(request.client);
+  }
+
+  /** The rows that are computed before the next request of this client begins, if all clients go on taking turns. */
+  rowsBefore(client: string): number {
+    const own = this.#clients.get(client);
+    if (own === undefined) return 0;
+    return Math.min(this.#rows, own.rows * this.#clients.size);
+  }
+
+  /** What the next run gets: at most `maxRows` rows, but for `whole`. */
+  take(maxRows: number, sharing: Sharing): Slice[] {
+    const slices: Slice[] = [];
+    let space = maxRows;
+    while (space > 0 && this.#rows > 0) {
+      let left = this.#clients.size;
+      for (const [client, queue] of [...this.#clients]) {
+        if (space === 0) return slices;
+        const share = sharing === 'merge' ? Math.max(1, Math.floor(space / left)) : maxRows;
+        space -= this.#takeShare(queue, share, sharing, slices);
+        // The client's turn is over: it comes last now.
+        this.#clients.delete(client);
+        if (queue.requests.length > 0) this.#clients.set(client, queue);
+        if (sharing !== 'merge') return slices;
+        left -= 1;
+      }
+    }
+    return slices;
+  }
+
+  /** @returns how many rows it took */
+  #takeShare(queue: ClientQueue, share: number, sharing: Sharing, slices: Slice[]): number {
+    let taken = 0;
+    do {
+      const request = queue.requests[0]!;
+      const slice = request.take(sharing === 'whole' ? Infinity : share - taken);
+      if (request.left === 0) queue.requests.shift();
+      slices.push(slice);
+      taken += slice.rows;
+    } while (sharing === 'merge' && taken < share && queue.requests.length > 0);
+    queue.rows -= taken;
+    this.#rows -= taken;
+    return taken;
+  }
+}

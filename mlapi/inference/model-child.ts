@@ -1,0 +1,38 @@
+/* The program of a child process: it computes with one model for the process that started it, and ends with that. */
+import type { ChildMessage, ParentMessage } from './child-messages.ts';
+import { ModelWrapper } from './model-wrapper.ts';
+import type { Matrix } from './types.ts';
+
+let model: ModelWrapper;
+let outputName: string;
+
+async function load(message: ParentMessage & { type: 'load' }): Promise<ChildMessage> {
+  try {
+    model = await ModelWrapper.load(message.path);
+    ({ outputName } = message);
+    const isSame = model.sha256 === message.sha256;
+    return isSame ? { type: 'ready', rssBytes: rss() } : { type: 'unusable', reason: 'the model file has changed' };
+  } catch (error) {
+    return { type: 'unusable', reason: String(error) };
+  }
+}
+
+async function run(matrix: Matrix): Promise<ChildMessage> {
+  try {
+    return { type: 'answered', output: await model.run(matrix, outputName), rssBytes: rss() };
+  } catch (error) {
+    const { message, cause } = error as Error;
+    return { type: 'refused', message, cause: String(cause) };
+  }
+}
+
+function rss(): number {
+  return process.memoryUsage.rss();
+}
+
+process.on('message', (message: ParentMessage) => {
+  void (message.type === 'load' ? load(message) : run(message)).then((answer) => process.send!(answer));
+});
+process.on('disconnect', () => process.exit(0));
+// Those are for the process that started this one.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

@@ -1,0 +1,130 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Problem } from '../http/problem.ts';
+import type { ChildMessage, ParentMessage } from './child-messages.ts';
+import { LostRun } from './executor.ts';
+import type { Matrix, OutputTensor } from './types.ts';
+
+/** Which model a child process computes with. */
+export interface ChildModel {
+  readonly path: string;
+  readonly sha256: string;
+  readonly outputName: string;
+}
+
+interface Settle<T> {
+  resolve(value: T): void;
+  reject(cause: unknown): void;
+}
+
+/** From sources, as this file is just now, Node needs its loader. */
+const isSource = import.meta.url.endsWith('.ts');
+const program = fileURLToPath(new URL(`./model-child.${isSource ? 'ts' : 'js'}`, import.meta.url));
+/** How long a child that was asked to end may take. */
+const endLimitMs = 1_000;
+
+/** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
+export class ModelProcess {
+  readonly ready: Promise<void>;
+  /** How it ended. */
+  readonly ended: Promise<string>;
+  state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
+  rssBytes = 0;
+  readonly #child: ChildProcess;
+  #starting: Settle<void> | undefined;
+  #running: Settle<OutputTensor> | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #isLate = false;
+
+  constructor(model: ChildModel) {
+    // It gets nothing of this process: no variables, which may hold secrets, no folder, no streams.
+    this.#child = fork(program, {
+      cwd: '/',
+      env: { ORT_DISABLE_TELEMETRY: '1' },
+      execArgv: isSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    this.ready = new Promise((resolve, reject) => (this.#starting = { resolve, reject }));
+    this.ready.catch(() => undefined);
+    this.ended = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve(error.message));
+      this.#child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+    void this.ended.then((how) => this.#onEnd(how));
+    this.#child.on('message', (message: ChildMessage) => this.#take(message));
+    this.#send({ type: 'load', ...model });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Whether it ended because a run was at its deadline. */
+  get wasLate(): boolean {
+    return this.#isLate;
+  }
+
+  /** @throws {Problem} 422 @throws {LostRun} */
+  run({ data, rows, width }: Matrix, deadlineMs: number): Promise<OutputTensor> {
+    this.state = 'busy';
+    return new Promise((resolve, reject) => {
+      this.#running = { resolve, reject };
+      const leftMs = Math.max(1, deadlineMs - performance.now());
+      if (leftMs < Infinity) this.#deadline = setTimeout(() => this.#stop(), leftMs);
+      this.#send({ type: 'run', data, rows, width });
+    });
+  }
+
+  /** Asks it to end, and sees to it. */
+  async end(): Promise<void> {
+    if (this.#child.connected) this.#child.disconnect();
+    const limit = setTimeout(() => this.#child.kill('SIGKILL'), endLimitMs);
+    await this.ended;
+    clearTimeout(limit);
+  }
+
+  #take(message: ChildMessage): void {
+    if (this.state === 'ended') return;
+    if ('rssBytes' in message) this.rssBytes = message.rssBytes;
+    if (message.type === 'unusable') {
+      this.#starting?.reject(new Error(message.reason));
+      this.#child.kill('SIGKILL');
+      return;
+    }
+    this.state = 'idle';
+    if (message.type === 'ready') this.#starting?.resolve();
+    if (message.type === 'answered') this.#settle()?.resolve(message.output);
+    if (message.type === 'refused') {
+      const { message: text, cause } = message;
+      this.#settle()?.reject(new Problem(422, 'invalid_model_output', text, { cause: new Error(cause) }));
+    }
+  }
+
+  #settle(): Settle<OutputTensor> | undefined {
+    clearTimeout(this.#deadline);
+    const running = this.#running;
+    this.#running = undefined;
+    return running;
+  }
+
+  /** Nothing else stops a run. */
+  #stop(): void {
+    this.#isLate = true;
+    this.state = 'ended';
+    this.#child.kill('SIGKILL');
+    this.#settle()?.reject(new LostRun('timeout', 'the run was stopped at its deadline'));
+  }
+
+  #onEnd(how: string): void {
+    this.state = 'ended';
+    this.#starting?.reject(new Error(`the model's process ended: ${how}`));
+    this.#settle()?.reject(new LostRun('crashed', `the model's process ended: ${how}`));
+  }
+
+  /** What cannot be sent is answered by its end. */
+  #send(message: ParentMessage): void {
+    this.#child.send(message, () => undefined);
+  }
+}

@@ -1,0 +1,88 @@
+import { availableParallelism } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { Batcher } from './batcher.ts';
+import { ChildPool } from './child-pool.ts';
+import type { Executor } from './executor.ts';
+import { InlineExecutor } from './inline-executor.ts';
+import type { ModelWrapper } from './model-wrapper.ts';
+import type { InferenceObserver } from './observer.ts';
+import type { Contract, Matrix } from './types.ts';
+import { timeOneRow, warmUp, type WarmUp } from './warm-up.ts';
+
+export interface EngineOptions extends Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'> {
+  readonly observer?: InferenceObserver | undefined;
+}
+
+/** A model that is loaded in this process, and what is known of it. */
+export interface LoadedModel {
+  readonly path: string;
+  readonly wrapper: ModelWrapper;
+  readonly contract: Contract;
+  readonly outputName: string;
+  /** One row each, which are not alike. */
+  readonly sample: Matrix;
+  readonly other: Matrix;
+}
+
+/** A hop to another process costs about a quarter of this. */
+const longestInlineRunSeconds = 0.0005;
+/** Of requests that cannot be taken apart. */
+const longestInlineRequestSeconds = 0.05;
+/** What a run may bring to a child goes through a pipe. */
+const mostCellsPerRun = 524_288;
+/** Requests of the largest size that may wait for one model. */
+const mostLargestRequests = 10;
+
+/**
+ * Finds out where the model computes. It is measured one model at a time: others would be in the way.
+ * @returns for a model that computes inline, what its warm-up found; undefined for one that belongs in child processes
+ */
+export async function measureInline(model: LoadedModel, { maxRows }: EngineOptions): Promise<WarmUp | undefined> {
+  const { wrapper, contract, outputName, sample, other } = model;
+  const { takesOneRow } = wrapper;
+  if (contract.executor === 'child') return undefined;
+  const run = (matrix: Matrix) => wrapper.run(matrix, outputName);
+  // The first run of a session prepares the others.
+  await run(sample);
+  const isInline = contract.executor === 'inline';
+  if (!isInline && (await timeOneRow({ run, sample })) > longestInlineRunSeconds) return undefined;
+  const found = await warmUp({ run, sample, other, takesOneRow });
+  const isBounded = found.sharing !== 'whole' || found.cost.seconds(maxRows) < longestInlineRequestSeconds;
+  return isInline || isBounded ? found : undefined;
+}
+
+/** @param inline what `measureInline` said; without it, child processes are started, and the model in this one is released */
+export async function openBatcher(
+  model: LoadedModel,
+  options: EngineOptions,
+  inline: WarmUp | undefined,
+): Promise<Batcher> {
+  const { path, wrapper, outputName, sample, other } = model;
+  if (inline !== undefined) return createBatcher(model, options, new InlineExecutor(wrapper, outputName), inline);
+  const { sha256, takesOneRow } = wrapper;
+  await wrapper.release();
+  const slots = Math.max(1, Math.floor(availableParallelism() / options.workers));
+  const pool = await ChildPool.start({ path, sha256, outputName, slots });
+  const run = (matrix: Matrix) => pool.run(matrix, Infinity);
+  try {
+    return createBatcher(model, options, pool, await warmUp({ run, sample, other, takesOneRow }));
+  } catch (cause) {
+    await pool.release();
+    throw cause;
+  }
+}
+
+function createBatcher({ contract }: LoadedModel, options: EngineOptions, executor: Executor, found: WarmUp): Batcher {
+  const { name, version, features, batching } = contract;
+  const { maxRows, predictTimeoutMs, observer } = options;
+  return new Batcher({
+    ...found,
+    executor,
+    maxRows: batching.maxRows ?? Math.max(1, Math.floor(mostCellsPerRun / features.length)),
+    maxWaitMicroseconds: batching.maxWaitMicroseconds,
+    timeoutMs: predictTimeoutMs,
+    maxWaitingRows: mostLargestRequests * maxRows,
+    observed: { model: name, version },
+    observer,
+  });
+}

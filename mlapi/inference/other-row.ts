@@ -1,0 +1,26 @@
+import type { Contract, Feature, NamedRow } from './types.ts';
+
+type Cell = NamedRow[string];
+
+/** A row that the contract takes, too, and that differs from its sample wherever the contract leaves a choice. */
+export function otherRow({ features, sample }: Contract): NamedRow {
+  return Object.fromEntries(
+    features.map((feature) => [feature.name, otherCell(feature, sample[feature.name] ?? null)]),
+  );
+}
+
+function otherCell(feature: Feature, cell: Cell): Cell {
+  switch (feature.type) {
+    case 'boolean':
+      return cell !== true && cell !== 1;
+    case 'category': {
+      const isSame = (category: string) => category.toLowerCase() === String(cell).toLowerCase();
+      return feature.categories.find(({ category }) => !isSame(category))?.category ?? cell;
+    }
+    default: {
+      const { min = -Infinity, max = Infinity } = feature;
+      if (typeof cell !== 'number') return cell;
+      return cell + 1 <= max ? cell + 1 : cell - 1 >= min ? cell - 1 : cell;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { invalidModelOutput } from './invalid-output.ts';
+import type { OutputTensor } from './types.ts';
+
+type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array;
+/** The output of some rows of a request. */
+export interface OutputPart {
+  readonly from: number;
+  readonly rows: number;
+  readonly output: OutputTensor;
+}
+
+type Data = OutputTensor['data'];
+
+/** Whether the output has one entry of the shape `entry` for each of the rows. */
+export function hasEntries({ shape }: OutputTensor, rows: number, entry: readonly number[]): boolean {
+  if (shape.length !== entry.length + 1 || shape[0] !== rows) return false;
+  for (let at = 0; at < entry.length; at += 1) if (shape[at + 1] !== entry[at]) return false;
+  return true;
+}
+
+/** Some rows of an output that begins with the rows; the numbers stay where they are. */
+export function sliceRows({ data, shape }: OutputTensor, from: number, rows: number): OutputTensor {
+  const entry = data.length / shape[0]!;
+  const [begin, end] = [from * entry, (from + rows) * entry];
+  const part = ArrayBuffer.isView(data)
+    ? (data as unknown as TypedArray).subarray(begin, end)
+    : (data as readonly string[]).slice(begin, end);
+  return { data: part, shape: [rows, ...shape.slice(1)] };
+}
+
+/**
+ * The outputs of consecutive rows as one. That of a single row may come with or without a leading 1.
+ * @throws {Problem} 422 `invalid_model_output`
+ */
+export function joinRows(parts: readonly OutputPart[]): OutputTensor {
+  const ordered = [...parts].sort((a, b) => a.from - b.from);
+  const entries = ordered.map(({ rows, output: { shape } }) => {
+    if (shape[0] === rows) return shape.slice(1);
+    if (rows === 1) return shape;
+    throw invalidModelOutput('its shape changes from row to row');
+  });
+  const [entry] = entries;
+  if (entries.some((other) => String(other) !== String(entry)))
+    throw invalidModelOutput('its shape changes from row to row');
+  const { from, rows } = ordered.at(-1)!;
+  return { data: joinData(ordered.map(({ output }) => output.data)), shape: [from + rows, ...entry!] };
+}
+
+function joinData(parts: readonly Data[]): Data {
+  const [first] = parts;
+  if (!ArrayBuffer.isView(first)) return parts.flatMap((part) => Array.from(part));
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const joined = new (first.constructor as new (length: number) => TypedArray)(length);
+  let at = 0;
+  for (const part of parts) {
+    (joined as Float64Array).set(part as ArrayLike<number>, at);
+    at += part.length;
+  }
+  return joined;
+}

@@ -1,0 +1,28 @@
+import { Problem } from '../http/problem.ts';
+
+const code = 'temporarily_unavailable';
+const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) });
+
+/** 503: so many rows wait that this request would wait past its deadline. */
+export function busy(retrySeconds: number): Problem {
+  const message = 'More predictions are waiting than this model can compute in time; try again later.';
+  return new Problem(503, code, message, { headers: retryAfter(retrySeconds) });
+}
+
+/** 503: the process that computed this ended. It is started again. */
+export function processLost(cause: unknown): Problem {
+  return new Problem(503, code, 'The computation was lost; try again in a moment.', { headers: retryAfter(1), cause });
+}
+
+/** 503: the model's processes keep ending, so that none is started for a while. */
+export function unavailable(cause: Error): Problem {
+  return new Problem(503, 'model_unavailable', 'This model cannot compute at the moment.', {
+    headers: retryAfter(30),
+    cause,
+  });
+}
+
+/** 504: the computation was stopped. */
+export function deadlineExceeded(timeoutMs: number): Problem {
+  return new Problem(504, 'deadline_exceeded', `The prediction took longer than ${timeoutMs} ms.`);
+}

@@ -1,0 +1,67 @@
+import type { OutputPart } from './output-rows.ts';
+import type { Matrix, OutputTensor } from './types.ts';
+
+/** Some rows of a request, for one run. */
+export interface Slice {
+  readonly request: WaitingRequest;
+  readonly from: number;
+  readonly rows: number;
+  /** Which beginning of the request it belongs to. */
+  readonly attempt: number;
+}
+
+/** One caller's rows on their way through the model, and who waits for the answer. */
+export class WaitingRequest {
+  readonly matrix: Matrix;
+  readonly client: string;
+  /** By `performance.now()`. */
+  readonly acceptedMs: number;
+  readonly resolve: (output: OutputTensor) => void;
+  readonly reject: (cause: unknown) => void;
+  /** Rows that runs were given. */
+  taken = 0;
+  /** What its runs have answered, where it takes several. */
+  parts: OutputPart[] | undefined;
+  attempt = 0;
+  isSettled = false;
+
+  constructor(
+    matrix: Matrix,
+    { client, acceptedMs }: { client: string; acceptedMs: number },
+    resolve: (output: OutputTensor) => void,
+    reject: (cause: unknown) => void,
+  ) {
+    this.matrix = matrix;
+    this.client = client;
+    this.acceptedMs = acceptedMs;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Rows that no run has been given yet. */
+  get left(): number {
+    return this.matrix.rows - this.taken;
+  }
+
+  /** The next rows, as many as are left. */
+  take(rows: number): Slice {
+    const slice = { request: this, from: this.taken, rows: Math.min(rows, this.left), attempt: this.attempt };
+    this.taken += slice.rows;
+    return slice;
+  }
+
+  /** @returns all parts, once the last of them is there */
+  addPart(part: OutputPart): readonly OutputPart[] | undefined {
+    this.parts ??= [];
+    this.parts.push(part);
+    const rows = this.parts.reduce((sum, { rows }) => sum + rows, 0);
+    return rows === this.matrix.rows ? this.parts : undefined;
+  }
+
+  /** From its first row again; what runs still have of it no longer counts. */
+  restart(): void {
+    this.taken = 0;
+    this.parts = undefined;
+    this.attempt += 1;
+  }
+}

@@ -1,0 +1,96 @@
+import type { Sharing } from './fair-queue.ts';
+import { hasEntries, sliceRows } from './output-rows.ts';
+import { RunCost, type MeasuredRun } from './run-cost.ts';
+import type { InputData, Matrix, OutputTensor } from './types.ts';
+
+/** What a warm-up found out about a model. */
+export interface WarmUp {
+  readonly cost: RunCost;
+  readonly sharing: Sharing;
+  /** The shape of what the output has for one row. */
+  readonly entry: readonly number[];
+}
+
+interface WarmUpOptions {
+  /** One row each; the two are not alike. */
+  readonly sample: Matrix;
+  readonly other: Matrix;
+  readonly takesOneRow: boolean;
+  readonly run: (matrix: Matrix) => Promise<OutputTensor>;
+}
+
+/** Runs are repeated, and get longer, for about so long. */
+const usualSeconds = 0.01;
+const mostRows = 512;
+const tries = 5;
+/** Sums come out a little otherwise in other company: the order of their terms changes. */
+const tolerance = 1e-3;
+
+/** The shortest of some runs of one row, in seconds. The others were waiting for the machine. */
+export async function timeOneRow({ run, sample }: Pick<WarmUpOptions, 'run' | 'sample'>): Promise<number> {
+  return (await timeRows(run, sample)).seconds;
+}
+
+/** Finds out what runs take, and whether rows can share one: each must get what it gets alone. @throws what the model throws */
+export async function warmUp({ run, sample, other, takesOneRow }: WarmUpOptions): Promise<WarmUp> {
+  const alone = await run(sample);
+  const entry = alone.shape.slice(1);
+  const one = await timeRows(run, sample);
+  const isShared = !takesOneRow && (await keepsRowsApart({ run, sample, other, alone, entry }));
+  let many: MeasuredRun = { ...one, rows: 2 };
+  for (let rows = 2, spent = 0; rows <= mostRows && spent < usualSeconds; rows *= 2) {
+    const measured = await timeRows(run, repeat(sample, other, rows)).catch(() => undefined);
+    if (measured === undefined) break;
+    many = measured;
+    spent += measured.seconds;
+  }
+  return { cost: new RunCost(one, many), sharing: takesOneRow ? 'split' : isShared ? 'merge' : 'whole', entry };
+}
+
+async function timeRows(run: WarmUpOptions['run'], matrix: Matrix): Promise<MeasuredRun> {
+  let shortest = Infinity;
+  for (let attempt = 0, spent = 0; attempt < tries && spent < usualSeconds; attempt += 1) {
+    const beganMs = performance.now();
+    await run(matrix);
+    const seconds = (performance.now() - beganMs) / 1_000;
+    shortest = Math.min(shortest, seconds);
+    spent += seconds;
+  }
+  return { rows: matrix.rows, seconds: shortest };
+}
+
+/** Whether two rows together get, one entry each, what they get alone. Some models answer for the batch, not for its rows. */
+async function keepsRowsApart({
+  run,
+  sample,
+  other,
+  alone,
+  entry,
+}: Pick<WarmUpOptions, 'run' | 'sample' | 'other'> & {
+  alone: OutputTensor;
+  entry: readonly number[];
+}): Promise<boolean> {
+  try {
+    const both = await run(repeat(sample, other, 2));
+    if (!hasEntries(alone, 1, entry) || !hasEntries(both, 2, entry)) return false;
+    return isClose(sliceRows(both, 0, 1), alone) && isClose(sliceRows(both, 1, 1), await run(other));
+  } catch {
+    return false;
+  }
+}
+
+function isClose({ data: a }: OutputTensor, { data: b }: OutputTensor): boolean {
+  return Array.from(a).every((value, at) => {
+    const wanted = b[at]!;
+    if (typeof value !== 'number' || typeof wanted !== 'number') return value === wanted;
+    return Object.is(value, wanted) || Math.abs(value - wanted) <= tolerance * Math.max(1, Math.abs(wanted));
+  });
+}
+
+/** The two rows in turn. */
+function repeat(sample: Matrix, other: Matrix, rows: number): Matrix {
+  const { width } = sample;
+  const data = new (sample.data.constructor as new (length: number) => InputData)(rows * width);
+  for (let row = 0; row < rows; row += 1) data.set((row % 2 === 0 ? sample : other).data as never, row * width);
+  return { data, rows, width };
+}

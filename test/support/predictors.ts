@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { Predictor } from '../../mlapi/inference/predictor.ts';
+import type { ObservedModel, ObservedRun } from '../../mlapi/inference/observer.ts';
+import type { EngineOptions } from '../../mlapi/inference/open-batcher.ts';
+import { writeModelFolders, type ModelFolder } from './model-folders.ts';
+
+/** A predictor without a service around it, and what its observer was told. */
+export interface WatchedPredictor {
+  readonly predictor: Predictor;
+  readonly runs: ObservedRun[];
+  readonly shed: ObservedModel[];
+  /** The predictions for some rows. */
+  predict(rows: unknown, client?: string): Promise<unknown>;
+}
+
+/** Loads the folder as the model `m`. What its warm-up did is forgotten. */
+export async function loadPredictor(
+  folder: ModelFolder,
+  options: Partial<EngineOptions> = {},
+): Promise<WatchedPredictor> {
+  const runs: ObservedRun[] = [];
+  const shed: ObservedModel[] = [];
+  const observer = { ran: (run: ObservedRun) => runs.push(run), shed: (model: ObservedModel) => shed.push(model) };
+  const predictor = await Predictor.load(join(writeModelFolders({ m: folder }), 'm'), {
+    maxRows: 100_000,
+    workers: 1,
+    predictTimeoutMs: 10_000,
+    ...options,
+    observer,
+  });
+  runs.length = 0;
+  return {
+    predictor,
+    runs,
+    shed,
+    predict: async (rows, client) =>
+      (await predictor.predict(rows, client === undefined ? {} : { client })).predictions,
+  };
+}
