@@ -209,8 +209,12 @@ export class Batcher {
       this.#again.push(slices.slice(0, half), slices.slice(half));
       return;
     }
-    const refusal = cause instanceof LostRun ? processLost(cause) : cause;
+    const refusal = cause instanceof LostRun ? this.#refusalOf(cause) : cause;
     for (const slice of slices) if (isWanted(slice)) this.#reject(slice.request, refusal);
+  }
+
+  #refusalOf(lost: LostRun): Problem {
+    return lost.outcome === 'timeout' ? deadlineExceeded(this.#options.timeoutMs) : processLost(lost);
   }
 
   #resolve(request: WaitingRequest, output: OutputTensor): void {

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { ChildPool } from '../../mlapi/inference/child-pool.ts';
+import type { Matrix } from '../../mlapi/inference/types.ts';
+import { startScript } from '../support/child.ts';
+import { writeModelFolders } from '../support/model-folders.ts';
+import { processTree } from '../support/process-tree.ts';
+import { slowFolder } from '../support/slow-model.ts';
+
+const rowOf = (value: number): Matrix => ({ data: Float32Array.of(value), rows: 1, width: 1 });
+const endless = rowOf(6_000);
+const modelPath = () => join(writeModelFolders({ m: slowFolder() }), 'm/model.onnx');
+const sha256Of = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+const inMs = (ms: number) => performance.now() + ms;
+const isAlive = (pid: number) => processTree(process.pid).includes(pid);
+
+/** Where nobody reaps it, an orphan that has ended stays as a zombie. */
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
+
+/** As soon as it holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await delay(5);
+}
+
+let pool: ChildPool;
+async function start(options: { slots?: number; quarantineMs?: number; path?: string } = {}): Promise<ChildPool> {
+  const { path = modelPath(), ...rest } = options;
+  pool = await ChildPool.start({ path, sha256: sha256Of(path), outputName: 'y', slots: 1, ...rest });
+  return pool;
+}
+const crash = () => {
+  for (const { pid } of pool.memory()) process.kill(pid, 'SIGKILL');
+};
+afterEach(() => pool.release());
+
+describe('a child process', () => {
+  test('computes, and says what memory it takes', async () => {
+    await start({ slots: 2 });
+
+    const outputs = await Promise.all([pool.run(rowOf(5), Infinity), pool.run(rowOf(7), Infinity)]);
+
+    expect(outputs).toEqual([5, 7].map((value) => ({ data: Float32Array.of(value), shape: [1, 1] })));
+    expect(pool.memory()).toHaveLength(2);
+    for (const { rssBytes } of pool.memory()) expect(rssBytes).toBeGreaterThan(20e6);
+  });
+
+  test('gets no variable of this process, no folder and no stream', async () => {
+    process.env.MLAPI_KEY_PASSPHRASE = 'not for children';
+    await start();
+    const { pid } = pool.memory()[0]!;
+
+    const names = readFileSync(`/proc/${pid}/environ`, 'utf8')
+      .split('\0')
+      .map((entry) => entry.split('=')[0]);
+
+    expect(names.filter((name) => name !== '').sort()).toEqual([
+      'NODE_CHANNEL_FD',
+      'NODE_CHANNEL_SERIALIZATION_MODE',
+      'ORT_DISABLE_TELEMETRY',
+    ]);
+    expect(readlinkSync(`/proc/${pid}/cwd`)).toBe('/');
+    for (const stream of [0, 1, 2]) expect(readlinkSync(`/proc/${pid}/fd/${stream}`)).toBe('/dev/null');
+  });
+
+  test('is killed at the deadline of its run, and another one takes its place', async () => {
+    await start();
+    const [before] = pool.memory();
+    const freed = new Promise<void>((resolve) => (pool.onChange = resolve));
+    const deadline = inMs(200);
+
+    await expect(pool.run(endless, deadline)).rejects.toMatchObject({ outcome: 'timeout' });
+
+    expect(performance.now() - deadline).toBeLessThan(100);
+    await freed;
+    expect(isAlive(before!.pid)).toBe(false);
+    expect(pool.memory()[0]!.pid).not.toBe(before!.pid);
+    expect((await pool.run(rowOf(3), Infinity)).data[0]).toBe(3);
+  });
+
+  test('that crashes costs its own run only', async () => {
+    await start({ slots: 2 });
+    const [lost, kept] = [pool.run(endless, Infinity), pool.run(rowOf(500), Infinity)];
+
+    process.kill(pool.memory()[0]!.pid, 'SIGKILL');
+
+    await expect(lost).rejects.toMatchObject({ outcome: 'crashed', message: "the model's process ended: SIGKILL" });
+    expect((await kept).data[0]).toBe(500);
+    await until(() => pool.free === 2);
+  });
+
+  test('leaves signals to the process that started it', async () => {
+    await start();
+    const running = pool.run(rowOf(500), Infinity);
+
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pool.memory()[0]!.pid, signal);
+
+    expect((await running).data[0]).toBe(500);
+  });
+
+  test('does not outlive the process that started it, not even in the middle of a run', async () => {
+    const path = modelPath();
+    await start({ path });
+    const parent = startScript('test/support/endless-parent.ts', [path, sha256Of(path)]);
+    const [, pid = ''] = await parent.says(/child (\d+)/);
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+
+    await parent.kill();
+
+    await until(() => !isRunning(Number(pid)));
+  });
+});
+
+describe('a model that keeps crashing', () => {
+  test('is in quarantine after five crashes within a minute, and tried again later', async () => {
+    await start({ slots: 1, quarantineMs: 500 });
+    for (let count = 1; count <= 5; count += 1) {
+      await until(() => pool.free === 1);
+      expect(pool.fault).toBeUndefined();
+      crash();
+      await until(() => pool.free === 0);
+    }
+    await until(() => pool.fault !== undefined);
+
+    expect(pool.fault?.message).toMatch(/crashed 5 times within a minute; the last ended with SIGKILL/);
+    expect(pool.memory()).toEqual([]);
+    await until(() => pool.free === 1);
+    expect(pool.fault).toBeUndefined();
+    expect((await pool.run(rowOf(1), Infinity)).data[0]).toBe(1);
+    crash();
+    await until(() => pool.fault !== undefined);
+  });
+
+  test('as one does whose file is another than was checked', async () => {
+    const path = modelPath();
+    await start({ path });
+    writeFileSync(path, readFileSync('resources/models/nsl-kdd-classifier/model.onnx'));
+
+    crash();
+
+    await until(() => pool.fault !== undefined);
+    await expect(ChildPool.start({ path, sha256: 'another', outputName: 'y', slots: 1 })).rejects.toThrow(
+      `${path}: the model file has changed`,
+    );
+  });
+});
