@@ -34,6 +34,8 @@ export interface BatcherOptions {
   readonly observer: InferenceObserver | undefined;
 }
 
+type ToldRun = Pick<ObservedRun, 'rows' | 'runSeconds' | 'outcome'> & { readonly beganMs: number };
+
 /**
  * Lets the requests for one model that arrive in the same turn of the event loop share a run, and takes large ones apart, so that
  * clients take turns. Every caller gets the output of its own rows, as if it were alone, by its deadline or not at all.
@@ -145,18 +147,19 @@ export class Batcher {
     const { executor, cost, timeoutMs } = this.#options;
     const matrix = this.#buffer.join(slices);
     const beganMs = performance.now();
-    let outcome: ObservedRun['outcome'] = 'ok';
+    const run = { rows: matrix.rows, beganMs };
     let newestMs = 0;
     for (const { request } of slices) newestMs = Math.max(newestMs, request.acceptedMs);
     try {
-      const output = await executor.run(matrix, newestMs + timeoutMs);
-      cost.observe(matrix.rows, (performance.now() - beganMs) / 1_000);
+      const { output, seconds } = await executor.run(matrix, newestMs + timeoutMs);
+      cost.observe(matrix.rows, seconds);
       this.#answer(slices, output, matrix.rows);
+      this.#tell(slices, { ...run, runSeconds: seconds, outcome: 'ok' });
     } catch (cause) {
-      outcome = cause instanceof LostRun ? cause.outcome : 'failed';
       this.#fail(slices, cause);
+      const runSeconds = (performance.now() - beganMs) / 1_000;
+      this.#tell(slices, { ...run, runSeconds, outcome: cause instanceof LostRun ? cause.outcome : 'failed' });
     }
-    this.#tell(slices, { rows: matrix.rows, beganMs, outcome });
     if (this.#queue.rows > 0 || this.#again.length > 0) this.#schedule();
   }
 
@@ -237,22 +240,13 @@ export class Batcher {
     for (const slice of slices) if (isWanted(slice)) this.#reject(slice.request, refusal);
   }
 
-  #tell(
-    slices: readonly Slice[],
-    { beganMs, ...run }: { beganMs: number; rows: number; outcome: ObservedRun['outcome'] },
-  ): void {
+  #tell(slices: readonly Slice[], { beganMs, ...run }: ToldRun): void {
     const { observer, observed, executor } = this.#options;
     if (observer === undefined) return;
     let oldestMs = beganMs;
     for (const { request } of slices) oldestMs = Math.min(oldestMs, request.acceptedMs);
-    observer.ran({
-      ...observed,
-      ...run,
-      executor: executor.kind,
-      requests: slices.length,
-      queueSeconds: (beganMs - oldestMs) / 1_000,
-      runSeconds: (performance.now() - beganMs) / 1_000,
-    });
+    const queueSeconds = (beganMs - oldestMs) / 1_000;
+    observer.ran({ ...observed, ...run, executor: executor.kind, requests: slices.length, queueSeconds });
   }
 }
 

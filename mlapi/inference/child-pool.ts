@@ -1,6 +1,6 @@
-import type { Executor, SessionMemory } from './executor.ts';
+import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import { ModelProcess, type ChildModel } from './model-process.ts';
-import { ModelFolderError, type Matrix, type OutputTensor } from './types.ts';
+import { ModelFolderError, type Matrix } from './types.ts';
 
 /** So many crashes within this time, and no process is started for as long. */
 const crashLimit = 5;
@@ -57,7 +57,7 @@ export class ChildPool implements Executor {
     return free;
   }
 
-  run(matrix: Matrix, deadlineMs: number): Promise<OutputTensor> {
+  run(matrix: Matrix, deadlineMs: number): Promise<RunResult> {
     for (const process of this.#processes) if (process.state === 'idle') return process.run(matrix, deadlineMs);
     throw new Error('no process is free');
   }

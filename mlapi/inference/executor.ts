@@ -8,6 +8,12 @@ export interface SessionMemory {
   readonly rssBytes: number;
 }
 
+export interface RunResult {
+  readonly output: OutputTensor;
+  /** What the run took. */
+  readonly seconds: number;
+}
+
 /** Where one model computes, and how many runs of it at once. */
 export interface Executor {
   readonly kind: ExecutorKind;
@@ -24,7 +30,7 @@ export interface Executor {
    * @param deadlineMs by `performance.now()`, or Infinity: what can be stopped is stopped then
    * @throws {Problem} 422 where the model itself fails on these rows @throws {LostRun}
    */
-  run(matrix: Matrix, deadlineMs: number): Promise<OutputTensor>;
+  run(matrix: Matrix, deadlineMs: number): Promise<RunResult>;
   memory(): SessionMemory[];
   /** Ends it, after the runs that have begun. */
   release(): Promise<void>;

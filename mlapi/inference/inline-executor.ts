@@ -1,6 +1,6 @@
-import type { Executor, SessionMemory } from './executor.ts';
+import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
-import type { Matrix, OutputTensor } from './types.ts';
+import type { Matrix } from './types.ts';
 
 /** Computes in this process, one run at a time; nothing can stop one that has begun. */
 export class InlineExecutor implements Executor {
@@ -11,16 +11,21 @@ export class InlineExecutor implements Executor {
   onChange: () => void = () => undefined;
   readonly #model: ModelWrapper;
   readonly #outputName: string;
+  #running: Promise<unknown> | undefined;
 
   constructor(model: ModelWrapper, outputName: string) {
     this.#model = model;
     this.#outputName = outputName;
   }
 
-  async run(matrix: Matrix): Promise<OutputTensor> {
+  async run(matrix: Matrix): Promise<RunResult> {
+    const before = this.#model.computedSeconds;
     this.free = 0;
     try {
-      return await this.#model.run(matrix, this.#outputName);
+      const running = this.#model.run(matrix, this.#outputName);
+      this.#running = running;
+      const output = await running;
+      return { output, seconds: this.#model.computedSeconds - before };
     } finally {
       this.free = 1;
     }
@@ -30,7 +35,8 @@ export class InlineExecutor implements Executor {
     return [{ pid: process.pid, rssBytes: this.#model.loadedBytes }];
   }
 
-  release(): Promise<void> {
-    return this.#model.release();
+  async release(): Promise<void> {
+    await Promise.allSettled([this.#running]);
+    await this.#model.release();
   }
 }

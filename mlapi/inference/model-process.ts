@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Problem } from '../http/problem.ts';
 import type { ChildMessage, ParentMessage } from './child-messages.ts';
-import { LostRun } from './executor.ts';
-import type { Matrix, OutputTensor } from './types.ts';
+import { LostRun, type RunResult } from './executor.ts';
+import type { Matrix } from './types.ts';
 
 /** Which model a child process computes with. */
 export interface ChildModel {
@@ -33,7 +33,8 @@ export class ModelProcess {
   rssBytes = 0;
   readonly #child: ChildProcess;
   #starting: Settle<void> | undefined;
-  #running: Settle<OutputTensor> | undefined;
+  #running: Settle<RunResult> | undefined;
+  #beganMs = 0;
   #deadline: NodeJS.Timeout | undefined;
   #isLate = false;
 
@@ -67,11 +68,12 @@ export class ModelProcess {
   }
 
   /** @throws {Problem} 422 @throws {LostRun} */
-  run({ data, rows, width }: Matrix, deadlineMs: number): Promise<OutputTensor> {
+  run({ data, rows, width }: Matrix, deadlineMs: number): Promise<RunResult> {
     this.state = 'busy';
     return new Promise((resolve, reject) => {
       this.#running = { resolve, reject };
-      const leftMs = Math.max(1, deadlineMs - performance.now());
+      this.#beganMs = performance.now();
+      const leftMs = Math.max(1, deadlineMs - this.#beganMs);
       if (leftMs < Infinity) this.#deadline = setTimeout(() => this.#stop(), leftMs);
       this.#send({ type: 'run', data, rows, width });
     });
@@ -95,14 +97,17 @@ export class ModelProcess {
     }
     this.state = 'idle';
     if (message.type === 'ready') this.#starting?.resolve();
-    if (message.type === 'answered') this.#settle()?.resolve(message.output);
+    if (message.type === 'answered') {
+      const seconds = (performance.now() - this.#beganMs) / 1_000;
+      this.#settle()?.resolve({ output: message.output, seconds });
+    }
     if (message.type === 'refused') {
       const { message: text, cause } = message;
       this.#settle()?.reject(new Problem(422, 'invalid_model_output', text, { cause: new Error(cause) }));
     }
   }
 
-  #settle(): Settle<OutputTensor> | undefined {
+  #settle(): Settle<RunResult> | undefined {
     clearTimeout(this.#deadline);
     const running = this.#running;
     this.#running = undefined;

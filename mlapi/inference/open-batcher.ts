@@ -4,6 +4,7 @@ import { Batcher } from './batcher.ts';
 import { ChildPool } from './child-pool.ts';
 import type { Executor } from './executor.ts';
 import { InlineExecutor } from './inline-executor.ts';
+import { MovingExecutor } from './moving-executor.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
 import type { InferenceObserver } from './observer.ts';
 import type { Contract, Matrix } from './types.ts';
@@ -29,7 +30,7 @@ const longestInlineRunSeconds = 0.0005;
 /** Of requests that cannot be taken apart. */
 const longestInlineRequestSeconds = 0.05;
 /** What a run may bring to a child goes through a pipe. */
-const mostCellsPerRun = 524_288;
+const mostCellsPerRun = 131_072;
 /** Requests of the largest size that may wait for one model. */
 const mostLargestRequests = 10;
 
@@ -58,12 +59,17 @@ export async function openBatcher(
   inline: WarmUp | undefined,
 ): Promise<Batcher> {
   const { path, wrapper, outputName, sample, other } = model;
-  if (inline !== undefined) return createBatcher(model, options, new InlineExecutor(wrapper, outputName), inline);
   const { sha256, takesOneRow } = wrapper;
-  await wrapper.release();
   const slots = Math.max(1, Math.floor(availableParallelism() / options.workers));
-  const pool = await ChildPool.start({ path, sha256, outputName, slots });
-  const run = (matrix: Matrix) => pool.run(matrix, Infinity);
+  const startPool = () => ChildPool.start({ path, sha256, outputName, slots });
+  if (inline !== undefined) {
+    const executor = new InlineExecutor(wrapper, outputName);
+    const isPinned = model.contract.executor === 'inline';
+    return createBatcher(model, options, isPinned ? executor : new MovingExecutor(executor, startPool), inline);
+  }
+  await wrapper.release();
+  const pool = await startPool();
+  const run = async (matrix: Matrix) => (await pool.run(matrix, Infinity)).output;
   try {
     return createBatcher(model, options, pool, await warmUp({ run, sample, other, takesOneRow }));
   } catch (cause) {

@@ -44,7 +44,9 @@ describe('a child process', () => {
 
     const outputs = await Promise.all([pool.run(rowOf(5), Infinity), pool.run(rowOf(7), Infinity)]);
 
-    expect(outputs).toEqual([5, 7].map((value) => ({ data: Float32Array.of(value), shape: [1, 1] })));
+    expect(outputs.map(({ output }) => output)).toEqual(
+      [5, 7].map((value) => ({ data: Float32Array.of(value), shape: [1, 1] })),
+    );
     expect(pool.memory()).toHaveLength(2);
     for (const { rssBytes } of pool.memory()) expect(rssBytes).toBeGreaterThan(20e6);
   });
@@ -79,7 +81,7 @@ describe('a child process', () => {
     await freed;
     expect(isAlive(before!.pid)).toBe(false);
     expect(pool.memory()[0]!.pid).not.toBe(before!.pid);
-    expect((await pool.run(rowOf(3), Infinity)).data[0]).toBe(3);
+    expect((await pool.run(rowOf(3), Infinity)).output.data[0]).toBe(3);
   });
 
   test('that crashes costs its own run only', async () => {
@@ -89,7 +91,7 @@ describe('a child process', () => {
     process.kill(pool.memory()[0]!.pid, 'SIGKILL');
 
     await expect(lost).rejects.toMatchObject({ outcome: 'crashed', message: "the model's process ended: SIGKILL" });
-    expect((await kept).data[0]).toBe(500);
+    expect((await kept).output.data[0]).toBe(500);
     await until(() => pool.free === 2);
   });
 
@@ -99,7 +101,7 @@ describe('a child process', () => {
 
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pool.memory()[0]!.pid, signal);
 
-    expect((await running).data[0]).toBe(500);
+    expect((await running).output.data[0]).toBe(500);
   });
 
   test('does not outlive the process that started it, not even in the middle of a run', async () => {
@@ -130,7 +132,7 @@ describe('a model that keeps crashing', () => {
     expect(pool.memory()).toEqual([]);
     await until(() => pool.free === 1);
     expect(pool.fault).toBeUndefined();
-    expect((await pool.run(rowOf(1), Infinity)).data[0]).toBe(1);
+    expect((await pool.run(rowOf(1), Infinity)).output.data[0]).toBe(1);
     crash();
     await until(() => pool.fault !== undefined);
   });

@@ -39,6 +39,34 @@ describe('where a model computes', () => {
   });
 });
 
+describe('a model whose runs are long, other than its sample', () => {
+  test('moves to child processes, and no request is lost on the way', async () => {
+    await open(slowFolder());
+    expect(model.predictor.sessions().kind).toBe('inline');
+    let isMoved = false;
+    const caller = async (value: number) => {
+      while (!isMoved) expect(await model.predict([[value]])).toEqual([value]);
+    };
+    const callers = [caller(1_300), caller(2), caller(3)];
+
+    await until(() => expect(model.predictor.sessions().kind).toBe('child'));
+    isMoved = true;
+
+    await Promise.all(callers);
+    expect(await model.predict([[1_300]])).toEqual([1_300]);
+    expect(model.runs.at(-1)!.executor).toBe('child');
+  });
+
+  test('stays inline where model.json says so', async () => {
+    await open(slowFolder({ executor: 'inline' }));
+
+    for (let run = 0; run < 4; run += 1) await model.predict([[1_300]]);
+    await delay(500);
+
+    expect(model.predictor.sessions().kind).toBe('inline');
+  });
+});
+
 describe('a deadline', () => {
   test('504: a run is stopped at it, and its requests only', async () => {
     await open(child(), { ...oneChild, predictTimeoutMs: 400 });
@@ -50,7 +78,7 @@ describe('a deadline', () => {
     expect(cause).toMatchObject({ status: 504, code: 'deadline_exceeded' });
     expect(afterMs).toBeGreaterThanOrEqual(399);
     expect(afterMs).toBeLessThan(500);
-    expect(model.runs.map(({ outcome }) => outcome)).toEqual(['timeout']);
+    await until(() => expect(model.runs.map(({ outcome }) => outcome)).toEqual(['timeout']));
     await until(async () => expect(await model.predict([[2]])).toEqual([2]));
   });
 

@@ -1,0 +1,81 @@
+import type { Executor, RunResult, SessionMemory } from './executor.ts';
+import type { ExecutorKind } from './observer.ts';
+import type { Matrix } from './types.ts';
+
+/** Inline runs keep the whole process from answering. One such run may have been the machine's fault. */
+const longRunSeconds = 0.05;
+const longRunLimit = 3;
+const longRunWindowMs = 60_000;
+
+/** Computes inline, until runs turn out to be longer than the warm-up said: then the model moves, for good. */
+export class MovingExecutor implements Executor {
+  readonly #startElsewhere: () => Promise<Executor>;
+  readonly #inline: Executor;
+  #current: Executor;
+  /** When they ended, by `performance.now()`. */
+  #longRuns: number[] = [];
+  #move: Promise<void> | undefined;
+  #onChange: () => void = () => undefined;
+
+  constructor(inline: Executor, startElsewhere: () => Promise<Executor>) {
+    this.#inline = inline;
+    this.#current = inline;
+    this.#startElsewhere = startElsewhere;
+  }
+
+  get kind(): ExecutorKind {
+    return this.#current.kind;
+  }
+
+  get slots(): number {
+    return this.#current.slots;
+  }
+
+  get free(): number {
+    return this.#current.free;
+  }
+
+  get fault(): Error | undefined {
+    return this.#current.fault;
+  }
+
+  set onChange(onChange: () => void) {
+    this.#onChange = onChange;
+    this.#current.onChange = onChange;
+  }
+
+  async run(matrix: Matrix, deadlineMs: number): Promise<RunResult> {
+    const executor = this.#current;
+    const result = await executor.run(matrix, deadlineMs);
+    if (result.seconds > longRunSeconds && executor === this.#inline) this.#noteLongRun();
+    return result;
+  }
+
+  memory(): SessionMemory[] {
+    return this.#current.memory();
+  }
+
+  async release(): Promise<void> {
+    await this.#move;
+    await this.#current.release();
+  }
+
+  #noteLongRun(): void {
+    const now = performance.now();
+    this.#longRuns = [...this.#longRuns.filter((at) => at > now - longRunWindowMs), now];
+    if (this.#longRuns.length < longRunLimit) return;
+    this.#longRuns = [];
+    this.#move ??= this.#startElsewhere().then(
+      (executor) => this.#moveTo(executor),
+      // It goes on inline, and tries again after as many more.
+      () => (this.#move = undefined),
+    );
+  }
+
+  async #moveTo(executor: Executor): Promise<void> {
+    this.#current = executor;
+    executor.onChange = this.#onChange;
+    this.#onChange();
+    await this.#inline.release();
+  }
+}
