@@ -60,8 +60,8 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
   ];
 }
 
-function answer(predictor: Predictor, { body, query }: Call): Promise<PredictionAnswer> {
-  return predictor.predict(body, { scores: query.scores === true });
+function answer(predictor: Predictor, { body, query, session }: Call): Promise<PredictionAnswer> {
+  return predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
 }
 
 function page(all: readonly Predictor[], { limit, after }: ListQuery): object {
