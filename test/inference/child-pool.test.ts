@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -67,6 +68,12 @@ describe('a child process', () => {
     ]);
     expect(readlinkSync(`/proc/${pid}/cwd`)).toBe('/');
     for (const stream of [0, 1, 2]) expect(readlinkSync(`/proc/${pid}/fd/${stream}`)).toBe('/dev/null');
+  });
+
+  test('leaves the processors to the process that answers requests', async () => {
+    await start();
+
+    expect(getPriority(pool.memory()[0]!.pid)).toBeGreaterThan(getPriority());
   });
 
   test('is killed at the deadline of its run, and another one takes its place', async () => {
