@@ -55,11 +55,12 @@ export async function createServices(config: Config, foundations: Foundations = 
   await prepareDatabase(database);
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
   const auth = await openAuth({ config, database, counters, logger, metrics, clock });
-  const predictors = await Predictors.load(config);
+  const predictors = await Predictors.load(config, metrics);
   const checks = new HealthChecks(
     [
       { name: 'database', check: () => checkDatabase(database) },
       { name: 'redis', check: () => counters.check() },
+      { name: 'models', check: () => predictors.check() },
     ],
     { clock: monotonicClock, logger },
   );
@@ -69,7 +70,10 @@ export async function createServices(config: Config, foundations: Foundations = 
     counters.close();
     await database.destroy();
   };
-  metrics.watch({ tokenCacheEntries: () => auth.tokens.remembered });
+  metrics.watch({
+    tokenCacheEntries: () => auth.tokens.remembered,
+    modelMemoryBytes: () => predictors.memory(),
+  });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);
   const foundation = { config, logger, metrics, lifecycle, database, counters, checks, securityTxt, clock };
   return { ...foundation, ...auth, predictors, close };

@@ -73,6 +73,14 @@ export class Predictors {
     return this.get(this.#defaultName);
   }
 
+  /** Bytes of memory by model, as far as they are known. */
+  memory(): [model: string, bytes: number][] {
+    return this.list().map((predictor) => {
+      const bytes = predictor.sessions().memory.reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+      return [predictor.contract.name, bytes];
+    });
+  }
+
   /** Fails while one of the models cannot compute. */
   check(): Promise<void> {
     return new Promise((resolve) => {
