@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import supertest from 'supertest';
-import { createApplication, createServices, type Services } from '../../application.ts';
+import { createServices, type Services } from '../../application.ts';
 import { defaultScopes } from '../../mlapi/auth/types.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
 import { createHttpServer } from '../../mlapi/http/server.ts';
+import { listenerOf } from './listener.ts';
 import { databaseOf } from './postgres.ts';
 
 /** Limits and key sizes that suit tests; everything else is as shipped. */
@@ -88,7 +89,7 @@ export async function startService(
   const { read, readMonotonic } = clock;
   const services = await createServices(config, { clock: read, monotonicClock: readMonotonic, securityTxtPath });
   services.lifecycle.enter('ready');
-  const server = createHttpServer(createApplication(services), services);
+  const server = createHttpServer(listenerOf(services), services);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const http = supertest(server);

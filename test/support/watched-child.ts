@@ -1,18 +1,19 @@
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import { createApplication, createServices } from '../../application.ts';
+import { createServices } from '../../application.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
 import { Lifecycle } from '../../mlapi/http/lifecycle.ts';
 import { createHttpServer } from '../../mlapi/http/server.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
+import { listenerOf } from './listener.ts';
 
 // Run by watched.ts: one service in one process, which can be asked for how long its event loop has stood still.
 const config = readConfig();
 const logger = createLogger(config);
 const lifecycle = new Lifecycle();
 const services = await createServices(config, { logger, lifecycle });
-const server = createHttpServer(createApplication(services), services);
+const server = createHttpServer(listenerOf(services), services);
 lifecycle.enter('ready');
 const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
