@@ -101,7 +101,10 @@ export function mountRoutes(services: Services): { application: Express; shortWa
   application.use(routes(auth, authorize));
 
   // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
-  const checks = [accessGuard(tokens), clientRateLimit(config, counters.of('per-client'), metrics)];
+  const checks = [
+    accessGuard(tokens),
+    clientRateLimit(config, counters.of('per-client', config.rateLimitPerMinute), metrics),
+  ];
   application.use(['/auth/session', '/api'], checked(checks));
   application.use(routes([...session, ...guarded], authorize));
 

@@ -13,11 +13,18 @@ export interface WindowCount {
 /** Counts by key in windows of one minute. A home that cannot be reached rejects with a Problem, 503. */
 export interface Counters {
   /** Counts once more, and answers the new count. */
+  increment(key: string): WindowCount | Promise<WindowCount>;
+  read(key: string): WindowCount | Promise<WindowCount>;
+}
+
+/** Counters that another process keeps. */
+export interface RemoteCounters extends Counters {
   increment(key: string): Promise<WindowCount>;
   read(key: string): Promise<WindowCount>;
 }
 
 /** Where counters are kept: of one name always the same. */
 export interface CounterHome {
-  of(name: CounterName): Counters;
+  /** @param limit past which everything is refused: below it, some may be counted ahead of time */
+  of(name: CounterName, limit?: number): Counters;
 }

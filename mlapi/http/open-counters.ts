@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { CounterHome, Counters } from './counters.ts';
+import type { CounterHome, Counters, RemoteCounters } from './counters.ts';
 import { RedisCounterHome } from './redis-counters.ts';
 import { MemoryCounterHome } from './window-counters.ts';
 
@@ -29,17 +29,17 @@ export async function openCounters(
 ): Promise<OpenCounterHome> {
   const local = localCounters ?? new MemoryCounterHome(monotonicClock);
   if (redisUrl === undefined) {
-    return { of: (name) => local.of(name), check: () => Promise.resolve(), close: () => undefined };
+    return { of: (name, limit) => local.of(name, limit), check: () => Promise.resolve(), close: () => undefined };
   }
   const redis = await RedisCounterHome.open(redisUrl, logger);
   return {
-    of: (name) => (name === 'per-client' ? firstOf(redis.of(name), local.of(name)) : redis.of(name)),
+    of: (name, limit) => (name === 'per-client' ? firstOf(redis.of(name), local.of(name, limit)) : redis.of(name)),
     check: () => redis.check(),
     close: () => redis.close(),
   };
 }
 
-function firstOf(first: Counters, second: Counters): Counters {
+function firstOf(first: RemoteCounters, second: Counters): Counters {
   return {
     increment: (key) => first.increment(key).catch(() => second.increment(key)),
     read: (key) => first.read(key).catch(() => second.read(key)),

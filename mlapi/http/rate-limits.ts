@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import type { Config } from '../config/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { windowMs, type Counters } from './counters.ts';
+import { windowMs, type Counters, type WindowCount } from './counters.ts';
 import { Exchange, type Check } from './exchange.ts';
 import { Problem } from './problem.ts';
 
@@ -58,16 +58,20 @@ export function clientRateLimit(
     policies.set(clientId, policy);
     return policy;
   };
-  return async ({ session, headers }) => {
-    if (session === undefined) throw new Error('the limit per client stands before the guard');
-    const { count, resetsInMs } = await counters.increment(session.clientId);
+  const judge = ({ session, headers }: Exchange, { count, resetsInMs }: WindowCount) => {
     const seconds = Math.max(0, Math.ceil(resetsInMs / 1_000));
     headers.ratelimit = `"per-client"; r=${Math.max(0, limit - count)}; t=${seconds}`;
-    headers['ratelimit-policy'] = policyOf(session.clientId);
+    headers['ratelimit-policy'] = policyOf(session?.clientId ?? '');
     if (count <= limit) return;
     metrics.rateLimited('per-client');
     headers['retry-after'] = seconds;
     throw rateLimited();
+  };
+  return (exchange) => {
+    if (exchange.session === undefined) throw new Error('the limit per client stands before the guard');
+    const counted = counters.increment(exchange.session.clientId);
+    if (!(counted instanceof Promise)) judge(exchange, counted);
+    else return counted.then((count) => judge(exchange, count));
   };
 }
 

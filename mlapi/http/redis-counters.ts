@@ -3,7 +3,7 @@ import { createClient } from '@redis/client';
 import type { Options as LimiterOptions } from 'express-rate-limit';
 import { RedisStore } from 'rate-limit-redis';
 import type { Logger } from '../telemetry/logger.ts';
-import { windowMs, type CounterHome, type CounterName, type Counters, type WindowCount } from './counters.ts';
+import { windowMs, type CounterHome, type CounterName, type RemoteCounters, type WindowCount } from './counters.ts';
 import { serviceBusy } from './problem.ts';
 
 const answerLimitMs = 1_000;
@@ -43,7 +43,7 @@ export class RedisCounterHome implements CounterHome {
     return home;
   }
 
-  of(name: CounterName): Counters {
+  of(name: CounterName): RemoteCounters {
     return {
       increment: (key) => this.#ask((store) => increment(store, keyOf(name, key))),
       read: (key) => this.#ask(async (store) => toWindowCount(await store.get(keyOf(name, key)))),

@@ -37,17 +37,28 @@ export class WindowCounters implements Counters {
     this.#windowStart = monotonicClock();
   }
 
-  increment(key: string): Promise<WindowCount> {
-    const resetsInMs = this.#enterWindow();
-    const bucket = this.#bucketOf(key);
-    const count = (this.#counts.get(bucket) ?? 0) + 1;
-    this.#counts.set(bucket, count);
-    return Promise.resolve({ count, resetsInMs });
+  increment(key: string): WindowCount {
+    return this.add(key, 1);
   }
 
-  read(key: string): Promise<WindowCount> {
+  /** Counts several times at once, or takes back what was counted. */
+  add(key: string, times: number): WindowCount {
     const resetsInMs = this.#enterWindow();
-    return Promise.resolve({ count: this.#counts.get(this.#bucketOf(key)) ?? 0, resetsInMs });
+    const bucket = this.#bucketOf(key);
+    const count = (this.#counts.get(bucket) ?? 0) + times;
+    this.#counts.set(bucket, count);
+    return { count, resetsInMs };
+  }
+
+  read(key: string): WindowCount {
+    const { count, resetsInMs } = this.peek(key);
+    return { count, resetsInMs };
+  }
+
+  /** The same, with what tells one window from another. */
+  peek(key: string): WindowCount & { windowStart: number } {
+    const resetsInMs = this.#enterWindow();
+    return { count: this.#counts.get(this.#bucketOf(key)) ?? 0, resetsInMs, windowStart: this.#windowStart };
   }
 
   /** @returns what is left of the window */

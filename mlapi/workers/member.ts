@@ -1,13 +1,16 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Config } from '../config/config.ts';
-import type { WindowCount } from '../http/counters.ts';
 import type { MetricSnapshot } from '../telemetry/metrics.ts';
-import type { CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
+import type { LeaseHolder } from './counter-leases.ts';
+import type { CountAnswer, CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
 import type { Restarts } from './restarts.ts';
 
 /** A ready worker that has not said that it lives for so many of its intervals is stuck. */
 const stuckIntervals = 10;
+const recallLimitMs = 500;
 const measureLimitMs = 1_000;
+
+type Uses = Extract<WorkerMessage, { type: 'counted' }>['uses'];
 
 /** A candidate is to replace another worker, and counts only once it is ready. */
 type State = 'candidate' | 'starting' | 'ready' | 'leaving';
@@ -21,13 +24,14 @@ interface MemberOptions {
   readonly supervisor: {
     onReady(member: Member, address: string): void;
     onFailedStart(message: string): void;
-    onCount(member: Member, id: number, questions: readonly CountQuestion[]): void;
+    onCount(member: Member, questions: readonly CountQuestion[]): void;
+    onCounted(member: Member, uses: Uses): void;
     onEnd(member: Member, how: string): void;
   };
 }
 
 /** One worker process, as its supervisor sees it. */
-export class Member {
+export class Member implements LeaseHolder {
   /** Whether it got ready before it ended. */
   readonly ready: Promise<boolean>;
   /** When it has ended, and all that it said is heard. */
@@ -41,6 +45,7 @@ export class Member {
   #isHere = false;
   #isStorageAway = false;
   #silentIntervals = 0;
+  readonly #recalls = new Map<string, (unused: number) => void>();
   #metrics: readonly MetricSnapshot[] = [];
   #onMeasured: () => void = () => undefined;
 
@@ -121,8 +126,17 @@ export class Member {
     this.#silentIntervals += 1;
   }
 
-  answerCount(id: number, counts: readonly WindowCount[]): void {
-    this.#tell({ type: 'counts', id, counts });
+  /** Takes back what is left of a lease. @returns how much; nothing from one that does not answer in time */
+  recall(key: string): Promise<number> {
+    return new Promise((resolve) => {
+      this.#recalls.set(key, resolve);
+      setTimeout(() => resolve(0), recallLimitMs).unref();
+      this.#tell({ type: 'recall', key });
+    });
+  }
+
+  answerCount(answers: readonly CountAnswer[]): void {
+    this.#tell({ type: 'counts', answers });
   }
 
   /** The service ends, and it with it. */
@@ -164,7 +178,14 @@ export class Member {
         supervisor.onFailedStart(message.message);
         break;
       case 'count':
-        supervisor.onCount(this, message.id, message.questions);
+        supervisor.onCount(this, message.questions);
+        break;
+      case 'counted':
+        supervisor.onCounted(this, message.uses);
+        break;
+      case 'returned':
+        this.#recalls.get(message.key)?.(message.unused);
+        this.#recalls.delete(message.key);
         break;
       case 'measured':
         this.#metrics = message.metrics;

@@ -10,8 +10,10 @@ export type SupervisorMessage =
   | { readonly type: 'stop' }
   /** A successor serves: take no more connections, and end when the open ones have. */
   | { readonly type: 'leave' }
-  /** The answers to the questions of one `count`, in their order. */
-  | { readonly type: 'counts'; readonly id: number; readonly counts: readonly WindowCount[] }
+  /** Answers to questions of a `count`. */
+  | { readonly type: 'counts'; readonly answers: readonly CountAnswer[] }
+  /** Give back what is left to be counted of the requests of this client. */
+  | { readonly type: 'recall'; readonly key: string }
   /** Somebody reads the metrics. */
   | { readonly type: 'measure' };
 
@@ -24,15 +26,31 @@ export type WorkerMessage =
   | { readonly type: 'failed'; readonly message: string; readonly isPassing: boolean }
   /** Said every second: the event loop turns. */
   | { readonly type: 'alive' }
-  | { readonly type: 'count'; readonly id: number; readonly questions: readonly CountQuestion[] }
+  | { readonly type: 'count'; readonly questions: readonly CountQuestion[] }
+  /** What it has counted by itself, of what was granted. */
+  | { readonly type: 'counted'; readonly uses: readonly (readonly [key: string, times: number])[] }
+  | { readonly type: 'returned'; readonly key: string; readonly unused: number }
   /** Its metrics: when it is asked, and at its end. */
   | { readonly type: 'measured'; readonly metrics: readonly MetricSnapshot[] };
 
 /** What a counter is asked: to count the key once more, or only how often it was counted. */
 export interface CountQuestion {
+  /** Its answer has the same. */
+  readonly id: number;
   readonly name: CounterName;
   readonly key: string;
   readonly isCounted: boolean;
+  /** Where it is given, more than one may be granted below it. */
+  readonly limit?: number;
+}
+
+/** An answer to it: the worker may count as often as was granted, of which the question is the first. */
+export interface Grant extends WindowCount {
+  readonly granted: number;
+}
+
+export interface CountAnswer extends Grant {
+  readonly id: number;
 }
 
 export const aliveIntervalMs = 1_000;

@@ -1,12 +1,16 @@
-import type { CounterHome, CounterName, Counters, WindowCount } from '../http/counters.ts';
+import type { CounterHome, CounterName, Counters } from '../http/counters.ts';
 import { serviceBusy } from '../http/problem.ts';
-import type { CountQuestion, WorkerMessage } from './messages.ts';
+import type { CounterLeases, LeaseHolder } from './counter-leases.ts';
+import { LeasedCounters } from './leased-counters.ts';
+import type { CountAnswer, CountQuestion, Grant, WorkerMessage } from './messages.ts';
 
 const answerLimitMs = 2_000;
 
+type Question = Omit<CountQuestion, 'id'>;
+
 interface Asked {
-  readonly question: CountQuestion;
-  resolve(count: WindowCount): void;
+  readonly question: Question;
+  resolve(count: Grant): void;
   reject(error: Error): void;
 }
 
@@ -16,7 +20,9 @@ interface Asked {
  */
 export class SupervisorCounterHome implements CounterHome {
   readonly #tell: (message: WorkerMessage) => boolean;
-  readonly #unanswered = new Map<number, readonly Asked[]>();
+  /** Of the requests per client. */
+  #leased: LeasedCounters | undefined;
+  readonly #unanswered = new Map<number, Asked>();
   #next: Asked[] = [];
   #lastId = 0;
 
@@ -25,44 +31,80 @@ export class SupervisorCounterHome implements CounterHome {
     this.#tell = tell;
   }
 
-  of(name: CounterName): Counters {
+  of(name: CounterName, limit?: number): Counters {
+    if (limit !== undefined) {
+      this.#leased = new LeasedCounters({
+        ask: (key, resolve, reject) =>
+          this.#enqueue({ question: { name, key, isCounted: true, limit }, resolve, reject }),
+        report: (uses) => this.#tell({ type: 'counted', uses }),
+      });
+      return this.#leased;
+    }
     return {
       increment: (key) => this.#ask({ name, key, isCounted: true }),
       read: (key) => this.#ask({ name, key, isCounted: false }),
     };
   }
 
-  /** Takes the supervisor's answers, one for each question. */
-  answer(id: number, counts: readonly WindowCount[]): void {
-    const asked = this.#unanswered.get(id) ?? [];
-    this.#unanswered.delete(id);
-    for (const [index, question] of asked.entries()) {
-      const count = counts[index];
-      if (count === undefined) question.reject(serviceBusy());
-      else question.resolve(count);
+  /** Takes answers of the supervisor. */
+  answer(answers: readonly CountAnswer[]): void {
+    for (const { id, ...grant } of answers) {
+      this.#unanswered.get(id)?.resolve(grant);
+      this.#unanswered.delete(id);
     }
   }
 
-  #ask(question: CountQuestion): Promise<WindowCount> {
+  /** Gives the supervisor back what is left of a lease. */
+  giveBack(key: string): void {
+    this.#tell({ type: 'returned', key, unused: this.#leased?.giveBack(key) ?? 0 });
+  }
+
+  #ask(question: Question): Promise<Grant> {
+    return new Promise((resolve, reject) => this.#enqueue({ question, resolve, reject }));
+  }
+
+  #enqueue(asked: Asked): void {
     if (this.#next.length === 0) setImmediate(() => this.#send());
-    return new Promise((resolve, reject) => this.#next.push({ question, resolve, reject }));
+    this.#next.push(asked);
   }
 
   #send(): void {
-    const asked = this.#next;
+    const questions = this.#next.map((asked): CountQuestion => {
+      this.#lastId += 1;
+      this.#unanswered.set(this.#lastId, asked);
+      return { ...asked.question, id: this.#lastId };
+    });
     this.#next = [];
-    this.#lastId += 1;
-    const id = this.#lastId;
-    this.#unanswered.set(id, asked);
-    const isTold = this.#tell({ type: 'count', id, questions: asked.map(({ question }) => question) });
-    if (isTold) setTimeout(() => this.answer(id, []), answerLimitMs).unref();
-    else this.answer(id, []);
+    const ids = questions.map(({ id }) => id);
+    if (this.#tell({ type: 'count', questions })) setTimeout(() => this.#giveUp(ids), answerLimitMs).unref();
+    else this.#giveUp(ids);
+  }
+
+  #giveUp(ids: readonly number[]): void {
+    for (const id of ids) {
+      this.#unanswered.get(id)?.reject(serviceBusy());
+      this.#unanswered.delete(id);
+    }
   }
 }
 
-/** The supervisor's side: counts, in the order of the questions. */
-export function countAll(home: CounterHome, questions: readonly CountQuestion[]): Promise<WindowCount[]> {
-  return Promise.all(
-    questions.map(({ name, key, isCounted }) => (isCounted ? home.of(name).increment(key) : home.of(name).read(key))),
-  );
+/**
+ * The supervisor's side: counts, in the order of the questions. What can be answered now is answered together, and before
+ * anything else is said to the worker; the rest as it comes.
+ */
+export function countAll(
+  home: CounterHome,
+  { leases, holder }: { leases: CounterLeases; holder: LeaseHolder },
+  questions: readonly CountQuestion[],
+  answer: (answers: readonly CountAnswer[]) => void,
+): void {
+  const answers: CountAnswer[] = [];
+  for (const { id, name, key, isCounted, limit } of questions) {
+    const counters = home.of(name);
+    const count =
+      limit !== undefined ? leases.take(holder, key, limit) : isCounted ? counters.increment(key) : counters.read(key);
+    if (count instanceof Promise) void count.then((late) => answer([{ granted: 0, ...late, id }]));
+    else answers.push({ granted: 0, ...count, id });
+  }
+  answer(answers);
 }

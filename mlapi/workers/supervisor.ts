@@ -4,8 +4,9 @@ import type { Config } from '../config/config.ts';
 import { removeStaleSocket } from '../http/service.ts';
 import { MemoryCounterHome } from '../http/window-counters.ts';
 import { createLogger, exitAfterLog, type Logger } from '../telemetry/logger.ts';
+import { CounterLeases } from './counter-leases.ts';
 import { Member } from './member.ts';
-import { aliveIntervalMs, type CountQuestion } from './messages.ts';
+import { aliveIntervalMs } from './messages.ts';
 import { Restarts } from './restarts.ts';
 import { countAll } from './supervisor-counters.ts';
 import { Systemd } from './systemd.ts';
@@ -28,6 +29,7 @@ export class Supervisor {
   readonly #systemd: Systemd;
   /** Here, so that all workers count together, and a worker that ends takes nothing along. */
   readonly #counters = new MemoryCounterHome(() => performance.now());
+  readonly #leases = new CounterLeases(this.#counters.of('per-client'), () => this.#config.workers);
   #metrics: WorkerMetrics | undefined;
   #config: Config;
   #logger: Logger;
@@ -104,7 +106,11 @@ export class Supervisor {
       supervisor: {
         onReady: (ready, address) => this.#onReady(ready, address),
         onFailedStart: (message) => this.#onFailedStart(message),
-        onCount: (asker, id, questions) => void this.#count(asker, id, questions),
+        onCount: (holder, questions) =>
+          countAll(this.#counters, { leases: this.#leases, holder }, questions, (answers) =>
+            holder.answerCount(answers),
+          ),
+        onCounted: (holder, uses) => this.#leases.used(holder, uses),
         onEnd: (ended, how) => this.#onEnd(ended, how),
       },
     });
@@ -117,10 +123,6 @@ export class Supervisor {
   #systemPort(): number {
     if (this.#members.size === 0) this.#askedPort = this.#chosenPort;
     return this.#askedPort;
-  }
-
-  async #count(member: Member, id: number, questions: readonly CountQuestion[]): Promise<void> {
-    member.answerCount(id, await countAll(this.#counters, questions));
   }
 
   #onReady({ pid }: Member, address: string): void {
@@ -151,6 +153,7 @@ export class Supervisor {
 
   #onEnd(member: Member, how: string): void {
     this.#members.delete(member);
+    this.#leases.release(member);
     if (this.#isStopping) {
       if (this.#members.size === 0) this.#finish();
       return;

@@ -54,7 +54,10 @@ export function runWorker(serve: Serve): void {
         start(message).catch(fail);
         break;
       case 'counts':
-        localCounters.answer(message.id, message.counts);
+        localCounters.answer(message.answers);
+        break;
+      case 'recall':
+        localCounters.giveBack(message.key);
         break;
       case 'measure':
         metrics.read().then((read) => tell({ type: 'measured', metrics: read }), ignore);

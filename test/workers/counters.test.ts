@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
 import { ask, childrenOf, readyWorkersOf, serveWithClients, until } from '../support/workers.ts';
 
@@ -18,6 +19,8 @@ describe('workers count together', () => {
     const token = tokens[0]!.access_token;
     const request = () => ask(`${url}/api/models`, { token });
     expect(await statuses(60, request)).toEqual({ 200: 60 });
+    // A worker tells what it counted by itself within a few milliseconds.
+    await delay(250);
     for (const pid of childrenOf(service).slice(0, 2)) process.kill(pid, 'SIGKILL');
     await service.says(/"a worker ended".*"a worker ended"/s);
     await until(() => readyWorkersOf(service).length === 3);
