@@ -1,3 +1,4 @@
+import { colours, frame, svg, toY, type Axes } from '../support/svg.ts';
 import type { Sample } from './sampler.ts';
 
 interface Line {
@@ -6,7 +7,6 @@ interface Line {
 }
 
 const [width, panelHeight, left, right, top, bottom] = [900, 190, 70, 150, 30, 25];
-const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
 
 /** The run as an SVG: one panel below the other, time from left to right. */
 export function plot(samples: readonly Sample[]): string {
@@ -50,38 +50,24 @@ export function plot(samples: readonly Sample[]): string {
   ];
   const body = panels.map(([title, lines], index) => panel(title, lines, minutes, index * panelHeight));
   const height = panels.length * panelHeight + 20;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">
-<rect width="${width}" height="${height}" fill="white"/>
-${body.join('\n')}
-<text x="${left}" y="${height - 6}">minutes, 0 to ${(minutes.at(-1) ?? 0).toFixed(1)}</text>
-</svg>
-`;
+  const scale = `<text x="${left}" y="${height - 6}">minutes, 0 to ${(minutes.at(-1) ?? 0).toFixed(1)}</text>`;
+  return svg(width, height, [...body, scale]);
 }
 
 function panel(title: string, lines: readonly Line[], minutes: readonly number[], y: number): string {
   const values = lines.flatMap((line) => line.values).filter(Number.isFinite);
   const most = Math.max(1, ...values) * 1.05;
   const longest = Math.max(...minutes, 1 / 60);
-  const base = y + panelHeight - bottom;
+  const axes: Axes = { title, left, right: width - right, top: y + top, base: y + panelHeight - bottom, most };
   const toX = (minute: number) => left + (minute / longest) * (width - left - right);
-  const toY = (value: number) => base - (value / most) * (panelHeight - top - bottom);
   const drawn = lines.map(({ name, values: points }, index) => {
     const colour = colours[index % colours.length];
     const path = points
-      .map((value, at) => [toX(minutes[at]!), toY(value)] as const)
+      .map((value, at) => [toX(minutes[at]!), toY(axes, value)] as const)
       .filter(([, height]) => Number.isFinite(height))
       .map(([x, height]) => `${x.toFixed(1)},${height.toFixed(1)}`);
     const label = `<text x="${width - right + 10}" y="${y + top + 12 + index * 16}" fill="${colour}">${name}</text>`;
     return `<polyline fill="none" stroke="${colour}" stroke-width="1.5" points="${path.join(' ')}"/>\n${label}`;
   });
-  const scale = [0, most / 1.05].map(
-    (value) =>
-      `<text x="${left - 6}" y="${toY(value) + 4}" text-anchor="end">${value.toFixed(value < 10 ? 1 : 0)}</text>`,
-  );
-  return [
-    `<text x="${left}" y="${y + top - 10}" font-weight="bold">${title}</text>`,
-    `<path d="M${left} ${y + top}V${base}H${width - right}" fill="none" stroke="#888"/>`,
-    ...scale,
-    ...drawn,
-  ].join('\n');
+  return [...frame(axes), ...drawn].join('\n');
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Passwords } from '../../mlapi/auth/passwords.ts';
 import { projectRoot } from '../support/child.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
-import { BuiltService } from './built-service.ts';
+import { BuiltService } from '../support/built-service.ts';
 import { exchange, pause, steadily } from './exchange.ts';
 import { runGoodTraffic } from './good-traffic.ts';
 import { runHostileTraffic } from './hostile-traffic.ts';
@@ -36,7 +36,7 @@ interface SoakOptions {
 
 /** Serves good and hostile traffic together for some minutes, and watches the processes from outside. */
 export async function soak({ minutes, workers, onSample = () => undefined }: SoakOptions): Promise<SoakRun> {
-  const service = new BuiltService(temporaryFolder(), workers);
+  const service = new BuiltService(temporaryFolder(), { variables: { MLAPI_WORKERS: String(workers) } });
   const clients = await addClients(service, minutes);
   await service.start();
   const { port } = service;

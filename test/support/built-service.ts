@@ -2,18 +2,41 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { projectRoot } from '../support/child.ts';
+import { projectRoot } from './child.ts';
+
+const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
+
+interface BuiltOptions {
+  /** Where `compileProject` has put it; without it, it is compiled into the service's own folder. */
+  readonly home?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Options of Node itself; workers get them, too. */
+  readonly nodeOptions?: readonly string[];
+  /** A program that becomes the service, such as taskset. */
+  readonly prefix?: readonly string[];
+}
+
+/** Compiles the project by a configuration that says what, so that it runs in this folder as it is shipped. @returns the folder */
+export function compileProject(folder: string, configuration = 'tsconfig.build.json'): string {
+  execFileSync(process.execPath, [tsc, '-p', configuration, '--outDir', join(folder, 'build')], { cwd: projectRoot });
+  cpSync(join(projectRoot, 'package.json'), join(folder, 'package.json'));
+  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
 
 /** The service as it is shipped: compiled, in production, its log in a file. */
 export class BuiltService {
-  readonly #root: string;
+  readonly #home: string;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #command: readonly string[];
   readonly logFile: string;
   #child: ChildProcess | undefined;
   port = 0;
 
-  constructor(root: string, workers: number) {
-    this.#root = root;
+  /** @param root a folder of its own, for data and log */
+  constructor(root: string, { home, variables, nodeOptions = [], prefix = [] }: BuiltOptions = {}) {
+    this.#home = home ?? compileProject(root);
+    this.#command = [...prefix, process.execPath, ...nodeOptions];
     this.logFile = join(root, 'log');
     const { PATH = '' } = process.env;
     this.#environment = {
@@ -21,44 +44,35 @@ export class BuiltService {
       NODE_ENV: 'production',
       MLAPI_HOST: '127.0.0.1',
       MLAPI_PORT: '0',
-      MLAPI_WORKERS: String(workers),
       MLAPI_DATA_DIR: join(root, 'data'),
       MLAPI_MODELS_DIR: join(projectRoot, 'resources/models'),
       MLAPI_KEY_PASSPHRASE: 'a passphrase for tests only',
+      ...variables,
     };
-    const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
-    execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(root, 'build')], {
-      cwd: projectRoot,
-    });
-    cpSync(join(projectRoot, 'package.json'), join(root, 'package.json'));
-    symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
     mkdirSync(join(root, 'data'), { mode: 0o700 });
   }
 
   /** One command of the command line. @returns what it printed */
   command(...words: string[]): string {
     return execFileSync(process.execPath, ['build/mlapi/cli/main.js', ...words], {
-      cwd: this.#root,
+      cwd: this.#home,
       env: this.#environment,
       encoding: 'utf8',
     });
   }
 
-  /** @returns once it listens */
+  /** @returns once it listens, and is ready */
   async start(): Promise<void> {
     const log = openSync(this.logFile, 'a', 0o600);
-    const child = spawn(process.execPath, ['build/application.js'], {
-      cwd: this.#root,
-      env: this.#environment,
-      stdio: ['ignore', log, log],
-    });
+    const [program, ...words] = [...this.#command, 'build/application.js'];
+    const child = spawn(program, words, { cwd: this.#home, env: this.#environment, stdio: ['ignore', log, log] });
     this.#child = child;
     process.once('exit', () => child.kill('SIGKILL'));
     for (let attempt = 0; this.port === 0; attempt += 1) {
       const log = readFileSync(this.logFile, 'utf8');
-      if (child.exitCode !== null || attempt > 600) throw new Error(`the service does not start: ${log}`);
+      if (child.exitCode !== null || attempt > 3_000) throw new Error(`the service does not start: ${log}`);
       this.port = Number(/"address":"http:\/\/[^"]+:(\d+)"/.exec(log)?.[1] ?? 0);
-      await delay(50);
+      await delay(10);
     }
   }
 

@@ -1,0 +1,77 @@
+import { shareOf, type Result } from './compare.ts';
+import { showSpread, type Spread } from './figures.ts';
+import type { Measurement } from './measure.ts';
+import type { Fact, Section } from './report.ts';
+
+export interface Goal {
+  readonly name: string;
+  readonly isMet: boolean;
+  readonly figure: string;
+  readonly bound: string;
+}
+
+interface ShareGoal {
+  readonly name: string;
+  /** Of the contest: `matrix 1x32`. */
+  readonly title: string;
+  readonly of: string;
+  readonly to: string;
+  readonly figure: keyof Measurement;
+  readonly least?: number;
+  readonly most?: number;
+}
+
+const requests = 'requestsPerSecond';
+
+const shareGoals: readonly ShareGoal[] = [
+  { name: '1 row, 32 connections', title: 'matrix 1x32', of: 'mlapi', to: 'bare', figure: requests, least: 1.2 },
+  { name: 'its p99', title: 'matrix 1x32', of: 'mlapi', to: 'bare', figure: 'p99Ms', most: 1 },
+  {
+    name: 'its share of an empty answer',
+    title: 'matrix 1x32',
+    of: 'mlapi',
+    to: 'empty',
+    figure: requests,
+    least: 0.6,
+  },
+  { name: '1 row, 1 connection', title: 'matrix 1x1', of: 'mlapi', to: 'bare', figure: requests, least: 0.85 },
+  { name: '32 rows', title: 'matrix 32x32', of: 'mlapi', to: 'bare', figure: requests, least: 0.9 },
+  { name: '1,000 rows', title: 'matrix 1000x32', of: 'mlapi', to: 'bare', figure: requests, least: 0.9 },
+  { name: 'beside Flask', title: 'matrix 1x32', of: 'mlapi', to: 'flask', figure: requests, least: 12 },
+  { name: 'beside FastAPI', title: 'matrix 1x32', of: 'mlapi', to: 'fastapi', figure: requests, least: 7 },
+  { name: 'two workers', title: 'workers', of: '2 workers', to: '1 worker', figure: requests, least: 1.6 },
+  { name: '100 models', title: 'models', of: '100 models', to: '1 model', figure: requests, least: 0.9 },
+  { name: 'a full database', title: 'state', of: 'full', to: 'empty', figure: requests, least: 0.95 },
+];
+
+const factGoals: readonly { name: string; most: number }[] = [
+  { name: 'start to ready, ms', most: 1_000 },
+  { name: 'idle memory of the worker, MiB', most: 150 },
+];
+
+/** What must hold, for all that was measured. Medians decide. */
+export function judge(sections: readonly Section[]): Goal[] {
+  const results = sections.flatMap((section) => section.results);
+  const facts = sections.flatMap((section) => section.facts);
+  return [
+    ...shareGoals.flatMap((goal) => judgeShare(goal, results)),
+    ...factGoals.flatMap(({ name, most }) => judgeFact(name, most, facts)),
+  ];
+}
+
+function judgeShare({ name, title, of, to, figure, least, most }: ShareGoal, results: readonly Result[]): Goal[] {
+  const result = results.find((one) => one.title === title);
+  if (result === undefined || !(of in result.measurements) || !(to in result.measurements)) return [];
+  const share = shareOf(result, of, to, figure);
+  return [goal(`${name}: ${of} / ${to}, ${figure === requests ? 'requests/s' : 'p99'}`, share, least, most)];
+}
+
+function judgeFact(name: string, most: number, facts: readonly Fact[]): Goal[] {
+  const fact = facts.find((one) => one.name === name);
+  return fact === undefined ? [] : [goal(name, fact.spread, undefined, most)];
+}
+
+function goal(name: string, spread: Spread, least = -Infinity, most = Infinity): Goal {
+  const bound = most === Infinity ? `at least ${least}` : `at most ${most}`;
+  return { name, isMet: spread.median >= least && spread.median <= most, figure: showSpread(spread), bound };
+}

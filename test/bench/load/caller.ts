@@ -1,0 +1,131 @@
+import { connect, type Socket } from 'node:net';
+import type { LoadRequest } from './types.ts';
+import type { Tally } from './tally.ts';
+
+const headEnd = Buffer.from('\r\n\r\n');
+// As Node, gunicorn and uvicorn spell it, but for the first letter.
+const closes = Buffer.from('onnection: close');
+/** One for all: what arrives is looked at before anything else can arrive. */
+const arrivals = Buffer.allocUnsafeSlow(65_536);
+
+/** Sends the same request over one connection again and again, the next one when the answer to the last is whole. */
+export class Caller {
+  readonly #port: number;
+  readonly #bytes: Buffer;
+  readonly #request: LoadRequest;
+  readonly #tally: Tally;
+  #socket!: Socket;
+  #sentAt = 0;
+  /** Of the answer's body, what has not come yet. */
+  #left = 0;
+  /** An answer's head whose end has not come yet. */
+  #head: Buffer | undefined;
+  /** The header's name as this server spells it: known from the first answer on. */
+  #lengthName: Buffer | undefined;
+  /** The first answer's body; the others must be as long. */
+  #body = '';
+  #bodyLength = -1;
+  #isLast = false;
+  #isOver = false;
+
+  constructor(port: number, request: LoadRequest, tally: Tally) {
+    this.#port = port;
+    this.#bytes = Buffer.from(request.text);
+    this.#request = request;
+    this.#tally = tally;
+    this.#connect();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#socket.destroy();
+  }
+
+  #connect(): void {
+    const callback = (length: number) => {
+      this.#take(arrivals.subarray(0, length));
+      return true;
+    };
+    const socket = connect({ port: this.#port, host: '127.0.0.1', onread: { buffer: arrivals, callback } });
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.once('connect', () => this.#send(performance.now()));
+    socket.once('error', (error) => this.#tally.mistake(error.message));
+    socket.once('close', () => {
+      if (this.#isOver) return;
+      if (!this.#isLast) this.#tally.mistake('a connection was closed without an answer');
+      else this.#reconnect();
+    });
+  }
+
+  /** A server may end a connection after so many requests; it says so. */
+  #reconnect(): void {
+    this.#isLast = false;
+    this.#connect();
+  }
+
+  #send(now: number): void {
+    this.#sentAt = now;
+    this.#socket.write(this.#bytes);
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#left > 0) {
+      this.#takeBody(bytes);
+      return;
+    }
+    const all = this.#head === undefined ? bytes : Buffer.concat([this.#head, bytes]);
+    const end = all.indexOf(headEnd);
+    if (end < 0) {
+      this.#head = Buffer.from(all);
+      return;
+    }
+    this.#head = undefined;
+    if (all[9] !== 0x32 || all[10] !== 0x30 || all[11] !== 0x30)
+      this.#tally.mistake(`an answer began with ${all.toString('latin1', 0, 12)}`);
+    this.#isLast = all.includes(closes);
+    const length = this.#lengthIn(all, end);
+    if (this.#bodyLength >= 0 && length !== this.#bodyLength) this.#tally.mistake(`a body of ${length} bytes`);
+    this.#left = length;
+    if (length === 0) this.#finish();
+    else if (all.length > end + 4) this.#takeBody(all.subarray(end + 4));
+  }
+
+  #takeBody(bytes: Buffer): void {
+    if (this.#bodyLength < 0) this.#body += bytes.toString('latin1');
+    this.#left -= bytes.length;
+    if (this.#left < 0) this.#tally.mistake('more came than the answer');
+    if (this.#left <= 0) this.#finish();
+  }
+
+  #finish(): void {
+    this.#left = 0;
+    const now = performance.now();
+    this.#tally.answered(now - this.#sentAt);
+    if (this.#bodyLength < 0) this.#checkFirst();
+    if (this.#isLast) this.#socket.destroy();
+    else this.#send(now);
+  }
+
+  #checkFirst(): void {
+    this.#bodyLength = this.#body.length;
+    const { predictions } = this.#request;
+    if (predictions === null) return;
+    const answer = JSON.parse(this.#body) as { predictions?: unknown };
+    if (JSON.stringify(answer.predictions) !== JSON.stringify(predictions))
+      this.#tally.mistake(`a wrong answer: ${this.#body.slice(0, 200)}`);
+  }
+
+  /** @returns bytes; every server here says them */
+  #lengthIn(all: Buffer, end: number): number {
+    if (this.#lengthName === undefined) {
+      const name = /\r\ncontent-length: /i.exec(all.toString('latin1', 0, end))?.[0];
+      if (name === undefined) throw new Error('a server that does not say the length of its answers');
+      this.#lengthName = Buffer.from(name, 'latin1');
+    }
+    const name = this.#lengthName;
+    let length = 0;
+    for (let at = all.indexOf(name) + name.length; all[at] !== 0x0d; at += 1) length = length * 10 + all[at]! - 0x30;
+    return length;
+  }
+}

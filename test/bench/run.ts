@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+import { compileProject } from '../support/built-service.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { Generator, type Cell } from './measure.ts';
+import { report, table, type Section } from './report.ts';
+import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+
+/*
+ * How fast the service is, beside what it could be at most and beside others; figures and a plot. Without names, all scenarios.
+ *
+ *     npm run bench -- [SCENARIO ...] [--rounds 5] [--seconds 3] [--only 1x32,32x32] [--servers bare,mlapi] [--quick]
+ */
+const scenarios: Readonly<Record<string, Scenario>> = { matrix };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    only: { type: 'string' },
+    servers: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    out: { type: 'string' },
+  },
+});
+const { quick } = values;
+const unknown = positionals.filter((name) => !(name in scenarios));
+if (unknown.length > 0)
+  throw new Error(`no scenario ${unknown.join(', ')}; there are ${Object.keys(scenarios).join(', ')}`);
+const seconds = Number(values.seconds ?? (quick ? 1 : 3));
+const pace = { rounds: Number(values.rounds ?? (quick ? 3 : 5)), seconds, warmUpSeconds: Math.min(1, seconds / 2) };
+
+const home = compileProject(temporaryFolder(), 'test/bench/tsconfig.build.json');
+const bench = {
+  home,
+  generator: new Generator(home),
+  pace,
+  cells: values.only === undefined ? (quick ? quickCells : allCells) : values.only.split(',').map(readCell),
+  names: (values.servers ?? (quick ? 'empty,bare,mlapi' : 'empty,bare,mlapi,flask,fastapi')).split(','),
+  say: (line: string) => void process.stdout.write(`${line}\n`),
+};
+const sections: Record<string, Section> = {};
+for (const name of positionals.length === 0 ? Object.keys(scenarios) : positionals)
+  sections[name] = await scenarios[name]!(bench);
+
+for (const { title, results, facts, notes } of Object.values(sections)) {
+  process.stdout.write(`\n${title}\n${notes.join('\n')}\n`);
+  for (const { name, spread } of facts) process.stdout.write(`${name}: ${spread.median.toFixed(0)}\n`);
+  for (const result of results) process.stdout.write(`\n${result.title}\n${table(result).join('\n')}\n`);
+}
+// What was measured in haste must not take the place of what was measured well.
+const folder = values.out ?? (quick ? 'var/bench' : 'files/reports/bench');
+process.stdout.write('\n');
+for (const { name, isMet, figure, bound } of report(sections, pace, folder))
+  process.stdout.write(`${isMet ? 'yes' : 'NO '}  ${name}: ${figure}; ${bound}\n`);
+process.stdout.write(`${folder}/bench.md\n`);
+
+function readCell(text: string): Cell {
+  const [, rows, connections] = /^(\d+)x(\d+)$/.exec(text) ?? [];
+  if (rows === undefined) throw new Error(`"${text}" is not ROWSxCONNECTIONS`);
+  return { rows: Number(rows), connections: Number(connections) };
+}

@@ -1,0 +1,48 @@
+import { runContests, type Contest } from '../compare.ts';
+import { placement, type Cell, type Server } from '../measure.ts';
+import type { Section } from '../report.ts';
+import { countLines, startBare, startEmpty, startService } from '../servers.ts';
+import type { Bench } from './scenario.ts';
+
+export const allCells: readonly Cell[] = [1, 32, 1_000].flatMap((rows) =>
+  [1, 32, 256].map((connections) => ({ rows, connections })),
+);
+export const quickCells: readonly Cell[] = [
+  { rows: 1, connections: 1 },
+  { rows: 1, connections: 32 },
+  { rows: 32, connections: 32 },
+  { rows: 1_000, connections: 32 },
+];
+
+/** This server beside the limits and beside others, at every load. */
+export async function matrix({ home, generator, pace, say, cells, names }: Bench): Promise<Section> {
+  const servers = new Map<string, Server>();
+  const has = (name: string) => names.includes(name);
+  if (has('empty')) servers.set('empty', await startEmpty(home));
+  if (has('bare')) servers.set('bare', await startBare(home));
+  const service = await startService({ home });
+  servers.set('mlapi', service);
+  const before = countLines(service.logFile);
+  try {
+    const contests = cells.map(({ rows, connections }): Contest => {
+      const base = has('bare') ? 'bare' : 'mlapi';
+      const asked = new Map([...servers].filter(([name]) => name !== 'empty' || rows === 1));
+      return { title: `matrix ${rows}x${connections}`, cell: { rows, connections }, servers: asked, base };
+    });
+    const results = await runContests(contests, generator, pace, say);
+    return { title: 'Beside a bare server', notes: notes(countLines(service.logFile) - before), results, facts: [] };
+  } finally {
+    for (const server of servers.values()) await server.stop();
+  }
+}
+
+function notes(logLines: number): string[] {
+  return [
+    'One process each (`mlapi`: one worker, and the supervisor, which serves nothing: "+" in the table). ' +
+      `${placement}; all of them stay up for the whole run, and are measured in turn.`,
+    '- `empty`: `node:http` answering nothing to a GET: the ceiling of Node itself. Without rows, it is measured once for each number of connections.',
+    '- `bare`: `node:http`, `JSON.parse`, `session.run`, `JSON.stringify`, the same model. It checks nothing, and its callers encode the categories.',
+    '- `mlapi`: this service as `npm run build` makes it, in production, everything on: RS256 tokens of eight clients, limits, validation, encoding, labels, headers, ' +
+      `metrics, and its log in a file, ${logLines} lines in this run.`,
+  ];
+}
