@@ -35,12 +35,11 @@ export async function runContests(
     const measurements = Object.fromEntries([...servers.keys()].map((name) => [name, [] as Measurement[]]));
     return { title, cell, base, measurements };
   });
-  // Before the first round every server is warmed up: nobody pays for having been compiled last.
+  // Round 0 does not count: nobody pays for having been compiled last.
   for (let round = 0; round <= rounds; round += 1)
     for (const [index, { title, cell, servers }] of contests.entries())
       for (const [name, server] of servers) {
-        const pace = round === 0 ? { seconds: warmUpSeconds, warmUpSeconds: 0.2 } : { seconds, warmUpSeconds };
-        const measured = await generator.measure(server, cell, pace).catch((error: unknown) => {
+        const measured = await generator.measure(server, cell, { seconds, warmUpSeconds }).catch((error: unknown) => {
           throw new Error(`${name}, ${title}: ${error instanceof Error ? error.message : String(error)}`);
         });
         if (round === 0) continue;

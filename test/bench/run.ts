@@ -11,6 +11,9 @@ import type { Scenario } from './scenarios/scenario.ts';
  *
  *     npm run bench -- [SCENARIO ...] [--rounds 5] [--seconds 3] [--only 1x32,32x32] [--servers bare,mlapi] [--quick]
  */
+// Every process and folder of a run goes away with this one.
+process.setMaxListeners(0);
+
 const scenarios: Readonly<Record<string, Scenario>> = { matrix };
 
 const { values, positionals } = parseArgs({
@@ -42,7 +45,7 @@ const bench = {
 };
 const sections: Record<string, Section> = {};
 for (const name of positionals.length === 0 ? Object.keys(scenarios) : positionals)
-  sections[name] = await scenarios[name]!(bench);
+  sections[name] = await scenarios[name]!(bench).catch(fail);
 
 for (const { title, results, facts, notes } of Object.values(sections)) {
   process.stdout.write(`\n${title}\n${notes.join('\n')}\n`);
@@ -55,6 +58,12 @@ process.stdout.write('\n');
 for (const { name, isMet, figure, bound } of report(sections, pace, folder))
   process.stdout.write(`${isMet ? 'yes' : 'NO '}  ${name}: ${figure}; ${bound}\n`);
 process.stdout.write(`${folder}/bench.md\n`);
+
+/** Servers that still run must not hold the end up: they end with this process. */
+function fail(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+}
 
 function readCell(text: string): Cell {
   const [, rows, connections] = /^(\d+)x(\d+)$/.exec(text) ?? [];

@@ -85,6 +85,11 @@ export class Caller {
       this.#tally.mistake(`an answer began with ${all.toString('latin1', 0, 12)}`);
     this.#isLast = all.includes(closes);
     const length = this.#lengthIn(all, end);
+    if (length === undefined) {
+      this.#tally.mistake('an answer did not say how long it is');
+      this.end();
+      return;
+    }
     if (this.#bodyLength >= 0 && length !== this.#bodyLength) this.#tally.mistake(`a body of ${length} bytes`);
     this.#left = length;
     if (length === 0) this.#finish();
@@ -116,16 +121,17 @@ export class Caller {
       this.#tally.mistake(`a wrong answer: ${this.#body.slice(0, 200)}`);
   }
 
-  /** @returns bytes; every server here says them */
-  #lengthIn(all: Buffer, end: number): number {
+  /** @returns bytes; undefined where the answer comes in chunks, which no server here needs */
+  #lengthIn(all: Buffer, end: number): number | undefined {
     if (this.#lengthName === undefined) {
       const name = /\r\ncontent-length: /i.exec(all.toString('latin1', 0, end))?.[0];
-      if (name === undefined) throw new Error('a server that does not say the length of its answers');
+      if (name === undefined) return undefined;
       this.#lengthName = Buffer.from(name, 'latin1');
     }
-    const name = this.#lengthName;
+    const found = all.indexOf(this.#lengthName);
+    if (found < 0) return undefined;
     let length = 0;
-    for (let at = all.indexOf(name) + name.length; all[at] !== 0x0d; at += 1) length = length * 10 + all[at]! - 0x30;
+    for (let at = found + this.#lengthName.length; all[at] !== 0x0d; at += 1) length = length * 10 + all[at]! - 0x30;
     return length;
   }
 }

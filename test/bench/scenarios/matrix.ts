@@ -1,5 +1,6 @@
 import { runContests, type Contest } from '../compare.ts';
 import { placement, type Cell, type Server } from '../measure.ts';
+import { findPython, startFastapi, startFlask } from '../python.ts';
 import type { Section } from '../report.ts';
 import { countLines, startBare, startEmpty, startService } from '../servers.ts';
 import type { Bench } from './scenario.ts';
@@ -22,6 +23,9 @@ export async function matrix({ home, generator, pace, say, cells, names }: Bench
   if (has('bare')) servers.set('bare', await startBare(home));
   const service = await startService({ home });
   servers.set('mlapi', service);
+  const python = has('flask') || has('fastapi') ? findPython(say) : undefined;
+  if (python !== undefined && has('flask')) servers.set('flask', await startFlask(python, service));
+  if (python !== undefined && has('fastapi')) servers.set('fastapi', await startFastapi(python, service));
   const before = countLines(service.logFile);
   try {
     const contests = cells.map(({ rows, connections }): Contest => {
@@ -30,19 +34,27 @@ export async function matrix({ home, generator, pace, say, cells, names }: Bench
       return { title: `matrix ${rows}x${connections}`, cell: { rows, connections }, servers: asked, base };
     });
     const results = await runContests(contests, generator, pace, say);
-    return { title: 'Beside a bare server', notes: notes(countLines(service.logFile) - before), results, facts: [] };
+    return {
+      title: 'Beside a bare server',
+      notes: notes(servers, countLines(service.logFile) - before),
+      results,
+      facts: [],
+    };
   } finally {
     for (const server of servers.values()) await server.stop();
   }
 }
 
-function notes(logLines: number): string[] {
-  return [
+function notes(servers: ReadonlyMap<string, Server>, logLines: number): string[] {
+  const all = [
     'One process each (`mlapi`: one worker, and the supervisor, which serves nothing: "+" in the table). ' +
       `${placement}; all of them stay up for the whole run, and are measured in turn.`,
     '- `empty`: `node:http` answering nothing to a GET: the ceiling of Node itself. Without rows, it is measured once for each number of connections.',
     '- `bare`: `node:http`, `JSON.parse`, `session.run`, `JSON.stringify`, the same model. It checks nothing, and its callers encode the categories.',
     '- `mlapi`: this service as `npm run build` makes it, in production, everything on: RS256 tokens of eight clients, limits, validation, encoding, labels, headers, ' +
       `metrics, and its log in a file, ${logLines} lines in this run.`,
+    '- `flask`: Flask under gunicorn, the same tokens checked (RS256), gradient-boosted trees of the same size in scikit-learn; no log, and its callers encode the categories.',
+    '- `fastapi`: FastAPI under uvicorn (uvloop, httptools), the same tokens checked, the same model in onnxruntime; no log, and its callers encode the categories.',
   ];
+  return all.filter((note) => !note.startsWith('- ') || servers.has(/`(\w+)`/.exec(note)![1]!));
 }

@@ -1,0 +1,21 @@
+"""The RS256 check that both servers make: the same tokens, the same key as the service that they stand beside."""
+
+import json
+import os
+from pathlib import Path
+
+import jwt
+
+_KEYS = json.loads(Path(os.environ["BENCH_JWKS"]).read_text())["keys"]
+_PUBLIC_KEYS = {key["kid"]: jwt.PyJWK(key).key for key in _KEYS}
+
+
+def verify(token):
+    """Return the claims of an access token that may predict; raise jwt.InvalidTokenError for any other."""
+    key = _PUBLIC_KEYS.get(jwt.get_unverified_header(token).get("kid"))
+    if key is None:
+        raise jwt.InvalidTokenError("unknown key")
+    claims = jwt.decode(token, key, algorithms=["RS256"], audience="mlapi", issuer="mlapi")
+    if "models:predict" not in claims["scope"].split():
+        raise jwt.InvalidTokenError("scope")
+    return claims

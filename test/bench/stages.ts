@@ -1,0 +1,132 @@
+import type { Profiler } from 'node:inspector';
+
+type Profile = Profiler.Profile;
+type Node = Profiler.ProfileNode;
+type CallFrame = Node['callFrame'];
+
+/** Where time goes: a stage, and what of a frame's file or name tells it. The first that fits is taken. */
+interface Rule {
+  readonly stage: string;
+  readonly file?: RegExp;
+  readonly name?: RegExp;
+}
+
+/**
+ * What runs for a stage runs on its account: a frame that no rule knows (Node's own, native, a library's) belongs to the
+ * frame that called it. Code that has a stage of its own wherever it is called from stands in the first rules.
+ */
+const rules: readonly Rule[] = [
+  { stage: 'idle', name: /^\(idle\)$/ },
+  { stage: 'garbage collection', name: /^\(garbage collector\)$/ },
+  { stage: 'native, unnamed', name: /^\(program\)$/ },
+  {
+    stage: 'log',
+    file: /\/telemetry\/(?!metrics)|request-log|access-log|node_modules\/(?:winston|logform|winston-transport|triple-beam|safe-stable)/,
+  },
+  { stage: 'metrics', file: /\/telemetry\/metrics|event-loop-delay/ },
+  {
+    stage: 'database (revocation)',
+    file: /node_modules\/(?:kysely|libsql|@libsql|pg|pg-[a-z]+)\/|mlapi\/persistence\//,
+  },
+  { stage: 'JSON', file: /mlapi\/http\/strict-json/ },
+  {
+    stage: 'limit',
+    file: /node_modules\/express-rate-limit|mlapi\/http\/[a-z-]*(?:counters|rate-limits)|mlapi\/workers\//,
+  },
+  { stage: 'guard (tokens)', file: /mlapi\/auth\/|node_modules\/(?:jsonwebtoken|jws|jwa|ecdsa-sig-formatter)\// },
+  {
+    stage: 'headers',
+    file: /node_modules\/(?:helmet|vary)|mlapi\/http\/(?:security-headers|request-id|cors|request-line)/,
+  },
+  {
+    stage: 'body',
+    file: /mlapi\/http\/(?:body|unfinished-bodies|forms)|node_modules\/(?:body-parser|raw-body|bytes|type-is|iconv-lite)\//,
+  },
+  {
+    stage: 'encoding (preprocess)',
+    file: /mlapi\/inference\/(?:preprocessor|feature-encoder|encoding-table|request-rows|row-errors)/,
+  },
+  {
+    stage: 'run',
+    file: /node_modules\/onnxruntime|mlapi\/inference\/(?:model-wrapper|executor|batcher|batch|pool|[a-z-]*session)/,
+  },
+  { stage: 'postprocess', file: /mlapi\/inference\/postprocessor/ },
+  { stage: 'predictor, other inference', file: /mlapi\/inference\// },
+  {
+    stage: 'validation (query)',
+    file: /node_modules\/(?:joi|@hapi|@sideway|@standard-schema)\/|mlapi\/http\/(?:query|validate)/,
+  },
+  { stage: 'serialise and answer', file: /express\/lib\/response/ },
+  { stage: 'serialise and answer', file: /mlapi\/http\//, name: /^(?:send|answer|respond|write)/ },
+  {
+    stage: 'routing (Express)',
+    file: /node_modules\/(?:express|router|finalhandler|path-to-regexp|parseurl|proxy-addr|ipaddr|forwarded|accepts|negotiator|mime-types|send|etag|content-type|qs|encodeurl|on-finished|ee-first|content-disposition|cookie)/,
+  },
+  { stage: 'own http', file: /mlapi\/http\/|application\.js/ },
+];
+
+/** Node's own when nothing of ours called it: parsing, sockets, timers. */
+const nodeItself = 'HTTP and sockets (Node)';
+
+export interface StageTime {
+  readonly stage: string;
+  readonly microseconds: number;
+}
+
+export interface FunctionTime extends StageTime {
+  readonly name: string;
+}
+
+/** Self time of every stage, and of every function, in microseconds over the whole profile; most first. */
+export function readProfile(profile: Profile): { stages: StageTime[]; functions: FunctionTime[] } {
+  const self = selfTimes(profile);
+  const stageOf = stagesOf(profile.nodes);
+  const stages = new Map<string, number>();
+  const functions = new Map<string, FunctionTime>();
+  for (const { id, callFrame } of profile.nodes) {
+    const microseconds = self.get(id) ?? 0;
+    if (microseconds === 0) continue;
+    const stage = stageOf.get(id)!;
+    stages.set(stage, (stages.get(stage) ?? 0) + microseconds);
+    const name = nameOf(callFrame);
+    const key = `${stage}|${name}`;
+    functions.set(key, { name, stage, microseconds: (functions.get(key)?.microseconds ?? 0) + microseconds });
+  }
+  const byTime = (one: { microseconds: number }, other: { microseconds: number }) =>
+    other.microseconds - one.microseconds;
+  return {
+    stages: [...stages].map(([stage, microseconds]) => ({ stage, microseconds })).sort(byTime),
+    functions: [...functions.values()].sort(byTime),
+  };
+}
+
+/** Each sample stands for the time until the next. */
+function selfTimes({ samples = [], timeDeltas = [] }: Profile): Map<number, number> {
+  const self = new Map<number, number>();
+  for (const [index, id] of samples.entries()) self.set(id, (self.get(id) ?? 0) + (timeDeltas[index + 1] ?? 0));
+  return self;
+}
+
+function stagesOf(nodes: readonly Node[]): Map<number, string> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const stages = new Map<number, string>();
+  const visit = (node: Node, inherited: string | undefined) => {
+    const stage =
+      stageFor(node.callFrame) ?? inherited ?? (node.callFrame.url.startsWith('node:') ? nodeItself : undefined);
+    stages.set(node.id, stage ?? 'other');
+    for (const child of node.children ?? []) visit(byId.get(child)!, stage);
+  };
+  visit(nodes[0]!, undefined);
+  return stages;
+}
+
+function stageFor({ url, functionName }: CallFrame): string | undefined {
+  const fits = ({ file, name }: Rule) =>
+    (file === undefined || file.test(url)) && (name === undefined || name.test(functionName));
+  return rules.find(fits)?.stage;
+}
+
+function nameOf({ functionName, url, lineNumber }: CallFrame): string {
+  const file = url.replace(/^.*\/(?=node_modules\/|build\/)/, '').replace(/^build\//, '');
+  return file === '' ? functionName : `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}`;
+}
