@@ -4,7 +4,11 @@ import { temporaryFolder } from '../support/service.ts';
 import { Generator, type Cell } from './measure.ts';
 import { report, table, type Section } from './report.ts';
 import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
+import { models } from './scenarios/models.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import { start } from './scenarios/start.ts';
+import { state } from './scenarios/state.ts';
+import { workers } from './scenarios/workers.ts';
 
 /*
  * How fast the service is, beside what it could be at most and beside others; figures and a plot. Without names, all scenarios.
@@ -14,7 +18,7 @@ import type { Scenario } from './scenarios/scenario.ts';
 // Every process and folder of a run goes away with this one.
 process.setMaxListeners(0);
 
-const scenarios: Readonly<Record<string, Scenario>> = { matrix };
+const scenarios: Readonly<Record<string, Scenario>> = { matrix, workers, models, state, start };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Passwords } from '../../mlapi/auth/passwords.ts';
 import { BuiltService } from '../support/built-service.ts';
 import { processTree } from '../support/process-tree.ts';
@@ -65,8 +66,9 @@ interface ServiceOptions {
   readonly variables?: Readonly<Record<string, string>>;
   readonly nodeOptions?: readonly string[];
   readonly prefix?: readonly string[];
-  /** Where predictions are asked for. */
-  readonly path?: string;
+  readonly workers?: number;
+  /** Where predictions are asked for, in turn. */
+  readonly paths?: readonly string[];
   /** Done before it starts, with its data directory in place. */
   readonly prepare?: (dataDir: string) => Promise<void>;
 }
@@ -84,7 +86,8 @@ export async function startService({
   variables = {},
   nodeOptions = [],
   prefix = onCore(0),
-  path = '/api/ml',
+  workers = 1,
+  paths = ['/api/ml'],
   prepare = () => Promise.resolve(),
 }: ServiceOptions): Promise<MeasuredService> {
   const root = temporaryFolder();
@@ -92,11 +95,13 @@ export async function startService({
     home,
     nodeOptions,
     prefix,
-    variables: { ...measuredVariables, ...variables },
+    variables: { ...measuredVariables, MLAPI_WORKERS: String(workers), ...variables },
   });
   const tokens = await issueTokens(service);
   await prepare(join(root, 'data'));
   await service.start();
+  // The first worker makes it listen; the others follow one by one.
+  while (readyWorkers(service.logFile) < workers) await delay(20);
   const [supervisor, ...serving] = processTree(service.pid);
   return {
     port: service.port,
@@ -104,7 +109,10 @@ export async function startService({
     tokens,
     jwks: service.command('keys', 'export'),
     logFile: service.logFile,
-    requests: (rows) => tokens.map((token, index) => post(path, rawQuestion(rows, index % offsets), token)),
+    requests: (rows) =>
+      Array.from({ length: Math.max(tokens.length, paths.length) }, (_, index) =>
+        post(paths[index % paths.length]!, rawQuestion(rows, index % offsets), tokens[index % tokens.length]),
+      ),
     stop: async () => {
       await service.stop();
     },
@@ -119,6 +127,10 @@ async function issueTokens(service: BuiltService): Promise<string[]> {
   writeFileSync(file, names.map((name) => `${name},"${hash}"\n`).join(''), { mode: 0o600 });
   service.command('clients', 'import', file);
   return names.map((name) => (JSON.parse(service.command('tokens', 'issue', name)) as Tokens).access_token);
+}
+
+function readyWorkers(logFile: string): number {
+  return readFileSync(logFile, 'latin1').split('"a worker is ready"').length - 1;
 }
 
 /** How many lines stand in its log: each request must have its own. */
