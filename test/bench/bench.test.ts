@@ -8,7 +8,9 @@ import { compileProject } from '../support/built-service.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { encodedQuestion, post } from './cases.ts';
 import { ratiosOf, spreadOf } from './figures.ts';
-import { Generator } from './measure.ts';
+import { judge } from './goals.ts';
+import { Generator, type Measurement } from './measure.ts';
+import { profile } from './profile.ts';
 import { report, type Section } from './report.ts';
 import { matrix } from './scenarios/matrix.ts';
 import { readProfile } from './stages.ts';
@@ -67,6 +69,30 @@ describe('a short benchmark', () => {
     expect(text).toContain('| start to ready, ms | **no** |');
     expect(readFileSync(join(folder, 'bench.svg'), 'utf8').match(/<rect/g)!.length).toBeGreaterThan(6);
   });
+});
+
+test('a profile says what guard, model and answer cost', async () => {
+  const text = await profile({ rows: 1, connections: 8 }, 0.5, home);
+  const microseconds = (stage: string) => Number(new RegExp(`^\\| ${stage} \\| ([\\d.]+) \\|`, 'm').exec(text)?.[1]);
+  for (const stage of ['run', 'log', 'HTTP and sockets \\(Node\\)']) expect(microseconds(stage)).toBeGreaterThan(0);
+}, 60_000);
+
+test('medians decide whether a goal is met', () => {
+  const measured = (...all: number[]) => all.map((requestsPerSecond) => ({ requestsPerSecond }) as Measurement);
+  const workers = (two: number[]): Section => {
+    const measurements = { '1 worker': measured(100, 100, 100), '2 workers': measured(...two) };
+    const result = { title: 'workers', cell: { rows: 1, connections: 64 }, base: '1 worker', measurements };
+    return { title: 'Two workers', notes: [], results: [result], facts: [] };
+  };
+  expect(judge([workers([120, 161, 190])])).toEqual([
+    {
+      name: 'two workers: 2 workers / 1 worker, requests/s',
+      isMet: true,
+      figure: '1.61 (1.20 to 1.90)',
+      bound: 'at least 1.6',
+    },
+  ]);
+  expect(judge([workers([120, 159, 190])])[0]?.isMet).toBe(false);
 });
 
 describe('the load generator', () => {

@@ -1,42 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import type { Profiler } from 'node:inspector';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import type { Profiler } from 'node:inspector';
-import { compileProject } from '../support/built-service.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { Generator, type Cell } from './measure.ts';
 import { startService } from './servers.ts';
 import { readProfile } from './stages.ts';
 
-/*
- * Where the time of a request goes, by stage.
- *
- *     npm run bench:profile -- [--seconds 5] [--rows 1] [--connections 32] [--out files/reports/bench]
- */
 const shownFunctions = 40;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '5' },
-    rows: { type: 'string', default: '1' },
-    connections: { type: 'string', default: '32' },
-    out: { type: 'string', default: 'files/reports/bench' },
-  },
-});
-const cell: Cell = { rows: Number(values.rows), connections: Number(values.connections) };
-const seconds = Number(values.seconds);
-const home = compileProject(temporaryFolder(), 'test/bench/tsconfig.build.json');
-const text = await profile(cell, seconds, home).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  // The service ends with this process.
-  return process.exit(1);
-});
-process.stdout.write(text);
-mkdirSync(values.out, { recursive: true });
-writeFileSync(join(values.out, 'profile.md'), text);
-
-async function profile(cell: Cell, seconds: number, home: string): Promise<string> {
+/** Where the time of a request goes, by stage: one worker under load, first as it is, then under the profiler. @returns Markdown */
+export async function profile(cell: Cell, seconds: number, home: string): Promise<string> {
   const file = join(temporaryFolder(), 'worker.cpuprofile');
   const service = await startService({
     home,

@@ -1,4 +1,4 @@
-import { runContests, type Contest } from '../compare.ts';
+import { figureOf, runContests, type Contest, type Result } from '../compare.ts';
 import { placement, type Cell, type Server } from '../measure.ts';
 import { findPython, startFastapi, startFlask } from '../python.ts';
 import type { Section } from '../report.ts';
@@ -36,13 +36,26 @@ export async function matrix({ home, generator, pace, say, cells, names }: Bench
     const results = await runContests(contests, generator, pace, say);
     return {
       title: 'Beside a bare server',
-      notes: notes(servers, countLines(service.logFile) - before),
+      notes: [...notes(servers, countLines(service.logFile) - before), ...generatorNote(results)],
       results,
       facts: [],
     };
   } finally {
     for (const server of servers.values()) await server.stop();
   }
+}
+
+/** Its own limit: what it would answer for if it had to spend its core whole. */
+function generatorNote(results: readonly Result[]): string[] {
+  const result = results.find(({ title, measurements }) => title === 'matrix 1x32' && 'empty' in measurements);
+  if (result === undefined) return [];
+  const [requests, share] = (['requestsPerSecond', 'generatorShare'] as const).map(
+    (figure) => figureOf(result, 'empty', figure).median,
+  ) as [number, number];
+  return [
+    `The load generator used ${share.toFixed(2)} of a core for ${Math.round(requests)} requests/s of the empty server: ` +
+      `its own limit is about ${Math.round(requests / share / 1_000)},000 requests/s.`,
+  ];
 }
 
 function notes(servers: ReadonlyMap<string, Server>, logLines: number): string[] {
