@@ -175,7 +175,15 @@ test('time belongs to the stage of the frame, or of the nearest caller that has 
     samples: [2, 3, 4, 5, 7, 7],
     timeDeltas: [0, 10, 20, 30, 15, 4, 1],
   };
-  expect(readProfile(profile).stages).toEqual([
+  const { stages, functions } = readProfile(profile);
+  expect(functions.map(({ name }) => name)).toEqual([
+    'verify node:internal/crypto/sig:1',
+    'verifyAccess mlapi/auth/token-service.js:1',
+    '(idle)',
+    'parserOnHeadersComplete node:_http_common:1',
+    'native code under run node_modules/onnxruntime-node/dist/backend.js:1',
+  ]);
+  expect(stages).toEqual([
     { stage: 'guard (tokens)', microseconds: 50 },
     { stage: 'idle', microseconds: 15 },
     { stage: 'HTTP and sockets (Node)', microseconds: 10 },

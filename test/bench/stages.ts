@@ -83,12 +83,15 @@ export function readProfile(profile: Profile): { stages: StageTime[]; functions:
   const stageOf = stagesOf(profile.nodes);
   const stages = new Map<string, number>();
   const functions = new Map<string, FunctionTime>();
+  const callers = new Map(
+    profile.nodes.flatMap(({ children = [], callFrame }) => children.map((id) => [id, callFrame])),
+  );
   for (const { id, callFrame } of profile.nodes) {
     const microseconds = self.get(id) ?? 0;
     if (microseconds === 0) continue;
     const stage = stageOf.get(id)!;
     stages.set(stage, (stages.get(stage) ?? 0) + microseconds);
-    const name = nameOf(callFrame);
+    const name = nameOf(callFrame, callers.get(id));
     const key = `${stage}|${name}`;
     functions.set(key, { name, stage, microseconds: (functions.get(key)?.microseconds ?? 0) + microseconds });
   }
@@ -126,7 +129,10 @@ function stageFor({ url, functionName }: CallFrame): string | undefined {
   return rules.find(fits)?.stage;
 }
 
-function nameOf({ functionName, url, lineNumber }: CallFrame): string {
+/** Native code is named by its caller: the profiler's own name for it may be that of any symbol near by. */
+function nameOf({ functionName, url, lineNumber }: CallFrame, caller: CallFrame | undefined): string {
+  if (url === '')
+    return caller === undefined || caller.url === '' ? functionName : `native code under ${nameOf(caller, undefined)}`;
   const file = url.replace(/^.*\/(?=node_modules\/|build\/)/, '').replace(/^build\//, '');
-  return file === '' ? functionName : `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}`;
+  return `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}`;
 }
