@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasProgram } from '../support/nginx.ts';
 import type { LoadFigures, LoadOrder, LoadRequest } from './load/types.ts';
@@ -37,17 +38,22 @@ export interface Measurement {
   readonly generatorShare: number;
 }
 
-const isPinned = process.platform === 'linux' && hasProgram('taskset', 'servers and load each on a core of their own');
+/** Those that this process may use: in a container they need not begin at 0. */
+const cores =
+  process.platform === 'linux' && hasProgram('taskset', 'servers and load each on a core of their own')
+    ? allowedCores()
+    : [];
+const isPinned = cores.length >= 2;
 
 /** Puts a server on the first core and the load on the second, where that can be done. */
 export function onCore(core: 0 | 1): readonly string[] {
-  return isPinned ? ['taskset', '--cpu-list', String(core)] : [];
+  return isPinned ? ['taskset', '--cpu-list', String(cores[core])] : [];
 }
 
 /** What stands in the report about it. */
 export const placement = isPinned
-  ? 'each server on core 0, the load generator on core 1 (taskset)'
-  : 'servers and load generator wherever the system puts them';
+  ? 'Each server on one core, the load generator on another (taskset)'
+  : 'Servers and load generator wherever the system puts them';
 
 /** The compiled load generator, and where it runs. */
 export class Generator {
@@ -105,4 +111,13 @@ export class Generator {
     if (code !== 0) throw new Error(`the load generator ended with ${String(code)}`);
     return JSON.parse(text) as LoadFigures;
   }
+}
+
+/** Such as `0-3,8`. */
+function allowedCores(): number[] {
+  const [, list = ''] = /^Cpus_allowed_list:\s+(\S+)/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
 }

@@ -2,7 +2,6 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -118,7 +117,8 @@ async function start(
     env: { PATH, BENCH_JWKS: keys, BENCH_MODEL: model, PYTHONPYCACHEPREFIX: cache, ...threads },
   });
   process.once('exit', () => child.kill('SIGKILL'));
-  for (let attempt = 0; !(await listens(port)); attempt += 1) {
+  // gunicorn listens long before its worker can answer.
+  for (let attempt = 0; !(await answers(port, tokens[0]!)); attempt += 1) {
     if (child.exitCode !== null || attempt > 600) throw new Error(`${rest.join(' ')} does not start`);
     await delay(50);
   }
@@ -134,9 +134,12 @@ async function start(
   };
 }
 
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
+async function answers(port: number, token: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const { body } = encodedQuestion(1, 0);
+  const request = fetch(`http://127.0.0.1:${port}/predict`, { method: 'POST', headers, body });
+  return request.then(
+    ({ status }) => status === 200,
+    () => false,
+  );
 }
