@@ -18,6 +18,12 @@ describe('the start stops at model.json', () => {
       withContract({ version: 1, output: {} }),
       /"version" must be a string.*"output.kind" is required/,
     ],
+    ['another executor', withContract({ executor: 'thread' }), /^"executor" must be one of \[inline, child\]$/],
+    [
+      'runs of no rows, and a wait without end',
+      withContract({ batching: { maxRows: 0, maxWaitMicroseconds: 1e9, maxWait: 1 } }),
+      /"batching.maxRows" must be .* 1\. "batching.maxWaitMicroseconds" must be .* 1000000\. "batching.maxWait" is not allowed$/,
+    ],
     [
       'a name with capitals',
       withContract({ name: 'M' }),
