@@ -20,6 +20,7 @@ const offsets = 3;
 const measuredVariables = {
   MLAPI_RATE_LIMIT_PER_MINUTE: '10000000',
   MLAPI_ACCESS_TTL_SECONDS: '86400',
+  MLAPI_METRICS_PORT: '0',
 };
 
 /** An empty answer of `node:http`: to a GET without a body. */

@@ -65,7 +65,7 @@ function notes(servers: ReadonlyMap<string, Server>, logLines: number): string[]
     '- `empty`: `node:http` answering nothing to a GET: the ceiling of Node itself. Without rows, it is measured once for each number of connections.',
     '- `bare`: `node:http`, `JSON.parse`, `session.run`, `JSON.stringify`, the same model. It checks nothing, and its callers encode the categories.',
     '- `mlapi`: this service as `npm run build` makes it, in production, everything on: RS256 tokens of eight clients, limits, validation, encoding, labels, headers ' +
-      `and its log in a file, ${logLines} lines in this run.`,
+      `metrics, and its log in a file, ${logLines} lines in this run.`,
     '- `flask`: Flask under gunicorn, the same tokens checked (RS256), gradient-boosted trees of the same size in scikit-learn; no log, and its callers encode the categories.',
     '- `fastapi`: FastAPI under uvicorn (uvloop, httptools), the same tokens checked, the same model in onnxruntime; no log, and its callers encode the categories.',
   ];
