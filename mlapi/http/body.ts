@@ -13,6 +13,7 @@ export interface BodyReader {
 }
 
 const firstBufferBytes = 4_096;
+const nothing = Buffer.alloc(0);
 
 type Parse = (bytes: Buffer, contentType: string) => unknown;
 
@@ -90,9 +91,8 @@ interface Reading {
 /** The body, read no further than its limit: body-parser reads what it refuses to its end. */
 function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
-    let bytes = Buffer.allocUnsafe(Math.min(limitBytes, firstBufferBytes));
-    if (!hold(bytes.length)) throw serviceBusy();
+    const declaredLength = Number(request.headers['content-length']);
+    let bytes: Buffer = nothing;
     let length = 0;
     const settle = (action: () => void) => {
       request.off('data', take).off('end', finish).off('error', fail);
@@ -105,8 +105,15 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
         settle(() => reject(tooLarge()));
         return;
       }
+      if (chunk.length === declaredLength) {
+        // All of it at once, as small bodies come.
+        bytes = chunk;
+        length = needed;
+        return;
+      }
+      // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
       if (needed > bytes.length) {
-        const capacity = Math.min(limitBytes, Math.max(2 * bytes.length, needed));
+        const capacity = Math.min(limitBytes, Math.max(firstBufferBytes, 2 * bytes.length, needed));
         if (!hold(capacity - bytes.length)) {
           settle(() => reject(serviceBusy()));
           return;

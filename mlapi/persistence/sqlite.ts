@@ -14,6 +14,8 @@ import Libsql from 'libsql';
 import { DatabaseBusy } from './busy.ts';
 
 const lockTimeoutMs = 5_000;
+/** As long as a request needs to arrive, and no longer. */
+const sharedLookMs = 0.5;
 
 /**
  * SQLite in WAL mode, every commit synced to disk. Transactions take the write lock at their beginning, so that what they
@@ -65,6 +67,8 @@ class WalSqliteDriver implements Driver {
   #reads!: Libsql.Database;
   #writes!: Libsql.Database;
   #dataVersion!: Libsql.Statement;
+  #changes: number | undefined;
+  #changesReadAt = 0;
   #lastTurn = Promise.resolve();
 
   constructor(path: string) {
@@ -78,9 +82,15 @@ class WalSqliteDriver implements Driver {
     return Promise.resolve();
   }
 
-  /** Changes of other connections only: and this one never writes. */
+  /** The requests of one turn of the event loop, if it is short, share a look. */
   readChanges(): number {
+    const now = performance.now();
+    if (this.#changes !== undefined && now - this.#changesReadAt < sharedLookMs) return this.#changes;
+    // It counts the changes of other connections only: and this one never writes.
     const [version] = this.#dataVersion.get([]) as [number];
+    if (this.#changes === undefined) setImmediate(() => (this.#changes = undefined));
+    this.#changesReadAt = now;
+    this.#changes = version;
     return version;
   }
 
@@ -93,7 +103,7 @@ class WalSqliteDriver implements Driver {
   }
 
   commitTransaction(lane: Lane): Promise<void> {
-    this.#writes.exec('commit');
+    this.#commit();
     lane.leave();
     return Promise.resolve();
   }
@@ -121,7 +131,7 @@ class WalSqliteDriver implements Driver {
     const endTurn = await this.#begin();
     try {
       const result = write(this.#writes);
-      this.#writes.exec('commit');
+      this.#commit();
       return result;
     } catch (error) {
       this.#rollback();
@@ -129,6 +139,11 @@ class WalSqliteDriver implements Driver {
     } finally {
       endTurn();
     }
+  }
+
+  #commit(): void {
+    this.#changes = undefined;
+    this.#writes.exec('commit');
   }
 
   /**

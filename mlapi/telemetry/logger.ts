@@ -76,7 +76,7 @@ export class Logger {
 /** Logs in JSON, unless the configuration asks for text for people. */
 export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
   const format = logFormat === 'json' ? jsonLine : prettyLine;
-  const often = new FrequentLines(format, (text) => process.stdout.write(text));
+  const often = new FrequentLines(logFormat === 'json' ? toJsonText : prettyLine, (text) => process.stdout.write(text));
   return new Logger(
     winston.createLogger({
       level: logLevel === 'silent' ? 'error' : logLevel,
@@ -92,13 +92,19 @@ export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 
 /** Fields of plain values, none of them deeper. */
 export type FlatFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+interface Line {
+  readonly level: string;
+  readonly message: unknown;
+  readonly fields?: unknown;
+}
+
 /** Lines that are written together, once a turn of the event loop. */
 class FrequentLines {
-  readonly #format: (info: winston.Logform.TransformableInfo) => string;
+  readonly #format: (line: Line) => string;
   readonly #writeText: (text: string) => void;
   #waiting = '';
 
-  constructor(format: (info: winston.Logform.TransformableInfo) => string, writeText: (text: string) => void) {
+  constructor(format: (line: Line) => string, writeText: (text: string) => void) {
     this.#format = format;
     this.#writeText = writeText;
   }
@@ -136,10 +142,18 @@ export function exitAfterLog(code: number): void {
   process.stdout.write('', () => process.exit(code));
 }
 
-function jsonLine({ level, message, fields }: winston.Logform.TransformableInfo): string {
+function jsonLine({ level, message, fields }: Line): string {
   // Before the fields for the reader, and after them because no field may stand in their place.
   const own = { time: isoTime(), level, message };
-  const line = JSON.stringify({ ...own, ...(fields as object), ...own });
+  return endLines(JSON.stringify({ ...own, ...(fields as object), ...own }));
+}
+
+/** The same where the code gives the fields their names: none of them stands in the place of one of ours. */
+function toJsonText({ level, message, fields }: Line): string {
+  return endLines(JSON.stringify({ time: isoTime(), level, message, ...(fields as object) }));
+}
+
+function endLines(line: string): string {
   // Legal in JSON, yet some log readers take them for line ends.
   return lineSeparators.test(line) ? line.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029') : line;
 }
@@ -151,7 +165,7 @@ function isoTime(): string {
   return lastTime.text;
 }
 
-function prettyLine({ level, message, fields }: winston.Logform.TransformableInfo): string {
+function prettyLine({ level, message, fields }: Line): string {
   const shown = Object.entries({ ...(fields as object) }).map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
