@@ -215,7 +215,7 @@ describe('the event loop', () => {
     const longest = Math.max(...model.runs.map(({ runSeconds }) => runSeconds));
     expect(longest).toBeGreaterThan(0.1);
     // In nanoseconds, the resolution included. Other programs may hold the machine for a while; a run would hold it longer.
-    expect(loop.percentile(99) / 1e6).toBeLessThan(100);
+    expect(loop.percentile(99) / 1e6).toBeLessThan(50);
     expect(answered).toBeGreaterThanOrEqual(64);
   });
 
