@@ -7,17 +7,19 @@ import type { Exchange } from './exchange.ts';
 export function corsOf(origins: readonly string[]): (exchange: Exchange) => boolean {
   const allowed = new Set(origins);
   return ({ request, response, headers }) => {
-    if (allowed.size > 0) headers.vary = 'Origin';
+    if (allowed.size > 0) headers.set('vary', 'Origin');
     const { origin } = request.headers;
     if (origin === undefined || !allowed.has(origin)) return false;
-    headers['access-control-allow-origin'] = origin;
-    headers['access-control-expose-headers'] =
-      'X-Request-Id, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy';
+    headers.set('access-control-allow-origin', origin);
+    headers.set(
+      'access-control-expose-headers',
+      'X-Request-Id, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy',
+    );
     if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
-    headers['access-control-allow-methods'] = 'GET, HEAD, POST';
-    headers['access-control-allow-headers'] = 'Authorization, Content-Type, X-Request-Id';
-    headers['access-control-max-age'] = '600';
-    response.writeHead(204, headers).end();
+    headers.set('access-control-allow-methods', 'GET, HEAD, POST');
+    headers.set('access-control-allow-headers', 'Authorization, Content-Type, X-Request-Id');
+    headers.set('access-control-max-age', '600');
+    response.writeHead(204, headers.flat).end();
     return true;
   };
 }

@@ -28,7 +28,7 @@ export function answerError(error: unknown, exchange: Exchange): void {
   }
   exchange.code = problem.code;
   exchange.cause = problem.cause;
-  if (!canDiscardRest(request)) exchange.headers.connection = 'close';
+  if (!canDiscardRest(request)) exchange.headers.set('connection', 'close');
   const isAuth = /^\/auth(?:[/?]|$)/.test(target);
   const body = isAuth ? oauthError(problem) : problemDetails(problem, target, exchange.id);
   const mediaType = isAuth ? 'application/json' : 'application/problem+json';

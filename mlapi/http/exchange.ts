@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from './endpoint.ts';
+import { HeaderList } from './header-list.ts';
 
 const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
 /** On the request itself: a WeakMap would be work for the garbage collector with every request. */
@@ -20,8 +21,8 @@ export class Exchange {
   readonly address: string | undefined;
   /** The path and query as they came. Express changes the request's own while it looks for a route. */
   readonly target: string;
-  /** Of the answer, by names in lower case: what is set here goes out with it. */
-  readonly headers: Record<string, string | number>;
+  /** Of the answer: what is set here goes out with it. */
+  readonly headers: HeaderList;
   /** The path of the endpoint that serves it, as `/api/models/{name}`; undefined until one does. */
   route: string | undefined;
   /** Once the guard has let it through. */
@@ -33,7 +34,7 @@ export class Exchange {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    { address, headers }: { address: string | undefined; headers: Readonly<Record<string, string>> },
+    { address, headers }: { address: string | undefined; headers: readonly string[] },
   ) {
     this.request = request;
     this.response = response;
@@ -41,7 +42,8 @@ export class Exchange {
     this.target = request.url ?? '';
     const given = request.headers['x-request-id'];
     this.id = typeof given === 'string' && wellFormedId.test(given) ? given : randomUUID();
-    this.headers = { ...headers, 'x-request-id': this.id };
+    this.headers = new HeaderList(headers);
+    this.headers.set('x-request-id', this.id);
     (request as BegunRequest)[exchange] = this;
   }
 

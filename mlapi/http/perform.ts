@@ -46,12 +46,12 @@ function readAddress(address: string | undefined): string {
 }
 
 /** Writes an answer. */
-export function send({ response, headers }: Exchange, { status = 200, headers: own = {}, body }: Answer): void {
+export function send({ response, headers }: Exchange, { status = 200, headers: own, body }: Answer): void {
   const isText = typeof body === 'string' || Buffer.isBuffer(body);
-  if (body !== undefined) headers['content-type'] = isText ? 'text/plain; charset=utf-8' : 'application/json';
-  Object.assign(headers, own);
+  if (body !== undefined) headers.set('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
+  if (own !== undefined) for (const [name, value] of Object.entries(own)) headers.set(name.toLowerCase(), value);
   // Bytes are not copied: however many readers are slow, they wait for the same ones.
   const content = isText ? body : body === undefined ? '' : JSON.stringify(body);
-  if (status !== 204 && status !== 304) headers['content-length'] = Buffer.byteLength(content);
-  response.writeHead(status, headers).end(content);
+  if (status !== 204 && status !== 304) headers.set('content-length', String(Buffer.byteLength(content)));
+  response.writeHead(status, headers.flat).end(content);
 }

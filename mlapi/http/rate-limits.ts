@@ -52,19 +52,20 @@ export function clientRateLimit(
 ): Check {
   const policies = new Map<string, string>();
   const policyOf = (clientId: string) => {
-    const policy =
-      policies.get(clientId) ?? `"per-client"; q=${limit}; w=${windowMs / 1_000}; pk=:${partitionKey(clientId)}:`;
+    const known = policies.get(clientId);
+    if (known !== undefined) return known;
+    const policy = `"per-client"; q=${limit}; w=${windowMs / 1_000}; pk=:${partitionKey(clientId)}:`;
     if (policies.size >= maxPolicies) policies.clear();
     policies.set(clientId, policy);
     return policy;
   };
   const judge = ({ session, headers }: Exchange, { count, resetsInMs }: WindowCount) => {
     const seconds = Math.max(0, Math.ceil(resetsInMs / 1_000));
-    headers.ratelimit = `"per-client"; r=${Math.max(0, limit - count)}; t=${seconds}`;
-    headers['ratelimit-policy'] = policyOf(session?.clientId ?? '');
+    headers.set('ratelimit', `"per-client"; r=${Math.max(0, limit - count)}; t=${seconds}`);
+    headers.set('ratelimit-policy', policyOf(session?.clientId ?? ''));
     if (count <= limit) return;
     metrics.rateLimited('per-client');
-    headers['retry-after'] = seconds;
+    headers.set('retry-after', String(seconds));
     throw rateLimited();
   };
   return (exchange) => {

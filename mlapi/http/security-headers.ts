@@ -5,8 +5,9 @@ import helmet from 'helmet';
 /**
  * Nothing may be loaded, framed or cached by default: this is an API. A page that needs more says so in its own answer. What
  * helmet sets is the same for every request, so it is asked once.
+ * @returns names and values in turn
  */
-export function securityHeaders(): Readonly<Record<string, string>> {
+export function securityHeaders(): readonly string[] {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
   helmet({
@@ -25,5 +26,5 @@ export function securityHeaders(): Readonly<Record<string, string>> {
   })(request, response, (error?: unknown) => {
     if (error !== undefined) throw error as Error;
   });
-  return { ...(response.getHeaders() as Record<string, string>), 'cache-control': 'no-store' };
+  return [...Object.entries(response.getHeaders() as Record<string, string>).flat(), 'cache-control', 'no-store'];
 }
