@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Access } from '../http/endpoint.ts';
 import type { Check } from '../http/exchange.ts';
 import type { Authorize } from '../http/perform.ts';
@@ -5,13 +6,32 @@ import type { Database } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
 import type { TokenService } from './token-service.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
+
+/** An `Authorization` header, and what was read from it. */
+interface ReadHeader {
+  readonly authorization: string | undefined;
+  readonly token: string;
+  readonly digest: string;
+}
 
 /** Lets only verified access tokens through, and says who calls. Mounted before anything that reads a body. */
 export function accessGuard(tokens: TokenService): Check {
+  /** The last one of each connection: most of them carry one client's requests. Whether its token is good is asked anew each time. */
+  const latest = new WeakMap<Socket, ReadHeader>();
+  const read = (socket: Socket, authorization: string | undefined): ReadHeader => {
+    const known = latest.get(socket);
+    if (known !== undefined && known.authorization === authorization) return known;
+    const token = readBearer(authorization);
+    return { authorization, token, digest: VerifiedTokens.digest(token) };
+  };
   return (exchange) => {
-    const session = tokens.verifyAccess(readBearer(exchange.request.headers.authorization));
-    if (!(session instanceof Promise)) exchange.session = session;
-    else return session.then((found) => void (exchange.session = found));
+    const { headers, socket } = exchange.request;
+    const header = read(socket, headers.authorization);
+    const session = tokens.verifyAccess(header.token, header.digest);
+    if (session instanceof Promise) return session.then((found) => void (exchange.session = found));
+    latest.set(socket, header);
+    exchange.session = session;
   };
 }
 
