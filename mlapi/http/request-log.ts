@@ -15,7 +15,7 @@ export interface Observers {
 export function recordWhenClosed(exchange: Exchange, { logger, metrics }: Observers): void {
   const startedAt = performance.now();
   const { request, response } = exchange;
-  response.once('close', () => {
+  response.on('close', () => {
     const { id, session, code, cause } = exchange;
     const { statusCode, writableFinished } = response;
     const status = writableFinished ? statusCode : 499;

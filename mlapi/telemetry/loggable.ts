@@ -6,8 +6,9 @@ const secretName = /authorization|password|passphrase|secret|cookie|token$|priva
 /** Three parts as a signed token has them, or the beginning of one: base64url of `{"`. */
 const jwt = /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*/g;
 
-/** Nothing shorter has the form. */
+/** Nothing shorter has the form of a token, nor anything without one of these. */
 const shortestToken = 11;
+const isSuspect = (text: string) => text.length >= shortestToken && (text.includes('.') || text.includes('eyJ'));
 
 /** What one call has met: an object that is met again within itself is a circle. */
 interface Walk {
@@ -89,7 +90,6 @@ function errorFields(error: Error): Record<string, unknown> {
 
 /** Bounded, and without tokens. */
 export function redactText(text: string): string {
-  if (text.length < shortestToken) return text;
   const bounded = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}...` : text;
-  return bounded.replace(jwt, '[token]');
+  return isSuspect(bounded) ? bounded.replace(jwt, '[token]') : bounded;
 }

@@ -20,6 +20,7 @@ export class Logger {
   readonly #winston: winston.Logger;
   readonly #often: FrequentLines | undefined;
   readonly #waitingBytes: () => number;
+  readonly #tellsInfo: boolean;
   #dropped = 0;
 
   /** @param waitingBytes how much the log's reader has not taken yet @param often without it, `logOften` is as `log` */
@@ -27,6 +28,7 @@ export class Logger {
     this.#winston = logger;
     this.#waitingBytes = waitingBytes;
     this.#often = often;
+    this.#tellsInfo = logger.isLevelEnabled('info') && !logger.silent;
   }
 
   log(level: Level, message: string, fields: object = {}): void {
@@ -38,7 +40,7 @@ export class Logger {
   /** The same for what comes with each request: past winston, and together with the others of a turn of the event loop. */
   logOften(level: Level, message: string, fields: FlatFields): void {
     if (this.#often === undefined || level !== 'info') this.log(level, message, fields);
-    else if (this.#winston.isLevelEnabled(level) && !this.#winston.silent && !this.#isFull()) {
+    else if (this.#tellsInfo && !this.#isFull()) {
       this.tellDropped();
       this.#often.add(level, message, fields);
     }
@@ -76,7 +78,12 @@ export class Logger {
 /** Logs in JSON, unless the configuration asks for text for people. */
 export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
   const format = logFormat === 'json' ? jsonLine : prettyLine;
-  const often = new FrequentLines(logFormat === 'json' ? toJsonText : prettyLine, (text) => process.stdout.write(text));
+  const often = new FrequentLines(
+    logFormat === 'json'
+      ? toJsonText
+      : ({ time: _time, level, message, ...fields }) => prettyLine({ level, message, fields }),
+    (text) => process.stdout.write(text),
+  );
   return new Logger(
     winston.createLogger({
       level: logLevel === 'silent' ? 'error' : logLevel,
@@ -98,13 +105,16 @@ interface Line {
   readonly fields?: unknown;
 }
 
+/** A line with its fields beside its level and message. */
+type FlatLine = Record<string, unknown> & Line;
+
 /** Lines that are written together, once a turn of the event loop. */
 class FrequentLines {
-  readonly #format: (line: Line) => string;
+  readonly #format: (line: FlatLine) => string;
   readonly #writeText: (text: string) => void;
   #waiting = '';
 
-  constructor(format: (line: Line) => string, writeText: (text: string) => void) {
+  constructor(format: (line: FlatLine) => string, writeText: (text: string) => void) {
     this.#format = format;
     this.#writeText = writeText;
   }
@@ -114,12 +124,12 @@ class FrequentLines {
       unwritten.add(this);
       setImmediate(() => this.flush());
     }
-    const safe: Record<string, unknown> = {};
+    const line: FlatLine = { time: isoTime(), level, message };
     for (const name in fields) {
       const value = fields[name];
-      safe[name] = typeof value === 'string' ? redactText(value) : value;
+      line[name] = typeof value === 'string' ? redactText(value) : value;
     }
-    this.#waiting += `${this.#format({ level, message, fields: safe })}\n`;
+    this.#waiting += `${this.#format(line)}\n`;
   }
 
   flush(): void {
@@ -149,8 +159,8 @@ function jsonLine({ level, message, fields }: Line): string {
 }
 
 /** The same where the code gives the fields their names: none of them stands in the place of one of ours. */
-function toJsonText({ level, message, fields }: Line): string {
-  return endLines(JSON.stringify({ time: isoTime(), level, message, ...(fields as object) }));
+function toJsonText(line: FlatLine): string {
+  return endLines(JSON.stringify(line));
 }
 
 function endLines(line: string): string {
