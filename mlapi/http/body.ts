@@ -47,7 +47,7 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
   const unfinished = new UnfinishedBodies(limitBytes);
   return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
-    const mediaType = readMediaType(contentType);
+    const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType);
     const parse = mediaTypes.includes(mediaType) ? parsers[mediaType] : undefined;
     if (parse === undefined) {
       const accept = mediaTypes.join(', ');
@@ -75,7 +75,7 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
     try {
       return parse(await readBytes({ request, response, limitBytes, hold }), contentType);
     } finally {
-      if (clientId !== undefined) unfinished.give(clientId, held);
+      if (held > 0) unfinished.give(clientId!, held);
     }
   };
 }
@@ -94,28 +94,36 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
     const declaredLength = Number(request.headers['content-length']);
     let bytes: Buffer = nothing;
     let length = 0;
-    const settle = (action: () => void) => {
-      request.off('data', take).off('end', finish).off('error', fail);
-      response.off('close', fail);
-      action();
+    // The listeners go with the request: taking them off would cost more than it saves.
+    let isSettled = false;
+    const finish = (whole: Buffer) => {
+      isSettled = true;
+      bytes = nothing;
+      resolve(whole);
+    };
+    const refuse = (problem: Problem) => {
+      if (isSettled) return;
+      isSettled = true;
+      bytes = nothing;
+      reject(problem);
     };
     const take = (chunk: Buffer) => {
+      if (isSettled) return;
       const needed = length + chunk.length;
       if (needed > limitBytes) {
-        settle(() => reject(tooLarge()));
+        refuse(tooLarge());
         return;
       }
       if (chunk.length === declaredLength) {
         // All of it at once, as small bodies come.
-        bytes = chunk;
-        length = needed;
+        finish(chunk);
         return;
       }
       // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
       if (needed > bytes.length) {
         const capacity = Math.min(limitBytes, Math.max(firstBufferBytes, 2 * bytes.length, needed));
         if (!hold(capacity - bytes.length)) {
-          settle(() => reject(serviceBusy()));
+          refuse(serviceBusy());
           return;
         }
         const larger = Buffer.allocUnsafe(capacity);
@@ -125,10 +133,12 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
       chunk.copy(bytes, length);
       length = needed;
     };
-    const finish = () =>
-      settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve(bytes.subarray(0, length))));
-    const fail = () => settle(() => reject(new Problem(400, 'invalid_request', 'The body broke off.')));
-    request.on('data', take).on('end', finish).on('error', fail);
+    const end = () => {
+      if (request.rawTrailers.length > 0) refuse(hasTrailers());
+      else if (!isSettled) finish(bytes.subarray(0, length));
+    };
+    const fail = () => refuse(new Problem(400, 'invalid_request', 'The body broke off.'));
+    request.on('data', take).on('end', end).on('error', fail);
     // A request that was answered while its body broke off is never closed by Node.
     response.on('close', fail);
     if (request.destroyed) fail();
