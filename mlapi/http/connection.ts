@@ -29,7 +29,7 @@ export class Turns {
 /** The requests of one connection, one after another: who pipelines thousands of them waits for a turn for each. */
 export class Connection {
   requests = 0;
-  /** The response to the newest request. */
+  /** The response to the newest request, until it is closed: what hangs on it would live as long as the connection. */
   latest: ServerResponse | undefined;
   readonly #turns: Turns;
   readonly #waiting: (() => void)[] = [];
@@ -45,7 +45,7 @@ export class Connection {
     if (this.#waiting.length >= maxWaiting) return false;
     this.requests += 1;
     this.latest = response;
-    response.once('close', () => this.#next());
+    response.on('close', this.#next);
     if (this.#isBusy) this.#waiting.push(start);
     else {
       this.#isBusy = true;
@@ -60,7 +60,9 @@ export class Connection {
     else this.#afterWaiting ??= run;
   }
 
-  #next(): void {
+  /** Once for each response: Node closes none of them twice. */
+  readonly #next = (): void => {
+    if (this.latest?.closed === true) this.latest = undefined;
     if (this.#waiting.length === 0) {
       this.#isBusy = false;
       return;
@@ -71,5 +73,5 @@ export class Connection {
       this.#afterWaiting?.();
       this.#afterWaiting = undefined;
     });
-  }
+  };
 }
