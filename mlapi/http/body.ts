@@ -102,7 +102,6 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
       resolve(whole);
     };
     const refuse = (problem: Problem) => {
-      if (isSettled) return;
       isSettled = true;
       bytes = nothing;
       reject(problem);
@@ -134,10 +133,13 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
       length = needed;
     };
     const end = () => {
+      if (isSettled) return;
       if (request.rawTrailers.length > 0) refuse(hasTrailers());
-      else if (!isSettled) finish(bytes.subarray(0, length));
+      else finish(bytes.subarray(0, length));
     };
-    const fail = () => refuse(new Problem(400, 'invalid_request', 'The body broke off.'));
+    const fail = () => {
+      if (!isSettled) refuse(new Problem(400, 'invalid_request', 'The body broke off.'));
+    };
     request.on('data', take).on('end', end).on('error', fail);
     // A request that was answered while its body broke off is never closed by Node.
     response.on('close', fail);
