@@ -10,7 +10,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes);
-  const names = countNamesInText(text);
+  const names = isFlatList(text) ? 0 : countNamesInText(text);
   const value = parse(text);
   // Of equal names JSON.parse keeps the last, so that the tree has fewer than the text.
   if (names > 0 && countNamesInTree(value) < names) {
@@ -50,6 +50,13 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
+
+/** Whether there is neither a name nor more than a level or two, so that nothing needs to be counted: a row of numbers, say. */
+function isFlatList(text: string): boolean {
+  if (text.includes(':') || text.includes('{')) return false;
+  const second = text.indexOf('[', text.indexOf('[') + 1);
+  return second === -1 || !text.includes('[', second + 1);
+}
 
 /** Outside of strings, JSON has one colon a name. What is not JSON at all is left for `JSON.parse` to refuse. */
 function countNamesInText(text: string): number {

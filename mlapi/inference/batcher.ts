@@ -34,7 +34,7 @@ export interface BatcherOptions {
   readonly observer: InferenceObserver | undefined;
 }
 
-type ToldRun = Pick<ObservedRun, 'rows' | 'runSeconds' | 'outcome'> & { readonly beganMs: number };
+type ToldRun = Pick<ObservedRun, 'rows' | 'runSeconds' | 'outcome'>;
 
 /**
  * Lets the requests for one model that arrive in the same turn of the event loop share a run, and takes large ones apart, so that
@@ -147,18 +147,19 @@ export class Batcher {
     const { executor, cost, timeoutMs } = this.#options;
     const matrix = this.#buffer.join(slices);
     const beganMs = performance.now();
-    const run = { rows: matrix.rows, beganMs };
+    const { rows } = matrix;
     let newestMs = 0;
     for (const { request } of slices) newestMs = Math.max(newestMs, request.acceptedMs);
     try {
       const { output, seconds } = await executor.run(matrix, newestMs + timeoutMs);
-      cost.observe(matrix.rows, seconds);
-      this.#answer(slices, output, matrix.rows);
-      this.#tell(slices, { ...run, runSeconds: seconds, outcome: 'ok' });
+      cost.observe(rows, seconds);
+      this.#answer(slices, output, rows);
+      this.#tell(slices, beganMs, { rows, runSeconds: seconds, outcome: 'ok' });
     } catch (cause) {
       this.#fail(slices, cause);
       const runSeconds = (performance.now() - beganMs) / 1_000;
-      this.#tell(slices, { ...run, runSeconds, outcome: cause instanceof LostRun ? cause.outcome : 'failed' });
+      const outcome = cause instanceof LostRun ? cause.outcome : 'failed';
+      this.#tell(slices, beganMs, { rows, runSeconds, outcome });
     }
     if (this.#queue.rows > 0 || this.#again.length > 0) this.#schedule();
   }
@@ -240,13 +241,15 @@ export class Batcher {
     for (const slice of slices) if (isWanted(slice)) this.#reject(slice.request, refusal);
   }
 
-  #tell(slices: readonly Slice[], { beganMs, ...run }: ToldRun): void {
+  #tell(slices: readonly Slice[], beganMs: number, { rows, runSeconds, outcome }: ToldRun): void {
     const { observer, observed, executor } = this.#options;
     if (observer === undefined) return;
     let oldestMs = beganMs;
     for (const { request } of slices) oldestMs = Math.min(oldestMs, request.acceptedMs);
+    const { model, version } = observed;
     const queueSeconds = (beganMs - oldestMs) / 1_000;
-    observer.ran({ ...observed, ...run, executor: executor.kind, requests: slices.length, queueSeconds });
+    const { kind } = executor;
+    observer.ran({ model, version, executor: kind, requests: slices.length, rows, queueSeconds, runSeconds, outcome });
   }
 }
 

@@ -5,6 +5,8 @@ import { redactText, toLoggable } from './loggable.ts';
 /** What may wait for a reader of the log that is slow, or stands still; more is dropped, and counted. */
 const maxWaitingBytes = 1_048_576;
 const exitLimitMs = 1_000;
+/** How long a line may wait for others: only what kills the process at once takes it along. */
+const gatherMs = 5;
 const lineSeparators = /[\u2028\u2029]/;
 let lastTime = { ms: NaN, text: '' };
 
@@ -37,7 +39,7 @@ export class Logger {
     this.#write(level, message, fields);
   }
 
-  /** The same for what comes with each request: past winston, and together with the others of a turn of the event loop. */
+  /** The same for what comes with each request: past winston, and together with others of the same few milliseconds. */
   logOften(level: Level, message: string, fields: FlatFields): void {
     if (this.#often === undefined || level !== 'info') this.log(level, message, fields);
     else if (this.#tellsInfo && !this.#isFull()) {
@@ -108,7 +110,7 @@ interface Line {
 /** A line with its fields beside its level and message. */
 type FlatLine = Record<string, unknown> & Line;
 
-/** Lines that are written together, once a turn of the event loop. */
+/** Lines that are written together, some milliseconds after the first of them, or before whatever else is logged. */
 class FrequentLines {
   readonly #format: (line: FlatLine) => string;
   readonly #writeText: (text: string) => void;
@@ -122,7 +124,7 @@ class FrequentLines {
   add(level: Level, message: string, fields: FlatFields): void {
     if (this.#waiting === '') {
       unwritten.add(this);
-      setImmediate(() => this.flush());
+      setTimeout(() => this.flush(), gatherMs).unref();
     }
     const line: FlatLine = { time: isoTime(), level, message };
     for (const name in fields) {
