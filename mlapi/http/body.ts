@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Exchange } from './exchange.ts';
+import { CollectingRequest } from './collecting-request.ts';
 import { parseMultipart, parseUrlencoded } from './forms.ts';
 import { Problem, serviceBusy } from './problem.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -140,7 +141,9 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
     const fail = () => {
       if (!isSettled) refuse(new Problem(400, 'invalid_request', 'The body broke off.'));
     };
-    request.on('data', take).on('end', end).on('error', fail);
+    const isCollected =
+      request instanceof CollectingRequest && request.collect((chunk) => (chunk === null ? end() : take(chunk)));
+    if (!isCollected) request.on('data', take).on('end', end).on('error', fail);
     // A request that was answered while its body broke off is never closed by Node.
     response.on('close', fail);
     if (request.destroyed) fail();

@@ -29,7 +29,7 @@ export class Turns {
 /** The requests of one connection, one after another: who pipelines thousands of them waits for a turn for each. */
 export class Connection {
   requests = 0;
-  /** The response to the newest request, until it is closed: what hangs on it would live as long as the connection. */
+  /** The response to the newest request, until both are over: what hangs on it would live as long as the connection. */
   latest: ServerResponse | undefined;
   readonly #turns: Turns;
   readonly #waiting: (() => void)[] = [];
@@ -62,7 +62,7 @@ export class Connection {
 
   /** Once for each response: Node closes none of them twice. */
   readonly #next = (): void => {
-    if (this.latest?.closed === true) this.latest = undefined;
+    if (this.latest?.closed === true && this.latest.req.complete) this.latest = undefined;
     if (this.#waiting.length === 0) {
       this.#isBusy = false;
       return;

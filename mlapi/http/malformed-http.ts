@@ -35,7 +35,7 @@ export function refuseConnection(
   const log = (id: string) => {
     logger.info('request', { request_id: id, status, code: problem.code, cause });
   };
-  if (latest === undefined) refuse();
+  if (latest === undefined || latest.closed) refuse();
   else if (latest.req.complete || latest.headersSent) latest.once('close', refuse);
   // Its body broke off: this is its answer.
   else answerError(problem, Exchange.of(latest.req));

@@ -34,9 +34,9 @@ export async function perform(
   send(exchange, await endpoint.handle({ params, query, body, headers, session, address, requestId }));
 }
 
-async function readBody({ reader, schema }: NonNullable<Endpoint['body']>, exchange: Exchange): Promise<unknown> {
-  const value = await reader.read(exchange);
-  return schema === undefined ? value : validate(schema, value);
+function readBody({ reader, schema }: NonNullable<Endpoint['body']>, exchange: Exchange): Promise<unknown> {
+  const value = reader.read(exchange);
+  return schema === undefined ? value : value.then((found) => validate(schema, found));
 }
 
 /** A proxy may hand on what its client made up: only an address is taken for one. */

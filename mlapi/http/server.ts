@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../telemetry/logger.ts';
+import { CollectingRequest } from './collecting-request.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { Connection, Turns } from './connection.ts';
 import { refuseConnection } from './malformed-http.ts';
@@ -22,6 +23,7 @@ interface ServerOptions {
 /** An HTTP server that gives nobody more time or memory than a well-behaved client needs. */
 export function createHttpServer(listener: RequestListener, { logger, lifecycle }: ServerOptions): Server {
   const server = createServer({
+    IncomingMessage: CollectingRequest,
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
