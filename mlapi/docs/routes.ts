@@ -1,8 +1,6 @@
 import type { Endpoint } from '../http/endpoint.ts';
-import { openApiDocument } from './openapi.ts';
-import { docsPage, pagePolicy } from './page.ts';
 
-/** The documents of a list of endpoints, and of themselves. Made once: they do not change while the service runs. */
+/** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */
 export function docsEndpoints(described: readonly Endpoint[], version: string): Endpoint[] {
   const own: Endpoint[] = [
     {
@@ -15,10 +13,13 @@ export function docsEndpoints(described: readonly Endpoint[], version: string): 
         statuses: {},
         answer: { schema: { type: 'string' }, mediaType: 'text/html' },
       },
-      handle: () => ({
-        headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy },
-        body: page,
-      }),
+      handle: async () => {
+        const { page, pagePolicy } = await documents();
+        return {
+          headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy },
+          body: page,
+        };
+      },
     },
     {
       method: 'GET',
@@ -30,11 +31,23 @@ export function docsEndpoints(described: readonly Endpoint[], version: string): 
         statuses: {},
         answer: { schema: { type: 'object' } },
       },
-      handle: () => ({ headers: { 'content-type': 'application/json' }, body: document }),
+      handle: async () => ({
+        headers: { 'content-type': 'application/json' },
+        body: (await documents()).document,
+      }),
     },
   ];
-  const all = [...described, ...own];
-  const page = Buffer.from(docsPage(all, version));
-  const document = Buffer.from(JSON.stringify(openApiDocument(all, version)));
+  let made: ReturnType<typeof makeDocuments> | undefined;
+  const documents = () => (made ??= makeDocuments([...described, ...own], version));
   return own;
+}
+
+async function makeDocuments(endpoints: readonly Endpoint[], version: string) {
+  const [{ openApiDocument }, { docsPage, pagePolicy }] = await Promise.all([
+    import('./openapi.ts'),
+    import('./page.ts'),
+  ]);
+  const page = Buffer.from(docsPage(endpoints, version));
+  const document = Buffer.from(JSON.stringify(openApiDocument(endpoints, version)));
+  return { page, pagePolicy, document };
 }

@@ -1,7 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CounterHome, Counters, RemoteCounters } from './counters.ts';
-import { RedisCounterHome } from './redis-counters.ts';
 import { MemoryCounterHome } from './window-counters.ts';
 
 interface CounterOptions {
@@ -31,6 +30,8 @@ export async function openCounters(
   if (redisUrl === undefined) {
     return { of: (name, limit) => local.of(name, limit), check: () => Promise.resolve(), close: () => undefined };
   }
+  // Its client is larger than all the rest of this folder.
+  const { RedisCounterHome } = await import('./redis-counters.ts');
   const redis = await RedisCounterHome.open(redisUrl, logger);
   return {
     of: (name, limit) => (name === 'per-client' ? firstOf(redis.of(name), local.of(name, limit)) : redis.of(name)),
