@@ -1,11 +1,10 @@
-import cluster from 'node:cluster';
 import type { RequestListener } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { openAuth } from './mlapi/auth/open-auth.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
-import { readConfig, type Config } from './mlapi/config/config.ts';
+import type { Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import type { CounterHome } from './mlapi/http/counters.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
@@ -17,7 +16,7 @@ import { openCounters } from './mlapi/http/open-counters.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/rate-limits.ts';
 import { checked, createExpress, routes } from './mlapi/http/routes.ts';
 import { openSecurityTxt, securityTxtEndpoints } from './mlapi/http/security-txt.ts';
-import { exitWithMessage, Service } from './mlapi/http/service.ts';
+import { Service } from './mlapi/http/service.ts';
 import { createShortWay } from './mlapi/http/short-way.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
@@ -27,8 +26,6 @@ import { prepareDatabase } from './mlapi/persistence/migrations.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
 import { version } from './mlapi/version.ts';
-import { Supervisor } from './mlapi/workers/supervisor.ts';
-import { runWorker } from './mlapi/workers/worker.ts';
 
 /** Everything that is built once. */
 export type Services = Awaited<ReturnType<typeof createServices>>;
@@ -54,8 +51,11 @@ export async function createServices(config: Config, foundations: Foundations = 
   const database = openDatabase(config);
   await prepareDatabase(database);
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
+  // The passphrase is stretched on a thread of its own, for a third of a second: the models are loaded meanwhile.
+  const loading = Predictors.load(config, metrics);
+  loading.catch(() => undefined);
   const auth = await openAuth({ config, database, counters, logger, metrics, clock });
-  const predictors = await Predictors.load(config, metrics);
+  const predictors = await loading;
   const checks = new HealthChecks(
     [
       { name: 'database', check: () => checkDatabase(database) },
@@ -132,12 +132,7 @@ export async function serve(
   return { ...services, service };
 }
 
-/** Serves in worker processes, watched over by this one. */
-export async function superviseWorkers(): Promise<void> {
-  if (cluster.isPrimary) await new Supervisor(readConfig).run();
-  else runWorker(async (config, options) => (await serve(config, options)).service);
-}
-
+// As `npm start` does, whose supervisor need not load all of the above.
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await superviseWorkers().catch(exitWithMessage);
+  await import('./mlapi/cli/serve.ts');
 }

@@ -169,7 +169,7 @@ install -m 0644 "$source_dir/deploy/mlapi.service" "$unit"
 rm -f "$unit.d/node.conf"
 if [ "$node" != /usr/bin/node ]; then
   mkdir -p "$unit.d"
-  printf '[Service]\nExecStart=\nExecStart=%s build/application.js\n' "$node" >"$unit.d/node.conf"
+  printf '[Service]\nExecStart=\nExecStart=%s build/mlapi/cli/serve.js\n' "$node" >"$unit.d/node.conf"
 fi
 cat >/usr/local/sbin/mlapi <<COMMAND
 #!/bin/sh

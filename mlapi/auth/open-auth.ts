@@ -25,8 +25,10 @@ interface AuthOptions {
 
 /** Builds what knows keys, clients and tokens. @throws {WrongPassphrase} */
 export async function openAuth({ config, database, counters, logger, metrics, clock }: AuthOptions) {
-  const keys = await KeyManager.open({ store: new KeyStore(database), config, clock });
-  const passwords = await Passwords.create();
+  const [keys, passwords] = await Promise.all([
+    KeyManager.open({ store: new KeyStore(database), config, clock }),
+    Passwords.create(),
+  ]);
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'), metrics);
   const clients = new ClientService(database, passwords, clock);

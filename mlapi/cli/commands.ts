@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util';
-import { superviseWorkers } from '../../application.ts';
 import { readConfig } from '../config/config.ts';
 import { openDatabase } from '../persistence/database.ts';
 import { migrate } from '../persistence/migrations.ts';
@@ -31,7 +30,9 @@ export const commands: Readonly<Record<string, Command>> = {
   serve: {
     usage: 'serve',
     help: 'serve; production only with NODE_ENV=production',
-    run: superviseWorkers,
+    run: async () => {
+      await import('./serve.ts');
+    },
   },
 };
 

@@ -85,7 +85,7 @@ echo "in the unit:         $(bench /run/mlapi/mlapi.sock)"
 # shellcheck disable=SC2016
 inside sh -c 'cd /opt/mlapi && mkdir -m 0770 /tmp/plain && touch /tmp/plain.log && chown mlapi: /tmp/plain && MLAPI_KEY_PASSPHRASE=$(cat /etc/mlapi/passphrase) \
   NODE_ENV=production MLAPI_DATA_DIR=/var/lib/mlapi MLAPI_SOCKET=/tmp/plain/s setpriv --reuid=mlapi --regid=mlapi --init-groups \
-  node build/application.js >/tmp/plain.log 2>&1 & echo $! >/tmp/plain.pid; for i in $(seq 100); do grep -q listening /tmp/plain.log && break; sleep 0.1; done'
+  node build/mlapi/cli/serve.js >/tmp/plain.log 2>&1 & echo $! >/tmp/plain.pid; for i in $(seq 100); do grep -q listening /tmp/plain.log && break; sleep 0.1; done'
 echo "without restrictions: $(bench /tmp/plain/s)"
 # shellcheck disable=SC2016
 inside sh -c 'kill "$(cat /tmp/plain.pid)"'

@@ -75,13 +75,13 @@ describe('the production build', () => {
     symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
     mkdirSync(join(root, 'data'), { mode: 0o700 });
     const variables = { NODE_ENV: 'production', MLAPI_DATA_DIR: join(root, 'data') };
-    const without = new TestProcess(['build/application.js'], {
+    const without = new TestProcess(['build/mlapi/cli/serve.js'], {
       cwd: root,
       variables: { ...variables, MLAPI_KEY_PASSPHRASE: '' },
     });
     expect(await without.ended).toEqual({ code: 1, signal: null });
     expect(without.stderr).toMatch(/^mlapi: .*\n.*is required in production\n$/);
-    const service = new TestProcess(['build/application.js'], { cwd: root, variables });
+    const service = new TestProcess(['build/mlapi/cli/serve.js'], { cwd: root, variables });
     const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
     expect(await statusOf(`${url}/api/readiness`)).toBe(200);
     expect(await statusOf(`${url}/api/docs`)).toBe(401);

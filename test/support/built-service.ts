@@ -64,7 +64,7 @@ export class BuiltService {
   /** @returns once it listens, and is ready */
   async start(): Promise<void> {
     const log = openSync(this.logFile, 'a', 0o600);
-    const [program, ...words] = [...this.#command, 'build/application.js'];
+    const [program, ...words] = [...this.#command, 'build/mlapi/cli/serve.js'];
     const child = spawn(program, words, { cwd: this.#home, env: this.#environment, stdio: ['ignore', log, log] });
     this.#child = child;
     process.once('exit', () => child.kill('SIGKILL'));

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { databaseOf } from './postgres.ts';
 import { temporaryFolder } from './service.ts';
 
@@ -90,7 +90,7 @@ export class TestProcess {
 
 /** A TypeScript file of the project, as a process of its own. */
 export function startScript(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
-  return new TestProcess(['--import', tsx, join(projectRoot, path), ...words], options);
+  return new TestProcess(['--import', tsx, resolve(projectRoot, path), ...words], options);
 }
 
 export interface Outcome {
@@ -117,7 +117,7 @@ export async function serve(
   dataDir: string,
   { variables = {}, ...options }: StartOptions = {},
 ): Promise<{ service: TestProcess; url: string }> {
-  const service = startScript('application.ts', [], {
+  const service = startScript('mlapi/cli/serve.ts', [], {
     ...options,
     variables: { MLAPI_DATA_DIR: dataDir, ...variables },
   });

@@ -1,0 +1,40 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { projectRoot, serve, startScript } from '../support/child.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { childrenOf } from '../support/workers.ts';
+
+/** The native libraries that a process has loaded, of those that serving needs. */
+function librariesOf(pid: number): string[] {
+  const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
+  return ['onnxruntime', 'libsql', 'argon2'].filter((name) => maps.includes(name));
+}
+
+describe('what is loaded', () => {
+  test('the supervisor has nothing of the application; its worker has all of it', async () => {
+    const { service } = await serve(temporaryFolder());
+    const [worker = 0] = childrenOf(service);
+    expect(librariesOf(service.child.pid ?? 0)).toEqual([]);
+    expect(librariesOf(worker)).toEqual(['onnxruntime', 'libsql', 'argon2']);
+    await service.kill('SIGTERM');
+  });
+
+  test('a service without PostgreSQL, Redis, metrics and documents loads none of their packages', async () => {
+    const script = join(temporaryFolder(), 'load.mjs');
+    const text = `
+      import { createRequire } from 'node:module';
+      const { createServices, createApplication } = await import(${JSON.stringify(join(projectRoot, 'application.ts'))});
+      const { readConfig } = await import(${JSON.stringify(join(projectRoot, 'mlapi/config/config.ts'))});
+      createApplication(await createServices(readConfig()));
+      const files = Object.keys(createRequire(import.meta.url).cache);
+      const packages = files.map((file) => /.*node_modules.((?:@[^/]+.)?[^/]+)/.exec(file)?.[1]);
+      process.stdout.write(JSON.stringify([...new Set(packages)]), () => process.exit(0));`;
+    writeFileSync(script, text);
+    const loading = startScript(script, [], { variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_DOCS: 'false' } });
+    expect(await loading.ended).toEqual({ code: 0, signal: null });
+    const packages = JSON.parse(loading.stdout) as string[];
+    expect(packages).toEqual(expect.arrayContaining(['express', 'libsql', 'joi', 'onnxruntime-node']));
+    expect(packages.filter((name) => ['pg', '@redis/client', 'prom-client', 'joi-to-json'].includes(name))).toEqual([]);
+  });
+});
