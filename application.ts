@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { openAuth } from './mlapi/auth/open-auth.ts';
+import { openKeys, type OpenKeys } from './mlapi/auth/open-keys.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import type { Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
@@ -21,8 +22,7 @@ import { createShortWay } from './mlapi/http/short-way.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
-import { checkDatabase, openDatabase } from './mlapi/persistence/database.ts';
-import { prepareDatabase } from './mlapi/persistence/migrations.ts';
+import { checkDatabase } from './mlapi/persistence/database.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
 import { version } from './mlapi/version.ts';
@@ -35,6 +35,8 @@ interface Foundations {
   readonly clock?: () => number;
   /** Milliseconds that only go forward. */
   readonly monotonicClock?: () => number;
+  /** What was begun while this file was loaded. */
+  readonly opened?: Promise<OpenKeys>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly lifecycle?: Lifecycle;
@@ -48,13 +50,12 @@ export async function createServices(config: Config, foundations: Foundations = 
   const { clock = Date.now, monotonicClock = () => performance.now(), localCounters } = foundations;
   const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = foundations;
   const securityTxt = openSecurityTxt(foundations.securityTxtPath ?? 'resources/security.txt', logger, clock);
-  const database = openDatabase(config);
-  await prepareDatabase(database);
+  const { database, keys: opening } = await (foundations.opened ?? openKeys(config, clock));
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
-  // The passphrase is stretched on a thread of its own, for a third of a second: the models are loaded meanwhile.
+  // The models are loaded while the keys open.
   const loading = Predictors.load(config, metrics);
   loading.catch(() => undefined);
-  const auth = await openAuth({ config, database, counters, logger, metrics, clock });
+  const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
   const checks = new HealthChecks(
     [

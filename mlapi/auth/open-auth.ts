@@ -6,8 +6,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { ClientAuthenticator } from './client-authenticator.ts';
 import { ClientService } from './client-service.ts';
 import { FailureCounter } from './failure-counter.ts';
-import { KeyManager } from './key-manager.ts';
-import { KeyStore } from './key-store.ts';
+import type { KeyManager } from './key-manager.ts';
 import { KeyWatch } from './key-watch.ts';
 import { Passwords } from './passwords.ts';
 import { TokenMaker } from './token-maker.ts';
@@ -16,6 +15,7 @@ import { TokenService } from './token-service.ts';
 interface AuthOptions {
   readonly config: Config;
   readonly database: Database;
+  readonly opening: Promise<KeyManager>;
   readonly counters: CounterHome;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -24,11 +24,8 @@ interface AuthOptions {
 }
 
 /** Builds what knows keys, clients and tokens. @throws {WrongPassphrase} */
-export async function openAuth({ config, database, counters, logger, metrics, clock }: AuthOptions) {
-  const [keys, passwords] = await Promise.all([
-    KeyManager.open({ store: new KeyStore(database), config, clock }),
-    Passwords.create(),
-  ]);
+export async function openAuth({ config, database, opening, counters, logger, metrics, clock }: AuthOptions) {
+  const [keys, passwords] = await Promise.all([opening, Passwords.create()]);
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'), metrics);
   const clients = new ClientService(database, passwords, clock);

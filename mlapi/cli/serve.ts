@@ -12,15 +12,16 @@ async function superviseWorkers(): Promise<void> {
   await new Supervisor(readConfig).run();
 }
 
-/** What this process does as one of them: it loads the application while the supervisor has yet to say with which configuration. */
+/** What this process does as one of them. */
 async function work(): Promise<void> {
   const { runWorker } = await import('../workers/worker.ts');
-  const loaded = import('../../application.ts');
-  // What is wrong with it is said when it is to serve.
-  loaded.catch(() => undefined);
   runWorker(async (config, options) => {
-    const { serve } = await loaded;
-    return (await serve(config, options)).service;
+    // First what takes another thread: the rest is loaded meanwhile.
+    const { openKeys } = await import('../auth/open-keys.ts');
+    const opened = openKeys(config);
+    opened.catch(() => undefined);
+    const { serve } = await import('../../application.ts');
+    return (await serve(config, { ...options, opened })).service;
   });
 }
 
