@@ -46,7 +46,9 @@ const shareGoals: readonly ShareGoal[] = [
 
 const factGoals: readonly { name: string; most: number }[] = [
   { name: 'start to ready, ms', most: 1_000 },
-  { name: 'idle memory of the worker, MiB', most: 150 },
+  // 150 MB are 143 MiB.
+  { name: 'idle memory of the worker, MiB', most: 143 },
+  { name: 'idle memory of both, shared pages once, MB', most: 150 },
 ];
 
 /** What must hold, for all that was measured. Medians decide. */
