@@ -38,6 +38,9 @@ export interface Config {
   readonly authRateLimitPerMinute: number;
   /** Where Prometheus reads, on 127.0.0.1; 0: the system chooses; undefined: nothing is measured. */
   readonly metricsPort: number | undefined;
+  /** The base URL of an OpenTelemetry collector; undefined: there is none. */
+  readonly otlpEndpoint: string | undefined;
+  readonly otlpIntervalSeconds: number;
   readonly docs: boolean;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug' | 'silent';
   readonly logFormat: 'json' | 'pretty';
@@ -183,6 +186,8 @@ function toConfig(
     rateLimitPerMinute: number('MLAPI_RATE_LIMIT_PER_MINUTE'),
     authRateLimitPerMinute: number('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE'),
     metricsPort: values.MLAPI_METRICS_PORT as number | undefined,
+    otlpEndpoint: values.MLAPI_OTLP_ENDPOINT as string | undefined,
+    otlpIntervalSeconds: number('MLAPI_OTLP_INTERVAL_SECONDS'),
     docs: (values.MLAPI_DOCS as boolean | undefined) ?? isDevelopment,
     logLevel: values.MLAPI_LOG_LEVEL as Config['logLevel'],
     logFormat: (values.MLAPI_LOG_FORMAT as Config['logFormat'] | undefined) ?? (isDevelopment ? 'pretty' : 'json'),

@@ -104,6 +104,16 @@ export const variables: readonly Variable[] = [
     'port for Prometheus on 127.0.0.1, `/metrics`; unset: none; 0 lets the system choose',
   ),
   variable(
+    'MLAPI_OTLP_ENDPOINT',
+    text.custom(refusing(isCollector)).messages({
+      'any.invalid':
+        '{{#label}} must be the base URL of a collector, http:// or https://, without user, password, query or fragment',
+    }),
+    '',
+    'base URL of an OpenTelemetry collector (OTLP/HTTP), such as `http://127.0.0.1:4318`; unset: none',
+  ),
+  variable('MLAPI_OTLP_INTERVAL_SECONDS', integer(1, 3_600), '60', 'how often the collector gets the metrics'),
+  variable(
     'MLAPI_DOCS',
     Joi.boolean(),
     '',
@@ -125,6 +135,13 @@ function variable(name: string, schema: Joi.Schema, shownDefault: string, help: 
 /** A check that answers with the variable's own message. */
 function refusing(isRight: (value: string) => boolean): Joi.CustomValidator<string> {
   return (value, { error }) => (isRight(value) ? value : error('any.invalid'));
+}
+
+/** Nothing that may not stand in a log, and nothing that `/v1/metrics` could not follow. */
+function isCollector(value: string): boolean {
+  if (!/^https?:\/\/[^?#\s]+$/.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
 }
 
 /** What Express would refuse at start, and what would believe everybody, is refused here. */

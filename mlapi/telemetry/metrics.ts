@@ -10,7 +10,7 @@ export interface MetricSnapshot {
   readonly values: readonly MetricValue[];
 }
 
-interface MetricValue {
+export interface MetricValue {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
   /** Of a histogram: with `_bucket`, `_sum` or `_count`. */
@@ -78,9 +78,12 @@ export const noMetrics: Metrics = {
   read: () => Promise.resolve([]),
 };
 
-/** Measures where `MLAPI_METRICS_PORT` is set. Elsewhere nothing of it is even loaded. */
-export async function createMetrics({ metricsPort }: Pick<Config, 'metricsPort'>): Promise<Metrics> {
-  if (metricsPort === undefined) return noMetrics;
+/** Measures where `MLAPI_METRICS_PORT` or `MLAPI_OTLP_ENDPOINT` is set. Elsewhere nothing of it is even loaded. */
+export async function createMetrics({
+  metricsPort,
+  otlpEndpoint,
+}: Partial<Pick<Config, 'metricsPort' | 'otlpEndpoint'>>): Promise<Metrics> {
+  if (metricsPort === undefined && otlpEndpoint === undefined) return noMetrics;
   const { ProcessMetrics } = await import('./metrics-process.ts');
   return new ProcessMetrics();
 }

@@ -65,14 +65,15 @@ export class Supervisor {
     this.#fill();
   }
 
-  /** On the port of the configuration, or no more. Where it never had one, nothing of it is loaded. */
+  /** On the port and to the collector of the configuration, or no more. Where it never had one, nothing of it is loaded. */
   async #serveMetrics(): Promise<void> {
-    const { metricsPort } = this.#config;
-    if (metricsPort === undefined && this.#metrics === undefined) return;
+    const { metricsPort, otlpEndpoint } = this.#config;
+    if (metricsPort === undefined && otlpEndpoint === undefined && this.#metrics === undefined) return;
     const { WorkerMetrics } = await import('./worker-metrics.ts');
     this.#metrics ??= new WorkerMetrics();
     const url = await this.#metrics.listen(metricsPort);
     if (url !== undefined) this.#logger.info('metrics are served', { url });
+    await this.#metrics.export(this.#config, this.#logger);
   }
 
   /** Starts what is missing. */
@@ -155,7 +156,7 @@ export class Supervisor {
     this.#members.delete(member);
     this.#leases.release(member);
     if (this.#isStopping) {
-      if (this.#members.size === 0) this.#finish();
+      if (this.#members.size === 0) void this.#finish();
       return;
     }
     if (member.state === 'leaving' || member.state === 'candidate') return;
@@ -227,12 +228,13 @@ export class Supervisor {
     this.#isStopping = true;
     this.#logger.info('stopping', { signal });
     void this.#systemd.notify('STOPPING=1');
-    if (this.#members.size === 0) this.#finish();
+    if (this.#members.size === 0) void this.#finish();
     for (const member of this.#members) member.stop();
     setTimeout(() => this.#killAll(), stopLimitMs).unref();
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
+    await this.#metrics?.finish();
     this.#logger.info('stopped');
     exitAfterLog(0);
   }

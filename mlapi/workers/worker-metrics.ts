@@ -1,4 +1,7 @@
+import type { Config } from '../config/config.ts';
+import type { MetricsExport } from '../telemetry/metrics-export.ts';
 import { MetricsServer } from '../telemetry/metrics-server.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { addUp, countsOf, toText } from '../telemetry/metrics-total.ts';
 import type { MetricSnapshot } from '../telemetry/metrics.ts';
 import type { Member } from './member.ts';
@@ -17,7 +20,9 @@ export class WorkerMetrics {
   #missed = 0;
   #server: MetricsServer | undefined;
   #port: number | undefined;
-  #reading: Promise<string> | undefined;
+  #reading: Promise<MetricSnapshot[][]> | undefined;
+  readonly #startedAt = Date.now();
+  #export: MetricsExport | undefined;
 
   /**
    * Serves on this port from now on; undefined: on none.
@@ -26,11 +31,32 @@ export class WorkerMetrics {
    */
   async listen(port: number | undefined): Promise<string | undefined> {
     if (port === this.#port) return undefined;
-    const server = port === undefined ? undefined : await MetricsServer.open(port, () => this.#read());
+    const server =
+      port === undefined ? undefined : await MetricsServer.open(port, async () => toText(await this.#read()));
     this.#server?.close();
     this.#server = server;
     this.#port = port;
     return server?.url;
+  }
+
+  /** Hands them to the collector of the configuration from now on; where it names none, to nobody. */
+  async export(
+    { otlpEndpoint: endpoint, otlpIntervalSeconds: intervalSeconds }: Config,
+    logger: Pick<Logger, 'error' | 'info'>,
+  ): Promise<void> {
+    if (endpoint !== undefined && this.#export?.isTo(endpoint, intervalSeconds) === true) return;
+    this.#export?.stop();
+    this.#export = undefined;
+    if (endpoint === undefined) return;
+    const { MetricsExport } = await import('../telemetry/metrics-export.ts');
+    const read = async () => addUp(await this.#read());
+    this.#export = new MetricsExport({ endpoint, intervalSeconds, logger, startedAt: this.#startedAt, read });
+    logger.info('metrics are exported', { collector: new URL(endpoint).origin, interval_seconds: intervalSeconds });
+  }
+
+  /** The workers have ended: what they counted last is exported, too. */
+  async finish(): Promise<void> {
+    await this.#export?.finish();
   }
 
   watch(member: Member): void {
@@ -46,19 +72,21 @@ export class WorkerMetrics {
   }
 
   /** Who asks while an answer is being made gets the same one. */
-  #read(): Promise<string> {
+  #read(): Promise<MetricSnapshot[][]> {
     this.#reading ??= this.#readAll().finally(() => (this.#reading = undefined));
     return this.#reading;
   }
 
-  async #readAll(): Promise<string> {
+  async #readAll(): Promise<MetricSnapshot[][]> {
     const asked = [...this.#members].filter(({ readyForMs }) => readyForMs !== undefined);
     const isAnswered = await Promise.all(asked.map((member) => member.measure()));
     const fresh = new Set(asked.filter((_member, index) => isAnswered[index]));
     this.#missed += asked.length - fresh.size;
     // Those that ended meanwhile are among the ended.
-    const members = [...this.#members].map((member) => (fresh.has(member) ? member.metrics : countsOf(member.metrics)));
-    return toText([...members, this.#ended, this.#own()]);
+    const members = [...this.#members].map((member) =>
+      fresh.has(member) ? [...member.metrics] : countsOf(member.metrics),
+    );
+    return [...members, this.#ended, this.#own()];
   }
 
   #own(): MetricSnapshot[] {

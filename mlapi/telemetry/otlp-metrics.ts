@@ -1,0 +1,80 @@
+import type { MetricSnapshot, MetricValue } from './metrics.ts';
+import { attributesOf, nanoseconds } from './otlp-client.ts';
+
+/** Counted since the beginning, not since the last export: what an export loses is in the next one. */
+const cumulative = 2;
+
+interface Period {
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly now: number;
+}
+
+/** The metrics as OTLP has them (opentelemetry-proto, metrics.proto), in its JSON encoding: 64-bit integers as strings, enums as numbers. */
+export function toOtlpMetrics(metrics: readonly MetricSnapshot[], { startedAt, now }: Period): object[] {
+  const period = { startTimeUnixNano: nanoseconds(startedAt), timeUnixNano: nanoseconds(now) };
+  return metrics.flatMap((metric) => {
+    const { name, help } = metric;
+    const data = dataOf(metric, period);
+    return data === undefined ? [] : [{ name, description: help, ...unitOf(name), ...data }];
+  });
+}
+
+type Times = Readonly<Record<'startTimeUnixNano' | 'timeUnixNano', string>>;
+
+function dataOf({ type, values }: MetricSnapshot, times: Times): object | undefined {
+  // JSON has no NaN.
+  const finite = values.filter(({ value }) => Number.isFinite(value));
+  if (finite.length === 0) return undefined;
+  if (type === 'histogram')
+    return { histogram: { aggregationTemporality: cumulative, dataPoints: buckets(finite, times) } };
+  const dataPoints = finite.map(({ labels, value }) => ({
+    ...times,
+    attributes: textAttributes(labels),
+    asDouble: value,
+  }));
+  if (type === 'counter') return { sum: { aggregationTemporality: cumulative, isMonotonic: true, dataPoints } };
+  return type === 'gauge' ? { gauge: { dataPoints } } : undefined;
+}
+
+interface Buckets {
+  readonly labels: MetricValue['labels'];
+  /** By their upper bounds, ascending, as they come: each holds those before. */
+  readonly cumulative: [bound: number, count: number][];
+  sum: number;
+}
+
+/** Prometheus has a value for each bucket, OTLP a point for all, whose buckets do not hold each other. */
+function buckets(values: readonly MetricValue[], times: Times): object[] {
+  const points = new Map<string, Buckets>();
+  for (const { labels: all, value, metricName = '' } of values) {
+    const { le, ...labels } = all;
+    const key = JSON.stringify(Object.entries(labels).sort());
+    const point = points.get(key) ?? { labels, cumulative: [], sum: 0 };
+    points.set(key, point);
+    if (metricName.endsWith('_sum')) point.sum = value;
+    else if (le !== undefined) point.cumulative.push([le === '+Inf' ? Infinity : Number(le), value]);
+  }
+  return [...points.values()].map(({ labels, cumulative, sum }) => {
+    cumulative.sort(([a], [b]) => a - b);
+    const counts = cumulative.map(([, count], index) => count - (cumulative[index - 1]?.[1] ?? 0));
+    return {
+      ...times,
+      attributes: textAttributes(labels),
+      count: String(cumulative.at(-1)?.[1] ?? 0),
+      sum,
+      bucketCounts: counts.map(String),
+      explicitBounds: cumulative.slice(0, -1).map(([bound]) => bound),
+    };
+  });
+}
+
+function textAttributes(labels: MetricValue['labels']): object[] {
+  return attributesOf(Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)])));
+}
+
+/** UCUM, as far as the names say it. */
+function unitOf(name: string): { unit?: string } {
+  const [, word] = /_(seconds|bytes)(?:_total)?$/.exec(name) ?? [];
+  return word === undefined ? {} : { unit: word === 'seconds' ? 's' : 'By' };
+}
