@@ -25,6 +25,7 @@ import { Predictors } from './mlapi/inference/predictors.ts';
 import { checkDatabase } from './mlapi/persistence/database.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
+import { openTracing } from './mlapi/telemetry/tracing.ts';
 import { version } from './mlapi/version.ts';
 
 /** Everything that is built once. */
@@ -57,6 +58,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   loading.catch(() => undefined);
   const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
+  const tracing = await openTracing(config, logger);
   const checks = new HealthChecks(
     [
       { name: 'database', check: () => checkDatabase(database) },
@@ -70,13 +72,14 @@ export async function createServices(config: Config, foundations: Foundations = 
     await predictors.release();
     counters.close();
     await database.destroy();
+    await tracing?.finish();
   };
   metrics.watch({
     tokenCacheEntries: () => auth.tokens.remembered,
     modelMemoryBytes: () => predictors.memory(),
   });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);
-  const foundation = { config, logger, metrics, lifecycle, database, counters, checks, securityTxt, clock };
+  const foundation = { config, logger, metrics, tracing, lifecycle, database, counters, checks, securityTxt, clock };
   return { ...foundation, ...auth, predictors, close };
 }
 

@@ -1,18 +1,21 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { readTraceparent, type Tracing } from '../telemetry/tracing.ts';
 import type { Exchange } from './exchange.ts';
 
 /** What hears of each request. */
 export interface Observers {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where there is a collector. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /**
  * One line a request, and one count, when it has been answered or broken off: what was asked, by whom, and the code of the
  * verdict.
  */
-export function recordWhenClosed(exchange: Exchange, { logger, metrics }: Observers): void {
+export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing }: Observers): void {
   const startedAt = performance.now();
   const { request, response } = exchange;
   response.on('close', () => {
@@ -21,7 +24,12 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics }: Observ
     const status = writableFinished ? statusCode : 499;
     const milliseconds = performance.now() - startedAt;
     const { method = '' } = request;
-    metrics.requestAnswered({ method, route: exchange.route ?? 'other', status, seconds: milliseconds / 1_000 });
+    const route = exchange.route ?? 'other';
+    metrics.requestAnswered({ method, route, status, seconds: milliseconds / 1_000 });
+    const trace = tracing === undefined ? undefined : readTraceparent(request.headers.traceparent);
+    // Strangers write nothing to the collector.
+    if (trace !== undefined && session !== undefined)
+      tracing?.record(trace, { method, route, status, milliseconds, requestId: id });
     const level = statusCode === 500 ? 'error' : 'info';
     const fields = {
       request_id: id,
@@ -32,6 +40,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics }: Observ
       duration_ms: Math.round(milliseconds * 100) / 100,
       address: exchange.address,
       ...(session !== undefined && { client: session.clientName }),
+      ...(trace !== undefined && { trace_id: trace.traceId }),
     };
     if (cause === undefined) logger.logOften(level, 'request', fields);
     else logger.log(level, 'request', { ...fields, cause });

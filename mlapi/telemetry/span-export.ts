@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { attributesOf, nanoseconds, type OtlpClient } from './otlp-client.ts';
+import type { TraceContext, TracedRequest, Tracing } from './tracing.ts';
+
+// The sizes that OpenTelemetry's own SDKs have.
+const intervalMs = 5_000;
+const mostPerExport = 512;
+const mostWaiting = 2_048;
+const lastLimitMs = 1_000;
+const serverKind = 2;
+const errorStatus = 2;
+
+/** Hands spans to a collector, many at a time, one export after another; those for which there is no room are dropped. */
+export class SpanExport implements Tracing {
+  readonly #client: Pick<OtlpClient, 'sendSpans'>;
+  readonly #timer: NodeJS.Timeout;
+  #waiting: object[] = [];
+  #isExporting = false;
+
+  constructor(client: Pick<OtlpClient, 'sendSpans'>) {
+    this.#client = client;
+    this.#timer = setInterval(() => void this.#exportInTurn(), intervalMs).unref();
+  }
+
+  record(trace: TraceContext, request: TracedRequest): void {
+    if (!trace.isSampled || this.#waiting.length >= mostWaiting) return;
+    this.#waiting.push(toSpan(trace, request, Date.now()));
+    if (this.#waiting.length >= mostPerExport) void this.#exportInTurn();
+  }
+
+  async finish(): Promise<void> {
+    clearInterval(this.#timer);
+    const spans = this.#waiting.splice(0);
+    if (spans.length > 0) await this.#client.sendSpans(spans, lastLimitMs);
+  }
+
+  async #exportInTurn(): Promise<void> {
+    if (this.#isExporting) return;
+    this.#isExporting = true;
+    while (this.#waiting.length > 0) await this.#client.sendSpans(this.#waiting.splice(0, mostPerExport));
+    this.#isExporting = false;
+  }
+}
+
+/** As OTLP has it (opentelemetry-proto, trace.proto), the attributes by OpenTelemetry's conventions for HTTP servers. */
+function toSpan(
+  { traceId, parentId }: TraceContext,
+  { method, route, status, milliseconds, requestId }: TracedRequest,
+  endedAt: number,
+): object {
+  return {
+    traceId,
+    spanId: randomBytes(8).toString('hex'),
+    parentSpanId: parentId,
+    flags: 1,
+    name: `${method} ${route}`,
+    kind: serverKind,
+    startTimeUnixNano: nanoseconds(endedAt - milliseconds),
+    endTimeUnixNano: nanoseconds(endedAt),
+    attributes: attributesOf({
+      'http.request.method': method,
+      'http.route': route,
+      'http.response.status_code': status,
+      'mlapi.request_id': requestId,
+    }),
+    ...(status >= 500 && { status: { code: errorStatus } }),
+  };
+}
