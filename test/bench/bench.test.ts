@@ -12,7 +12,10 @@ import { judge } from './goals.ts';
 import { Generator, type Measurement } from './measure.ts';
 import { profile } from './profile.ts';
 import { report, type Section } from './report.ts';
+import { batching } from './scenarios/batching.ts';
 import { matrix } from './scenarios/matrix.ts';
+import { slow } from './scenarios/slow.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 import { readProfile } from './stages.ts';
 
 // The long run, with its figures: npm run bench
@@ -70,6 +73,41 @@ describe('a short benchmark', () => {
     expect(readFileSync(join(folder, 'bench.svg'), 'utf8').match(/<rect/g)!.length).toBeGreaterThan(6);
   });
 });
+
+/** Of a scenario with loads and servers of its own. */
+async function measure(scenario: Scenario): Promise<Section> {
+  return scenario({ home, generator: new Generator(home), pace, cells: [], names: [], say: () => undefined });
+}
+
+test('what others find beside a saturated model, and when its callers were answered', async () => {
+  const section = await measure(slow);
+  const measured = section.results.map(({ measurements }) => Object.entries(measurements)).flat();
+  expect(measured.map(([name]) => name)).toEqual([
+    'predictions, unloaded',
+    'predictions, saturated',
+    'liveness, unloaded',
+    'liveness, saturated',
+  ]);
+  // Each connection asks every 50 ms, and no more often.
+  for (const [, [one]] of measured) expect(one!.requestsPerSecond).toBeLessThan(450);
+  const refused = /(\d+) ended at their deadline \(504\), and (\d+) were refused/.exec(section.notes.join('\n'))!;
+  for (const count of refused.slice(1)) expect(Number(count)).toBeGreaterThan(0);
+  expect(judge([section]).map(({ name }) => name)).toEqual([
+    'a model beside a saturated one: predictions, saturated / predictions, unloaded, p99',
+    'liveness p99 beside a saturated model, ms',
+    'answers past their deadline, at most, ms',
+    'memory after, as a share of before',
+  ]);
+}, 120_000);
+
+test('the same model with batching and without, and all answers right', async () => {
+  const section = await measure(batching);
+  expect(Object.keys(section.results[0]!.measurements)).toEqual(['no batching', 'batching']);
+  expect(judge([section]).map(({ name }) => name)).toEqual([
+    'batching: batching / no batching, requests/s',
+    'its p99: batching / no batching, p99',
+  ]);
+}, 120_000);
 
 test('a profile says what guard, model and answer cost', async () => {
   const text = await profile({ rows: 1, connections: 8 }, 0.5, home);

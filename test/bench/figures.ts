@@ -19,6 +19,11 @@ export function ratiosOf(values: readonly number[], base: readonly number[]): Sp
   return spreadOf(values.map((value, round) => value / base[round]!));
 }
 
+/** Small figures need their fractions, large ones do not. */
+export function digitsOf({ max }: Spread): number {
+  return max < 20 ? 2 : 0;
+}
+
 export function showSpread({ median, min, max }: Spread, digits = 2): string {
   return `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`;
 }

@@ -41,6 +41,16 @@ const shareGoals: readonly ShareGoal[] = [
   { name: 'beside FastAPI', title: 'matrix 1x32', of: 'mlapi', to: 'fastapi', figure: requests, least: 7 },
   { name: 'two workers', title: 'workers', of: '2 workers', to: '1 worker', figure: requests, least: 1.6 },
   { name: '100 models', title: 'models', of: '100 models', to: '1 model', figure: requests, least: 0.9 },
+  { name: 'batching', title: 'batching', of: 'batching', to: 'no batching', figure: requests, least: 2 },
+  { name: 'its p99', title: 'batching', of: 'batching', to: 'no batching', figure: 'p99Ms', most: 1 },
+  {
+    name: 'a model beside a saturated one',
+    title: 'slow, predictions',
+    of: 'predictions, saturated',
+    to: 'predictions, unloaded',
+    figure: 'p99Ms',
+    most: 2,
+  },
   { name: 'a full database', title: 'state', of: 'full', to: 'empty', figure: requests, least: 0.95 },
 ];
 
@@ -49,6 +59,9 @@ const factGoals: readonly { name: string; most: number }[] = [
   // 150 MB are 143 MiB.
   { name: 'idle memory of the worker, MiB', most: 143 },
   { name: 'idle memory of both, shared pages once, MB', most: 150 },
+  { name: 'liveness p99 beside a saturated model, ms', most: 10 },
+  { name: 'answers past their deadline, at most, ms', most: 50 },
+  { name: 'memory after, as a share of before', most: 1.1 },
 ];
 
 /** What must hold, for all that was measured. Medians decide. */

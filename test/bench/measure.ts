@@ -69,17 +69,15 @@ export class Generator {
   async measure(
     server: Server,
     { rows, connections }: Cell,
-    { warmUpSeconds, seconds, signalled }: Pick<LoadOrder, 'warmUpSeconds' | 'seconds' | 'signalled'>,
+    how: Pick<LoadOrder, 'warmUpSeconds' | 'seconds' | 'signalled' | 'periodMs'>,
   ): Promise<Measurement> {
     const { supervisor, serving } = server.pids;
     const figures = await this.run({
       port: server.port,
       connections,
       requests: server.requests(rows),
-      warmUpSeconds,
-      seconds,
       pids: supervisor === undefined ? serving : [...serving, supervisor],
-      ...(signalled !== undefined && { signalled }),
+      ...how,
     });
     const { requests, mistakes, processes } = figures;
     if (mistakes.length > 0 || requests === 0)

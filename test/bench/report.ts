@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { figureOf, shareOf, showCell, type Pace, type Result } from './compare.ts';
-import { showSpread, type Spread } from './figures.ts';
+import { digitsOf, showSpread, type Spread } from './figures.ts';
 import { judge, type Goal } from './goals.ts';
 import { plot } from './plot.ts';
 
@@ -65,7 +65,7 @@ function markdown(book: Book, goals: readonly Goal[]): string {
       `${at.slice(0, 10)}, ${where}; ${pace.rounds} rounds of ${pace.seconds} s each.`,
       ...notes.map((note) => `\n${note}`),
       ...(facts.length === 0 ? [] : ['', '| figure | |', '| --- | --- |']),
-      ...facts.map(({ name, spread }) => `| ${name} | ${showSpread(spread, 0)} |`),
+      ...facts.map(({ name, spread }) => `| ${name} | ${showSpread(spread, digitsOf(spread))} |`),
       ...results.flatMap((result) => ['', `${showCell(result.cell)}:`, '', ...table(result)]),
     ]),
     '',

@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util';
 import { compileProject } from '../support/built-service.ts';
 import { temporaryFolder } from '../support/service.ts';
+import { digitsOf, showSpread } from './figures.ts';
 import { Generator, type Cell } from './measure.ts';
 import { report, table, type Section } from './report.ts';
+import { batching } from './scenarios/batching.ts';
 import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
 import { models } from './scenarios/models.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import { slow } from './scenarios/slow.ts';
 import { start } from './scenarios/start.ts';
 import { state } from './scenarios/state.ts';
 import { workers } from './scenarios/workers.ts';
@@ -18,7 +21,7 @@ import { workers } from './scenarios/workers.ts';
 // Every process and folder of a run goes away with this one.
 process.setMaxListeners(0);
 
-const scenarios: Readonly<Record<string, Scenario>> = { matrix, workers, models, state, start };
+const scenarios: Readonly<Record<string, Scenario>> = { matrix, slow, batching, workers, models, state, start };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -53,7 +56,7 @@ for (const name of positionals.length === 0 ? Object.keys(scenarios) : positiona
 
 for (const { title, results, facts, notes } of Object.values(sections)) {
   process.stdout.write(`\n${title}\n${notes.join('\n')}\n`);
-  for (const { name, spread } of facts) process.stdout.write(`${name}: ${spread.median.toFixed(0)}\n`);
+  for (const { name, spread } of facts) process.stdout.write(`${name}: ${showSpread(spread, digitsOf(spread))}\n`);
   for (const result of results) process.stdout.write(`\n${result.title}\n${table(result).join('\n')}\n`);
 }
 // What was measured in haste must not take the place of what was measured well.

@@ -24,7 +24,7 @@ export interface Constant {
   readonly values: readonly Value[];
 }
 
-interface Node {
+export interface Node {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import type { LoadRequest } from './types.ts';
+import type { LoadOrder, LoadRequest } from './types.ts';
 import type { Tally } from './tally.ts';
 
 const headEnd = Buffer.from('\r\n\r\n');
@@ -8,14 +8,18 @@ const closes = Buffer.from('onnection: close');
 /** One for all: what arrives is looked at before anything else can arrive. */
 const arrivals = Buffer.allocUnsafeSlow(65_536);
 
-/** Sends the same request over one connection again and again, the next one when the answer to the last is whole. */
+/** Sends the same request over one connection again and again, the next one not before the answer to the last is whole. */
 export class Caller {
-  readonly #port: number;
+  readonly #order: LoadOrder;
   readonly #bytes: Buffer;
   readonly #request: LoadRequest;
   readonly #tally: Tally;
   #socket!: Socket;
   #sentAt = 0;
+  /** Where the order has a period: when the next request is due. */
+  #nextAt: number;
+  #timer: NodeJS.Timeout | undefined;
+  #status = 0;
   /** Of the answer's body, what has not come yet. */
   #left = 0;
   /** An answer's head whose end has not come yet. */
@@ -28,16 +32,20 @@ export class Caller {
   #isLast = false;
   #isOver = false;
 
-  constructor(port: number, request: LoadRequest, tally: Tally) {
-    this.#port = port;
-    this.#bytes = Buffer.from(request.text);
-    this.#request = request;
+  /** @param index callers with a period take turns in it */
+  constructor(order: LoadOrder, index: number, tally: Tally) {
+    const { requests, connections, periodMs = 0 } = order;
+    this.#order = order;
+    this.#request = requests[index % requests.length]!;
+    this.#bytes = Buffer.from(this.#request.text);
+    this.#nextAt = performance.now() + (periodMs * index) / connections;
     this.#tally = tally;
     this.#connect();
   }
 
   end(): void {
     this.#isOver = true;
+    clearTimeout(this.#timer);
     this.#socket.destroy();
   }
 
@@ -46,10 +54,10 @@ export class Caller {
       this.#take(arrivals.subarray(0, length));
       return true;
     };
-    const socket = connect({ port: this.#port, host: '127.0.0.1', onread: { buffer: arrivals, callback } });
+    const socket = connect({ port: this.#order.port, host: '127.0.0.1', onread: { buffer: arrivals, callback } });
     this.#socket = socket;
     socket.setNoDelay(true);
-    socket.once('connect', () => this.#send(performance.now()));
+    socket.once('connect', () => this.#sendInTurn(performance.now()));
     socket.once('error', (error) => this.#tally.mistake(error.message));
     socket.once('close', () => {
       if (this.#isOver) return;
@@ -64,8 +72,15 @@ export class Caller {
     this.#connect();
   }
 
+  #sendInTurn(now: number): void {
+    const { periodMs } = this.#order;
+    if (periodMs === undefined || this.#nextAt <= now) this.#send(now);
+    else this.#timer = setTimeout(() => this.#send(performance.now()), this.#nextAt - now);
+  }
+
   #send(now: number): void {
     this.#sentAt = now;
+    this.#nextAt = now + (this.#order.periodMs ?? 0);
     this.#socket.write(this.#bytes);
   }
 
@@ -81,7 +96,9 @@ export class Caller {
       return;
     }
     this.#head = undefined;
-    if (all[9] !== 0x32 || all[10] !== 0x30 || all[11] !== 0x30)
+    this.#status = 100 * all[9]! + 10 * all[10]! + all[11]! - 111 * 0x30;
+    const isRefusal = this.#order.refusals?.includes(this.#status) === true;
+    if (this.#status !== 200 && !isRefusal)
       this.#tally.mistake(`an answer began with ${all.toString('latin1', 0, 12)}`);
     this.#isLast = all.includes(closes);
     const length = this.#lengthIn(all, end);
@@ -90,14 +107,15 @@ export class Caller {
       this.end();
       return;
     }
-    if (this.#bodyLength >= 0 && length !== this.#bodyLength) this.#tally.mistake(`a body of ${length} bytes`);
+    if (!isRefusal && this.#bodyLength >= 0 && length !== this.#bodyLength)
+      this.#tally.mistake(`a body of ${length} bytes`);
     this.#left = length;
     if (length === 0) this.#finish();
     else if (all.length > end + 4) this.#takeBody(all.subarray(end + 4));
   }
 
   #takeBody(bytes: Buffer): void {
-    if (this.#bodyLength < 0) this.#body += bytes.toString('latin1');
+    if (this.#bodyLength < 0 && this.#status === 200) this.#body += bytes.toString('latin1');
     this.#left -= bytes.length;
     if (this.#left < 0) this.#tally.mistake('more came than the answer');
     if (this.#left <= 0) this.#finish();
@@ -106,10 +124,11 @@ export class Caller {
   #finish(): void {
     this.#left = 0;
     const now = performance.now();
-    this.#tally.answered(now - this.#sentAt);
-    if (this.#bodyLength < 0) this.#checkFirst();
+    if (this.#status === 200) this.#tally.answered(now - this.#sentAt);
+    else this.#tally.refused(this.#status, now - this.#sentAt);
+    if (this.#bodyLength < 0 && this.#status === 200) this.#checkFirst();
     if (this.#isLast) this.#socket.destroy();
-    else this.#send(now);
+    else this.#sendInTurn(now);
   }
 
   #checkFirst(): void {

@@ -8,10 +8,7 @@ import type { LoadFigures, LoadOrder } from './types.ts';
 // The load generator: takes an order on standard input, and prints the figures. One order a process.
 const order = JSON.parse(readFileSync(0, 'utf8')) as LoadOrder;
 const tally = new Tally();
-const callers = Array.from(
-  { length: order.connections },
-  (_, index) => new Caller(order.port, order.requests[index % order.requests.length]!, tally),
-);
+const callers = Array.from({ length: order.connections }, (_, index) => new Caller(order, index, tally));
 await delay(order.warmUpSeconds * 1_000);
 
 const begin = look();
@@ -28,6 +25,7 @@ const figures: LoadFigures = {
     return { pid, cpuSeconds: cpuSeconds - begin.processes[index]!.cpuSeconds, rssMib };
   }),
   cpuSeconds: end.cpuSeconds - begin.cpuSeconds,
+  refusedMs: tally.refusedMs,
   mistakes: tally.mistakes,
 };
 process.stdout.write(`${JSON.stringify(figures)}\n`);

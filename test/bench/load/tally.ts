@@ -3,6 +3,7 @@ const mostMistakes = 10;
 /** What came back in the measured time. */
 export class Tally {
   readonly mistakes: string[] = [];
+  readonly refusedMs: Record<number, number[]> = {};
   isCounting = false;
   #latenciesMs = new Float64Array(65_536);
   #count = 0;
@@ -17,6 +18,11 @@ export class Tally {
     }
     this.#latenciesMs[this.#count] = latencyMs;
     this.#count += 1;
+  }
+
+  /** One of the refusals that the order speaks of. */
+  refused(status: number, latencyMs: number): void {
+    if (this.isCounting) (this.refusedMs[status] ??= []).push(latencyMs);
   }
 
   mistake(what: string): void {

@@ -13,6 +13,10 @@ export interface LoadOrder {
   readonly connections: number;
   /** Connections take them in turn, each keeping to its own. */
   readonly requests: readonly LoadRequest[];
+  /** How often each of them asks at most; without it, again as soon as it is answered. */
+  readonly periodMs?: number;
+  /** Statuses that are no mistakes beside 200: they are counted apart. */
+  readonly refusals?: readonly number[];
   readonly warmUpSeconds: number;
   readonly seconds: number;
   /** The processes that serve. */
@@ -40,6 +44,8 @@ export interface LoadFigures {
   readonly processes: readonly ProcessFigures[];
   /** The generator's own. */
   readonly cpuSeconds: number;
+  /** What each refusal took, by its status, in the order in which they came. */
+  readonly refusedMs: Readonly<Record<number, readonly number[]>>;
   /** Wrong statuses, wrong bodies, torn connections: the first of them. */
   readonly mistakes: readonly string[];
 }
