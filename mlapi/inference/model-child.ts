@@ -1,5 +1,4 @@
 /* The program of a child process: it computes with one model for the process that started it, and ends with that. */
-import { constants, setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { ChildMessage, ParentMessage } from './child-messages.ts';
 import { ModelWrapper } from './model-wrapper.ts';
@@ -36,12 +35,6 @@ process.on('message', (message: ParentMessage) => {
   void (message.type === 'load' ? load(message) : run(message)).then((answer) => process.send!(answer));
 });
 process.on('disconnect', () => process.exit(0));
-try {
-  // Where processors are scarce, the process that answers requests comes first.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-} catch {
-  // A sandbox may forbid it; it works without.
-}
 // Those are for the process that started this one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 // A run blocks this thread: another one sees to it that none outlives the process that waits for it.

@@ -1,5 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Problem } from '../http/problem.ts';
 import type { ChildMessage, ParentMessage } from './child-messages.ts';
@@ -47,6 +49,7 @@ export class ModelProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
+    lowerPriority(this.#child.pid);
     this.ready = new Promise((resolve, reject) => (this.#starting = { resolve, reject }));
     this.ready.catch(() => undefined);
     this.ended = new Promise((resolve) => {
@@ -131,5 +134,20 @@ export class ModelProcess {
   /** What cannot be sent is answered by its end. */
   #send(message: ParentMessage): void {
     this.#child.send(message, () => undefined);
+  }
+}
+
+/**
+ * Where processors are scarce, the process that answers requests comes first. On Linux this is each thread's own, and passed on to
+ * those that it begins: it is done as soon as there is a process, before the model is loaded.
+ */
+function lowerPriority(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    const folder = `/proc/${pid}/task`;
+    const threads = existsSync(folder) ? readdirSync(folder).map(Number) : [pid];
+    for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox may forbid it; it works without.
   }
 }

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, getPriority, setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
 const { STATE_DIRECTORY, RUNTIME_DIRECTORY, CREDENTIALS_DIRECTORY } = process.env;
@@ -37,6 +37,7 @@ const refused = {
     run('sh', '-c', `cp /bin/true ${STATE_DIRECTORY}/suid && chmod u+s ${STATE_DIRECTORY}/suid`),
   'set the clock': () => run('date', '-s', '2030-01-01'),
   'change its CPU affinity': () => run('taskset', '-p', '-c', '0', String(process.pid)),
+  'take precedence over others': () => setPriority(-1),
   'leave a core': () => run('sh', '-c', 'test "$(ulimit -c)" != 0'),
 };
 const works = {
@@ -50,6 +51,10 @@ const works = {
   },
   'worker threads': async () => once(new Worker('0', { eval: true }), 'exit'),
   'child processes': () => run(process.execPath, '-e', '0'),
+  'give way to others': () => {
+    setPriority(10);
+    if (getPriority() !== 10) throw new Error('as before');
+  },
   'compiled code': () => {
     const add = new Function('a', 'b', 'return a + b');
     for (let at = 0; at < 1e6; at += 1) add(at, 1);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -72,8 +72,15 @@ describe('a child process', () => {
 
   test('leaves the processors to the process that answers requests', async () => {
     await start();
+    const { pid } = pool.memory()[0]!;
 
-    expect(getPriority(pool.memory()[0]!.pid)).toBeGreaterThan(getPriority());
+    const niceOf = (thread: string) => {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+    };
+    const threads = readdirSync(`/proc/${pid}/task`);
+    expect(threads.length).toBeGreaterThan(1);
+    for (const thread of threads) expect(niceOf(thread)).toBeGreaterThan(getPriority());
   });
 
   test('is killed at the deadline of its run, and another one takes its place', async () => {
