@@ -13,6 +13,8 @@ export interface ChildModel {
   readonly path: string;
   readonly sha256: string;
   readonly outputName: string;
+  /** How long a process may take to start and to load it. */
+  readonly loadLimitMs?: number;
 }
 
 interface Settle<T> {
@@ -23,6 +25,8 @@ interface Settle<T> {
 /** From sources, as this file is just now, Node needs its loader. */
 const isSource = import.meta.url.endsWith('.ts');
 const program = fileURLToPath(new URL(`./model-child.${isSource ? 'ts' : 'js'}`, import.meta.url));
+/** Half of what the systemd unit gives a start: also the largest files are read and prepared by then, or something hangs. */
+const usualLoadLimitMs = 60_000;
 /** How long a child that was asked to end may take. */
 const endLimitMs = 1_000;
 
@@ -39,8 +43,9 @@ export class ModelProcess {
   #beganMs = 0;
   #deadline: NodeJS.Timeout | undefined;
   #isLate = false;
+  readonly #loadLimit: NodeJS.Timeout;
 
-  constructor(model: ChildModel) {
+  constructor({ loadLimitMs = usualLoadLimitMs, ...model }: ChildModel) {
     // It gets nothing of this process: no variables, which may hold secrets, no folder, no streams.
     this.#child = fork(program, {
       cwd: '/',
@@ -58,6 +63,7 @@ export class ModelProcess {
     });
     void this.ended.then((how) => this.#onEnd(how));
     this.#child.on('message', (message: ChildMessage) => this.#take(message));
+    this.#loadLimit = setTimeout(() => this.#giveUp(loadLimitMs), loadLimitMs);
     this.#send({ type: 'load', ...model });
   }
 
@@ -99,7 +105,10 @@ export class ModelProcess {
       return;
     }
     this.state = 'idle';
-    if (message.type === 'ready') this.#starting?.resolve();
+    if (message.type === 'ready') {
+      clearTimeout(this.#loadLimit);
+      this.#starting?.resolve();
+    }
     if (message.type === 'answered') {
       const seconds = (performance.now() - this.#beganMs) / 1_000;
       this.#settle()?.resolve({ output: message.output, seconds });
@@ -108,6 +117,12 @@ export class ModelProcess {
       const { message: text, cause } = message;
       this.#settle()?.reject(new Problem(422, 'invalid_model_output', text, { cause: new Error(cause) }));
     }
+  }
+
+  /** Whoever waits for it must not wait for ever. To the pool, its end is a crash. */
+  #giveUp(loadLimitMs: number): void {
+    this.#starting?.reject(new Error(`the model was not loaded within ${loadLimitMs / 1_000} s`));
+    this.#child.kill('SIGKILL');
   }
 
   #settle(): Settle<RunResult> | undefined {
@@ -127,6 +142,7 @@ export class ModelProcess {
 
   #onEnd(how: string): void {
     this.state = 'ended';
+    clearTimeout(this.#loadLimit);
     this.#starting?.reject(new Error(`the model's process ended: ${how}`));
     this.#settle()?.reject(new LostRun('crashed', `the model's process ended: ${how}`));
   }

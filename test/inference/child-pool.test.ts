@@ -1,5 +1,16 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,6 +20,7 @@ import type { Matrix } from '../../mlapi/inference/types.ts';
 import { startScript } from '../support/child.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { processTree } from '../support/process-tree.ts';
+import { temporaryFolder } from '../support/service.ts';
 import { slowFolder } from '../support/slow-model.ts';
 
 const rowOf = (value: number): Matrix => ({ data: Float32Array.of(value), rows: 1, width: 1 });
@@ -29,7 +41,9 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 let pool: ChildPool;
-async function start(options: { slots?: number; quarantineMs?: number; path?: string } = {}): Promise<ChildPool> {
+async function start(
+  options: { slots?: number; quarantineMs?: number; path?: string; loadLimitMs?: number } = {},
+): Promise<ChildPool> {
   const { path = modelPath(), ...rest } = options;
   pool = await ChildPool.start({ path, sha256: sha256Of(path), outputName: 'y', slots: 1, ...rest });
   return pool;
@@ -128,6 +142,46 @@ describe('a child process', () => {
     await parent.kill();
 
     await until(() => !isRunning(Number(pid)));
+  });
+});
+
+describe('a process that hangs while it loads the model', () => {
+  const makePipe = (path: string) => execFileSync('mkfifo', [path]);
+  /** Nothing comes out of it until this is closed. @returns undefined where nobody reads yet */
+  const openPipe = (path: string) => {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch {
+      return undefined;
+    }
+  };
+
+  test('stops the start, with the reason', async () => {
+    await start();
+    const path = join(temporaryFolder(), 'model.onnx');
+    makePipe(path);
+
+    const starting = ChildPool.start({ path, sha256: '', outputName: 'y', slots: 1, loadLimitMs: 300 });
+
+    await expect(starting).rejects.toThrow(`${path}: the model was not loaded within 0.3 s`);
+  });
+
+  test('is killed in its place, and tried again', async () => {
+    const path = modelPath();
+    await start({ path, loadLimitMs: 5_000 });
+    renameSync(path, `${path}.aside`);
+    makePipe(path);
+
+    crash();
+
+    let pipe: number | undefined;
+    await until(() => (pipe = openPipe(path)) !== undefined);
+    const [{ pid: hanging } = { pid: 0 }] = pool.memory();
+    renameSync(`${path}.aside`, path);
+    await until(() => pool.free === 1);
+    closeSync(pipe!);
+    expect(isAlive(hanging)).toBe(false);
+    expect((await pool.run(rowOf(1), Infinity)).output.data[0]).toBe(1);
   });
 });
 
