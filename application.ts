@@ -15,7 +15,7 @@ import { Lifecycle } from './mlapi/http/lifecycle.ts';
 import { createListener, type ShortWay } from './mlapi/http/listener.ts';
 import { openCounters } from './mlapi/http/open-counters.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/rate-limits.ts';
-import { checked, createExpress, routes } from './mlapi/http/routes.ts';
+import { checked, createExpress, routeNames, routes } from './mlapi/http/routes.ts';
 import { openSecurityTxt, securityTxtEndpoints } from './mlapi/http/security-txt.ts';
 import { Service } from './mlapi/http/service.ts';
 import { createShortWay } from './mlapi/http/short-way.ts';
@@ -99,6 +99,9 @@ export function mountRoutes(services: Services): { application: Express; shortWa
 
   const application = createExpress();
   application.use(routes([...open, ...docs], authorize));
+
+  // Also what is refused from here on is counted with its route.
+  application.use(routeNames([...auth, ...session, ...guarded]));
 
   // Where tokens come from: public, and few requests from each address.
   application.use('/auth', addressRateLimit(config, counters.of('per-address'), metrics));

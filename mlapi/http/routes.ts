@@ -19,7 +19,7 @@ export function routes(endpoints: readonly Endpoint[], authorize: Authorize = pu
   const router = express.Router({ caseSensitive: true });
   const paths = new Set(endpoints.map(({ path }) => path));
   for (const path of paths) {
-    const route = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
+    const route = router.route(expressPath(path));
     const group = endpoints.filter((endpoint) => endpoint.path === path);
     for (const endpoint of group) {
       const serve: RequestHandler = (request) =>
@@ -27,8 +27,24 @@ export function routes(endpoints: readonly Endpoint[], authorize: Authorize = pu
       if (endpoint.method === 'GET') route.get(serve);
       else route.post(serve);
     }
-    route.all(otherMethods(group.map(({ method }) => method)));
+    route.all(
+      otherMethods(
+        path,
+        group.map(({ method }) => method),
+      ),
+    );
   }
+  return router;
+}
+
+/** Says which route a request is for ahead of the checks, so that also what these refuse is counted with it. */
+export function routeNames(endpoints: readonly Endpoint[]): Router {
+  const router = express.Router({ caseSensitive: true });
+  for (const path of new Set(endpoints.map((endpoint) => endpoint.path)))
+    router.all(expressPath(path), (request, _response, next) => {
+      Exchange.of(request).route = path;
+      next();
+    });
   return router;
 }
 
@@ -40,13 +56,18 @@ export function checked(checks: readonly Check[]): RequestHandler[] {
   });
 }
 
-function otherMethods(methods: readonly string[]): RequestHandler {
+function expressPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1');
+}
+
+function otherMethods(path: string, methods: readonly string[]): RequestHandler {
   const allow = [
     ...(methods.includes('GET') ? ['GET', 'HEAD'] : []),
     ...methods.filter((method) => method !== 'GET'),
     'OPTIONS',
   ].join(', ');
   return (request) => {
+    Exchange.of(request).route = path;
     if (request.method !== 'OPTIONS') {
       throw new Problem(405, 'method_not_allowed', `This path takes ${allow}.`, { headers: { allow } });
     }

@@ -34,6 +34,8 @@ export function createShortWay(
   };
 
   async function serve(endpoint: Endpoint, exchange: Exchange, params: Record<string, string>): Promise<void> {
+    // Also what a check refuses is counted with its route.
+    exchange.route = endpoint.path;
     try {
       for (const check of checks) {
         const passed = check(exchange);
