@@ -12,6 +12,8 @@ export interface RunResult {
   readonly output: OutputTensor;
   /** What the run took. */
   readonly seconds: number;
+  /** What it took of the processor, where that is known. */
+  readonly processorSeconds?: number;
 }
 
 /** Where one model computes, and how many runs of it at once. */

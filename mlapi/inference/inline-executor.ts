@@ -19,16 +19,25 @@ export class InlineExecutor implements Executor {
   }
 
   async run(matrix: Matrix): Promise<RunResult> {
-    const before = this.#model.computedSeconds;
+    const { computedSeconds, processorSeconds } = this.#model;
     this.free = 0;
     try {
       const running = this.#model.run(matrix, this.#outputName);
       this.#running = running;
       const output = await running;
-      return { output, seconds: this.#model.computedSeconds - before };
+      return {
+        output,
+        seconds: this.#model.computedSeconds - computedSeconds,
+        processorSeconds: this.#model.processorSeconds - processorSeconds,
+      };
     } finally {
       this.free = 1;
     }
+  }
+
+  /** Says of the runs of so many milliseconds what they take of the processor, too. */
+  watch(forMs: number): void {
+    this.#model.watchedUntilMs = performance.now() + forMs;
   }
 
   memory(): SessionMemory[] {

@@ -52,9 +52,14 @@ export class ModelWrapper {
   readonly loadedBytes: number;
   /** What all runs have taken, without what the event loop did before each of them. */
   computedSeconds = 0;
+  /** What runs that began before `watchedUntilMs` have taken of the processor. Looking costs as much as a small run. */
+  processorSeconds = 0;
+  /** By `performance.now()`. */
+  watchedUntilMs = 0;
   readonly #session: InferenceSession;
   readonly #inputName: string;
   #beganMs = 0;
+  #processorBefore: NodeJS.CpuUsage | undefined;
 
   private constructor(
     session: InferenceSession,
@@ -137,11 +142,16 @@ export class ModelWrapper {
       throw invalidModelOutput('it failed on them', cause);
     } finally {
       this.computedSeconds += (performance.now() - this.#beganMs) / 1_000;
+      if (this.#processorBefore !== undefined) {
+        const { user, system } = process.cpuUsage(this.#processorBefore);
+        this.processorSeconds += (user + system) / 1e6;
+      }
     }
   }
 
   readonly #begin = (): void => {
     this.#beganMs = performance.now();
+    this.#processorBefore = this.#beganMs < this.watchedUntilMs ? process.cpuUsage() : undefined;
   };
 }
 

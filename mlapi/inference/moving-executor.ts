@@ -1,8 +1,9 @@
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
+import type { InlineExecutor } from './inline-executor.ts';
 import type { ExecutorKind } from './observer.ts';
 import type { Matrix } from './types.ts';
 
-/** Inline runs keep the whole process from answering. One such run may have been the machine's fault. */
+/** Inline runs keep the whole process from answering. What they take of the processor counts: by the clock, a busy machine is slow. */
 const longRunSeconds = 0.05;
 const longRunLimit = 3;
 const longRunWindowMs = 60_000;
@@ -10,14 +11,14 @@ const longRunWindowMs = 60_000;
 /** Computes inline, until runs turn out to be longer than the warm-up said: then the model moves, for good. */
 export class MovingExecutor implements Executor {
   readonly #startElsewhere: () => Promise<Executor>;
-  readonly #inline: Executor;
+  readonly #inline: InlineExecutor;
   #current: Executor;
   /** When they ended, by `performance.now()`. */
   #longRuns: number[] = [];
   #move: Promise<void> | undefined;
   #onChange: () => void = () => undefined;
 
-  constructor(inline: Executor, startElsewhere: () => Promise<Executor>) {
+  constructor(inline: InlineExecutor, startElsewhere: () => Promise<Executor>) {
     this.#inline = inline;
     this.#current = inline;
     this.#startElsewhere = startElsewhere;
@@ -47,7 +48,7 @@ export class MovingExecutor implements Executor {
   async run(matrix: Matrix, deadlineMs: number): Promise<RunResult> {
     const executor = this.#current;
     const result = await executor.run(matrix, deadlineMs);
-    if (result.seconds > longRunSeconds && executor === this.#inline) this.#noteLongRun();
+    if (result.seconds > longRunSeconds && executor === this.#inline) this.#noteLongRun(result.processorSeconds);
     return result;
   }
 
@@ -60,7 +61,9 @@ export class MovingExecutor implements Executor {
     await this.#current.release();
   }
 
-  #noteLongRun(): void {
+  #noteLongRun(processorSeconds = 0): void {
+    this.#inline.watch(longRunWindowMs);
+    if (processorSeconds <= longRunSeconds) return;
     const now = performance.now();
     this.#longRuns = [...this.#longRuns.filter((at) => at > now - longRunWindowMs), now];
     if (this.#longRuns.length < longRunLimit) return;

@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { contractOf } from '../support/model-folders.ts';
+import { startScript } from '../support/child.ts';
+import { contractOf, writeModelFolders } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { loadPredictor, type WatchedPredictor } from '../support/predictors.ts';
+import { processTree } from '../support/process-tree.ts';
 import { slowFolder } from '../support/slow-model.ts';
 
 let model: WatchedPredictor;
@@ -55,6 +59,24 @@ describe('a model whose runs are long, other than its sample', () => {
     await Promise.all(callers);
     expect(await model.predict([[1_300]])).toEqual([1_300]);
     expect(model.runs.at(-1)!.executor).toBe('child');
+  });
+
+  test('stays inline where it is the machine that lets its runs wait', async () => {
+    await open(slowFolder());
+    const runner = startScript('test/support/inline-runner.ts', [join(writeModelFolders({ m: slowFolder() }), 'm')]);
+    await runner.says(/inline/);
+    const longRuns = () => runner.stdout.split('\n').filter((line) => Number(line.split(' ')[1]) > 0.05);
+
+    while (longRuns().length < 6) {
+      runner.child.kill('SIGSTOP');
+      await delay(80);
+      runner.child.kill('SIGCONT');
+      await delay(20);
+    }
+
+    const commands = processTree(runner.child.pid!).map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+    await runner.kill();
+    expect(commands.filter((command) => command.includes('model-child'))).toEqual([]);
   });
 
   test('stays inline where model.json says so', async () => {

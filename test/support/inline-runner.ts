@@ -1,0 +1,15 @@
+import type { ObservedRun } from '../../mlapi/inference/observer.ts';
+import { Predictor } from '../../mlapi/inference/predictor.ts';
+
+// Predicts without end with the slow model; for each run it says where that was, and how many seconds it took by the clock.
+const observer = {
+  ran: ({ executor, runSeconds }: ObservedRun) => console.log(`${executor} ${runSeconds}`),
+  shed: () => undefined,
+};
+const predictor = await Predictor.load(process.argv[2] ?? '', {
+  maxRows: 10,
+  workers: 1_000,
+  predictTimeoutMs: 60_000,
+  observer,
+});
+for (;;) await predictor.predict([[200]]);
