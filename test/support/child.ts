@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { databaseOf } from './postgres.ts';
@@ -16,6 +16,10 @@ export const childVariables: Readonly<Record<string, string>> = {
   MLAPI_KEY_BITS: '2048',
   MLAPI_KEY_PASSPHRASE: 'a passphrase for tests only',
 };
+
+/** Where the tests themselves are killed, no exit handler runs: the kernel ends the process (Linux). It becomes the next program. */
+const endWithParent =
+  spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0 ? ['setpriv', '--pdeathsig', 'KILL'] : [];
 
 interface StartOptions {
   /** An empty value takes a variable away. */
@@ -49,7 +53,10 @@ export class TestProcess {
     const dataDir = variables.MLAPI_DATA_DIR;
     const database = dataDir === undefined ? {} : databaseOf(dataDir);
     const env = { PATH, HOME, ...childVariables, ...database, ...variables };
-    const [program, ...words] = [...prefix, process.execPath, ...nodeOptions, ...args] as [string, ...string[]];
+    const [program, ...words] = [...endWithParent, ...prefix, process.execPath, ...nodeOptions, ...args] as [
+      string,
+      ...string[],
+    ];
     const stdio = ['pipe', 'pipe', 'pipe', hasChannel ? 'ipc' : 'ignore'] as const;
     const child = spawn(program, words, { cwd, env, stdio: [...stdio] });
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
