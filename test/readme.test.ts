@@ -74,11 +74,11 @@ describe('README.md', () => {
 
   test('200: the rows that it sends get the labels that stand beside them', async () => {
     const { tokens } = await service.newClient();
-    const predict = (body: string) =>
+    const predict = (body: string, type = 'application/json') =>
       service.http
         .post('/api/ml')
         .set('Authorization', `Bearer ${tokens.access_token}`)
-        .set('Content-Type', 'application/json')
+        .set('Content-Type', type)
         .send(body)
         .expect(200);
 
@@ -87,6 +87,8 @@ describe('README.md', () => {
     expect(readme).toContain(`\n${one.text}\n`);
     const three = await predict(readFileSync('files/requests/three-rows.json', 'utf8'));
     expect(three.body.predictions).toEqual(['dos', 'normal', 'probe']);
+    const table = await predict(readFileSync('files/requests/three-rows.csv', 'utf8'), 'text/csv');
+    expect(table.body).toEqual(three.body);
     const named = await predict(readFileSync('files/requests/one-row.json', 'utf8'));
     expect(named.body.predictions).toEqual(['dos']);
   });

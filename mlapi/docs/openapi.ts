@@ -1,6 +1,6 @@
 import joiToJson from 'joi-to-json';
 import type Joi from 'joi';
-import type { Endpoint } from '../http/endpoint.ts';
+import type { CsvDocs, Endpoint } from '../http/endpoint.ts';
 import { pathSamples, type PathSamples } from './shown-model.ts';
 
 const problemSchema = {
@@ -134,7 +134,10 @@ function requestBody({ body, docs }: Endpoint): object {
   const mediaTypes = body?.reader.mediaTypes ?? [];
   return {
     required: body?.reader.isOptional !== true,
-    content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, content])),
+    content: {
+      ...(Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, content])) as object),
+      ...csvContent(docs.body?.csv),
+    },
   };
 }
 
@@ -171,6 +174,12 @@ function success({ docs: { answer } }: Endpoint): object {
   const { mediaType = 'application/json', schema, example } = answer;
   return {
     description: 'The answer',
-    content: { [mediaType]: { schema, ...(example !== undefined && { example }) } },
+    content: { [mediaType]: { schema, ...(example !== undefined && { example }) }, ...csvContent(answer.csv) },
   };
+}
+
+function csvContent(csv: CsvDocs | undefined): Record<string, object> {
+  if (csv === undefined) return {};
+  const { description, example } = csv;
+  return { 'text/csv': { schema: { type: 'string', description }, example } };
 }

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
 import type { Exchange } from './exchange.ts';
 import { CollectingRequest } from './collecting-request.ts';
 import { parseMultipart, parseUrlencoded } from './forms.ts';
 import { Problem, serviceBusy } from './problem.ts';
 import { parseStrictJson } from './strict-json.ts';
+import { StreamedBody } from './streamed-body.ts';
 import { UnfinishedBodies } from './unfinished-bodies.ts';
 
 /** Reads a request's body, or refuses it. */
@@ -23,10 +25,15 @@ const parsers: Readonly<Record<string, Parse>> = {
   'application/x-www-form-urlencoded': parseUrlencoded,
   'multipart/form-data': parseMultipart,
 };
+/** Read while it comes, by the handler. */
+const csv = 'text/csv';
+const utf8Charset = ['charset=utf-8', 'charset="utf-8"'];
+/** RFC 4180 section 3. */
+const presentHeader = ['header=present', 'header="present"'];
 
-/** A body in strict JSON of at most `limitBytes`. */
-export function jsonBody(limitBytes: number): BodyReader {
-  const mediaTypes = ['application/json'];
+/** A table: in strict JSON, or in CSV as a `StreamedBody`; of at most `limitBytes` either way. */
+export function tableBody(limitBytes: number): BodyReader {
+  const mediaTypes = ['application/json', csv];
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
@@ -49,8 +56,7 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
   return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType);
-    const parse = mediaTypes.includes(mediaType) ? parsers[mediaType] : undefined;
-    if (parse === undefined) {
+    if (!mediaTypes.includes(mediaType)) {
       const accept = mediaTypes.join(', ');
       throw new Problem(415, 'unsupported_media_type', `The body must be ${accept}.`, {
         headers: { accept },
@@ -66,6 +72,10 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
     if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
     // Strangers send small forms only: what they hold is bounded by their connections.
     const clientId = session?.clientId;
+    const parse = parsers[mediaType];
+    if (parse === undefined) {
+      return new StreamedBody({ request, response, limitBytes, unfinished, clientId: clientId ?? '' });
+    }
     let held = 0;
     const hold = (bytes: number) => {
       if (clientId === undefined) return true;
@@ -139,7 +149,7 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
       else finish(bytes.subarray(0, length));
     };
     const fail = () => {
-      if (!isSettled) refuse(new Problem(400, 'invalid_request', 'The body broke off.'));
+      if (!isSettled) refuse(brokeOff());
     };
     const isCollected =
       request instanceof CollectingRequest && request.collect((chunk) => (chunk === null ? end() : take(chunk)));
@@ -147,17 +157,6 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
     // A request that was answered while its body broke off is never closed by Node.
     response.on('close', fail);
     if (request.destroyed) fail();
-  });
-}
-
-function tooLarge(): Problem {
-  return new Problem(413, 'body_too_large', 'The body is larger than this service takes.');
-}
-
-/** Nothing here reads trailers, and a proxy might take one for a header. */
-function hasTrailers(): Problem {
-  return new Problem(400, 'invalid_request', 'Trailers are not supported.', {
-    headers: { connection: 'close' },
   });
 }
 
@@ -170,9 +169,8 @@ function readMediaType(contentType: string): string {
     // RFC 9110 section 5.6.6 allows empty parameters.
     .filter((part, index) => index === 0 || part !== '');
   const isMultipart = type === 'multipart/form-data';
-  const isFine = parameters.every(
-    (parameter) => isMultipart || parameter === 'charset=utf-8' || parameter === 'charset="utf-8"',
-  );
+  const ours = [...utf8Charset, ...(type === csv ? presentHeader : [])];
+  const isFine = isMultipart || parameters.every((parameter) => ours.includes(parameter));
   return isFine ? type : '';
 }
 

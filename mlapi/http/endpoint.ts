@@ -27,6 +27,8 @@ export interface Answer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** In place of a body: pieces of text, each made when its turn has come. */
+  readonly chunks?: Iterable<string>;
 }
 
 /** `public`, a bearer token of one kind, or the scope that the access token must hold. */
@@ -50,7 +52,22 @@ export interface EndpointDocs {
   /** Statuses beside those that follow from method, access and body; a schema where the body is no error. */
   readonly statuses: Readonly<Record<number, string | { readonly text: string; readonly schema: object }>>;
   /** JSON Schema of the answer with status 200, its media type, and a real sample. */
-  readonly answer?: { readonly schema: object; readonly example?: unknown; readonly mediaType?: string };
+  readonly answer?: {
+    readonly schema: object;
+    readonly example?: unknown;
+    readonly mediaType?: string;
+    readonly csv?: CsvDocs;
+  };
   /** Bodies to send, by name; and their JSON Schema where the endpoint has no Joi schema. */
-  readonly body?: { readonly examples: Readonly<Record<string, unknown>>; readonly schema?: object };
+  readonly body?: {
+    readonly examples: Readonly<Record<string, unknown>>;
+    readonly schema?: object;
+    readonly csv?: CsvDocs;
+  };
+}
+
+/** The same as CSV. */
+export interface CsvDocs {
+  readonly description: string;
+  readonly example: string;
 }

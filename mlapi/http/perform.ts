@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { writeChunks } from './chunks.ts';
 import type { Access, Answer, Call, Endpoint, Session } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
 import { Problem } from './problem.ts';
@@ -46,10 +47,14 @@ function readAddress(address: string | undefined): string {
 }
 
 /** Writes an answer. */
-export function send({ response, headers }: Exchange, { status = 200, headers: own, body }: Answer): void {
+export function send({ response, headers }: Exchange, { status = 200, headers: own, body, chunks }: Answer): void {
   const isText = typeof body === 'string' || Buffer.isBuffer(body);
   if (body !== undefined) headers.set('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
   if (own !== undefined) for (const [name, value] of Object.entries(own)) headers.set(name.toLowerCase(), value);
+  if (chunks !== undefined) {
+    writeChunks(response.writeHead(status, headers.flat), chunks[Symbol.iterator]());
+    return;
+  }
   // Bytes are not copied: however many readers are slow, they wait for the same ones.
   const content = isText ? body : body === undefined ? '' : JSON.stringify(body);
   if (status !== 204 && status !== 304) headers.set('content-length', String(Buffer.byteLength(content)));

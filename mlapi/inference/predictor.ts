@@ -1,3 +1,4 @@
+import { StreamedBody } from '../http/streamed-body.ts';
 import type { Batcher } from './batcher.ts';
 import type { SessionMemory } from './executor.ts';
 import type { ModelWrapper, TensorInfo } from './model-wrapper.ts';
@@ -59,9 +60,12 @@ export class Predictor {
     }
   }
 
-  /** @throws {Problem} 400, 413, 422, 503 or 504 */
+  /** @param body rows as JSON has them, or CSV. @throws {Problem} 400, 413, 422, 503 or 504 */
   async predict(body: unknown, { scores = false, client }: PredictOptions = {}): Promise<PredictionAnswer> {
-    const matrix = this.#preprocessor.preprocess(body);
+    const matrix =
+      body instanceof StreamedBody
+        ? await body.into((hold) => this.#preprocessor.csvRows(hold))
+        : this.#preprocessor.preprocess(body);
     const output = await this.#batcher.run(matrix, client);
     const { name, version } = this.contract;
     const predictions = this.#postprocessor.predictions(output, matrix.rows);

@@ -1,10 +1,10 @@
-import { maxInputErrors, Problem, type InputError } from '../http/problem.ts';
+import { maxInputErrors, type InputError, type Problem } from '../http/problem.ts';
+import { allocateCells, toMatrix, type Cells } from './cells.ts';
+import { CsvRows } from './csv-rows.ts';
 import { FeatureEncoder } from './feature-encoder.ts';
-import { findRows, invalidRows, type RequestRows } from './request-rows.ts';
+import { findRows, invalidRows, tooManyRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
 import type { Feature, InputType, Matrix } from './types.ts';
-
-type Cells = Float32Array | Float64Array | Int32Array;
 
 /**
  * Turns request bodies into the tensor's buffer. A row that the contract takes is validated and encoded in one pass; only a
@@ -26,16 +26,17 @@ export class Preprocessor {
   preprocess(body: unknown): Matrix {
     const found = findRows(body);
     const { length } = found.rows;
-    if (length > this.#maxRows) {
-      const detail = `A request may hold ${this.#maxRows} rows; this one holds ${length}.`;
-      throw new Problem(413, 'too_many_rows', detail);
-    }
+    if (length > this.#maxRows) throw tooManyRows(this.#maxRows, length);
     const width = this.#encoders.length;
-    const cells = allocate(this.#type, length * width);
+    const cells = allocateCells(this.#type, length * width);
     for (let index = 0; index < length; index += 1)
       if (!this.#encodeRow(found.rows[index], cells, index * width)) throw this.#explain(found, index);
-    const data = this.#type === 'int64' ? BigInt64Array.from(cells, BigInt) : cells;
-    return { data, rows: length, width };
+    return toMatrix(cells, { type: this.#type, rows: length, width });
+  }
+
+  /** The same for CSV, as its bytes come. @param hold asks for memory, and throws where there is none to have */
+  csvRows(hold: (bytes: number) => void): CsvRows {
+    return new CsvRows(this.#encoders, { type: this.#type, maxRows: this.#maxRows, hold });
   }
 
   #encodeRow(row: unknown, cells: Cells, offset: number): boolean {
@@ -79,18 +80,5 @@ export class Preprocessor {
       errors.push(...explainRow(found.rows[index], this.#encoders, wanted));
     }
     return invalidRows(errors);
-  }
-}
-
-/** One number a cell; those of an int64 tensor become BigInts only when all of them stand. */
-function allocate(type: InputType, length: number): Cells {
-  switch (type) {
-    case 'float32':
-      return new Float32Array(length);
-    case 'int32':
-      return new Int32Array(length);
-    case 'float64':
-    case 'int64':
-      return new Float64Array(length);
   }
 }

@@ -22,6 +22,12 @@ export function invalidRows(errors: readonly InputError[]): Problem {
   return new Problem(400, 'invalid_rows', 'The rows do not fit the contract of the model.', { errors });
 }
 
+/** 413: @param rows as many as it holds, where that is known */
+export function tooManyRows(maxRows: number, rows?: number): Problem {
+  const held = rows === undefined ? 'more' : String(rows);
+  return new Problem(413, 'too_many_rows', `A request may hold ${maxRows} rows; this one holds ${held}.`);
+}
+
 function findBareRows(value: unknown, pointer: string): RequestRows {
   if (isObject(value)) return { rows: [value], pointerTo: () => pointer };
   if (!Array.isArray(value)) throw invalidRows([{ pointer, detail: 'the rows are a list of rows, or one named row' }]);

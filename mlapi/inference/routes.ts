@@ -1,9 +1,12 @@
 import type { Config } from '../config/config.ts';
-import { jsonBody } from '../http/body.ts';
-import type { Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
-import type { PredictionAnswer, Predictor } from './predictor.ts';
+import { prefers } from '../http/accept.ts';
+import { tableBody } from '../http/body.ts';
+import type { Answer, Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
+import { csvAnswer, csvMediaType } from './csv-answer.ts';
+import type { Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
-import { informationSchema, predictionSchema, rowsSchema } from './row-schema.ts';
+import { predictionDocs } from './prediction-docs.ts';
+import { informationSchema } from './row-schema.ts';
 import { listQuery, predictQuery, type ListQuery } from './schemas.ts';
 
 /** Information about models, and their predictions. */
@@ -14,7 +17,7 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
     access: 'models:predict',
     method: 'POST',
     query: predictQuery,
-    body: { reader: jsonBody(bodyLimitBytes) },
+    body: { reader: tableBody(bodyLimitBytes) },
   } as const;
   const read = { access: 'models:read', method: 'GET' } as const;
   return [
@@ -28,7 +31,7 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
       ...predict,
       path: '/api/ml',
       docs: { ...predictionDocs(shown), summary: 'Predict with the default model' },
-      handle: async (call) => ({ body: await answer(predictors.default(), call) }),
+      handle: (call) => answer(predictors.default(), call),
     },
     {
       ...read,
@@ -47,21 +50,20 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
       ...predict,
       path: '/api/models/{name}/predict',
       docs: { ...predictionDocs(shown), summary: 'Predict with a model' },
-      handle: async (call) => ({ body: await answer(predictors.get(call.params.name ?? ''), call) }),
+      handle: (call) => answer(predictors.get(call.params.name ?? ''), call),
     },
     {
       ...predict,
       path: '/api/models/{name}/versions/{version}/predict',
       docs: { ...predictionDocs(shown), summary: 'Predict with one version of a model' },
-      handle: async (call) => ({
-        body: await answer(predictors.get(call.params.name ?? '', call.params.version), call),
-      }),
+      handle: (call) => answer(predictors.get(call.params.name ?? '', call.params.version), call),
     },
   ];
 }
 
-function answer(predictor: Predictor, { body, query, session }: Call): Promise<PredictionAnswer> {
-  return predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
+async function answer(predictor: Predictor, { body, query, session, headers }: Call): Promise<Answer> {
+  const found = await predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
+  return prefers(headers.accept, csvMediaType, 'application/json') ? csvAnswer(found) : { body: found };
 }
 
 function page(all: readonly Predictor[], { limit, after }: ListQuery): object {
@@ -87,25 +89,4 @@ const listSchema = {
 
 function informationAnswer(predictor: Predictor): NonNullable<EndpointDocs['answer']> {
   return { schema: informationSchema, example: predictor.information() };
-}
-
-function predictionDocs({ contract, sampleAnswer }: Predictor): Omit<EndpointDocs, 'summary'> {
-  const { output, sample } = contract;
-  return {
-    tag: 'models',
-    statuses: {
-      404: 'No such model',
-      422: 'The model gave no usable answer',
-      503: 'The model has too much to do, or cannot compute at the moment',
-      504: 'The prediction took too long',
-    },
-    answer: { schema: predictionSchema(output), example: sampleAnswer },
-    body: {
-      schema: rowsSchema(contract),
-      examples: {
-        'one named row': sample,
-        'rows in feature order': [contract.features.map((feature) => sample[feature.name] ?? null)],
-      },
-    },
-  };
 }

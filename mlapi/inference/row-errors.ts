@@ -68,6 +68,7 @@ function show(value: unknown): string {
   return `${value as number | boolean}`;
 }
 
-function shorten(text: string): string {
+/** Of a text that is not ours to repeat at any length. */
+export function shorten(text: string): string {
   return (text.length > shownLength ? `${text.slice(0, shownLength)}...` : text).toWellFormed();
 }

@@ -169,7 +169,7 @@ describe('POST /api/ml: media types and codings', () => {
   ])('415: %s, and Accept names what is taken', async (_name, headers) => {
     const answer = await predict(JSON.stringify(row), headers);
 
-    expect([answer.status, answer.headers.accept]).toEqual([415, 'application/json']);
+    expect([answer.status, answer.headers.accept]).toEqual([415, 'application/json, text/csv']);
   });
 
   test.each([

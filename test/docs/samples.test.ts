@@ -128,6 +128,26 @@ describe('the documented samples', () => {
     expect(posted).toBe(6);
   });
 
+  test('200: the sample in CSV is answered as the document shows, line by line', async () => {
+    let posted = 0;
+    for (const { route, operation: predict } of operationsOf(document)) {
+      const sent = predict.requestBody?.content['text/csv'];
+      if (sent === undefined) continue;
+      const { text } = await service.http
+        .post(route.slice(5).replace('{name}', model).replace('{version}', '1'))
+        .set('Authorization', `Bearer ${tokens.access_token}`)
+        .set('Content-Type', 'text/csv')
+        .set('Accept', 'text/csv')
+        .send(sent.example as string)
+        .expect(200);
+      const shown = predict.responses[200]?.content?.['text/csv'];
+      expect(text).toBe(shown?.example);
+      expect([mistakes(sent.schema, sent.example), mistakes(shown?.schema ?? false, text)]).toEqual([[], []]);
+      posted += 1;
+    }
+    expect(posted).toBe(3);
+  });
+
   test('200: what is read is answered as the document shows', async () => {
     const shown = operationsOf(document).filter(
       ({ route, operation: { responses } }) =>

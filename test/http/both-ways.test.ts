@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -89,11 +90,20 @@ const headers = [
   'Content-Type: application/json\r\nOrigin: https://app.example.com',
   'Content-Type: application/json\r\nOrigin: https://app.example.com\r\nAccess-Control-Request-Method: POST',
   'Content-Type: application/json\r\nContent-Type: application/json',
+  'Content-Type: application/json\r\nAccept: text/csv',
+  'Content-Type: text/csv; header=present',
+  'Content-Type: text/csv\r\nAccept: text/csv',
 ];
 const row = [0, 'tcp', 'http', 'SF', ...Array.from({ length: 37 }, () => 0)];
+const columns = Object.keys(JSON.parse(readFileSync(`resources${model.slice(4)}/sample.json`, 'utf8')) as object);
+const csvOf = (...rows: readonly (readonly (string | number)[])[]) =>
+  [columns, ...rows].map((cells) => `${cells.join(',')}\r\n`).join('');
 const bodies = [
   ...[row, [row], [row, row], { instances: [row] }, [[...row, 1]], [], {}, null, 1].map((value) =>
     JSON.stringify(value),
+  ),
+  ...[[row, row], [['x', ...row.slice(1)]], [row.slice(1)], [], Array.from({ length: 60 }, () => row)].map((rows) =>
+    csvOf(...rows),
   ),
   ...['', '[', '{"a":1,"a":2}', '['.repeat(40), 'é', '"\\ud800"', `[${'0,'.repeat(3_000)}0]`],
 ];

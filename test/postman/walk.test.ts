@@ -18,14 +18,14 @@ describe('the Postman collection', () => {
     const { requests, assertions, failed } = await walk({});
 
     expect(failed).toEqual([]);
-    expect(requests).toBe(13);
-    expect(assertions).toBe(38);
+    expect(requests).toBe(14);
+    expect(assertions).toBe(39);
   });
 
   test('it fails where a password works twice', async () => {
     const { failed } = await walk({ MLAPI_RESET_ONCE: 'false' });
 
-    expect(failed).toEqual(['11. Reset with the spent password: 401: 401 and the shape of RFC 6749']);
+    expect(failed).toEqual(['12. Reset with the spent password: 401: 401 and the shape of RFC 6749']);
   });
 
   test('it comes without a password or a token', () => {

@@ -124,14 +124,30 @@ function parseAnswers(text: string, isHead: boolean): Pick<Exchange, 'answers' |
       const value = line.slice(line.indexOf(':') + 1).trim();
       headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
     }
+    const after = rest.slice(end + 4);
     const length = isHead ? 0 : Number(headers['content-length'] ?? 0);
-    const body = rest.slice(end + 4, end + 4 + length);
+    const found =
+      headers['transfer-encoding'] === 'chunked' ? parseChunks(after) : { body: after.slice(0, length), length };
     const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1];
-    if (status === undefined || body.length < length) break;
-    answers.push({ status: Number(status), headers, body });
-    rest = rest.slice(end + 4 + length);
+    if (status === undefined || after.length < found.length) break;
+    answers.push({ status: Number(status), headers, body: found.body });
+    rest = after.slice(found.length);
   }
   return { answers, rest };
+}
+
+/** A chunked body, and its length on the wire; that is infinite where its end is not there yet. */
+function parseChunks(text: string): { body: string; length: number } {
+  let body = '';
+  for (let at = 0; ;) {
+    const [line, size] = /^([0-9a-f]+)\r\n/.exec(text.slice(at, at + 20)) ?? [];
+    if (line === undefined) return { body, length: Infinity };
+    const start = at + line.length;
+    const length = Number.parseInt(size!, 16);
+    body += text.slice(start, start + length);
+    at = start + length + 2;
+    if (length === 0) return { body, length: at };
+  }
 }
 
 const internals = /node_modules|\.ts:\d|\bat \w+ \(|\/(?:home|tmp|work|var)\/|sqlite|select .* from|express|node\/\d/i;

@@ -1,0 +1,37 @@
+interface Weight {
+  readonly quality: number;
+  /** 0: the header does not name it; 1: as `*\/*`; 2: as `text/*`; 3: by its name. */
+  readonly specificity: number;
+}
+
+/**
+ * Whether an `Accept` header asks for one media type rather than for another, which is the usual one: by their q-values, and where
+ * these are equal by how exactly each is named (RFC 9110 section 12.5.1).
+ */
+export function prefers(accept: string | undefined, wanted: string, usual: string): boolean {
+  if (accept === undefined) return false;
+  const ranges = accept.toLowerCase().split(',');
+  const [ofWanted, ofUsual] = [weigh(ranges, wanted), weigh(ranges, usual)];
+  if (ofWanted.quality !== ofUsual.quality) return ofWanted.quality > ofUsual.quality;
+  return ofWanted.quality > 0 && ofWanted.specificity > ofUsual.specificity;
+}
+
+/** By the range that names it most exactly. */
+function weigh(ranges: readonly string[], mediaType: string): Weight {
+  const [group] = mediaType.split('/');
+  const names = ['*/*', `${group}/*`, mediaType];
+  let weight: Weight = { quality: 0, specificity: 0 };
+  for (const range of ranges) {
+    const [name = '', ...parameters] = range.split(';').map((part) => part.trim());
+    const specificity = names.indexOf(name) + 1;
+    if (specificity > weight.specificity) weight = { quality: readQuality(parameters), specificity };
+  }
+  return weight;
+}
+
+/** What is no q-value asks for nothing. */
+function readQuality(parameters: readonly string[]): number {
+  const given = parameters.find((parameter) => parameter.startsWith('q='));
+  if (given === undefined) return 1;
+  return /^q=(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(given) ? Number(given.slice(2)) : 0;
+}

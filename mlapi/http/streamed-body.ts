@@ -1,0 +1,85 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
+import { serviceBusy } from './problem.ts';
+import type { UnfinishedBodies } from './unfinished-bodies.ts';
+
+/** So many bytes are taken before others get their turn: one connection may have many more at hand. */
+const bytesPerTurn = 65_536;
+
+/** What a body is read into while it comes. Both may throw, and nothing more is read then. */
+export interface BodySink<T> {
+  /** The bytes are only lent. */
+  write(chunk: Buffer): void;
+  end(): T;
+}
+
+interface StreamedBodyOptions {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly limitBytes: number;
+  readonly unfinished: UnfinishedBodies;
+  readonly clientId: string;
+}
+
+/** A body that was let in, and that its handler reads: no more of it is kept than its sink keeps. */
+export class StreamedBody {
+  readonly #options: StreamedBodyOptions;
+
+  constructor(options: StreamedBodyOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param open makes the sink; `hold` is for it to ask for memory before it takes some
+   * @throws {Problem} 400, 413, 503, and what the sink throws
+   */
+  async into<T>(open: (hold: (bytes: number) => void) => BodySink<T>): Promise<T> {
+    const { unfinished, clientId } = this.#options;
+    let held = 0;
+    const sink = open((bytes) => {
+      if (!unfinished.take(clientId, bytes)) throw serviceBusy();
+      held += bytes;
+    });
+    try {
+      await this.#read((chunk) => sink.write(chunk));
+      return sink.end();
+    } finally {
+      unfinished.give(clientId, held);
+    }
+  }
+
+  #read(write: (chunk: Buffer) => void): Promise<void> {
+    const { request, response, limitBytes } = this.#options;
+    return new Promise((resolve, reject) => {
+      const refuse: (cause: unknown) => void = reject;
+      let length = 0;
+      let inTurn = 0;
+      const settle = (action: () => void) => {
+        request.off('data', take).off('end', finish).off('error', fail);
+        response.off('close', fail);
+        action();
+      };
+      const take = (chunk: Buffer) => {
+        length += chunk.length;
+        inTurn += chunk.length;
+        try {
+          if (length > limitBytes) throw tooLarge();
+          write(chunk);
+        } catch (error) {
+          settle(() => refuse(error));
+          return;
+        }
+        if (inTurn < bytesPerTurn) return;
+        inTurn = 0;
+        request.pause();
+        setImmediate(() => request.resume());
+      };
+      const finish = () => settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve()));
+      const fail = () => settle(() => reject(brokeOff()));
+      request.on('data', take).on('end', finish).on('error', fail);
+      // A request that was answered while its body broke off is never closed by Node.
+      response.on('close', fail);
+      if (request.destroyed) fail();
+    });
+  }
+}

@@ -1,0 +1,189 @@
+import { maxInputErrors, Problem, toPointer, type InputError } from '../http/problem.ts';
+import { allocateCells, toMatrix, type Cells } from './cells.ts';
+import { CellReader, readCell } from './csv-cells.ts';
+import { readHeader, type CsvColumn } from './csv-header.ts';
+import { CsvRecords } from './csv-records.ts';
+import { CsvFault, splitRecord } from './csv-text.ts';
+import type { FeatureEncoder } from './feature-encoder.ts';
+import { invalidRows, tooManyRows } from './request-rows.ts';
+import { explainRow } from './row-errors.ts';
+import type { InputType, Matrix } from './types.ts';
+
+const quote = 0x22;
+const comma = 0x2c;
+const firstRows = 64;
+/** For each cell of a record, and for some more. */
+const cellBytes = 1_024;
+const spareCells = 16;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+interface CsvOptions {
+  readonly type: InputType;
+  readonly maxRows: number;
+  readonly hold: (bytes: number) => void;
+}
+
+/**
+ * Turns CSV into the tensor's buffer as its bytes come: a header, then rows. A row that the contract takes is encoded from its
+ * bytes; only another one is read as text, and refused with the words that the same row would get in JSON.
+ */
+export class CsvRows {
+  readonly #encoders: readonly FeatureEncoder[];
+  readonly #options: CsvOptions;
+  readonly #records: CsvRecords;
+  readonly #reader = new CellReader();
+  /** A row whose cells are all missing: what the header leaves out stays so. */
+  readonly #blank: Cells;
+  readonly #errors: InputError[] = [];
+  #columns: readonly CsvColumn[] | undefined;
+  #cells: Cells;
+  #rows = 0;
+
+  constructor(encoders: readonly FeatureEncoder[], options: CsvOptions) {
+    const { type, hold } = options;
+    const maxBytes = cellBytes * (encoders.length + spareCells);
+    this.#encoders = encoders;
+    this.#options = options;
+    this.#blank = allocateCells(type, encoders.length);
+    for (const [index, encoder] of encoders.entries()) this.#blank[index] = encoder.encode(undefined);
+    this.#cells = allocateCells(type, 0);
+    this.#records = new CsvRecords(
+      {
+        take: (bytes, start, end) => this.#take(bytes, start, end),
+        refuse: (bytes, reason) => this.#refuse(bytes, reason),
+      },
+      { maxBytes, hold },
+    );
+  }
+
+  /** @throws {Problem} 413 `too_many_rows`, `row_too_large`; 400 `invalid_csv`, `duplicate_key`, `invalid_rows` */
+  write(chunk: Buffer): void {
+    this.#records.write(chunk);
+  }
+
+  /** @throws {Problem} as `write` */
+  end(): Matrix {
+    this.#records.end();
+    if (this.#columns === undefined) throw invalidCsv([{ pointer: '/header', detail: 'there must be a header' }]);
+    if (this.#errors.length > 0) throw invalidRows(this.#errors);
+    if (this.#rows === 0) throw invalidRows([{ pointer: '', detail: 'there must be at least one row' }]);
+    return toMatrix(this.#cells, { type: this.#options.type, rows: this.#rows, width: this.#encoders.length });
+  }
+
+  #take(bytes: Buffer, start: number, end: number): void {
+    if (this.#columns === undefined) {
+      this.#columns = readHeader(this.#split(bytes, hasBom(bytes, start) ? start + 3 : start, end), this.#encoders);
+      return;
+    }
+    if (this.#rows === this.#options.maxRows) throw tooManyRows(this.#options.maxRows);
+    this.#reserveRow();
+    if (!this.#encodeBytes(this.#columns, bytes, start, end)) this.#readText(this.#columns, bytes, start, end);
+    this.#rows += 1;
+  }
+
+  #reserveRow(): void {
+    const width = this.#encoders.length;
+    const offset = this.#rows * width;
+    if (offset === this.#cells.length) {
+      const { type, maxRows, hold } = this.#options;
+      const rows = Math.min(maxRows, Math.max(firstRows, 2 * this.#rows));
+      hold((rows - this.#rows) * width * this.#cells.BYTES_PER_ELEMENT);
+      const larger = allocateCells(type, rows * width);
+      larger.set(this.#cells);
+      this.#cells = larger;
+    }
+    if (this.#columns!.length < width) this.#cells.set(this.#blank, offset);
+  }
+
+  /** @returns false where something is not plain, or refused */
+  #encodeBytes(columns: readonly CsvColumn[], bytes: Buffer, start: number, end: number): boolean {
+    const reader = this.#reader;
+    const offset = this.#rows * this.#encoders.length;
+    const last = columns.length - 1;
+    reader.open(bytes, start);
+    for (let at = 0; at <= last; at += 1) {
+      const { encoder, feature } = columns[at]!;
+      const isQuoted = reader.skip(quote);
+      const code = encodeCell(encoder, reader);
+      if (Number.isNaN(code) || (isQuoted && !reader.skip(quote))) return false;
+      this.#cells[offset + feature] = code;
+      if (at < last && !reader.skip(comma)) return false;
+    }
+    return reader.at === end;
+  }
+
+  #readText(columns: readonly CsvColumn[], bytes: Buffer, start: number, end: number): void {
+    const texts = this.#split(bytes, start, end);
+    const pointer = `/${this.#rows}`;
+    if (texts.length !== columns.length) {
+      const detail = `the header has ${columns.length} cells; this row has ${texts.length}`;
+      this.#addErrors([{ pointer, detail }]);
+      return;
+    }
+    const values: unknown[] = this.#encoders.map(() => undefined);
+    let isTaken = true;
+    for (const [at, { encoder, feature }] of columns.entries()) {
+      const value = readCell(texts[at]!, encoder.type);
+      const code = encoder.encode(value);
+      values[feature] = value;
+      this.#cells[this.#rows * this.#encoders.length + feature] = code;
+      isTaken &&= !Number.isNaN(code);
+    }
+    if (isTaken) return;
+    this.#addErrors(explainRow(values, this.#encoders, { pointer, most: maxInputErrors }));
+  }
+
+  /** No more is read than can be answered. */
+  #addErrors(errors: readonly InputError[]): void {
+    this.#errors.push(...errors);
+    if (this.#errors.length >= maxInputErrors) throw invalidRows(this.#errors);
+  }
+
+  #split(bytes: Buffer, start: number, end: number): string[] {
+    try {
+      return splitRecord(utf8.decode(bytes.subarray(start, end)));
+    } catch (error) {
+      if (error instanceof CsvFault) throw this.#malformed(error);
+      throw invalidCsv([{ pointer: this.#pointer, detail: 'this is not UTF-8' }]);
+    }
+  }
+
+  #refuse(bytes: Buffer, reason: 'endless' | 'unbalanced'): never {
+    try {
+      splitRecord(bytes.toString());
+    } catch (error) {
+      if (error instanceof CsvFault && (reason === 'unbalanced' || !error.isOpen)) throw this.#malformed(error);
+    }
+    const errors = [{ pointer: this.#pointer, detail: `longer than ${bytes.length} bytes` }];
+    throw new Problem(413, 'row_too_large', 'A row of the CSV is longer than this model takes.', { errors });
+  }
+
+  /** Of the record that is being read. */
+  get #pointer(): string {
+    return this.#columns === undefined ? '/header' : `/${this.#rows}`;
+  }
+
+  #malformed({ column, message }: CsvFault): Problem {
+    const name = this.#columns?.[column]?.encoder.feature.name;
+    const where = name === undefined ? ` (cell ${column + 1})` : '';
+    return invalidCsv([
+      { pointer: this.#pointer + (name === undefined ? '' : toPointer(name)), detail: message + where },
+    ]);
+  }
+}
+
+function encodeCell(encoder: FeatureEncoder, reader: CellReader): number {
+  if (encoder.type !== 'category') {
+    const number = reader.readNumber();
+    if (!Number.isNaN(number)) return encoder.encode(number);
+  }
+  return encoder.encode(readCell(reader.readText(), encoder.type));
+}
+
+function invalidCsv(errors: readonly InputError[]): Problem {
+  return new Problem(400, 'invalid_csv', 'The body is not valid CSV in UTF-8.', { errors });
+}
+
+function hasBom(bytes: Buffer, start: number): boolean {
+  return bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
+}
