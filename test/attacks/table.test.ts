@@ -50,12 +50,13 @@ function titlesIn(path: string): ReadonlySet<string> {
   return found;
 }
 
-test('each case of the groups A to D and G, and I1 to I7, has one row', () => {
+test('each case of the groups A to D and G, F100, and I1 to I7, has one row', () => {
   const groups = [
     ['A', 1, 27],
     ['B', 28, 52],
     ['C', 53, 75],
     ['D', 76, 80],
+    ['F', 100, 100],
     ['G', 111, 125],
     ['I', 1, 7],
   ] as const;
