@@ -9,7 +9,7 @@ interface Weight {
  * these are equal by how exactly each is named (RFC 9110 section 12.5.1).
  */
 export function prefers(accept: string | undefined, wanted: string, usual: string): boolean {
-  if (accept === undefined) return false;
+  if (accept === undefined || accept === '*/*') return false;
   const ranges = accept.toLowerCase().split(',');
   const [ofWanted, ofUsual] = [weigh(ranges, wanted), weigh(ranges, usual)];
   if (ofWanted.quality !== ofUsual.quality) return ofWanted.quality > ofUsual.quality;
