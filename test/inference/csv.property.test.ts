@@ -209,6 +209,9 @@ const small = new Preprocessor(
 
 describe('hostile bytes', () => {
   const pieces = [
+    '1,a\n',
+    '2.5,"é,"\r\n',
+    ',"b"""\n',
     'a',
     '1',
     '-',
