@@ -1,4 +1,4 @@
-/* The program of a child process: it computes with one model for the process that started it, and ends with that. */
+/* The program of a child process: it computes with one model for the process that started it (its argument), and ends with that. */
 import { Worker } from 'node:worker_threads';
 import type { ChildMessage, ParentMessage } from './child-messages.ts';
 import { ModelWrapper } from './model-wrapper.ts';
@@ -37,6 +37,7 @@ process.on('message', (message: ParentMessage) => {
 process.on('disconnect', () => process.exit(0));
 // Those are for the process that started this one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-// A run blocks this thread: another one sees to it that none outlives the process that waits for it.
-const watch = `setInterval(() => process.ppid === ${process.ppid} || process.kill(process.pid, 'SIGKILL'), 1_000)`;
+// A run blocks this thread: another one sees to it that none outlives the process that waits for it,
+// which may have ended before this line.
+const watch = `setInterval(() => process.ppid === ${Number(process.argv[2])} || process.kill(process.pid, 'SIGKILL'), 1_000)`;
 new Worker(watch, { eval: true, execArgv: [] });

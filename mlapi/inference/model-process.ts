@@ -47,7 +47,7 @@ export class ModelProcess {
 
   constructor({ loadLimitMs = usualLoadLimitMs, ...model }: ChildModel) {
     // It gets nothing of this process: no variables, which may hold secrets, no folder, no streams.
-    this.#child = fork(program, {
+    this.#child = fork(program, [String(process.pid)], {
       cwd: '/',
       env: { ORT_DISABLE_TELEMETRY: '1' },
       execArgv: isSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],

@@ -145,6 +145,16 @@ describe('a child process', () => {
   });
 });
 
+test('a process whose parent ends while it starts ends, too', async () => {
+  await start();
+  const parent = startScript('test/support/short-lived-parent.ts', [modelPath()]);
+  const [, pid = ''] = await parent.says(/child (\d+)/);
+
+  await parent.ended;
+
+  await until(() => !isRunning(Number(pid)));
+});
+
 describe('a process that hangs while it loads the model', () => {
   const makePipe = (path: string) => execFileSync('mkfifo', [path]);
   /** Nothing comes out of it until this is closed. @returns undefined where nobody reads yet */
