@@ -3,6 +3,9 @@ import { IncomingMessage } from 'node:http';
 /** Takes a body's pieces as they come, and null at its end. */
 export type Sink = (chunk: Buffer | null) => void;
 
+/** Nothing comes after the end. */
+const ignore: Sink = () => undefined;
+
 /**
  * A request whose body can be had as Node's parser hands it on, without the stream around it: its events and turns cost more than
  * reading a small body does.
@@ -24,6 +27,7 @@ export class CollectingRequest extends IncomingMessage {
       return super.push(chunk, encoding);
     }
     this.#sink(chunk);
+    if (chunk === null) this.#sink = ignore;
     return true;
   }
 

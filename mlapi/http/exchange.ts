@@ -8,7 +8,7 @@ const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
 const exchange = Symbol('exchange');
 
 interface BegunRequest extends IncomingMessage {
-  [exchange]?: Exchange;
+  [exchange]?: Exchange | undefined;
 }
 
 /** One request and its response, with what becomes known about them on the way. */
@@ -51,6 +51,11 @@ export class Exchange {
   get path(): string {
     const end = this.target.indexOf('?');
     return end === -1 ? this.target : this.target.slice(0, end);
+  }
+
+  /** Once it is answered: Node keeps the last request of a connection until the next, and all of this would be kept with it. */
+  release(): void {
+    (this.request as BegunRequest)[exchange] = undefined;
   }
 
   /** Of a request that was begun here, also where it comes back from Express. */

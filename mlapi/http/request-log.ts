@@ -42,6 +42,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
       ...(session !== undefined && { client: session.clientName }),
       ...(trace !== undefined && { trace_id: trace.traceId }),
     };
+    if (writableFinished) exchange.release();
     if (cause === undefined) logger.logOften(level, 'request', fields);
     else logger.log(level, 'request', { ...fields, cause });
   });
