@@ -72,7 +72,7 @@ export class Batcher {
       const { fault } = this.#options.executor;
       if (fault !== undefined) throw unavailable(fault);
       const acceptedMs = performance.now();
-      if (this.#queue.rows > 0) this.#refuseLongWait(client);
+      if (this.#queue.rows > 0) this.#refuseLongWait(client, matrix.rows);
       else this.#waitingSinceMs = acceptedMs;
       const request = new WaitingRequest(matrix, { client, acceptedMs }, resolve, reject);
       this.#queue.push(request);
@@ -87,12 +87,14 @@ export class Batcher {
     await this.#options.executor.release();
   }
 
-  #refuseLongWait(client: string): void {
+  /** Also what would begin before its deadline, and end after it: its run would be stopped for nothing. */
+  #refuseLongWait(client: string, rows: number): void {
     const { executor, cost, timeoutMs, maxWaitingRows, observer, observed } = this.#options;
     const before = this.#queue.rowsBefore(client);
     const perRun = Math.max(1, Math.min(this.#rowsPerRun(), before));
     const runs = before / perRun + (executor.free === 0 ? 1 : 0);
-    const lateMs = (1_000 * runs * cost.seconds(perRun)) / executor.slots - timeoutMs;
+    const waitSeconds = (runs * cost.seconds(perRun)) / executor.slots;
+    const lateMs = 1_000 * (waitSeconds + cost.seconds(Math.min(rows, this.#rowsPerRun()))) - timeoutMs;
     if (lateMs <= 0 && before <= maxWaitingRows) return;
     observer?.shed(observed);
     throw busy(Math.max(1, Math.ceil(lateMs / 1_000)));
