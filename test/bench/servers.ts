@@ -19,6 +19,8 @@ const offsets = 3;
 /** Everything that a caller may not exhaust while it is measured; the rest is as shipped. */
 const measuredVariables = {
   MLAPI_RATE_LIMIT_PER_MINUTE: '10000000',
+  // Ten of the largest requests may wait: 256 connections with 1,000 rows each do.
+  MLAPI_MAX_ROWS: '40000',
   MLAPI_ACCESS_TTL_SECONDS: '86400',
   MLAPI_METRICS_PORT: '0',
 };
