@@ -4,12 +4,11 @@ import { exitWithMessage } from '../http/service.ts';
 
 /** Serves in worker processes, watched over by this one, which loads nothing of what they serve. */
 async function superviseWorkers(): Promise<void> {
-  cluster.setupPrimary({ exec: fileURLToPath(import.meta.url), args: [] });
   const [{ Supervisor }, { readConfig }] = await Promise.all([
     import('../workers/supervisor.ts'),
     import('../config/config.ts'),
   ]);
-  await new Supervisor(readConfig).run();
+  await new Supervisor(readConfig, fileURLToPath(import.meta.url)).run();
 }
 
 /** What this process does as one of them. */

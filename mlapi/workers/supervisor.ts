@@ -25,6 +25,7 @@ const storageRetryMs = 2_000;
  */
 export class Supervisor {
   readonly #readConfig: () => Config;
+  readonly #program: string | undefined;
   readonly #members = new Set<Member>();
   readonly #systemd: Systemd;
   /** Here, so that all workers count together, and a worker that ends takes nothing along. */
@@ -39,9 +40,13 @@ export class Supervisor {
   #isStopping = false;
   #reload: Promise<void> = Promise.resolve();
 
-  /** @throws {ConfigError} if the configuration has mistakes; at a reload, the one before stays */
-  constructor(readConfig: () => Config) {
+  /**
+   * @param program what the workers run; without it, what this process runs
+   * @throws {ConfigError} if the configuration has mistakes; at a reload, the one before stays
+   */
+  constructor(readConfig: () => Config, program?: string) {
     this.#readConfig = readConfig;
+    this.#program = program;
     this.#config = readConfig();
     this.#logger = createLogger(this.#config);
     this.#systemd = new Systemd(process.env, (cause) => this.#logger.error('systemd was not told', { cause }));
@@ -55,8 +60,9 @@ export class Supervisor {
     process.on('SIGHUP', () => {
       this.#reload = this.#reload.then(() => this.#replaceAll());
     });
-    // The workers accept for themselves: no request passes through this process.
+    // The workers accept for themselves: no request passes through this process. What is set up first fixes the policy.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
+    if (this.#program !== undefined) cluster.setupPrimary({ exec: this.#program, args: [] });
     if (this.#config.socket !== undefined) await removeStaleSocket(this.#config.socket);
     await this.#serveMetrics();
     setInterval(() => this.#endStuck(), aliveIntervalMs);

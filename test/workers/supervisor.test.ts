@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { projectRoot, serve, startScript } from '../support/child.ts';
@@ -20,7 +20,7 @@ async function serveReady(variables: Record<string, string> = two, cwd?: string)
 
 describe('the first worker', () => {
   test('is ready before the others start: whoever connects from then on meets no other that refuses', async () => {
-    const service = startScript('application.ts', [], {
+    const service = startScript('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_WORKERS: '3' },
     });
     let mostAtOnce = 0;
@@ -32,6 +32,35 @@ describe('the first worker', () => {
     const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
     do expect((await ask(`${url}/api/readiness`)).status).toBe(200);
     while (readyWorkersOf(service).length < 3);
+    await service.kill('SIGTERM');
+  });
+});
+
+describe('the listening socket', () => {
+  /** Linux's own list of sockets: 0A is one that listens. */
+  function listeningInode(port: number): string {
+    const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+    const line = readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .map((text) => text.trim().split(/\s+/))
+      .find(([, local = '', , state]) => local.endsWith(`:${hexPort}`) && state === '0A');
+    return line?.[9] ?? '';
+  }
+  const socketsOf = (pid: number) => {
+    const folder = `/proc/${pid}/fd`;
+    return readdirSync(folder).flatMap((fd) => {
+      try {
+        return [readlinkSync(join(folder, fd))];
+      } catch {
+        return []; // closed by now
+      }
+    });
+  };
+
+  test('is held by each worker, which accepts for itself: no connection is handed to one that dies', async () => {
+    const { service, url } = await serveReady();
+    const socket = `socket:[${listeningInode(Number(new URL(url).port))}]`;
+    for (const worker of childrenOf(service)) expect(socketsOf(worker)).toContain(socket);
     await service.kill('SIGTERM');
   });
 });
