@@ -174,7 +174,7 @@ describe('secrets in a configuration that is wrong, or names what does not answe
     ['a passphrase beside a file', { MLAPI_KEY_PASSPHRASE: passphrase, MLAPI_KEY_PASSPHRASE_FILE: '/dev/null' }],
     ['a variable that is none', { MLAPI_PASSWORD: passwords.url }],
   ])('are not repeated: %s', async (_name, variables) => {
-    const child = startScript('application.ts', [], { variables: { MLAPI_DATA_DIR: temporaryFolder(), ...variables } });
+    const child = startScript('mlapi/cli/serve.ts', [], { variables: { MLAPI_DATA_DIR: temporaryFolder(), ...variables } });
     await Promise.race([
       child.ended,
       child.says(/listening/).catch(() => undefined),
@@ -186,7 +186,7 @@ describe('secrets in a configuration that is wrong, or names what does not answe
   });
 
   test('are not repeated: another passphrase than that of the keys', async () => {
-    const child = startScript('application.ts', [], {
+    const child = startScript('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: 'CANARY-another-passphrase' },
     });
     expect((await child.ended).code).toBe(1);

@@ -82,7 +82,7 @@ const at = (times: readonly number[], share: number) =>
 const untilTheEnd = setInterval(() => undefined, 1_000);
 const node = await serve(temporaryFolder(), { variables: { MLAPI_DOCS: 'true' } });
 const socket = join(temporaryFolder(), 's');
-const behind = startScript('application.ts', [], {
+const behind = startScript('mlapi/cli/serve.ts', [], {
   variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_SOCKET: socket, MLAPI_DOCS: 'true' },
 });
 await behind.says(/"listening"/);

@@ -36,7 +36,7 @@ class DiskService {
       MLAPI_DATA_DIR: this.dataDir,
       MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000',
     };
-    this.service = startScript('application.ts', [], {
+    this.service = startScript('mlapi/cli/serve.ts', [], {
       prefix: [...unshared, 'sh', '-c', script, this.dataDir],
       variables,
     });
@@ -131,7 +131,7 @@ describeLimits('limits of the process', () => {
     const dataDir = temporaryFolder();
     execFileSync('cp', ['-p', `${seed}/mlapi.db`, dataDir]);
     const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000' };
-    const service = startScript('application.ts', [], { variables });
+    const service = startScript('mlapi/cli/serve.ts', [], { variables });
     const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
     const limit = (option: string) => {
       for (const pid of processTree(service.child.pid!)) execFileSync('prlimit', ['--pid', String(pid), option]);

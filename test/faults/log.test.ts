@@ -62,7 +62,7 @@ describe('a log that nobody takes', () => {
     }
     const dataDir = temporaryFolder();
     const socket = join(dataDir, 's');
-    const service = startScript('application.ts', [], {
+    const service = startScript('mlapi/cli/serve.ts', [], {
       prefix: ['sh', '-c', 'exec "$@" >/dev/full', 'sh'],
       variables: { MLAPI_DATA_DIR: dataDir, MLAPI_SOCKET: socket },
     });
