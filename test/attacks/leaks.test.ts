@@ -174,7 +174,9 @@ describe('secrets in a configuration that is wrong, or names what does not answe
     ['a passphrase beside a file', { MLAPI_KEY_PASSPHRASE: passphrase, MLAPI_KEY_PASSPHRASE_FILE: '/dev/null' }],
     ['a variable that is none', { MLAPI_PASSWORD: passwords.url }],
   ])('are not repeated: %s', async (_name, variables) => {
-    const child = startScript('mlapi/cli/serve.ts', [], { variables: { MLAPI_DATA_DIR: temporaryFolder(), ...variables } });
+    const child = startScript('mlapi/cli/serve.ts', [], {
+      variables: { MLAPI_DATA_DIR: temporaryFolder(), ...variables },
+    });
     await Promise.race([
       child.ended,
       child.says(/listening/).catch(() => undefined),
