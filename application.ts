@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { openAuth } from './mlapi/auth/open-auth.ts';
-import { openKeys, type OpenKeys } from './mlapi/auth/open-keys.ts';
+import { openKeys } from './mlapi/auth/open-keys.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import type { Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
@@ -36,8 +36,6 @@ interface Foundations {
   readonly clock?: () => number;
   /** Milliseconds that only go forward. */
   readonly monotonicClock?: () => number;
-  /** What was begun while this file was loaded. */
-  readonly opened?: Promise<OpenKeys>;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly lifecycle?: Lifecycle;
@@ -51,7 +49,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   const { clock = Date.now, monotonicClock = () => performance.now(), localCounters } = foundations;
   const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = foundations;
   const securityTxt = openSecurityTxt(foundations.securityTxtPath ?? 'resources/security.txt', logger, clock);
-  const { database, keys: opening } = await (foundations.opened ?? openKeys(config, clock));
+  const { database, keys: opening } = await openKeys(config, clock);
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
   // The models are loaded while the keys open.
   const loading = Predictors.load(config, metrics);

@@ -13,15 +13,11 @@ async function superviseWorkers(): Promise<void> {
 
 /** What this process does as one of them. */
 async function work(): Promise<void> {
-  const { runWorker } = await import('../workers/worker.ts');
-  runWorker(async (config, options) => {
-    // First what takes another thread: the rest is loaded meanwhile.
-    const { openKeys } = await import('../auth/open-keys.ts');
-    const opened = openKeys(config);
-    opened.catch(() => undefined);
-    const { serve } = await import('../../application.ts');
-    return (await serve(config, { ...options, opened })).service;
-  });
+  const [{ runWorker }, { serve }] = await Promise.all([
+    import('../workers/worker.ts'),
+    import('../../application.ts'),
+  ]);
+  runWorker(async (config, options) => (await serve(config, options)).service);
 }
 
 await (cluster.isPrimary ? superviseWorkers() : work()).catch(exitWithMessage);
