@@ -1,5 +1,7 @@
 /** @type {import('jest').Config} */
 export default {
+  globalSetup: './test/run/setup.cjs',
+  globalTeardown: './test/run/teardown.cjs',
   testEnvironment: './test/environment.cjs',
   roots: ['<rootDir>/test'],
   extensionsToTreatAsEsm: ['.ts'],
