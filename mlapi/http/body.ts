@@ -103,6 +103,7 @@ interface Reading {
 function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const declaredLength = Number(request.headers['content-length']);
+    const mostBytes = Math.min(limitBytes, Number.isNaN(declaredLength) ? limitBytes : declaredLength);
     let bytes: Buffer = nothing;
     let length = 0;
     // The listeners go with the request: taking them off would cost more than it saves.
@@ -131,7 +132,7 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
       }
       // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
       if (needed > bytes.length) {
-        const capacity = Math.min(limitBytes, Math.max(firstBufferBytes, 2 * bytes.length, needed));
+        const capacity = Math.min(mostBytes, Math.max(firstBufferBytes, 4 * needed));
         if (!hold(capacity - bytes.length)) {
           refuse(serviceBusy());
           return;

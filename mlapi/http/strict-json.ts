@@ -5,13 +5,15 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * JSON as RFC 7493 (I-JSON) has it: valid UTF-8 without a byte order mark, unique names, no unpaired surrogates, and at most
- * 32 levels deep. Depth is checked on the text, before anything walks a tree.
+ * 32 levels deep. Depth is checked before anything else walks the tree.
  * @throws {Problem} 400 `invalid_json`, `json_too_deep` or `duplicate_key`.
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes);
-  const names = isFlatList(text) ? 0 : countNamesInText(text);
+  // Tables without names are walked once, and not read sign by sign.
+  const names = text.includes(':') ? countNamesInText(text) : 0;
   const value = parse(text);
+  if (names === 0 && typeof value === 'object' && value !== null) refuseDeeper(value, maxDepth);
   // Of equal names JSON.parse keeps the last, so that the tree has fewer than the text.
   if (names > 0 && countNamesInTree(value) < names) {
     throw new Problem(400, 'duplicate_key', 'An object in the body has the same name twice.');
@@ -34,11 +36,17 @@ function invalidJson(cause?: unknown): Problem {
   return new Problem(400, 'invalid_json', 'The body is not valid JSON in UTF-8.', { cause });
 }
 
+function tooDeep(): Problem {
+  return new Problem(400, 'json_too_deep', `The body is nested more than ${maxDepth} levels deep.`);
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // Its message quotes the body, and with it a password: it must not reach a log.
+    // What is both is called too deep.
+    countNamesInText(text);
+    // The parser's message quotes the body, and with it a password: it must not reach a log.
     throw invalidJson();
   }
 }
@@ -51,11 +59,14 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** Whether there is neither a name nor more than a level or two, so that nothing needs to be counted: a row of numbers, say. */
-function isFlatList(text: string): boolean {
-  if (text.includes(':') || text.includes('{')) return false;
-  const second = text.indexOf('[', text.indexOf('[') + 1);
-  return second === -1 || !text.includes('[', second + 1);
+/** Goes no deeper than it may. */
+function refuseDeeper(value: object, levels: number): void {
+  if (levels === 0) throw tooDeep();
+  const items: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index];
+    if (typeof item === 'object' && item !== null) refuseDeeper(item, levels - 1);
+  }
 }
 
 /** Outside of strings, JSON has one colon a name. What is not JSON at all is left for `JSON.parse` to refuse. */
@@ -70,9 +81,7 @@ function countNamesInText(text: string): number {
       names += 1;
     } else if (unit === openBrace || unit === openBracket) {
       depth += 1;
-      if (depth > maxDepth) {
-        throw new Problem(400, 'json_too_deep', `The body is nested more than ${maxDepth} levels deep.`);
-      }
+      if (depth > maxDepth) throw tooDeep();
     } else if (unit === closeBrace || unit === closeBracket) {
       depth -= 1;
     }

@@ -111,7 +111,9 @@ function toFiniteNumbers(data: OutputTensor['data']): ArrayLike<number> {
 }
 
 function everyRow({ rows, columns }: Table, classify: (offset: number) => number): number[] {
-  return Array.from({ length: rows }, (_, row) => classify(row * columns));
+  const classes = new Array<number>(rows);
+  for (let row = 0; row < rows; row += 1) classes[row] = classify(row * columns);
+  return classes;
 }
 
 function rowsOf({ values, rows, columns }: Table): number[][] {
