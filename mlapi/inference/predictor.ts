@@ -7,7 +7,7 @@ import { openBatcher, type EngineOptions } from './open-batcher.ts';
 import { Postprocessor } from './postprocessor.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
 import type { Preprocessor } from './preprocessor.ts';
-import type { Contract, Prediction } from './types.ts';
+import type { Contract, Matrix, Prediction } from './types.ts';
 
 /** The answer to a prediction: one prediction per row, in the order of the rows. */
 export interface PredictionAnswer {
@@ -60,12 +60,14 @@ export class Predictor {
     }
   }
 
-  /** @param body rows as JSON has them, or CSV. @throws {Problem} 400, 413, 422, 503 or 504 */
-  async predict(body: unknown, { scores = false, client }: PredictOptions = {}): Promise<PredictionAnswer> {
-    const matrix =
-      body instanceof StreamedBody
-        ? await body.into((hold) => this.#preprocessor.csvRows(hold))
-        : this.#preprocessor.preprocess(body);
+  /** @param body rows as JSON has them, or CSV. @throws {Problem} 400, at once or by its promise; 413, 422, 503 or 504 */
+  predict(body: unknown, options: PredictOptions = {}): Promise<PredictionAnswer> {
+    // An async function would keep the body while its rows wait: many times the memory of its matrix, copied by every collection.
+    if (!(body instanceof StreamedBody)) return this.#compute(this.#preprocessor.preprocess(body), options);
+    return body.into((hold) => this.#preprocessor.csvRows(hold)).then((matrix) => this.#compute(matrix, options));
+  }
+
+  async #compute(matrix: Matrix, { scores = false, client }: PredictOptions): Promise<PredictionAnswer> {
     const output = await this.#batcher.run(matrix, client);
     const { name, version } = this.contract;
     const predictions = this.#postprocessor.predictions(output, matrix.rows);

@@ -61,9 +61,12 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
   ];
 }
 
-async function answer(predictor: Predictor, { body, query, session, headers }: Call): Promise<Answer> {
-  const found = await predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
-  return prefers(headers.accept, csvMediaType, 'application/json') ? csvAnswer(found) : { body: found };
+/** Not async: nothing may hold the body while its rows wait. */
+function answer(predictor: Predictor, { body, query, session, headers: { accept } }: Call): Promise<Answer> {
+  const prediction = predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
+  return prediction.then((found) =>
+    prefers(accept, csvMediaType, 'application/json') ? csvAnswer(found) : { body: found },
+  );
 }
 
 function page(all: readonly Predictor[], { limit, after }: ListQuery): object {
