@@ -24,11 +24,14 @@ export interface Pace {
   readonly warmUpSeconds: number;
 }
 
+/** What each of them can do, whatever else the machine does. */
+const slowestRowsPerSecond = 40_000;
+
 /** Measures them in turn, round after round, so that what else the machine does falls on each of them alike. */
 export async function runContests(
   contests: readonly Contest[],
   generator: Generator,
-  { rounds, seconds, warmUpSeconds }: Pace,
+  pace: Pace,
   say: (line: string) => void = () => undefined,
 ): Promise<Result[]> {
   const results = contests.map(({ title, cell, base, servers }) => {
@@ -36,10 +39,10 @@ export async function runContests(
     return { title, cell, base, measurements };
   });
   // Round 0 does not count: nobody pays for having been compiled last.
-  for (let round = 0; round <= rounds; round += 1)
+  for (let round = 0; round <= pace.rounds; round += 1)
     for (const [index, { title, cell, servers }] of contests.entries())
       for (const [name, server] of servers) {
-        const measured = await generator.measure(server, cell, { seconds, warmUpSeconds }).catch((error: unknown) => {
+        const measured = await generator.measure(server, cell, longEnough(cell, pace)).catch((error: unknown) => {
           throw new Error(`${name}, ${title}: ${error instanceof Error ? error.message : String(error)}`);
         });
         if (round === 0) continue;
@@ -47,6 +50,12 @@ export async function runContests(
         say(`round ${round}, ${title}, ${name}: ${Math.round(measured.requestsPerSecond)} requests/s`);
       }
   return results;
+}
+
+/** In which every connection is answered several times, also by the slowest of the servers. */
+function longEnough({ rows, connections }: Cell, { seconds, warmUpSeconds }: Pace) {
+  const least = (rows * connections) / slowestRowsPerSecond;
+  return { seconds: Math.max(seconds, 2 * least), warmUpSeconds: Math.max(warmUpSeconds, least) };
 }
 
 export function figureOf({ measurements }: Result, name: string, figure: keyof Measurement): Spread {

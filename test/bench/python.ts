@@ -99,13 +99,13 @@ export function startFastapi(python: Python, service: MeasuredService): Promise<
 
 async function start(
   { bin }: Python,
-  { tokens, jwks }: MeasuredService,
+  { tokens, exportKeys }: MeasuredService,
   model: string,
   words: (port: number) => readonly string[],
 ): Promise<Server> {
   const port = await freePort();
   const keys = join(temporaryFolder(), 'jwks.json');
-  writeFileSync(keys, jwks);
+  writeFileSync(keys, exportKeys());
   const [program, ...rest] = [...onCore(0), join(bin, 'python'), ...words(port)] as [string, ...string[]];
   const { PATH = '' } = process.env;
   const cache = join(temporaryFolder(), 'cache');

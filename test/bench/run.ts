@@ -2,9 +2,11 @@ import { parseArgs } from 'node:util';
 import { compileProject } from '../support/built-service.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { digitsOf, showSpread } from './figures.ts';
+import type { Goal } from './goals.ts';
 import { Generator, type Cell } from './measure.ts';
 import { report, table, type Section } from './report.ts';
 import { batching } from './scenarios/batching.ts';
+import { logs } from './scenarios/logs.ts';
 import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
 import { models } from './scenarios/models.ts';
 import type { Scenario } from './scenarios/scenario.ts';
@@ -21,7 +23,7 @@ import { workers } from './scenarios/workers.ts';
 // Every process and folder of a run goes away with this one.
 process.setMaxListeners(0);
 
-const scenarios: Readonly<Record<string, Scenario>> = { matrix, slow, batching, workers, models, state, start };
+const scenarios: Readonly<Record<string, Scenario>> = { matrix, slow, batching, workers, models, state, logs, start };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -50,21 +52,25 @@ const bench = {
   names: (values.servers ?? (quick ? 'empty,bare,mlapi' : 'empty,bare,mlapi,flask,fastapi')).split(','),
   say: (line: string) => void process.stdout.write(`${line}\n`),
 };
-const sections: Record<string, Section> = {};
-for (const name of positionals.length === 0 ? Object.keys(scenarios) : positionals)
-  sections[name] = await scenarios[name]!(bench).catch(fail);
+// What was measured in haste must not take the place of what was measured well.
+const folder = values.out ?? (quick ? 'var/bench' : 'files/reports/bench');
+let goals: Goal[] = [];
+for (const name of positionals.length === 0 ? Object.keys(scenarios) : positionals) {
+  const section = await scenarios[name]!(bench).catch(fail);
+  show(section);
+  // At once: what follows may fail.
+  goals = report({ [name]: section }, pace, folder);
+}
+process.stdout.write('\n');
+for (const { name, isMet, figure, bound } of goals)
+  process.stdout.write(`${isMet ? 'yes' : 'NO '}  ${name}: ${figure}; ${bound}\n`);
+process.stdout.write(`${folder}/bench.md\n`);
 
-for (const { title, results, facts, notes } of Object.values(sections)) {
+function show({ title, results, facts, notes }: Section): void {
   process.stdout.write(`\n${title}\n${notes.join('\n')}\n`);
   for (const { name, spread } of facts) process.stdout.write(`${name}: ${showSpread(spread, digitsOf(spread))}\n`);
   for (const result of results) process.stdout.write(`\n${result.title}\n${table(result).join('\n')}\n`);
 }
-// What was measured in haste must not take the place of what was measured well.
-const folder = values.out ?? (quick ? 'var/bench' : 'files/reports/bench');
-process.stdout.write('\n');
-for (const { name, isMet, figure, bound } of report(sections, pace, folder))
-  process.stdout.write(`${isMet ? 'yes' : 'NO '}  ${name}: ${figure}; ${bound}\n`);
-process.stdout.write(`${folder}/bench.md\n`);
 
 /** Servers that still run must not hold the end up: they end with this process. */
 function fail(error: unknown): never {

@@ -79,8 +79,8 @@ interface ServiceOptions {
 /** This service, compiled, in production, all switched on. */
 export interface MeasuredService extends Server {
   readonly tokens: readonly string[];
-  /** The public keys, as JSON. */
-  readonly jwks: string;
+  /** @returns the public keys, as JSON */
+  readonly exportKeys: () => string;
   readonly logFile: string;
 }
 
@@ -100,17 +100,18 @@ export async function startService({
     prefix,
     variables: { ...measuredVariables, MLAPI_WORKERS: String(workers), ...variables },
   });
-  const tokens = await issueTokens(service);
+  const passwords = await importClients(service);
   await prepare(join(root, 'data'));
   await service.start();
+  const tokens = await logIn(service.port, passwords);
   // The first worker makes it listen; the others follow one by one.
-  while (readyWorkers(service.logFile) < workers) await delay(20);
+  while (workers > 1 && readyWorkers(service.logFile) < workers) await delay(20);
   const [supervisor, ...serving] = processTree(service.pid);
   return {
     port: service.port,
     pids: { supervisor: supervisor!, serving },
     tokens,
-    jwks: service.command('keys', 'export'),
+    exportKeys: () => service.command('keys', 'export'),
     logFile: service.logFile,
     requests: (rows) =>
       Array.from({ length: Math.max(tokens.length, paths.length) }, (_, index) =>
@@ -122,14 +123,32 @@ export async function startService({
   };
 }
 
-/** Access tokens of several clients, made as an operator makes them. */
-async function issueTokens(service: BuiltService): Promise<string[]> {
-  const hash = await (await Passwords.create()).hash(randomBytes(12).toString('base64url'));
-  const names = Array.from({ length: clientCount }, (_, index) => `caller-${index}`);
+/** @returns passwords by client, which none of them has used yet */
+async function importClients(service: BuiltService): Promise<Map<string, string>> {
+  const hashing = await Passwords.create();
+  const passwords = new Map<string, string>();
+  const lines: string[] = [];
+  for (let index = 0; index < clientCount; index += 1) {
+    const [name, password] = [`caller-${index}`, randomBytes(12).toString('base64url')];
+    passwords.set(name, password);
+    lines.push(`${name},"${await hashing.hash(password)}"\n`);
+  }
   const file = join(temporaryFolder(), 'users.csv');
-  writeFileSync(file, names.map((name) => `${name},"${hash}"\n`).join(''), { mode: 0o600 });
+  writeFileSync(file, lines.join(''), { mode: 0o600 });
   service.command('clients', 'import', file);
-  return names.map((name) => (JSON.parse(service.command('tokens', 'issue', name)) as Tokens).access_token);
+  return passwords;
+}
+
+/** @returns the access token of each */
+function logIn(port: number, passwords: ReadonlyMap<string, string>): Promise<string[]> {
+  const answers = [...passwords].map(async ([username, password]) => {
+    const body = JSON.stringify({ username, password });
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`http://127.0.0.1:${port}/auth/reset`, { method: 'POST', headers, body });
+    if (answer.status !== 200) throw new Error(`${username} gets no tokens: ${await answer.text()}`);
+    return ((await answer.json()) as Tokens).access_token;
+  });
+  return Promise.all(answers);
 }
 
 function readyWorkers(logFile: string): number {

@@ -68,12 +68,24 @@ export class BuiltService {
     const child = spawn(program, words, { cwd: this.#home, env: this.#environment, stdio: ['ignore', log, log] });
     this.#child = child;
     process.once('exit', () => child.kill('SIGKILL'));
-    for (let attempt = 0; this.port === 0; attempt += 1) {
-      const log = readFileSync(this.logFile, 'utf8');
-      if (child.exitCode !== null || attempt > 3_000) throw new Error(`the service does not start: ${log}`);
-      this.port = Number(/"address":"http:\/\/[^"]+:(\d+)"/.exec(log)?.[1] ?? 0);
+    for (let attempt = 0; !(await this.#listens()); attempt += 1) {
+      if (child.exitCode !== null || attempt > 3_000)
+        throw new Error(`the service does not start: ${readFileSync(this.logFile, 'utf8')}`);
       await delay(10);
     }
+  }
+
+  /** Its log says so, and where; a service that logs less than that is given its port. */
+  async #listens(): Promise<boolean> {
+    const given = Number(this.#environment.MLAPI_PORT);
+    if (given === 0) {
+      const log = readFileSync(this.logFile, 'utf8');
+      this.port = Number(/"address":"http:\/\/[^"]+:(\d+)"/.exec(log)?.[1] ?? 0);
+      return this.port !== 0;
+    }
+    this.port = given;
+    const readiness = await fetch(`http://127.0.0.1:${given}/api/readiness`).catch(() => undefined);
+    return readiness?.status === 200;
   }
 
   get pid(): number {
