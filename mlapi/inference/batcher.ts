@@ -12,6 +12,8 @@ import { WaitingRequest, type Slice } from './waiting-request.ts';
 
 /** No inline run keeps the event loop longer, by what runs have taken so far. */
 const longestInlineSeconds = 0.002;
+/** Who waited less came to a process that was free. */
+const leastWaitMs = 5;
 /** Nor does a run in a child keep others waiting longer, unless a single row does. */
 const usualChildSeconds = 0.1;
 
@@ -127,10 +129,27 @@ export class Batcher {
     if (executor.free === 0 || this.#waitsForCompany()) return;
     while (executor.free > 0 && (this.#again.length > 0 || this.#queue.rows > 0)) {
       const slices = this.#again.shift() ?? this.#queue.take(this.#rowsPerRun(), this.#sharing);
-      const wanted = slices.filter(isWanted);
+      const wanted = this.#dropLate(slices.filter(isWanted));
       if (wanted.length > 0) void this.#compute(wanted);
     }
   };
+
+  /**
+   * Without those that would not be there by their deadline, since what came before took longer than was thought: such a run would be
+   * stopped, and its process with it. Who has not waited is let through, or what runs take would never be measured again.
+   */
+  #dropLate(slices: readonly Slice[]): readonly Slice[] {
+    const { cost, timeoutMs } = this.#options;
+    let rows = 0;
+    for (const slice of slices) rows += slice.rows;
+    const now = performance.now();
+    const doneMs = now + 1_000 * cost.seconds(rows);
+    return slices.filter(({ request }) => {
+      if (doneMs <= request.acceptedMs + timeoutMs || now - request.acceptedMs < leastWaitMs) return true;
+      this.#reject(request, deadlineExceeded(timeoutMs));
+      return false;
+    });
+  }
 
   /** Timers count milliseconds: less is waited for turn by turn. */
   #waitsForCompany(): boolean {

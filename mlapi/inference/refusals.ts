@@ -22,7 +22,7 @@ export function unavailable(cause: Error): Problem {
   });
 }
 
-/** 504: the computation was stopped. */
+/** 504: the computation was stopped, or would have to be. */
 export function deadlineExceeded(timeoutMs: number): Problem {
-  return new Problem(504, 'deadline_exceeded', `The prediction took longer than ${timeoutMs} ms.`);
+  return new Problem(504, 'deadline_exceeded', `The prediction takes longer than ${timeoutMs} ms.`);
 }
