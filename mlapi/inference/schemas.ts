@@ -3,6 +3,10 @@ import Joi from 'joi';
 /** Names of models and versions: they are used in paths, on every file system, and compared byte for byte. */
 export const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 
+const identifier = Joi.string().pattern(modelName).messages({
+  'string.pattern.base':
+    '{{#label}} with value {:[.]} must be 1 to 64 lower-case letters and digits, with ".", "_" and "-" between them',
+});
 const text = Joi.string().max(2_000);
 const featureName = Joi.string()
   .min(1)
@@ -60,8 +64,8 @@ const output = Joi.alternatives().conditional('.kind', {
 
 /** `model.json`. */
 export const contractSchema = Joi.object({
-  name: Joi.string().pattern(modelName, 'model name').required(),
-  version: Joi.string().pattern(modelName, 'version').default('1'),
+  name: identifier.required(),
+  version: identifier.default('1'),
   description: text.allow('').default(''),
   features: Joi.array()
     .items(

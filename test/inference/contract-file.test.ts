@@ -27,7 +27,7 @@ describe('the start stops at model.json', () => {
     [
       'a name with capitals',
       withContract({ name: 'M' }),
-      /"name" with value "M" fails to match the model name pattern/,
+      /^"name" with value "M" must be 1 to 64 lower-case letters and digits, with "\.", "_" and "-" between them$/,
     ],
     [
       'a feature twice',
