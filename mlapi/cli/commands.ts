@@ -40,7 +40,8 @@ export const commands: Readonly<Record<string, Command>> = {
 export async function run(words: readonly string[]): Promise<void> {
   const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) => Object.hasOwn(commands, candidate));
   const command = name === undefined ? undefined : commands[name];
-  if (name === undefined || command === undefined) throw new UsageMistake(help());
+  if (name === undefined || command === undefined)
+    throw new UsageMistake(words.length === 0 ? help() : `there is no such command; these are:\n${help()}`);
   refuseSwallowedOptions(name, command);
   const args = words.slice(name.split(' ').length);
   let parsed: ReturnType<typeof parseArgs>;

@@ -65,7 +65,8 @@ describe('clients, beside a running service', () => {
     [['clients', 'add', 'x', '--stdin', '--prompt'], 'exclude each other'],
     [['clients', 'disable', 'nobody'], 'there is no client'],
     [['clients', 'import', '/nowhere.csv'], 'ENOENT'],
-    [['clients'], 'npm run mlapi -- COMMAND'],
+    [[], 'mlapi: npm run mlapi -- COMMAND\n  clients add'],
+    [['clients'], 'there is no such command; these are:\nnpm run mlapi -- COMMAND\n  clients add'],
   ])('%j is refused: exit 1, a message, no stack', async (words, message) => {
     const { code, stdout, stderr } = await run(words);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
