@@ -58,7 +58,7 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
     const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType);
     if (!mediaTypes.includes(mediaType)) {
       const accept = mediaTypes.join(', ');
-      throw new Problem(415, 'unsupported_media_type', `The body must be ${accept}.`, {
+      throw new Problem(415, 'unsupported_media_type', `The body must be ${mediaTypes.join(' or ')}.`, {
         headers: { accept },
       });
     }

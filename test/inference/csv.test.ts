@@ -245,7 +245,10 @@ describe('other refusals of CSV', () => {
       const { headers, body } = await post(file, type).expect(415);
 
       expect(headers.accept).toBe('application/json, text/csv');
-      expect(body).toMatchObject({ code: 'unsupported_media_type' });
+      expect(body).toMatchObject({
+        code: 'unsupported_media_type',
+        detail: 'The body must be application/json or text/csv.',
+      });
     },
   );
 
