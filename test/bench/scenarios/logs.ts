@@ -17,7 +17,7 @@ export async function logs({ home, generator, pace, say }: Bench): Promise<Secti
   try {
     const results = await runContests([contest], generator, pace, say);
     const notes = [
-      'The log stands in a file. Both count for their metrics, which cannot be switched off: their share stands in [the profile](profile.md).',
+      'The log stands in a file. Both measure for their metrics, whose share stands in [the profile](profile.md).',
     ];
     return { title: 'The access log', notes, results, facts: [] };
   } finally {
