@@ -21,9 +21,9 @@ const rules: readonly Rule[] = [
   { stage: 'native, unnamed', name: /^\(program\)$/ },
   {
     stage: 'log',
-    file: /\/telemetry\/(?!metrics)|request-log|access-log|node_modules\/(?:winston|logform|winston-transport|triple-beam|safe-stable)/,
+    file: /\/telemetry\/(?!metrics)|request-log|node_modules\/(?:winston|logform|winston-transport|triple-beam|safe-stable)/,
   },
-  { stage: 'metrics', file: /\/telemetry\/metrics|event-loop-delay/ },
+  { stage: 'metrics', file: /\/telemetry\/metrics/ },
   {
     stage: 'database (revocation)',
     file: /node_modules\/(?:kysely|libsql|@libsql|pg|pg-[a-z]+)\/|mlapi\/persistence\//,
@@ -36,19 +36,19 @@ const rules: readonly Rule[] = [
   { stage: 'guard (tokens)', file: /mlapi\/auth\/|node_modules\/(?:jsonwebtoken|jws|jwa|ecdsa-sig-formatter)\// },
   {
     stage: 'headers',
-    file: /node_modules\/(?:helmet|vary)|mlapi\/http\/(?:security-headers|request-id|cors|request-line)/,
+    file: /node_modules\/(?:helmet|vary)|mlapi\/http\/(?:security-headers|header-list|cors|request-line)/,
   },
   {
     stage: 'body',
-    file: /mlapi\/http\/(?:body|unfinished-bodies|forms)|node_modules\/(?:body-parser|raw-body|bytes|type-is|iconv-lite)\//,
+    file: /mlapi\/http\/(?:body|collecting-request|streamed-body|unfinished-bodies|forms)|node_modules\/(?:body-parser|raw-body|bytes|type-is|iconv-lite)\//,
   },
   {
     stage: 'encoding (preprocess)',
-    file: /mlapi\/inference\/(?:preprocessor|feature-encoder|encoding-table|request-rows|row-errors)/,
+    file: /mlapi\/inference\/(?:preprocessor|feature-encoder|cells|csv-(?!answer)|request-rows|row-errors)/,
   },
   {
     stage: 'run',
-    file: /node_modules\/onnxruntime|mlapi\/inference\/(?:model-wrapper|executor|batcher|batch|pool|[a-z-]*session)/,
+    file: /node_modules\/onnxruntime|mlapi\/inference\/(?:model-wrapper|model-process|child-pool|[a-z]+-executor|batcher)/,
   },
   { stage: 'postprocess', file: /mlapi\/inference\/postprocessor/ },
   { stage: 'predictor, other inference', file: /mlapi\/inference\// },
