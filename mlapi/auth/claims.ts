@@ -40,7 +40,7 @@ export type FamilyHead = Pick<
 >;
 
 /** `aud` of refresh tokens: only this service takes them. */
-export function refreshAudience(issuer: string): string {
+function refreshAudience(issuer: string): string {
   return `${issuer}/auth/refresh`;
 }
 

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 
 /** Names of models and versions: they are used in paths, on every file system, and compared byte for byte. */
-export const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
+const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 
 const identifier = Joi.string().pattern(modelName).messages({
   'string.pattern.base':
