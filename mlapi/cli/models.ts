@@ -22,8 +22,12 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     usage: 'models check FOLDER',
     help: 'load a model folder, predict its sample row, and show the answer',
     run: async (given) => {
-      const predictor = await Predictor.load(onlyWord(given, 'folder'), readConfig());
+      const folder = onlyWord(given, 'folder');
+      const predictor = await Predictor.load(folder, readConfig());
       print(JSON.stringify(predictor.sampleAnswer));
+      // A regressor's values would be cut, and nothing in the answer would say so.
+      if (!existsSync(join(folder, 'model.json')))
+        process.stderr.write('there is no model.json: what is predicted is taken for the number of a class\n');
       await predictor.release();
     },
   },

@@ -69,7 +69,11 @@ describe('models', () => {
     const variables = { MLAPI_MODELS_DIR: folder };
     const iris = join(projectRoot, 'test/fixtures/iris');
     const models = (...words: string[]) => mlapi(service.dataDir, ['models', ...words], { variables });
-    expect((await models('check', iris)).stdout).toMatch(/^\{"model":"iris".*"predictions":/);
+    const checked = await models('check', iris);
+    expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\{"model":"iris".*"predictions":/) });
+    expect(checked.stderr).toBe('there is no model.json: what is predicted is taken for the number of a class\n');
+    const described = await models('check', join(projectRoot, 'resources/models/nsl-kdd-classifier'));
+    expect(described).toMatchObject({ code: 0, stderr: '' });
     expect(await models('add', iris)).toEqual({ code: 0, stdout: `${join(folder, 'iris')}\n`, stderr: '' });
     expect((await models('list')).stdout).toMatch(/^iris\t/);
     expect(await models('add', iris)).toMatchObject({
