@@ -6,7 +6,7 @@ import type { Goal } from './goals.ts';
 import { Generator, type Cell } from './measure.ts';
 import { report, table, type Section } from './report.ts';
 import { batching } from './scenarios/batching.ts';
-import { logs } from './scenarios/logs.ts';
+import { observing } from './scenarios/observing.ts';
 import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
 import { models } from './scenarios/models.ts';
 import type { Scenario } from './scenarios/scenario.ts';
@@ -23,7 +23,16 @@ import { workers } from './scenarios/workers.ts';
 // Every process and folder of a run goes away with this one.
 process.setMaxListeners(0);
 
-const scenarios: Readonly<Record<string, Scenario>> = { matrix, slow, batching, workers, models, state, logs, start };
+const scenarios: Readonly<Record<string, Scenario>> = {
+  matrix,
+  slow,
+  batching,
+  workers,
+  models,
+  state,
+  observing,
+  start,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
