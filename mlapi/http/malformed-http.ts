@@ -35,7 +35,8 @@ export function refuseConnection(
   const log = (id: string) => {
     logger.info('request', { request_id: id, status, code: problem.code, cause });
   };
-  if (latest === undefined || latest.closed) refuse();
+  // One that was never begun, as its connection was gone by then, is destroyed and never closed.
+  if (latest === undefined || latest.destroyed) refuse();
   else if (latest.req.complete || latest.headersSent) latest.once('close', refuse);
   // Its body broke off: this is its answer.
   else answerError(problem, Exchange.of(latest.req));

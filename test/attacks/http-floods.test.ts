@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createHttpServer } from '../../mlapi/http/server.ts';
 import { serve } from '../support/child.ts';
@@ -33,6 +33,34 @@ test('CONNECT, alone or behind a request, and then a reset does not end the proc
   expect((await fetch(`${url}/api/liveness`)).status).toBe(200);
   expect(await child.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(child.stderr).toBe('');
+});
+
+test('a body that breaks off behind a request that is still served, and then a reset, does not end the process', async () => {
+  const { logger, lifecycle } = service.services;
+  const served: string[] = [];
+  const server = createHttpServer(
+    ({ url = '' }, response) => {
+      served.push(url);
+      if (url === '/held') server.emit('held', response.socket);
+      else response.end();
+    },
+    { logger, lifecycle },
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const held = once(server, 'held') as Promise<[Socket]>;
+  const client = connect(port, '127.0.0.1').on('error', () => undefined);
+  client.write('GET /held HTTP/1.1\r\nHost: a\r\n\r\nPOST /broken HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n[');
+  const [socket] = await held;
+  client.resetAndDestroy();
+  await new Promise((resolve) => socket.on('close', resolve));
+
+  const { answers } = await exchange(port, live, { answers: 1 });
+  server.closeAllConnections();
+  server.close();
+
+  expect(answers.map(({ status }) => status)).toEqual([200]);
+  expect(served).toEqual(['/held', '/api/liveness']);
 });
 
 test('pipelined requests take turns: of one connection, one at a time is served', async () => {
