@@ -101,14 +101,21 @@ function endOfString(text: string, start: number): number {
 
 function countNamesInTree(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
-  const items: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  let names = Array.isArray(value) ? 0 : items.length;
-  for (const item of items) names += countNamesInTree(item);
+  let names = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object') names += countNamesInTree(item);
+    return names;
+  }
+  // Lists of all names or values of a large object cost more than all else here.
+  for (const name in value) names += 1 + countNamesInTree((value as Record<string, unknown>)[name]);
   return names;
 }
 
 function hasUnpairedSurrogate(value: unknown): boolean {
   if (typeof value === 'string') return !value.isWellFormed();
   if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([name, item]) => !name.isWellFormed() || hasUnpairedSurrogate(item));
+  if (Array.isArray(value)) return value.some(hasUnpairedSurrogate);
+  for (const name in value)
+    if (!name.isWellFormed() || hasUnpairedSurrogate((value as Record<string, unknown>)[name])) return true;
+  return false;
 }
