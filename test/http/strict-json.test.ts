@@ -16,6 +16,16 @@ function refusalOf(text: string): string | undefined {
   }
 }
 
+/** Milliseconds, of five tries. */
+function fastest(text: string): number {
+  const times = Array.from({ length: 5 }, () => {
+    const startedAt = performance.now();
+    refusalOf(text);
+    return performance.now() - startedAt;
+  });
+  return Math.min(...times);
+}
+
 describe('parseStrictJson', () => {
   test.each([
     ['a name twice', '{"a":1,"a":2}'],
@@ -50,17 +60,25 @@ describe('parseStrictJson', () => {
   });
 
   test('an escape in a long list costs little more than the list', () => {
-    const fastest = (first: string) => {
-      const text = `[${first}${',0'.repeat(200_000)}]`;
-      const times = Array.from({ length: 5 }, () => {
-        const startedAt = performance.now();
-        parse(text);
-        return performance.now() - startedAt;
-      });
-      return Math.min(...times);
-    };
+    const list = (first: string) => `[${first}${',0'.repeat(200_000)}]`;
 
-    expect(fastest('"\\u0041"')).toBeLessThan(6 * fastest('"A"'));
+    expect(fastest(list('"\\u0041"'))).toBeLessThan(6 * fastest(list('"A"')));
+  });
+
+  test.each([
+    ['open', '['.repeat(500_000)],
+    ['closed', '['.repeat(250_000) + ']'.repeat(250_000)],
+    ['with others beside them', '[[],'.repeat(125_000)],
+  ])('400: brackets without end, %s, are refused sooner than a list is read', (_name, text) => {
+    expect(refusalOf(text)).toBe('json_too_deep');
+    expect(fastest(text)).toBeLessThan(fastest(`[0${',0'.repeat(250_000)}]`));
+  });
+
+  test.each([
+    ['one string', `["${'['.repeat(40)}"]`],
+    ['many strings', `[${'["[[["],'.repeat(40)}0]`],
+  ])('brackets in %s are not depth', (_name, text) => {
+    expect(parse(text)).toEqual(JSON.parse(text));
   });
 
   const json = fc.jsonValue({ maxDepth: 6 }).filter((value) => JSON.stringify(value).isWellFormed());
