@@ -21,7 +21,9 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
   response.on('close', () => {
     const { id, session, code, cause } = exchange;
     const { statusCode, writableFinished } = response;
-    const status = writableFinished ? statusCode : 499;
+    // Of an answer to a closed connection Node says that it is written; only one that has left lets go of the socket.
+    const isSent = writableFinished && response.socket === null;
+    const status = isSent ? statusCode : 499;
     const milliseconds = performance.now() - startedAt;
     const { method = '' } = request;
     const route = exchange.route ?? 'other';
@@ -36,7 +38,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
       method,
       path: exchange.path,
       status,
-      code: code ?? outcomeOf(statusCode, writableFinished),
+      code: code ?? outcomeOf(statusCode, isSent),
       duration_ms: Math.round(milliseconds * 100) / 100,
       address: exchange.address,
       ...(session !== undefined && { client: session.clientName }),
