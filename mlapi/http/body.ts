@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
 import type { Exchange } from './exchange.ts';
 import { CollectingRequest } from './collecting-request.ts';
@@ -16,7 +17,17 @@ export interface BodyReader {
 }
 
 const firstBufferBytes = 4_096;
+/** From this size on, parsing takes about as long as a turn of the event loop may. */
+const largeBytes = 65_536;
 const nothing = Buffer.alloc(0);
+
+let lastTurn = Promise.resolve();
+
+/** One turn of the event loop for each who asks: however many large bodies end together, others are served between them. */
+function ownTurn(): Promise<void> {
+  lastTurn = lastTurn.then(() => nextTurn());
+  return lastTurn;
+}
 
 type Parse = (bytes: Buffer, contentType: string) => unknown;
 
@@ -84,7 +95,9 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
       return true;
     };
     try {
-      return parse(await readBytes({ request, response, limitBytes, hold }), contentType);
+      const bytes = await readBytes({ request, response, limitBytes, hold });
+      if (bytes.length > largeBytes) await ownTurn();
+      return parse(bytes, contentType);
     } finally {
       if (held > 0) unfinished.give(clientId!, held);
     }
