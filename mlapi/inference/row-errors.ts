@@ -25,22 +25,28 @@ export function explainRow(
   if (typeof row !== 'object' || row === null) return [{ pointer, detail: 'a row is a list or an object' }];
   if (Array.isArray(row) && row.length !== encoders.length)
     return [{ pointer, detail: `a row has ${encoders.length} cells; this one has ${row.length}` }];
-  const cells = new Map<string, unknown>(
-    Array.isArray(row) ? row.map((cell, at) => [encoders[at]!.feature.name, cell]) : Object.entries(row),
-  );
   const errors: InputError[] = [];
-  for (const encoder of encoders) {
+  const known = new Set<string>();
+  for (const [at, encoder] of encoders.entries()) {
     const { name } = encoder.feature;
-    const value = cells.get(name);
-    cells.delete(name);
+    known.add(name);
+    const value = Array.isArray(row) ? (row[at] as unknown) : ownValue(row, name);
     if (Number.isNaN(encoder.encode(value)))
       errors.push({ pointer: pointer + toPointer(name), detail: explainCell(encoder, value) });
   }
-  for (const name of cells.keys()) {
+  if (Array.isArray(row)) return errors;
+  // One by one: there may be very many.
+  for (const name in row) {
     if (errors.length >= most) break;
-    errors.push({ pointer: pointer + toPointer(shorten(name)), detail: 'not a feature of this model' });
+    if (!known.has(name))
+      errors.push({ pointer: pointer + toPointer(shorten(name)), detail: 'not a feature of this model' });
   }
   return errors;
+}
+
+/** Names may be anything: `constructor`, too. */
+function ownValue(row: object, name: string): unknown {
+  return Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
 }
 
 function explainCell({ feature, type, min, max }: FeatureEncoder, value: unknown): string {
