@@ -2,7 +2,7 @@ import type { Counters, WindowCount } from '../http/counters.ts';
 import type { Grant } from './messages.ts';
 
 /** Soon enough that a worker which is killed takes next to nothing along, and too rarely to cost anything. */
-const reportDelayMs = 100;
+const reportDelayMs = 25;
 const maxLeases = 10_000;
 /** Ends of one window, as two clocks see them, differ by less. */
 const sameWindowMs = 1_000;
