@@ -12,8 +12,6 @@ import { WaitingRequest, type Slice } from './waiting-request.ts';
 
 /** No inline run keeps the event loop longer, by what runs have taken so far. */
 const longestInlineSeconds = 0.002;
-/** Who waited less came to a process that was free. */
-const leastWaitMs = 5;
 /** Nor does a run in a child keep others waiting longer, unless a single row does. */
 const usualChildSeconds = 0.1;
 
@@ -71,12 +69,13 @@ export class Batcher {
   /** Computes the output of these rows. @throws {Problem} 422, 503 or 504 */
   run(matrix: Matrix, client = ''): Promise<OutputTensor> {
     return new Promise((resolve, reject) => {
-      const { fault } = this.#options.executor;
+      const { fault, free } = this.#options.executor;
       if (fault !== undefined) throw unavailable(fault);
       const acceptedMs = performance.now();
+      const waits = free === 0 || this.#queue.rows > 0;
       if (this.#queue.rows > 0) this.#refuseLongWait(client, matrix.rows);
       else this.#waitingSinceMs = acceptedMs;
-      const request = new WaitingRequest(matrix, { client, acceptedMs }, resolve, reject);
+      const request = new WaitingRequest(matrix, { client, acceptedMs, waits }, resolve, reject);
       this.#queue.push(request);
       this.#unanswered.add(request);
       this.#schedule();
@@ -136,16 +135,15 @@ export class Batcher {
 
   /**
    * Without those that would not be there by their deadline, since what came before took longer than was thought: such a run would be
-   * stopped, and its process with it. Who has not waited is let through, or what runs take would never be measured again.
+   * stopped, and its process with it. Who came to a process that was free is let through, or what runs take would never be measured again.
    */
   #dropLate(slices: readonly Slice[]): readonly Slice[] {
     const { cost, timeoutMs } = this.#options;
     let rows = 0;
     for (const slice of slices) rows += slice.rows;
-    const now = performance.now();
-    const doneMs = now + 1_000 * cost.seconds(rows);
+    const doneMs = performance.now() + 1_000 * cost.seconds(rows);
     return slices.filter(({ request }) => {
-      if (doneMs <= request.acceptedMs + timeoutMs || now - request.acceptedMs < leastWaitMs) return true;
+      if (!request.waits || doneMs <= request.acceptedMs + timeoutMs) return true;
       this.#reject(request, deadlineExceeded(timeoutMs));
       return false;
     });

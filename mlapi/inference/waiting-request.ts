@@ -16,6 +16,8 @@ export class WaitingRequest {
   readonly client: string;
   /** By `performance.now()`. */
   readonly acceptedMs: number;
+  /** Whether others were there before it. */
+  readonly waits: boolean;
   readonly resolve: (output: OutputTensor) => void;
   readonly reject: (cause: unknown) => void;
   /** Rows that runs were given. */
@@ -27,13 +29,14 @@ export class WaitingRequest {
 
   constructor(
     matrix: Matrix,
-    { client, acceptedMs }: { client: string; acceptedMs: number },
+    { client, acceptedMs, waits }: { client: string; acceptedMs: number; waits: boolean },
     resolve: (output: OutputTensor) => void,
     reject: (cause: unknown) => void,
   ) {
     this.matrix = matrix;
     this.client = client;
     this.acceptedMs = acceptedMs;
+    this.waits = waits;
     this.resolve = resolve;
     this.reject = reject;
   }

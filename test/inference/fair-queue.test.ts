@@ -9,7 +9,7 @@ function queueOf(...requests: readonly (readonly [string, number])[]) {
   const queue = new FairQueue();
   const waiting = requests.map(([client, rows]) => {
     const matrix = { data: new Float32Array(rows), rows, width: 1 };
-    const request = new WaitingRequest(matrix, { client, acceptedMs: 0 }, nothing, nothing);
+    const request = new WaitingRequest(matrix, { client, acceptedMs: 0, waits: false }, nothing, nothing);
     queue.push(request);
     return request;
   });

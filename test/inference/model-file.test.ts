@@ -138,6 +138,6 @@ describe('the start stops where contract and model do not fit', () => {
   });
 
   test('no model.json, and a folder whose name is no model name', async () => {
-    expect(await refusal({ 'My Model': { onnx } })).toMatch(/^\/My Model: "name" with value "My Model" fails to match/);
+    expect(await refusal({ 'My Model': { onnx } })).toMatch(/^\/My Model: "name" with value "My Model" must be/);
   });
 });
