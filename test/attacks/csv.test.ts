@@ -182,7 +182,8 @@ test('503: one client’s unfinished tables may hold as much as 32 of the larges
 describe('CSV, seen from the outside', () => {
   let watched: WatchedService;
   beforeAll(async () => {
-    watched = await startWatched({ MLAPI_BODY_LIMIT_BYTES: '8388608' });
+    // A busy machine may compute for longer than the default deadline, of which other tests speak.
+    watched = await startWatched({ MLAPI_BODY_LIMIT_BYTES: '8388608', MLAPI_PREDICT_TIMEOUT_MS: '60000' });
   });
   afterAll(() => watched.close());
 
