@@ -2,7 +2,7 @@
  * Tiny ONNX models in memory: the few messages of onnx.proto that a test needs, written by hand.
  * A message is a list of fields; a field is its number, its wire type and its value (protobuf encoding).
  */
-type Field = Buffer;
+export type Field = Buffer;
 
 const elementTypes = { float32: 1, int32: 6, int64: 7, string: 8, float16: 10, float64: 11 };
 
@@ -138,13 +138,13 @@ function valueInfo({ name, type, shape }: Port): Field[] {
 }
 
 /** A field of text, bytes or a message. */
-function bytes(field: number, content: string | Buffer | readonly Field[]): Field {
+export function bytes(field: number, content: string | Buffer | readonly Field[]): Field {
   const body = Array.isArray(content) ? Buffer.concat(content) : Buffer.from(content as string);
   return Buffer.concat([number((field << 3) | 2), number(body.length), body]);
 }
 
 /** A field of an unsigned integer. */
-function varint(field: number, value: number): Field {
+export function varint(field: number, value: number): Field {
   return Buffer.concat([number(field << 3), number(value)]);
 }
 

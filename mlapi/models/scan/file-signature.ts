@@ -1,0 +1,39 @@
+/** As many bytes as are needed to tell. */
+export const signatureBytes = 16;
+
+const kinds: readonly (readonly [offset: number, bytes: string, kind: string])[] = [
+  [0, 'PK\x03\x04', 'a zip archive'],
+  [0, 'PK\x05\x06', 'a zip archive'],
+  [0, '\x1f\x8b', 'compressed with gzip'],
+  [0, '\x28\xb5\x2f\xfd', 'compressed with zstd'],
+  [0, 'BZh', 'compressed with bzip2'],
+  [0, '\xfd7zXZ', 'compressed with xz'],
+  [0, '7z\xbc\xaf', 'a 7z archive'],
+  [0, '\x80\x02', 'a Python pickle'],
+  [0, '\x80\x03', 'a Python pickle'],
+  [0, '\x80\x04', 'a Python pickle'],
+  [0, '\x80\x05', 'a Python pickle'],
+  [0, '\x7fELF', 'a program or library'],
+  [0, 'MZ', 'a program or library'],
+  [0, '\xcf\xfa\xed\xfe', 'a program or library'],
+  [0, '%PDF', 'a PDF document'],
+  [0, '\x93NUMPY', 'a NumPy array'],
+  [0, '\x89HDF', 'an HDF5 file (Keras?)'],
+  [0, '\x89PNG', 'an image'],
+  [0, '\xff\xd8\xff', 'an image'],
+  [4, 'ORTM', 'in the ORT format'],
+  [4, 'TFL3', 'a TensorFlow Lite model'],
+  [0, 'GGUF', 'a GGUF model'],
+];
+
+/** What the first bytes of a file are known to be, if not ONNX. */
+export function recognise(head: Buffer): string | undefined {
+  const text = head.toString('latin1');
+  const known = kinds.find(([offset, bytes]) => text.startsWith(bytes, offset));
+  if (known !== undefined) return known[2];
+  if (/^\s*<(?:!|html|\?xml)/i.test(text)) return 'an HTML or XML page';
+  if (/^\s*[{[]/.test(text)) return 'JSON';
+  // A model has lengths and numbers among its first bytes, which no text has.
+  if (/^[\t\r\n\x20-\x7e]+$/.test(text)) return 'text';
+  return undefined;
+}
