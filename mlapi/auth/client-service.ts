@@ -1,4 +1,5 @@
 import type { Database, Queries } from '../persistence/database.ts';
+import { covers, isScope } from '../http/scopes.ts';
 import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
 import {
   findClient,
@@ -7,11 +8,15 @@ import {
   lockClient,
   setClientDisabled,
   setClientPassword,
+  setClientScopes,
   type NewClient,
 } from './client-store.ts';
 import { endFamiliesOf } from './family-store.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 import { clientName, defaultScopes, knownScopes, type Client } from './types.ts';
+
+/** They stand in every token. */
+const maxScopeText = 1_024;
 
 /** A mistake in what an operator asked for, in words for the operator. */
 export class ClientMistake extends Error {
@@ -99,6 +104,16 @@ export class ClientService {
     return password;
   }
 
+  /** Sets what a client may do from now on. Its tokens end, unless it only got more. @throws {ClientMistake} */
+  async setScopes(name: string, scopes: readonly string[]): Promise<void> {
+    checkScopes(scopes);
+    await this.#change(name, 'client_scopes_changed', async (queries, client, now) => {
+      await setClientScopes(queries, client.id, scopes);
+      const gotMore = client.scopes.every((had) => scopes.some((scope) => covers(scope, had)));
+      if (!gotMore) await endFamiliesOf(queries, client.id, 'scopes', now);
+    });
+  }
+
   /** Ends all tokens of a client. @returns how many families were alive */
   async revokeTokens(name: string): Promise<number> {
     let ended = 0;
@@ -148,8 +163,11 @@ function checkName(name: string): void {
 }
 
 function checkScopes(scopes: readonly string[]): void {
-  const unknown = scopes.filter((scope) => !(knownScopes as readonly string[]).includes(scope));
-  if (unknown.length > 0 || scopes.length === 0) throw new ClientMistake(`the scopes are ${knownScopes.join(', ')}`);
+  if (scopes.length === 0 || !scopes.every((scope) => isScope(scope, knownScopes))) {
+    const example = 'models:predict:churn, models:predict:churn-*';
+    throw new ClientMistake(`the scopes are ${knownScopes.join(', ')}; for some models alone: ${example}`);
+  }
+  if (scopes.join(' ').length > maxScopeText) throw new ClientMistake(`scopes have ${maxScopeText} characters at most`);
 }
 
 /** @throws {ClientMistake} that names each wrong line. What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */

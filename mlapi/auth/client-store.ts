@@ -39,7 +39,7 @@ export async function insertClient(
       id,
       name,
       password_hash: passwordHash,
-      scopes: [...scopes].sort().join(' '),
+      scopes: toText(scopes),
       created_at: at,
       disabled_at: null,
       password_spent_at: null,
@@ -57,6 +57,14 @@ export async function setClientPassword(queries: Queries, id: string, passwordHa
   await queries
     .updateTable('clients')
     .set({ password_hash: passwordHash, password_spent_at: null })
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function setClientScopes(queries: Queries, id: string, scopes: readonly string[]): Promise<void> {
+  await queries
+    .updateTable('clients')
+    .set({ scopes: toText(scopes) })
     .where('id', '=', id)
     .execute();
 }
@@ -80,6 +88,10 @@ export async function spendPassword(queries: Queries, client: Client, at: number
     .where('disabled_at', 'is', null);
   if (once) update = update.where('password_spent_at', 'is', null);
   return (await update.executeTakeFirst()).numUpdatedRows === 1n;
+}
+
+function toText(scopes: readonly string[]): string {
+  return [...new Set(scopes)].sort().join(' ');
 }
 
 function toClient(row: ClientRow): Client {

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import type { Access } from '../http/endpoint.ts';
 import type { Check } from '../http/exchange.ts';
+import { modelNotFound } from '../http/problem.ts';
 import type { Authorize } from '../http/perform.ts';
+import { holdsFor, holdsSome } from '../http/scopes.ts';
 import type { Database } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
@@ -45,15 +46,21 @@ export function readBearer(authorization: string | undefined): string {
 
 /** Refuses a session without the endpoint's scope, and records it. An endpoint that was mounted without a guard is refused. */
 export function scopeGuard(database: Database, clock: () => number): Authorize {
-  const refuse = async (access: Access, details: AuditDetails) => {
+  const refuse = async (access: string, details: AuditDetails) => {
     await database.transaction().execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
     throw scopeRefused(access);
   };
-  return (session, access, { address, requestId }) => {
+  return (session, { access, isFiltered = false }, { address, requestId, params }) => {
     if (access === 'public' || access === 'refresh token') return;
     if (session === undefined) throw tokenMissing();
     if (access === 'access token' || session.scopes.includes(access)) return;
     const { clientId, familyId } = session;
+    if (holdsSome(session.scopes, access)) {
+      if (isFiltered) return;
+      // As for a model that there is not: who may not see it does not learn of it.
+      if (params.name !== undefined && !holdsFor(session.scopes, access, params.name)) throw modelNotFound();
+      if (params.name !== undefined) return;
+    }
     return refuse(access, { clientId, familyId, address, requestId, detail: access });
   };
 }

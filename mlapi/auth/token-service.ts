@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Session } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { addressKey } from '../http/rate-limits.ts';
+import { covers } from '../http/scopes.ts';
 import { readChanges, type Database, type Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -219,6 +220,6 @@ function successorOf(family: TokenFamily, { refreshJti, at }: { refreshJti: stri
 function narrowScopes(granted: readonly string[], asked: string | undefined): readonly string[] {
   if (asked === undefined) return granted;
   const scopes = [...new Set(asked.split(' '))].sort();
-  if (!scopes.every((scope) => granted.includes(scope))) throw scopeUnknown();
+  if (!scopes.every((scope) => granted.some((one) => covers(one, scope)))) throw scopeUnknown();
   return scopes;
 }

@@ -1,5 +1,14 @@
 /** Permissions that an access token may hold. */
-export const knownScopes = ['models:predict', 'models:read'] as const;
+export const knownScopes = [
+  'models:admin',
+  'models:download',
+  'models:predict',
+  'models:read',
+  'models:write',
+] as const;
+
+/** Over what belongs to others. */
+export const administration = 'models:admin';
 
 /** What a client gets unless the operator says otherwise: never administration. */
 export const defaultScopes: readonly string[] = ['models:predict', 'models:read'];

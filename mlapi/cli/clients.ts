@@ -2,7 +2,7 @@ import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'n
 import { CsvError, parse } from 'csv-parse/sync';
 import { checkImport, ClientMistake, type ImportedClient } from '../auth/client-service.ts';
 import { isAcceptableHash, Passwords } from '../auth/passwords.ts';
-import { onlyWord, print, type Arguments, type Command } from './command.ts';
+import { onlyWord, print, UsageMistake, type Arguments, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
 import { readSecret, secretOptions } from './terminal.ts';
 
@@ -42,6 +42,17 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     usage: 'clients enable NAME',
     help: 'let a disabled client reset again; its old tokens stay dead',
     run: (given) => asOperator(async (operator) => (await operator.clients()).enable(onlyWord(given, 'name'))),
+  },
+  'clients scopes': {
+    usage: 'clients scopes NAME --scopes A,B',
+    help: 'set what a client may do; its tokens end, unless it only got more',
+    options: scopesOption,
+    run: async (given) => {
+      const name = onlyWord(given, 'name');
+      const { scopes } = readScopes(given);
+      if (scopes === undefined) throw new UsageMistake('expected --scopes');
+      await asOperator(async (operator) => (await operator.clients()).setScopes(name, scopes));
+    },
   },
   'clients reset-password': {
     usage: 'clients reset-password NAME [--stdin | --prompt]',

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { serve, type Services } from '../../application.ts';
+import { administration, knownScopes } from '../auth/types.ts';
 import { developmentPassphraseFile, readConfig, type Config } from '../config/config.ts';
 import { exitWithMessage } from '../http/service.ts';
 import { print } from './command.ts';
 
 const demo = 'demo';
+/** All but administration. */
+const scopes = knownScopes.filter((scope) => scope !== administration);
 /** Takes the access token out of the answer; an error is shown, and is no token. */
 const readToken = `sed -n -e 's/.*"access_token":"\\([^"]*\\)".*/\\1/p' -e '/"error"/w /dev/stderr'`;
 
@@ -34,7 +37,9 @@ function ensurePassphrase(config: Config): Config {
 /** A new one at each start, good for one reset; the tokens of the starts before stay good. */
 async function freshPassword({ clients }: Services): Promise<string> {
   const exists = (await clients.list()).some(({ name }) => name === demo);
-  return exists ? clients.resetPassword(demo, { keepTokens: true }) : clients.add(demo);
+  if (!exists) return clients.add(demo, { scopes });
+  await clients.setScopes(demo, scopes);
+  return clients.resetPassword(demo, { keepTokens: true });
 }
 
 function welcome({ config, predictors }: Services, url: string, password: string): string {

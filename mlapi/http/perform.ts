@@ -1,20 +1,24 @@
 import { isIP } from 'node:net';
+import { pipeline } from 'node:stream';
 import { writeChunks } from './chunks.ts';
-import type { Access, Answer, Call, Endpoint, Session } from './endpoint.ts';
+import type { Answer, Call, Endpoint, Session } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
 import { Problem } from './problem.ts';
 import { readQuery } from './query.ts';
 import { validate } from './validate.ts';
 
-/** Refuses a session that lacks what the endpoint asks for. @throws {Problem} 403 */
+/**
+ * Refuses a session that lacks what the endpoint asks for, for the model that the path names.
+ * @throws {Problem} 403; 404 for a model that is none of its own
+ */
 export type Authorize = (
   session: Session | undefined,
-  access: Access,
-  call: Pick<Call, 'address' | 'requestId'>,
+  endpoint: Pick<Endpoint, 'access' | 'isFiltered'>,
+  call: Pick<Call, 'address' | 'requestId' | 'params'>,
 ) => void | Promise<void>;
 
 /** Where nobody can say who calls, only public endpoints answer. */
-export const publicOnly: Authorize = (_session, access) => {
+export const publicOnly: Authorize = (_session, { access }) => {
   if (access !== 'public') throw new Problem(401, 'invalid_token', 'A valid bearer token is required.');
 };
 
@@ -27,7 +31,7 @@ export async function perform(
   exchange.route = endpoint.path;
   const { session, id: requestId } = exchange;
   const address = readAddress(exchange.address);
-  const isAuthorized = authorize(session, endpoint.access, { address, requestId });
+  const isAuthorized = authorize(session, endpoint, { address, requestId, params });
   if (isAuthorized !== undefined) await isAuthorized;
   const query = readQuery(exchange.target, endpoint.query);
   const body = endpoint.body === undefined ? undefined : await readBody(endpoint.body, exchange);
@@ -47,12 +51,19 @@ function readAddress(address: string | undefined): string {
 }
 
 /** Writes an answer. */
-export function send({ response, headers }: Exchange, { status = 200, headers: own, body, chunks }: Answer): void {
+export function send(
+  { response, headers }: Exchange,
+  { status = 200, headers: own, body, chunks, stream }: Answer,
+): void {
   const isText = typeof body === 'string' || Buffer.isBuffer(body);
   if (body !== undefined) headers.set('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
   if (own !== undefined) for (const [name, value] of Object.entries(own)) headers.set(name.toLowerCase(), value);
   if (chunks !== undefined) {
     writeChunks(response.writeHead(status, headers.flat), chunks[Symbol.iterator]());
+    return;
+  }
+  if (stream !== undefined) {
+    pipeline(stream, response.writeHead(status, headers.flat), () => undefined);
     return;
   }
   // Bytes are not copied: however many readers are slow, they wait for the same ones.

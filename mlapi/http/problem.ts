@@ -38,6 +38,11 @@ export class Problem extends Error {
   }
 }
 
+/** 404: there is none, or none that this client may know of. */
+export function modelNotFound(): Problem {
+  return new Problem(404, 'model_not_found', 'There is no such model or version.');
+}
+
 const serviceBusyRetrySeconds = 1;
 
 /** 503: nothing was done, and the same request may succeed in a moment. */
