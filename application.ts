@@ -20,8 +20,11 @@ import { openSecurityTxt, securityTxtEndpoints } from './mlapi/http/security-txt
 import { Service } from './mlapi/http/service.ts';
 import { createShortWay } from './mlapi/http/short-way.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
+import { ForeignModels } from './mlapi/inference/foreign-models.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
+import { openModelStore } from './mlapi/models/open-model-store.ts';
+import { modelEndpoints } from './mlapi/models/routes.ts';
 import { checkDatabase } from './mlapi/persistence/database.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
@@ -56,6 +59,10 @@ export async function createServices(config: Config, foundations: Foundations = 
   loading.catch(() => undefined);
   const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
+  const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes, observer: metrics });
+  const models = openModelStore({ config, database, foreign, isShipped: (name) => predictors.has(name), clock });
+  models.store.keepTidy(logger);
+  predictors.attach(models.store);
   const tracing = await openTracing(config, logger);
   const checks = new HealthChecks(
     [
@@ -78,13 +85,16 @@ export async function createServices(config: Config, foundations: Foundations = 
   });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);
   const foundation = { config, logger, metrics, tracing, lifecycle, database, counters, checks, securityTxt, clock };
-  return { ...foundation, ...auth, predictors, close };
+  return { ...foundation, ...auth, predictors, models, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
 export function mountRoutes(services: Services): { application: Express; shortWay: ShortWay } {
   const { config, metrics, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
-  const guarded = inferenceEndpoints(predictors, config);
+  const guarded = [
+    ...inferenceEndpoints(predictors, config),
+    ...modelEndpoints({ ...services.models, predictors, config }),
+  ];
   const open = [
     ...healthEndpoints(lifecycle, services.checks),
     ...discoveryEndpoints(keys, config),

@@ -34,6 +34,15 @@ export interface Config {
   readonly bodyLimitBytes: number;
   readonly maxRows: number;
   readonly predictTimeoutMs: number;
+  /** Of one upload. */
+  readonly modelLimitBytes: number;
+  /** Of each process that holds an uploaded model. */
+  readonly modelMemoryBytes: number;
+  /** Of all of them. */
+  readonly modelsMemoryBytes: number;
+  /** Versions, and their bytes, that a client may have in the store. */
+  readonly clientModels: number;
+  readonly clientModelsBytes: number;
   readonly rateLimitPerMinute: number;
   readonly authRateLimitPerMinute: number;
   /** Where Prometheus reads, on 127.0.0.1; 0: the system chooses; undefined: nothing is measured. */
@@ -183,6 +192,11 @@ function toConfig(
     bodyLimitBytes: number('MLAPI_BODY_LIMIT_BYTES'),
     maxRows: number('MLAPI_MAX_ROWS'),
     predictTimeoutMs: number('MLAPI_PREDICT_TIMEOUT_MS'),
+    modelLimitBytes: number('MLAPI_MODEL_LIMIT_BYTES'),
+    modelMemoryBytes: number('MLAPI_MODEL_MEMORY_BYTES'),
+    modelsMemoryBytes: number('MLAPI_MODELS_MEMORY_BYTES'),
+    clientModels: number('MLAPI_CLIENT_MODELS'),
+    clientModelsBytes: number('MLAPI_CLIENT_MODELS_BYTES'),
     rateLimitPerMinute: number('MLAPI_RATE_LIMIT_PER_MINUTE'),
     authRateLimitPerMinute: number('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE'),
     metricsPort: values.MLAPI_METRICS_PORT as number | undefined,

@@ -95,6 +95,26 @@ export const variables: readonly Variable[] = [
     '10000',
     'longest prediction, waiting included: then it is stopped',
   ),
+  variable('MLAPI_MODEL_LIMIT_BYTES', integer(1_024, 2_000_000_000), '104857600', 'largest upload of a model'),
+  variable(
+    'MLAPI_MODEL_MEMORY_BYTES',
+    integer(268_435_456, 68_719_476_736),
+    '1073741824',
+    'memory of each process that holds an uploaded model',
+  ),
+  variable(
+    'MLAPI_MODELS_MEMORY_BYTES',
+    integer(268_435_456, 68_719_476_736),
+    '2147483648',
+    'memory of all loaded uploaded models: the least recently used make room',
+  ),
+  variable('MLAPI_CLIENT_MODELS', integer(0, 1_000_000), '100', 'versions that a client may have in the store'),
+  variable(
+    'MLAPI_CLIENT_MODELS_BYTES',
+    integer(0, 68_719_476_736),
+    '1073741824',
+    'bytes that a client may have in the store',
+  ),
   variable('MLAPI_RATE_LIMIT_PER_MINUTE', integer(1, 10_000_000), '6000', 'requests per client on `/api`'),
   variable('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30', 'requests per address on `/auth`'),
   variable(

@@ -16,14 +16,18 @@ ${readTokens}`;
 
 /** A command to paste; `$HOST` is where the service is, `$TOKEN` an access token, `$REFRESH_TOKEN` a refresh token. */
 export function curlLine({ method, path, access, body, docs }: Endpoint, samples: PathSamples): string {
-  const target = path.replace(/\{(\w+)\}/g, (whole, name: string) => samples[name] ?? whole);
+  const values = docs.params ?? samples;
+  const target = path.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
   const parts = [`curl -s "$HOST${target}"`];
   if (access !== 'public')
     parts.push(`-H "Authorization: Bearer $${access === 'refresh token' ? 'REFRESH_TOKEN' : 'TOKEN'}"`);
   const [example] = Object.values(docs.body?.examples ?? {});
   if (example !== undefined && body?.reader.isOptional === false) {
     parts.push("-H 'Content-Type: application/json'", `-d '${spaced(example).replaceAll("'", "'\\''")}'`);
+  } else if (docs.body?.file !== undefined) {
+    parts.push("-H 'Content-Type: application/octet-stream'", `--data-binary @${docs.body.file}`);
   } else if (method === 'POST') parts.push('-X POST');
+  if (method === 'PUT' || method === 'DELETE') parts.push(`-X ${method}`);
   return parts.join(' \\\n  ');
 }
 

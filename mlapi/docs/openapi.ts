@@ -35,7 +35,7 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
   const samples = pathSamples(endpoints);
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {
-    const item = (paths[endpoint.path] ??= pathItem(endpoint.path, samples));
+    const item = (paths[endpoint.path] ??= pathItem(endpoint.path, endpoint.docs.params ?? samples));
     item[endpoint.method.toLowerCase()] = operation(endpoint);
   }
   const tags = [...new Set(endpoints.map(({ docs }) => docs.tag))];
@@ -75,6 +75,7 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   auth: 'Where tokens come from, and where they end',
   discovery: 'What other services need to verify the tokens',
   models: 'Information about the models, and their predictions',
+  'model store': 'Versions that clients bring, and aliases for them',
   documents: 'This description',
 };
 
@@ -166,7 +167,8 @@ function responses(endpoint: Endpoint): object {
     const hasBody = Number(status) >= 400;
     return [status, { description: about, ...(hasBody && { content: { [mediaType]: { schema } } }) }];
   });
-  return { 200: success(endpoint), ...(Object.fromEntries(answers) as object) };
+  const hasOther = Object.keys(docs.statuses).some((status) => status.startsWith('2'));
+  return { ...(!hasOther && { 200: success(endpoint) }), ...(Object.fromEntries(answers) as object) };
 }
 
 function success({ docs: { answer } }: Endpoint): object {

@@ -38,6 +38,7 @@ const parsers: Readonly<Record<string, Parse>> = {
 };
 /** Read while it comes, by the handler. */
 const csv = 'text/csv';
+const binary = 'application/octet-stream';
 const utf8Charset = ['charset=utf-8', 'charset="utf-8"'];
 /** RFC 4180 section 3. */
 const presentHeader = ['header=present', 'header="present"'];
@@ -45,6 +46,18 @@ const presentHeader = ['header=present', 'header="present"'];
 /** A table: in strict JSON, or in CSV as a `StreamedBody`; of at most `limitBytes` either way. */
 export function tableBody(limitBytes: number): BodyReader {
   const mediaTypes = ['application/json', csv];
+  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
+}
+
+/** A file of at most `limitBytes`, alone or in a multipart form: a `StreamedBody`. */
+export function fileBody(limitBytes: number): BodyReader {
+  const mediaTypes = [binary, 'multipart/form-data'];
+  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes, {}) };
+}
+
+/** A document in strict JSON, of at most `limitBytes`. */
+export function jsonBody(limitBytes: number): BodyReader {
+  const mediaTypes = ['application/json'];
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
@@ -62,7 +75,11 @@ export function optionalFormBody(limitBytes: number): BodyReader {
   return { ...form, isOptional: true, read };
 }
 
-function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader['read'] {
+function readerOf(
+  mediaTypes: readonly string[],
+  limitBytes: number,
+  known: Readonly<Record<string, Parse>> = parsers,
+): BodyReader['read'] {
   const unfinished = new UnfinishedBodies(limitBytes);
   return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
@@ -83,9 +100,9 @@ function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader
     if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
     // Strangers send small forms only: what they hold is bounded by their connections.
     const clientId = session?.clientId;
-    const parse = parsers[mediaType];
+    const parse = known[mediaType];
     if (parse === undefined) {
-      return new StreamedBody({ request, response, limitBytes, unfinished, clientId: clientId ?? '' });
+      return new StreamedBody({ request, response, limitBytes, unfinished, clientId: clientId ?? '', contentType });
     }
     let held = 0;
     const hold = (bytes: number) => {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type Joi from 'joi';
 import type { BodyReader } from './body.ts';
 
@@ -29,6 +30,8 @@ export interface Answer {
   readonly body?: unknown;
   /** In place of a body: pieces of text, each made when its turn has come. */
   readonly chunks?: Iterable<string>;
+  /** In place of a body: the bytes of a file, whose length the headers say. */
+  readonly stream?: Readable;
 }
 
 /** `public`, a bearer token of one kind, or the scope that the access token must hold. */
@@ -36,10 +39,12 @@ export type Access = 'public' | 'access token' | 'refresh token' | `${string}:${
 
 /** One route, as data: what serves it, what guards it and what documents it come from the same place. */
 export interface Endpoint {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** As OpenAPI writes it: `/api/models/{name}`. */
   readonly path: string;
   readonly access: Access;
+  /** Whether it minds by itself for which models the session holds its scope. Those whose path has a `{name}` need not. */
+  readonly isFiltered?: boolean;
   readonly query?: Joi.ObjectSchema;
   readonly body?: { readonly reader: BodyReader; readonly schema?: Joi.Schema };
   readonly docs: EndpointDocs;
@@ -49,6 +54,8 @@ export interface Endpoint {
 export interface EndpointDocs {
   readonly summary: string;
   readonly tag: string;
+  /** What the samples have in place of the path's parameters; otherwise those of a model that is there. */
+  readonly params?: Readonly<Record<string, string>>;
   /** Statuses beside those that follow from method, access and body; a schema where the body is no error. */
   readonly statuses: Readonly<Record<number, string | { readonly text: string; readonly schema: object }>>;
   /** JSON Schema of the answer with status 200, its media type, and a real sample. */
@@ -61,6 +68,8 @@ export interface EndpointDocs {
   /** Bodies to send, by name; and their JSON Schema where the endpoint has no Joi schema. */
   readonly body?: {
     readonly examples: Readonly<Record<string, unknown>>;
+    /** A file to send as it is. */
+    readonly file?: string;
     readonly schema?: object;
     readonly csv?: CsvDocs;
   };

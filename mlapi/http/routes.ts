@@ -4,6 +4,8 @@ import { Exchange, type Check } from './exchange.ts';
 import { perform, publicOnly, send, type Authorize } from './perform.ts';
 import { Problem } from './problem.ts';
 
+const verbs = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const;
+
 /** Express as it is used here: for its routing alone. */
 export function createExpress(): Express {
   const application = express();
@@ -24,8 +26,7 @@ export function routes(endpoints: readonly Endpoint[], authorize: Authorize = pu
     for (const endpoint of group) {
       const serve: RequestHandler = (request) =>
         perform(endpoint, Exchange.of(request), { params: request.params as Record<string, string>, authorize });
-      if (endpoint.method === 'GET') route.get(serve);
-      else route.post(serve);
+      route[verbs[endpoint.method]](serve);
     }
     route.all(
       otherMethods(

@@ -8,9 +8,9 @@ const bytesPerTurn = 65_536;
 
 /** What a body is read into while it comes. Both may throw, and nothing more is read then. */
 export interface BodySink<T> {
-  /** The bytes are only lent. */
-  write(chunk: Buffer): void;
-  end(): T;
+  /** The bytes are only lent. Nothing more is read until a promise is kept. */
+  write(chunk: Buffer): void | Promise<void>;
+  end(): T | Promise<T>;
 }
 
 interface StreamedBodyOptions {
@@ -19,6 +19,8 @@ interface StreamedBodyOptions {
   readonly limitBytes: number;
   readonly unfinished: UnfinishedBodies;
   readonly clientId: string;
+  /** Its `Content-Type`, whose media type the reader takes. */
+  readonly contentType: string;
 }
 
 /** A body that was let in, and that its handler reads: no more of it is kept than its sink keeps. */
@@ -27,6 +29,10 @@ export class StreamedBody {
 
   constructor(options: StreamedBodyOptions) {
     this.#options = options;
+  }
+
+  get contentType(): string {
+    return this.#options.contentType;
   }
 
   /**
@@ -42,31 +48,50 @@ export class StreamedBody {
     });
     try {
       await this.#read((chunk) => sink.write(chunk));
-      return sink.end();
+      return await sink.end();
     } finally {
       unfinished.give(clientId, held);
     }
   }
 
-  #read(write: (chunk: Buffer) => void): Promise<void> {
+  #read(write: (chunk: Buffer) => void | Promise<void>): Promise<void> {
     const { request, response, limitBytes } = this.#options;
     return new Promise((resolve, reject) => {
       const refuse: (cause: unknown) => void = reject;
       let length = 0;
       let inTurn = 0;
+      let isSettled = false;
+      let isWriting = false;
+      let hasEnded = false;
       const settle = (action: () => void) => {
         request.off('data', take).off('end', finish).off('error', fail);
         response.off('close', fail);
+        isSettled = true;
         action();
       };
       const take = (chunk: Buffer) => {
         length += chunk.length;
         inTurn += chunk.length;
+        let isTaken: void | Promise<void>;
         try {
           if (length > limitBytes) throw tooLarge();
-          write(chunk);
+          isTaken = write(chunk);
         } catch (error) {
           settle(() => refuse(error));
+          return;
+        }
+        if (isTaken !== undefined) {
+          request.pause();
+          isWriting = true;
+          isTaken.then(
+            () => {
+              isWriting = false;
+              if (isSettled) return;
+              if (hasEnded) finish();
+              else request.resume();
+            },
+            (error: unknown) => isSettled || settle(() => refuse(error)),
+          );
           return;
         }
         if (inTurn < bytesPerTurn) return;
@@ -74,7 +99,11 @@ export class StreamedBody {
         request.pause();
         setImmediate(() => request.resume());
       };
-      const finish = () => settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve()));
+      const finish = () => {
+        // The end of a stream that was read to its end is told also while it is paused.
+        hasEnded = true;
+        if (!isWriting) settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve()));
+      };
       const fail = () => settle(() => reject(brokeOff()));
       request.on('data', take).on('end', finish).on('error', fail);
       // A request that was answered while its body broke off is never closed by Node.

@@ -8,6 +8,7 @@ const crashWindowMs = 60_000;
 const firstDelayMs = 100;
 
 interface ChildPoolOptions extends ChildModel {
+  readonly outputName: string;
   readonly slots: number;
   /** How long a model that keeps crashing is left alone. */
   readonly quarantineMs?: number;
@@ -58,7 +59,8 @@ export class ChildPool implements Executor {
   }
 
   run(matrix: Matrix, deadlineMs: number): Promise<RunResult> {
-    for (const process of this.#processes) if (process.state === 'idle') return process.run(matrix, deadlineMs);
+    for (const process of this.#processes)
+      if (process.state === 'idle') return process.run(matrix, this.#options.outputName, deadlineMs);
     throw new Error('no process is free');
   }
 

@@ -1,5 +1,5 @@
 import type { Answer } from '../http/endpoint.ts';
-import type { PredictionAnswer } from './predictor.ts';
+import type { PredictionAnswer } from './answerer.ts';
 
 export const csvMediaType = 'text/csv';
 

@@ -5,20 +5,20 @@ import { ModelWrapper } from './model-wrapper.ts';
 import type { Matrix } from './types.ts';
 
 let model: ModelWrapper;
-let outputName: string;
 
 async function load(message: ParentMessage & { type: 'load' }): Promise<ChildMessage> {
   try {
     model = await ModelWrapper.load(message.path);
-    ({ outputName } = message);
-    const isSame = model.sha256 === message.sha256;
-    return isSame ? { type: 'ready', rssBytes: rss() } : { type: 'unusable', reason: 'the model file has changed' };
+    const { facts } = model;
+    if (message.sha256 !== undefined && message.sha256 !== facts.sha256)
+      return { type: 'unusable', reason: 'the model file has changed' };
+    return { type: 'ready', facts, rssBytes: rss() };
   } catch (error) {
     return { type: 'unusable', reason: String(error) };
   }
 }
 
-async function run(matrix: Matrix): Promise<ChildMessage> {
+async function run({ outputName, ...matrix }: Matrix & { outputName: string }): Promise<ChildMessage> {
   try {
     return { type: 'answered', output: await model.run(matrix, outputName), rssBytes: rss() };
   } catch (error) {

@@ -1,20 +1,23 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { constants, setPriority } from 'node:os';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { Problem } from '../http/problem.ts';
 import type { ChildMessage, ParentMessage } from './child-messages.ts';
+import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
 import { LostRun, type RunResult } from './executor.ts';
+import type { ModelFacts } from './model-facts.ts';
 import type { Matrix } from './types.ts';
 
 /** Which model a child process computes with. */
 export interface ChildModel {
   readonly path: string;
-  readonly sha256: string;
-  readonly outputName: string;
+  /** What its digest must be; without it, the process says what it is. */
+  readonly sha256: string | undefined;
   /** How long a process may take to start and to load it. */
   readonly loadLimitMs?: number;
+  /** What it may have, where the model is a stranger's. */
+  readonly confinement?: Confinement | undefined;
 }
 
 interface Settle<T> {
@@ -22,8 +25,6 @@ interface Settle<T> {
   reject(cause: unknown): void;
 }
 
-/** From sources, as this file is just now, Node needs its loader. */
-const isSource = import.meta.url.endsWith('.ts');
 const program = fileURLToPath(new URL(`./model-child.${isSource ? 'ts' : 'js'}`, import.meta.url));
 /** Half of what the systemd unit gives a start: also the largest files are read and prepared by then, or something hangs. */
 const usualLoadLimitMs = 60_000;
@@ -32,25 +33,28 @@ const endLimitMs = 1_000;
 
 /** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
 export class ModelProcess {
-  readonly ready: Promise<void>;
+  /** What it says of the model, once that is loaded. */
+  readonly ready: Promise<ModelFacts>;
   /** How it ended. */
   readonly ended: Promise<string>;
   state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
   rssBytes = 0;
   readonly #child: ChildProcess;
-  #starting: Settle<void> | undefined;
+  #starting: Settle<ModelFacts> | undefined;
   #running: Settle<RunResult> | undefined;
   #beganMs = 0;
   #deadline: NodeJS.Timeout | undefined;
   #isLate = false;
   readonly #loadLimit: NodeJS.Timeout;
 
-  constructor({ loadLimitMs = usualLoadLimitMs, ...model }: ChildModel) {
+  constructor({ loadLimitMs = usualLoadLimitMs, confinement, path, sha256 }: ChildModel) {
+    const { execPath, execArgv, parentPid } = launch(confinement, [path]);
     // It gets nothing of this process: no variables, which may hold secrets, no folder, no streams.
-    this.#child = fork(program, [String(process.pid)], {
+    this.#child = fork(program, [String(parentPid)], {
+      execPath,
       cwd: '/',
-      env: { ORT_DISABLE_TELEMETRY: '1' },
-      execArgv: isSource ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : [],
+      env: { ORT_DISABLE_TELEMETRY: '1', ...(confinement !== undefined && loaderVariables) },
+      execArgv: [...execArgv],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
@@ -64,7 +68,7 @@ export class ModelProcess {
     void this.ended.then((how) => this.#onEnd(how));
     this.#child.on('message', (message: ChildMessage) => this.#take(message));
     this.#loadLimit = setTimeout(() => this.#giveUp(loadLimitMs), loadLimitMs);
-    this.#send({ type: 'load', ...model });
+    this.#send({ type: 'load', path, sha256 });
   }
 
   get pid(): number {
@@ -77,14 +81,14 @@ export class ModelProcess {
   }
 
   /** @throws {Problem} 422 @throws {LostRun} */
-  run({ data, rows, width }: Matrix, deadlineMs: number): Promise<RunResult> {
+  run({ data, rows, width }: Matrix, outputName: string, deadlineMs: number): Promise<RunResult> {
     this.state = 'busy';
     return new Promise((resolve, reject) => {
       this.#running = { resolve, reject };
       this.#beganMs = performance.now();
       const leftMs = Math.max(1, deadlineMs - this.#beganMs);
       if (leftMs < Infinity) this.#deadline = setTimeout(() => this.#stop(), leftMs);
-      this.#send({ type: 'run', data, rows, width });
+      this.#send({ type: 'run', outputName, data, rows, width });
     });
   }
 
@@ -107,7 +111,7 @@ export class ModelProcess {
     this.state = 'idle';
     if (message.type === 'ready') {
       clearTimeout(this.#loadLimit);
-      this.#starting?.resolve();
+      this.#starting?.resolve(message.facts);
     }
     if (message.type === 'answered') {
       const seconds = (performance.now() - this.#beganMs) / 1_000;

@@ -2,18 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { invalidModelOutput } from './invalid-output.ts';
+import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import { joinRows, type OutputPart } from './output-rows.ts';
 import { ModelFolderError, type InputType, type Matrix, type OutputTensor } from './types.ts';
 
 // The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
 process.env.ORT_DISABLE_TELEMETRY = '1';
-
-/** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
-export interface TensorInfo {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
-}
 
 const datatypes: Readonly<Record<string, string>> = {
   bool: 'BOOL',
@@ -30,8 +24,6 @@ const datatypes: Readonly<Record<string, string>> = {
   float64: 'FP64',
   string: 'BYTES',
 };
-/** Half floats would arrive as their bits. */
-const outputTypes = new Set(Object.keys(datatypes).filter((type) => type !== 'float16'));
 const inputTypes: readonly string[] = ['float32', 'float64', 'int32', 'int64'];
 
 type Metadata = InferenceSession['inputMetadata'][number];
@@ -39,15 +31,7 @@ type TensorMetadata = Extract<Metadata, { isTensor: true }>;
 
 /** One loaded ONNX model with one input of rows × features. Computes on one thread, inline. */
 export class ModelWrapper {
-  /** Of the very bytes that were loaded. */
-  readonly sha256: string;
-  readonly inputs: readonly TensorInfo[];
-  readonly outputs: readonly TensorInfo[];
-  readonly inputType: InputType;
-  /** Features that the model takes; undefined where it leaves that open. */
-  readonly width: number | undefined;
-  /** Models exported for a batch of one get their rows one by one. */
-  readonly takesOneRow: boolean;
+  readonly facts: ModelFacts;
   /** What this process grew by when it loaded the model. */
   readonly loadedBytes: number;
   /** What all runs have taken, without what the event loop did before each of them. */
@@ -67,15 +51,17 @@ export class ModelWrapper {
     { sha256, loadedBytes }: { sha256: string; loadedBytes: number },
   ) {
     this.#session = session;
-    this.sha256 = sha256;
     this.loadedBytes = loadedBytes;
-    this.inputs = tensors(session.inputMetadata);
-    this.outputs = tensors(session.outputMetadata);
-    this.inputType = input.type as InputType;
     const [rows, width] = input.shape;
-    this.width = typeof width === 'number' && width > 0 ? width : undefined;
+    this.facts = {
+      sha256,
+      inputs: tensors(session.inputMetadata),
+      outputs: tensors(session.outputMetadata),
+      inputType: input.type as InputType,
+      width: typeof width === 'number' && width > 0 ? width : undefined,
+      takesOneRow: rows === 1,
+    };
     this.#inputName = input.name;
-    this.takesOneRow = rows === 1;
   }
 
   /** Loads a file. @throws {ModelFolderError} */
@@ -97,26 +83,12 @@ export class ModelWrapper {
     }
   }
 
-  /** The output to read: the pinned one, or the first that is a tensor. @throws if it cannot be read */
-  chooseOutput(pinned?: string): string {
-    const found = this.#session.outputMetadata.filter((output) => output.isTensor);
-    const chosen = pinned === undefined ? found[0] : found.find(({ name }) => name === pinned);
-    if (chosen === undefined) {
-      const names = found.map(({ name }) => name).join(', ') || 'none';
-      const wanted = pinned === undefined ? 'tensor output' : `tensor output "${pinned}"`;
-      throw new Error(`the model has no ${wanted}; its tensor outputs are: ${names}`);
-    }
-    if (!outputTypes.has(chosen.type))
-      throw new Error(`the output "${chosen.name}" is ${chosen.type}, which this service does not read`);
-    return chosen.name;
-  }
-
   /**
    * Computes one output for every row.
    * @throws {Problem} 422 `invalid_model_output` where the model itself fails on these rows
    */
   async run({ data, rows, width }: Matrix, outputName: string): Promise<OutputTensor> {
-    if (rows === 1 || !this.takesOneRow) return this.#runBatch({ data, rows, width }, outputName);
+    if (rows === 1 || !this.facts.takesOneRow) return this.#runBatch({ data, rows, width }, outputName);
     const parts: OutputPart[] = [];
     for (let row = 0; row < rows; row += 1) {
       const one = { data: data.slice(row * width, (row + 1) * width), rows: 1, width };
@@ -130,7 +102,7 @@ export class ModelWrapper {
   }
 
   async #runBatch({ data, rows, width }: Matrix, outputName: string): Promise<OutputTensor> {
-    const input = new Tensor(this.inputType, data, [rows, width]);
+    const input = new Tensor(this.facts.inputType, data, [rows, width]);
     // The runtime begins in an immediate of its own, the next one after this.
     setImmediate(this.#begin);
     try {

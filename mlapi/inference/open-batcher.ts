@@ -2,9 +2,11 @@ import { availableParallelism } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { Batcher } from './batcher.ts';
 import { ChildPool } from './child-pool.ts';
+import type { Confinement } from './confinement.ts';
 import type { Executor } from './executor.ts';
 import { InlineExecutor } from './inline-executor.ts';
 import { MovingExecutor } from './moving-executor.ts';
+import type { ModelFacts } from './model-facts.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
 import type { InferenceObserver } from './observer.ts';
 import type { Contract, Matrix } from './types.ts';
@@ -12,17 +14,24 @@ import { timeOneRow, warmUp, type WarmUp } from './warm-up.ts';
 
 export interface EngineOptions extends Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'> {
   readonly observer?: InferenceObserver | undefined;
+  /** Of child processes, where the model is a stranger's. */
+  readonly confinement?: Confinement;
 }
 
-/** A model that is loaded in this process, and what is known of it. */
-export interface LoadedModel {
+/** A model, and what is known of it. */
+export interface KnownModel {
   readonly path: string;
-  readonly wrapper: ModelWrapper;
+  readonly facts: ModelFacts;
   readonly contract: Contract;
   readonly outputName: string;
   /** One row each, which are not alike. */
   readonly sample: Matrix;
   readonly other: Matrix;
+}
+
+/** One that is loaded in this process. */
+export interface LoadedModel extends KnownModel {
+  readonly wrapper: ModelWrapper;
 }
 
 /** A hop to another process costs about a quarter of this. */
@@ -40,7 +49,7 @@ const mostLargestRequests = 10;
  */
 export async function measureInline(model: LoadedModel, { maxRows }: EngineOptions): Promise<WarmUp | undefined> {
   const { wrapper, contract, outputName, sample, other } = model;
-  const { takesOneRow } = wrapper;
+  const { takesOneRow } = wrapper.facts;
   if (contract.executor === 'child') return undefined;
   const run = (matrix: Matrix) => wrapper.run(matrix, outputName);
   // The first run of a session prepares the others.
@@ -58,27 +67,38 @@ export async function openBatcher(
   options: EngineOptions,
   inline: WarmUp | undefined,
 ): Promise<Batcher> {
-  const { path, wrapper, outputName, sample, other } = model;
-  const { sha256, takesOneRow } = wrapper;
-  const slots = Math.max(1, Math.floor(availableParallelism() / options.workers));
-  const startPool = () => ChildPool.start({ path, sha256, outputName, slots });
-  if (inline !== undefined) {
-    const executor = new InlineExecutor(wrapper, outputName);
-    const isPinned = model.contract.executor === 'inline';
-    return createBatcher(model, options, isPinned ? executor : new MovingExecutor(executor, startPool), inline);
+  const { wrapper, outputName } = model;
+  if (inline === undefined) {
+    await wrapper.release();
+    return openChildBatcher(model, options);
   }
-  await wrapper.release();
-  const pool = await startPool();
+  const executor = new InlineExecutor(wrapper, outputName);
+  const isPinned = model.contract.executor === 'inline';
+  const startPool = () => ChildPool.start(poolOptions(model, options));
+  return createBatcher(model, options, isPinned ? executor : new MovingExecutor(executor, startPool), inline);
+}
+
+/** A batcher over child processes; this one never loads the model. */
+export async function openChildBatcher(model: KnownModel, options: EngineOptions): Promise<Batcher> {
+  const { facts, sample, other } = model;
+  const pool = await ChildPool.start(poolOptions(model, options));
   const run = async (matrix: Matrix) => (await pool.run(matrix, Infinity)).output;
   try {
-    return createBatcher(model, options, pool, await warmUp({ run, sample, other, takesOneRow }));
+    const found = await warmUp({ run, sample, other, takesOneRow: facts.takesOneRow });
+    return createBatcher(model, options, pool, found);
   } catch (cause) {
     await pool.release();
     throw cause;
   }
 }
 
-function createBatcher({ contract }: LoadedModel, options: EngineOptions, executor: Executor, found: WarmUp): Batcher {
+function poolOptions({ path, facts, outputName }: KnownModel, { workers, confinement }: EngineOptions) {
+  // Of strangers' models there may be many: each has one process.
+  const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
+  return { path, sha256: facts.sha256, outputName, slots, confinement };
+}
+
+function createBatcher({ contract }: KnownModel, options: EngineOptions, executor: Executor, found: WarmUp): Batcher {
   const { name, version, features, batching } = contract;
   const { maxRows, predictTimeoutMs, observer } = options;
   return new Batcher({

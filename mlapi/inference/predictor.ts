@@ -1,22 +1,14 @@
+import { serviceBusy } from '../http/problem.ts';
 import { StreamedBody } from '../http/streamed-body.ts';
+import { Answerer, type PredictionAnswer } from './answerer.ts';
 import type { Batcher } from './batcher.ts';
 import type { SessionMemory } from './executor.ts';
-import type { ModelWrapper, TensorInfo } from './model-wrapper.ts';
+import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import type { ExecutorKind } from './observer.ts';
-import { openBatcher, type EngineOptions } from './open-batcher.ts';
-import { Postprocessor } from './postprocessor.ts';
+import type { EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
 import type { Preprocessor } from './preprocessor.ts';
-import type { Contract, Matrix, Prediction } from './types.ts';
-
-/** The answer to a prediction: one prediction per row, in the order of the rows. */
-export interface PredictionAnswer {
-  readonly model: string;
-  readonly version: string;
-  readonly predictions: readonly Prediction[];
-  readonly classes?: readonly (string | number)[];
-  readonly scores?: readonly (readonly number[])[];
-}
+import type { Contract, Matrix } from './types.ts';
 
 interface PredictOptions {
   readonly scores?: boolean;
@@ -27,20 +19,24 @@ interface PredictOptions {
 /** One model, ready to serve: preprocess, predict, postprocess. */
 export class Predictor {
   readonly contract: Contract;
+  /** Of every answer: which file gave it. */
+  readonly headers: Readonly<Record<string, string>>;
   /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
   sampleAnswer: PredictionAnswer | undefined;
   readonly #preprocessor: Preprocessor;
-  readonly #identity: Pick<ModelWrapper, 'sha256' | 'inputs' | 'outputs'>;
+  readonly #facts: ModelFacts;
   readonly #batcher: Batcher;
-  readonly #postprocessor: Postprocessor;
+  readonly #answerer: Answerer;
+  #isReleased = false;
 
-  private constructor({ contract, wrapper, preprocessor }: PreparedModel, batcher: Batcher) {
-    const { sha256, inputs, outputs } = wrapper;
+  private constructor(prepared: PreparedModel, batcher: Batcher) {
+    const { contract, facts, preprocessor } = prepared;
     this.contract = contract;
-    this.#identity = { sha256, inputs, outputs };
+    this.headers = { 'x-model-sha256': facts.sha256 };
+    this.#facts = facts;
     this.#preprocessor = preprocessor;
     this.#batcher = batcher;
-    this.#postprocessor = new Postprocessor(contract.output);
+    this.#answerer = new Answerer(prepared);
   }
 
   /** Loads a model folder and predicts its sample, so that what cannot serve never starts. @throws {ModelFolderError} */
@@ -52,7 +48,7 @@ export class Predictor {
   static async start(prepared: PreparedModel, options: EngineOptions): Promise<Predictor> {
     const { contract, blamed } = prepared;
     try {
-      const predictor = new Predictor(prepared, await openBatcher(prepared, options, prepared.inline));
+      const predictor = new Predictor(prepared, await prepared.open(options));
       predictor.sampleAnswer = await predictor.predict(contract.sample);
       return predictor;
     } catch (cause) {
@@ -68,11 +64,10 @@ export class Predictor {
   }
 
   async #compute(matrix: Matrix, { scores = false, client }: PredictOptions): Promise<PredictionAnswer> {
+    // It made room for another while this request's rows were still coming.
+    if (this.#isReleased) throw serviceBusy();
     const output = await this.#batcher.run(matrix, client);
-    const { name, version } = this.contract;
-    const predictions = this.#postprocessor.predictions(output, matrix.rows);
-    if (!scores) return { model: name, version, predictions };
-    return { model: name, version, predictions, ...this.#postprocessor.scores(output, matrix.rows) };
+    return this.#answerer.answer(output, matrix.rows, scores);
   }
 
   /** Fails while the model cannot compute. */
@@ -87,30 +82,29 @@ export class Predictor {
     return { kind: executor.kind, memory: executor.memory() };
   }
 
+  /** Of the processes that hold it, as far as that is known. */
+  get memoryBytes(): number {
+    return this.#batcher.executor.memory().reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+  }
+
   /** What a client needs to know in order to call: identity, contract, measured quality, one row to start from. */
   information(): ModelInformation {
-    const { name, version, description, features, output, metrics, sample } = this.contract;
-    const { sha256, inputs, outputs } = this.#identity;
-    const classes = output.labels ?? [];
-    return {
-      name,
-      version,
-      description,
-      platform: 'onnx_onnxv1',
-      sha256,
-      inputs,
-      outputs,
-      features,
-      classes,
-      metrics,
-      sample,
-    };
+    return modelInformation(this.contract, this.#facts);
   }
 
   /** Ends it, after the predictions that were accepted. */
   release(): Promise<void> {
+    this.#isReleased = true;
     return this.#batcher.release();
   }
+}
+
+export function modelInformation(contract: Contract, facts: ModelFacts): ModelInformation {
+  const { name, version, description, features, output, metrics, sample } = contract;
+  const { sha256, inputs, outputs } = facts;
+  const classes = output.labels ?? [];
+  const platform = 'onnx_onnxv1';
+  return { name, version, description, platform, sha256, inputs, outputs, features, classes, metrics, sample };
 }
 
 export interface ModelInformation extends Omit<Contract, 'output' | 'batching' | 'executor'> {

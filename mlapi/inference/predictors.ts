@@ -1,10 +1,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { Problem } from '../http/problem.ts';
+import { modelNotFound, Problem } from '../http/problem.ts';
+import type { ModelPage, ModelSource, ModelSummary } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
 import type { EngineOptions } from './open-batcher.ts';
-import { Predictor } from './predictor.ts';
+import { Predictor, type ModelInformation } from './predictor.ts';
 import { prepareModel, type PreparedModel } from './prepared-model.ts';
 import { ModelFolderError } from './types.ts';
 
@@ -12,10 +13,11 @@ const usualDefault = 'nsl-kdd-classifier';
 
 type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'workers' | 'predictTimeoutMs'>;
 
-/** Every model that this service serves, by name; all of them loaded and warm. */
+/** Every model that this service serves, by name: those of its folders, loaded and warm; and those of a source, if it has one. */
 export class Predictors {
   readonly #byName: ReadonlyMap<string, Predictor>;
   readonly #defaultName: string | undefined;
+  #source: ModelSource | undefined;
 
   private constructor(byName: ReadonlyMap<string, Predictor>, defaultName: string | undefined) {
     this.#byName = byName;
@@ -48,13 +50,46 @@ export class Predictors {
     return [...this.#byName.values()].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1));
   }
 
-  /** @throws {Problem} 404 */
+  /** Serves these beside those of the folders. */
+  attach(source: ModelSource): void {
+    this.#source = source;
+  }
+
+  /** Whether a folder holds a model of this name. */
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  /** One of the folders' models. @throws {Problem} 404 */
   get(name: string, version?: string): Predictor {
     const predictor = this.#byName.get(name);
-    if (predictor === undefined || (version !== undefined && predictor.contract.version !== version)) {
-      throw new Problem(404, 'model_not_found', 'There is no such model or version.');
-    }
+    if (predictor === undefined || (version !== undefined && predictor.contract.version !== version))
+      throw modelNotFound();
     return predictor;
+  }
+
+  /** Any model, ready to predict; one of the folders' at once. @throws {Problem} 404, 503 */
+  find(name: string, version?: string): Predictor | Promise<Predictor> {
+    if (this.#source === undefined || this.#byName.has(name)) return this.get(name, version);
+    return this.#source.find(name, version);
+  }
+
+  /** @throws {Problem} 404 */
+  information(name: string, version?: string): ModelInformation | Promise<ModelInformation> {
+    if (this.#source === undefined || this.#byName.has(name)) return this.get(name, version).information();
+    return this.#source.information(name, version);
+  }
+
+  /** All models, in the order of their names: the next ones of a list. */
+  async page(page: ModelPage): Promise<ModelSummary[]> {
+    const { after, prefix, ownerId, limit } = page;
+    const own = ownerId === undefined ? this.list().filter(({ contract: { name } }) => name > after) : [];
+    const summaries = own
+      .map((predictor) => predictor.information())
+      .filter(({ name }) => name.startsWith(prefix))
+      .map(({ name, version, description, sha256 }) => ({ name, version, description, sha256 }));
+    const others = (await this.#source?.list(page)) ?? [];
+    return [...summaries, ...others].sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit);
   }
 
   get hasDefault(): boolean {
@@ -75,10 +110,13 @@ export class Predictors {
 
   /** Bytes of memory by model, as far as they are known. */
   memory(): [model: string, bytes: number][] {
-    return this.list().map((predictor) => {
-      const bytes = predictor.sessions().memory.reduce((sum, { rssBytes }) => sum + rssBytes, 0);
-      return [predictor.contract.name, bytes];
-    });
+    const uploaded = this.#source?.loaded() ?? [];
+    return [
+      ...this.list().map(({ contract, memoryBytes }): [string, number] => [contract.name, memoryBytes]),
+      ...(uploaded.length > 0
+        ? [['uploaded', uploaded.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)] as [string, number]]
+        : []),
+    ];
   }
 
   /** Fails while one of the models cannot compute. */
@@ -91,6 +129,7 @@ export class Predictors {
 
   async release(): Promise<void> {
     await releaseAll([...this.#byName.values()]);
+    await this.#source?.release();
   }
 }
 
@@ -111,7 +150,7 @@ async function releaseAll(predictors: readonly Predictor[]): Promise<void> {
 }
 
 /** Every folder is a model, but hidden ones: they are still being copied. */
-function listFolders(modelsDir: string): string[] {
+export function listFolders(modelsDir: string): string[] {
   try {
     return readdirSync(modelsDir)
       .filter((name) => !name.startsWith('.'))

@@ -1,40 +1,66 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
+import type { Batcher } from './batcher.ts';
 import { readContract } from './contract.ts';
+import { chooseOutput, type ModelFacts } from './model-facts.ts';
 import { ModelWrapper } from './model-wrapper.ts';
-import { measureInline, type EngineOptions, type LoadedModel } from './open-batcher.ts';
+import { measureInline, openBatcher, openChildBatcher, type EngineOptions, type KnownModel } from './open-batcher.ts';
 import { otherRow } from './other-row.ts';
 import { Preprocessor } from './preprocessor.ts';
-import { ModelFolderError } from './types.ts';
-import type { WarmUp } from './warm-up.ts';
+import { ModelFolderError, type Contract } from './types.ts';
 
-/** A model folder that was read and measured; its model is loaded in this process. */
-export interface PreparedModel extends LoadedModel {
+/** A model that can be started: what is known of it is read and checked. */
+export interface PreparedModel extends KnownModel {
   readonly preprocessor: Preprocessor;
-  /** What its warm-up found, where it computes inline. */
-  readonly inline: WarmUp | undefined;
   /** The file to mend, if it cannot serve. */
   readonly blamed: string;
+  /** Whether answers say by their digest which file gave them. */
+  readonly saysDigest: boolean;
+  /** Starts what computes. */
+  open(options: EngineOptions): Promise<Batcher>;
 }
 
-/** The first half of a model's start, which is for one model at a time. @throws {ModelFolderError} */
+/** The first half of a folder's start, which is for one model at a time. @throws {ModelFolderError} */
 export async function prepareModel(folder: string, options: EngineOptions): Promise<PreparedModel> {
   const path = join(folder, 'model.onnx');
   const contractPath = join(folder, 'model.json');
   const wrapper = await ModelWrapper.load(path);
-  const contract = readContract(folder, wrapper.width);
+  const { facts } = wrapper;
+  const contract = readContract(folder, facts.width);
   const blamed = existsSync(contractPath) ? contractPath : path;
   try {
-    const outputName = wrapper.chooseOutput(contract.output.tensor);
-    const preprocessor = new Preprocessor(contract.features, wrapper.inputType, options.maxRows);
-    const sample = preprocessor.preprocess(contract.sample);
-    const other = preprocessor.preprocess(otherRow(contract));
-    const model = { path, wrapper, contract, outputName, sample, other };
-    return { ...model, preprocessor, blamed, inline: await measureInline(model, options) };
+    const model = { ...describeModel({ path, facts, contract }, options), wrapper };
+    const inline = await measureInline(model, options);
+    return { ...model, blamed, saysDigest: false, open: (later) => openBatcher(model, later, inline) };
   } catch (cause) {
     throw refuseModel(blamed, cause);
   }
+}
+
+/** A model that is never loaded in this process: what it is was found out in another one. @throws {ModelFolderError} */
+export function prepareForeign(
+  known: { path: string; facts: ModelFacts; contract: Contract },
+  options: EngineOptions,
+): PreparedModel {
+  try {
+    const model = describeModel(known, options);
+    return { ...model, blamed: known.path, saysDigest: true, open: (later) => openChildBatcher(model, later) };
+  } catch (cause) {
+    throw refuseModel(known.path, cause);
+  }
+}
+
+/** What follows from a model's contract and from what it says of itself. */
+function describeModel(
+  { path, facts, contract }: { path: string; facts: ModelFacts; contract: Contract },
+  { maxRows }: EngineOptions,
+): KnownModel & { preprocessor: Preprocessor } {
+  const outputName = chooseOutput(facts, contract.output.tensor);
+  const preprocessor = new Preprocessor(contract.features, facts.inputType, maxRows);
+  const sample = preprocessor.preprocess(contract.sample);
+  const other = preprocessor.preprocess(otherRow(contract));
+  return { path, facts, contract, outputName, sample, other, preprocessor };
 }
 
 /** What stops the start. */

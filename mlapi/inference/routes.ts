@@ -1,13 +1,19 @@
 import type { Config } from '../config/config.ts';
 import { prefers } from '../http/accept.ts';
 import { tableBody } from '../http/body.ts';
-import type { Answer, Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
+import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endpoint.ts';
+import { modelNotFound } from '../http/problem.ts';
+import { holdsFor } from '../http/scopes.ts';
 import { csvAnswer, csvMediaType } from './csv-answer.ts';
+import type { ModelSummary } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
 import { predictionDocs } from './prediction-docs.ts';
 import { informationSchema } from './row-schema.ts';
 import { listQuery, predictQuery, type ListQuery } from './schemas.ts';
+
+/** A page holds fewer. */
+const mostListed = 101;
 
 /** Information about models, and their predictions. */
 export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {
@@ -24,58 +30,83 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
     {
       ...read,
       path: '/api/ml',
+      isFiltered: true,
       docs: { ...information, summary: 'The default model' },
-      handle: () => ({ body: predictors.default().information() }),
+      handle: ({ session }) => ({ body: permitted(predictors.default(), session, read.access).information() }),
     },
     {
       ...predict,
       path: '/api/ml',
+      isFiltered: true,
       docs: { ...predictionDocs(shown), summary: 'Predict with the default model' },
-      handle: (call) => answer(predictors.default(), call),
+      handle: (call) => answer(permitted(predictors.default(), call.session, predict.access), call),
     },
     {
       ...read,
       path: '/api/models',
       query: listQuery,
+      isFiltered: true,
       docs: { tag: 'models', summary: 'All models, by name', statuses: {}, answer: { schema: listSchema } },
-      handle: ({ query }) => ({ body: page(predictors.list(), query as unknown as ListQuery) }),
+      handle: async ({ query, session }) => ({ body: await page(predictors, query as unknown as ListQuery, session) }),
     },
     {
       ...read,
       path: '/api/models/{name}',
       docs: { ...information, summary: 'One model' },
-      handle: ({ params }) => ({ body: predictors.get(params.name ?? '').information() }),
+      handle: async ({ params }) => ({ body: await predictors.information(params.name ?? '') }),
     },
     {
       ...predict,
       path: '/api/models/{name}/predict',
       docs: { ...predictionDocs(shown), summary: 'Predict with a model' },
-      handle: (call) => answer(predictors.get(call.params.name ?? ''), call),
+      handle: (call) => answer(predictors.find(call.params.name ?? ''), call),
     },
     {
       ...predict,
       path: '/api/models/{name}/versions/{version}/predict',
       docs: { ...predictionDocs(shown), summary: 'Predict with one version of a model' },
-      handle: (call) => answer(predictors.get(call.params.name ?? '', call.params.version), call),
+      handle: (call) => answer(predictors.find(call.params.name ?? '', call.params.version), call),
     },
   ];
 }
 
-/** Not async: nothing may hold the body while its rows wait. */
-function answer(predictor: Predictor, { body, query, session, headers: { accept } }: Call): Promise<Answer> {
-  const prediction = predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
-  return prediction.then((found) =>
-    prefers(accept, csvMediaType, 'application/json') ? csvAnswer(found) : { body: found },
-  );
+/** The default model has no name in its path: whether the session's scopes are for it is asked here. @throws {Problem} 404 */
+function permitted(predictor: Predictor, session: Session | undefined, permission: string): Predictor {
+  if (!holdsFor(session?.scopes ?? [], permission, predictor.contract.name)) throw modelNotFound();
+  return predictor;
 }
 
-function page(all: readonly Predictor[], { limit, after }: ListQuery): object {
-  const rest = all.filter(({ contract }) => contract.name > after);
-  const models = rest.slice(0, limit).map((predictor) => {
-    const { name, version, description, sha256 } = predictor.information();
-    return { name, version, description, sha256 };
+/** Not async: nothing may hold the body while its rows wait. */
+function answer(found: Predictor | Promise<Predictor>, call: Call): Promise<Answer> {
+  return found instanceof Promise ? found.then((predictor) => predictWith(predictor, call)) : predictWith(found, call);
+}
+
+function predictWith(predictor: Predictor, { body, query, session, headers: { accept } }: Call): Promise<Answer> {
+  const prediction = predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
+  const { headers } = predictor;
+  return prediction.then((made) => {
+    if (!prefers(accept, csvMediaType, 'application/json')) return { body: made, headers };
+    const table = csvAnswer(made);
+    return { ...table, headers: { ...headers, ...table.headers } };
   });
-  return { models, next: rest.length > limit ? models.at(-1)?.name : null };
+}
+
+/** What the session may see of the next models. */
+async function page(
+  predictors: Predictors,
+  { limit, after, prefix, owner }: ListQuery,
+  session: Session | undefined,
+): Promise<object> {
+  const ownerId = owner === undefined ? undefined : (session?.clientId ?? '');
+  const seen: ModelSummary[] = [];
+  for (let from = after; ;) {
+    const batch = await predictors.page({ after: from, prefix, ownerId, limit: mostListed });
+    seen.push(...batch.filter(({ name }) => holdsFor(session?.scopes ?? [], 'models:read', name)));
+    from = batch.at(-1)?.name ?? from;
+    if (seen.length > limit || batch.length < mostListed) break;
+  }
+  const models = seen.slice(0, limit);
+  return { models, next: seen.length > limit ? models.at(-1)?.name : null };
 }
 
 const listSchema = {

@@ -3,6 +3,8 @@ import Joi from 'joi';
 /** Names of models and versions: they are used in paths, on every file system, and compared byte for byte. */
 const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 
+const namePrefix = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
 const identifier = Joi.string().pattern(modelName).messages({
   'string.pattern.base':
     '{{#label}} with value {:[.]} must be 1 to 64 lower-case letters and digits, with ".", "_" and "-" between them',
@@ -100,9 +102,13 @@ export const predictQuery = Joi.object({ scores: Joi.boolean() });
 export const listQuery = Joi.object({
   limit: Joi.number().integer().min(1).max(100).default(20),
   after: Joi.string().pattern(modelName).default(''),
+  prefix: Joi.string().pattern(namePrefix).default(''),
+  owner: Joi.valid('me'),
 });
 
 export interface ListQuery {
   readonly limit: number;
   readonly after: string;
+  readonly prefix: string;
+  readonly owner?: 'me';
 }

@@ -1,4 +1,4 @@
-import { Migrator, type Kysely, type Migration, type MigrationResult } from 'kysely';
+import { Migrator, sql, type Kysely, type Migration, type MigrationResult } from 'kysely';
 import type { Database } from './database.ts';
 import { isPostgres } from './postgres.ts';
 
@@ -14,6 +14,7 @@ export type Migrations = Readonly<Record<string, Migration>>;
 
 const allMigrations: Migrations = {
   '001-clients-tokens-keys-audit': { up: createFirstTables },
+  '002-models': { up: createModelTables },
 };
 
 /** Creates the tables of an empty database. @throws {MigrationPending} if an existing one is of another version */
@@ -113,4 +114,44 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('detail', 'text')
     .execute();
   await db.schema.createIndex('audit_events_by_time').on('audit_events').column('at').execute();
+}
+
+async function createModelTables(db: Kysely<unknown>): Promise<void> {
+  // Names are in the order of their bytes, whatever the language of the database is.
+  const name = isPostgres(db) ? sql`text collate "C"` : 'text';
+  await db.schema
+    .createTable('models')
+    .addColumn('name', name, (column) => column.primaryKey())
+    .addColumn('owner_id', 'text', (column) => column.references('clients.id'))
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('model_versions')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('model', name, (column) => column.notNull().references('models.name'))
+    .addColumn('version', name, (column) => column.notNull())
+    .addColumn('owner_id', 'text', (column) => column.references('clients.id'))
+    .addColumn('sha256', 'text', (column) => column.notNull())
+    .addColumn('size_bytes', 'bigint', (column) => column.notNull())
+    .addColumn('description', 'text', (column) => column.notNull())
+    .addColumn('contract', 'text', (column) => column.notNull())
+    .addColumn('facts', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('retired_at', 'bigint')
+    .addUniqueConstraint('model_versions_once', ['model', 'version'])
+    .execute();
+  await db.schema
+    .createIndex('model_versions_by_owner')
+    .on('model_versions')
+    .columns(['owner_id', 'retired_at'])
+    .execute();
+  await db.schema
+    .createTable('model_aliases')
+    .addColumn('model', name, (column) => column.notNull().references('models.name'))
+    .addColumn('alias', name, (column) => column.notNull())
+    .addColumn('version', name, (column) => column.notNull())
+    .addColumn('revision', 'integer', (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('model_aliases_key', ['model', 'alias'])
+    .execute();
 }

@@ -6,6 +6,9 @@ export interface Tables {
   token_families: TokenFamilyRow;
   signing_keys: SigningKeyRow;
   audit_events: AuditEventRow;
+  models: ModelRow;
+  model_versions: ModelVersionRow;
+  model_aliases: ModelAliasRow;
 }
 
 export interface ClientRow {
@@ -56,4 +59,35 @@ export interface AuditEventRow {
   address: string | null;
   request_id: string | null;
   detail: string | null;
+}
+
+/** A name, and whose it is; it is never given to anybody else. */
+export interface ModelRow {
+  name: string;
+  /** Null for an operator's. */
+  owner_id: string | null;
+  created_at: number;
+}
+
+export interface ModelVersionRow {
+  id: string;
+  model: string;
+  version: string;
+  owner_id: string | null;
+  sha256: string;
+  size_bytes: number;
+  description: string;
+  /** JSON: what was found when it was inspected. */
+  contract: string;
+  facts: string;
+  created_at: number;
+  retired_at: number | null;
+}
+
+export interface ModelAliasRow {
+  model: string;
+  alias: string;
+  version: string;
+  revision: number;
+  updated_at: number;
 }

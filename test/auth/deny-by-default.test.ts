@@ -48,11 +48,22 @@ test('the router has all the routes of the design, and each once', () => {
   const guarded = [
     'GET /api/ml',
     'GET /api/models',
+    'DELETE /api/models/:name/aliases/:alias',
+    'DELETE /api/models/:name/versions/:version',
     'GET /api/models/:name',
+    'GET /api/models/:name/aliases',
+    'GET /api/models/:name/aliases/:alias',
+    'GET /api/models/:name/versions',
+    'GET /api/models/:name/versions/:version',
+    'GET /api/models/:name/versions/:version/artifact',
     'GET /auth/session',
     'POST /api/ml',
     'POST /api/models/:name/predict',
+    'POST /api/models/:name/versions/:version/load',
     'POST /api/models/:name/versions/:version/predict',
+    'POST /api/models/:name/versions/:version/unload',
+    'PUT /api/models/:name/aliases/:alias',
+    'PUT /api/models/:name/versions/:version',
     'POST /auth/refresh',
   ];
   expect(routes.sort()).toEqual([...publicRoutes, ...guarded].sort());
@@ -61,9 +72,10 @@ test('the router has all the routes of the design, and each once', () => {
 test('401: every route of the router without a token, but the public list', async () => {
   for (const route of listRoutes()) {
     const [method = '', path = ''] = route.split(' ');
-    const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1');
+    const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1').replace(':alias', 'a');
     for (const variant of url === '/' ? [url] : [url, `${url}/`]) {
-      const { status, headers } = await (method === 'GET' ? service.http.get(variant) : service.http.post(variant));
+      const { status, headers } =
+        await service.http[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](variant);
       if (publicRoutes.includes(route)) expect([route, status]).not.toEqual([route, 401]);
       else expect([route, status, headers['www-authenticate']]).toEqual([route, 401, 'Bearer realm="mlapi"']);
     }

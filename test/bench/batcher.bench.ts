@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { openBatcher } from '../../mlapi/inference/open-batcher.ts';
 import { prepareModel } from '../../mlapi/inference/prepared-model.ts';
 
 /*
@@ -16,16 +15,16 @@ const folder = join(import.meta.dirname, '../../resources/models/nsl-kdd-classif
 const options = { maxRows: 10_000, workers: 1, predictTimeoutMs: 10_000 };
 const model = await prepareModel(folder, options);
 const session = await InferenceSession.create(model.path, { intraOpNumThreads: 1, interOpNumThreads: 1 });
-const batcher = await openBatcher(model, options, model.inline);
+const batcher = await model.open(options);
 // The same without a model: what is left is the batcher's own.
 const nothing = { data: new Float32Array(5), shape: [1, 5] };
 const inputName = session.inputNames[0]!;
-const { sample, outputName, wrapper } = model;
+const { sample, outputName, facts } = model;
 
 const ways = {
   'session.run': () => {
     const { data, rows, width } = sample;
-    return session.run({ [inputName]: new Tensor(wrapper.inputType, data, [rows, width]) }, [outputName]);
+    return session.run({ [inputName]: new Tensor(facts.inputType, data, [rows, width]) }, [outputName]);
   },
   batcher: () => batcher.run(sample),
   'setImmediate alone': () => new Promise((resolve) => setImmediate(() => resolve(nothing))),

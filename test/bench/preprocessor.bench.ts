@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import Joi from 'joi';
 import { readContract } from '../../mlapi/inference/contract.ts';
+import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/model-wrapper.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
 import type { Feature, NamedRow } from '../../mlapi/inference/types.ts';
@@ -16,9 +17,9 @@ const roundMs = 60;
 
 const folder = join(import.meta.dirname, '../../resources/models/nsl-kdd-classifier');
 const model = await ModelWrapper.load(join(folder, 'model.onnx'));
-const { features, sample, output } = readContract(folder, model.width);
-const tensor = model.chooseOutput(output.tensor);
-const preprocessor = new Preprocessor(features, model.inputType, 10_000);
+const { features, sample, output } = readContract(folder, model.facts.width);
+const tensor = chooseOutput(model.facts, output.tensor);
+const preprocessor = new Preprocessor(features, model.facts.inputType, 10_000);
 const schema = Joi.array()
   .ordered(...features.map(cellSchema))
   .length(features.length)

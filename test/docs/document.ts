@@ -26,7 +26,7 @@ export async function readDocument({ http }: TestService): Promise<OpenApiDocume
 /** Every operation of a document, with its route as `GET /api/ml`. */
 export function operationsOf({ paths }: OpenApiDocument): { route: string; operation: Operation }[] {
   return Object.entries(paths).flatMap(([path, item]) =>
-    ['get', 'post'].flatMap((method) => {
+    ['get', 'post', 'put', 'delete'].flatMap((method) => {
       const operation = item[method];
       return operation === undefined ? [] : [{ route: `${method.toUpperCase()} ${path}`, operation }];
     }),

@@ -45,7 +45,7 @@ describe('GET /api/openapi.json', () => {
     for (const { route, operation } of operationsOf(document)) {
       const [method = '', path = ''] = route.split(' ');
       const target = path.replaceAll(/\{\w+\}/g, '1');
-      const { status } = await (method === 'GET' ? service.http.get(target) : service.http.post(target));
+      const { status } = await service.http[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](target);
       expect([route, status === 401]).toEqual([route, operation.security.length > 0]);
     }
   });

@@ -18,6 +18,7 @@ test('however much is there at once, others get their turn after 64 KiB', async 
     limitBytes,
     unfinished: new UnfinishedBodies(limitBytes),
     clientId: 'a',
+    contentType: 'text/csv',
   });
   const bytesPerTurn: number[] = [0];
   let isOver = false;

@@ -120,7 +120,7 @@ describe('the start stops where contract and model do not fit', () => {
           outputs: [{ name: 'y', type: 'float16', shape: ['N', 2] }],
         }),
       },
-      /^\/m\/model\.onnx: the output "y" is float16, which this service does not read$/,
+      /^\/m\/model\.onnx: the output "y" is FP16, which this service does not read$/,
     ],
     [
       'no model.json, and an open width',

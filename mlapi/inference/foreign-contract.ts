@@ -1,0 +1,39 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
+import type { ContractAnswer, ContractQuestion } from './contract-child.ts';
+
+const program = fileURLToPath(new URL(`./contract-child.${isSource ? 'ts' : 'js'}`, import.meta.url));
+
+/**
+ * Reads a model folder's contract in a process of its own: a large one would keep this one from answering.
+ * @returns the contract, or why it is none
+ */
+export async function readForeignContract(
+  question: ContractQuestion,
+  { confinement, timeoutMs }: { confinement: Confinement; timeoutMs: number },
+): Promise<ContractAnswer> {
+  const { execPath, execArgv, parentPid } = launch(confinement, [question.folder]);
+  const child = fork(program, [String(parentPid)], {
+    execPath,
+    cwd: '/',
+    env: { ...loaderVariables },
+    execArgv: [...execArgv],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
+  const answer = new Promise<ContractAnswer>((resolve) => {
+    child.once('message', (message) => resolve(message as ContractAnswer));
+    void ended.then(() => resolve({ reason: 'it needs more time or memory to be read than there is' }));
+  });
+  child.send(question, () => undefined);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(limit);
+    child.kill('SIGKILL');
+    await ended;
+  }
+}

@@ -1,0 +1,125 @@
+import { basename } from 'node:path';
+import { Problem } from '../http/problem.ts';
+import { Answerer, type PredictionAnswer } from './answerer.ts';
+import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
+import { readForeignContract } from './foreign-contract.ts';
+import type { ModelFacts } from './model-facts.ts';
+import { ModelProcess } from './model-process.ts';
+import type { InferenceObserver } from './observer.ts';
+import type { EngineOptions } from './open-batcher.ts';
+import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
+import { prepareForeign } from './prepared-model.ts';
+import type { Contract } from './types.ts';
+
+/** What is known of a model that was found good: plain data. */
+export interface ForeignModel {
+  readonly contract: Contract;
+  readonly facts: ModelFacts;
+}
+
+interface ForeignModelsOptions extends EngineOptions {
+  /** Of data, for each process that holds such a model. */
+  readonly memoryBytes: number;
+}
+
+export type Inspection = ForeignModel & { readonly sampleAnswer: PredictionAnswer };
+
+/** How long one look at a model may take, and what of the processor. */
+const inspectionMs = 30_000;
+const inspectionCpuSeconds = 20;
+const maxReasonLength = 500;
+/** Of all of them together in the metrics: their names are strangers' words. */
+const label = 'uploaded';
+
+/**
+ * Models of strangers: an ONNX file is a program. This process never loads one; it is tried, and computes, in processes that have
+ * so much memory and time, and see as little of this machine as it allows.
+ */
+export class ForeignModels {
+  readonly #options: ForeignModelsOptions;
+  #isolation: Promise<Isolation> | undefined;
+
+  constructor({ observer, ...options }: ForeignModelsOptions) {
+    this.#options = { ...options, observer: observer === undefined ? undefined : unnamed(observer) };
+  }
+
+  /** Found out when it is first needed. */
+  get isolation(): Promise<Isolation> {
+    return (this.#isolation ??= findIsolation());
+  }
+
+  /**
+   * Loads the model of a folder in a process that is thrown away, reads its contract in another, and predicts its sample.
+   * @param sha256 what its file's digest was when it came
+   * @throws {Problem} 422 with the reason
+   */
+  async inspect(folder: string, sha256: string, { name, version }: ModelName): Promise<Inspection> {
+    const path = `${folder}/model.onnx`;
+    const confinement = await this.#confinement(inspectionCpuSeconds);
+    const deadlineMs = performance.now() + inspectionMs;
+    const process = new ModelProcess({ path, sha256, confinement, loadLimitMs: inspectionMs });
+    try {
+      const facts = await process.ready;
+      const read = await readForeignContract(
+        { folder, width: facts.width },
+        { confinement, timeoutMs: Math.max(1, deadlineMs - performance.now()) },
+      );
+      if ('reason' in read) throw new Error(read.reason);
+      const contract = { ...read.contract, name, version };
+      const prepared = prepareForeign({ path, facts, contract }, this.#options);
+      const { output } = await process.run(prepared.sample, prepared.outputName, deadlineMs);
+      return { facts, contract, sampleAnswer: new Answerer(prepared).answer(output, prepared.sample.rows) };
+    } catch (cause) {
+      throw refuse(folder, cause);
+    } finally {
+      await process.end();
+    }
+  }
+
+  /** Starts the processes of a model that was inspected. @throws {Problem} 503 */
+  async start(path: string, { contract, facts }: ForeignModel): Promise<Predictor> {
+    const options = { ...this.#options, confinement: await this.#confinement() };
+    try {
+      return await Predictor.start(prepareForeign({ path, facts, contract }, options), options);
+    } catch (cause) {
+      throw new Problem(503, 'model_unavailable', 'This model cannot be loaded at the moment.', {
+        headers: { 'retry-after': '5' },
+        cause,
+      });
+    }
+  }
+
+  /** What a client needs to know in order to call it. */
+  information({ contract, facts }: ForeignModel): ModelInformation {
+    return modelInformation(contract, facts);
+  }
+
+  async #confinement(cpuSeconds?: number): Promise<Confinement> {
+    const { memoryBytes } = this.#options;
+    return { memoryBytes, isolation: await this.isolation, ...(cpuSeconds !== undefined && { cpuSeconds }) };
+  }
+}
+
+export interface ModelName {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Says why, in words for whoever brought it: bounded, printable, and without the places of this machine. */
+function refuse(folder: string, cause: unknown): Problem {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const reason = text
+    .replaceAll(`${folder}/`, '')
+    .replaceAll(folder, basename(folder))
+    .replace(/(?:\/[\w.@+-]+){2,}/g, '...')
+    .replace(/[^\P{C}]+/gu, ' ')
+    .slice(0, maxReasonLength);
+  return new Problem(422, 'model_refused', `The model was tried and cannot serve: ${reason}.`.replace(/\.+$/, '.'), {
+    cause,
+  });
+}
+
+function unnamed(observer: InferenceObserver): InferenceObserver {
+  const named = { model: label, version: '' };
+  return { ran: (run) => observer.ran({ ...run, ...named }), shed: () => observer.shed(named) };
+}

@@ -1,0 +1,38 @@
+import type { InputType } from './types.ts';
+
+/** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
+export interface TensorInfo {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+}
+
+/** What a model says of itself when it is loaded, wherever that is: plain data. */
+export interface ModelFacts {
+  /** Of the very bytes that were loaded. */
+  readonly sha256: string;
+  readonly inputs: readonly TensorInfo[];
+  /** Those that are tensors. */
+  readonly outputs: readonly TensorInfo[];
+  readonly inputType: InputType;
+  /** Features that the model takes; undefined where it leaves that open. */
+  readonly width: number | undefined;
+  /** Models exported for a batch of one get their rows one by one. */
+  readonly takesOneRow: boolean;
+}
+
+/** Half floats would arrive as their bits. */
+const unreadDatatype = 'FP16';
+
+/** The output to read: the pinned one, or the first that is a tensor. @throws if it cannot be read */
+export function chooseOutput({ outputs }: Pick<ModelFacts, 'outputs'>, pinned?: string): string {
+  const chosen = pinned === undefined ? outputs[0] : outputs.find(({ name }) => name === pinned);
+  if (chosen === undefined) {
+    const names = outputs.map(({ name }) => name).join(', ') || 'none';
+    const wanted = pinned === undefined ? 'tensor output' : `tensor output "${pinned}"`;
+    throw new Error(`the model has no ${wanted}; its tensor outputs are: ${names}`);
+  }
+  if (chosen.datatype === unreadDatatype)
+    throw new Error(`the output "${chosen.name}" is ${chosen.datatype}, which this service does not read`);
+  return chosen.name;
+}

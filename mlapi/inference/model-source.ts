@@ -1,0 +1,30 @@
+import type { ModelInformation, Predictor } from './predictor.ts';
+
+/** One line of a list of models. */
+export interface ModelSummary {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly sha256: string;
+}
+
+export interface ModelPage {
+  readonly after: string;
+  readonly prefix: string;
+  readonly limit: number;
+  /** Whose models; undefined for everybody's. */
+  readonly ownerId: string | undefined;
+}
+
+/** Where models come from beside the folders that the service ships with. `version` may be an alias, as `@stable`. */
+export interface ModelSource {
+  /** Ready to predict; at once where it was just now. @throws {Problem} 404, 503 */
+  find(name: string, version: string | undefined): Predictor | Promise<Predictor>;
+  /** @throws {Problem} 404 */
+  information(name: string, version: string | undefined): Promise<ModelInformation>;
+  /** In the order of their names. */
+  list(page: ModelPage): Promise<ModelSummary[]>;
+  /** Those that are in memory now. */
+  loaded(): Predictor[];
+  release(): Promise<void>;
+}

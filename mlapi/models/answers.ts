@@ -1,0 +1,57 @@
+import type { Answer } from '../http/endpoint.ts';
+import type { Predictor } from '../inference/predictor.ts';
+import type { Alias, VersionRecord } from './types.ts';
+
+/** A version as clients see it. */
+export function versionAnswer({ model, version, sha256, sizeBytes, createdAt, retiredAt }: VersionRecord): object {
+  return {
+    ...{ name: model, version, sha256, sizeBytes },
+    createdAt: new Date(createdAt).toISOString(),
+    retiredAt: retiredAt === null ? null : new Date(retiredAt).toISOString(),
+  };
+}
+
+export function aliasAnswer({ alias, version, updatedAt }: Alias): object {
+  return { alias, version, updatedAt: new Date(updatedAt).toISOString() };
+}
+
+/** The same of a model that lies in a folder of the service: how large and how old it is, nobody has written down. */
+export function shippedAnswer({ contract: { name, version }, headers }: Predictor): object {
+  const sha256 = headers['x-model-sha256'];
+  return { name, version, sha256, sizeBytes: null, createdAt: null, retiredAt: null };
+}
+
+/** With the tag that `If-Match` takes. */
+export function taggedAlias(alias: Alias): Answer {
+  return { headers: { etag: `"${alias.revision}"` }, body: aliasAnswer(alias) };
+}
+
+const text = { type: 'string' };
+const time = { type: 'string', format: 'date-time' };
+export const versionSchema = {
+  type: 'object',
+  required: ['name', 'version', 'sha256', 'sizeBytes', 'createdAt', 'retiredAt'],
+  properties: {
+    name: text,
+    version: text,
+    sha256: text,
+    sizeBytes: { type: ['integer', 'null'] },
+    createdAt: { anyOf: [time, { type: 'null' }] },
+    retiredAt: { anyOf: [time, { type: 'null' }] },
+  },
+};
+export const versionsSchema = {
+  type: 'object',
+  required: ['versions', 'next'],
+  properties: { versions: { type: 'array', items: versionSchema }, next: { type: ['string', 'null'] } },
+};
+export const aliasAnswerSchema = {
+  type: 'object',
+  required: ['alias', 'version', 'updatedAt'],
+  properties: { alias: text, version: text, updatedAt: time },
+};
+export const aliasesSchema = {
+  type: 'object',
+  required: ['aliases'],
+  properties: { aliases: { type: 'array', items: aliasAnswerSchema } },
+};

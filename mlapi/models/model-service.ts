@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config/config.ts';
+import { modelNotFound, Problem } from '../http/problem.ts';
+import type { StreamedBody } from '../http/streamed-body.ts';
+import type { ForeignModels } from '../inference/foreign-models.ts';
+import { isStorageFault } from '../persistence/busy.ts';
+import type { Database, Queries } from '../persistence/database.ts';
+import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
+import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
+import type { Artifacts } from './artifacts.ts';
+import { Gate } from './gate.ts';
+import { aliasNotFound, clashes, notTheOwner, overQuota, shipped, storageFull, taken } from './refusals.ts';
+import type { Actor, Alias, StoredVersion, VersionRecord } from './types.ts';
+import { discard, receiveUpload, type Upload } from './upload.ts';
+import {
+  findModel,
+  findRecord,
+  insertModel,
+  insertVersion,
+  lockModel,
+  lockOwner,
+  readUsage,
+  retireVersion,
+} from './version-store.ts';
+
+interface ModelServiceOptions {
+  readonly config: Pick<Config, 'clientModels' | 'clientModelsBytes'>;
+  readonly database: Database;
+  readonly artifacts: Artifacts;
+  readonly foreign: Pick<ForeignModels, 'inspect'>;
+  /** Whether the service comes with a model of this name. */
+  readonly isShipped: (name: string) => boolean;
+  readonly clock: () => number;
+}
+
+interface VersionName {
+  readonly model: string;
+  readonly version: string;
+}
+
+/** Puts a model's files into a folder. */
+type Receive = (folder: string) => Promise<Upload>;
+
+/** The rules of the model store: what comes in, whose it is, and how it ends. Versions never change, and no name is used twice. */
+export class ModelService {
+  readonly #options: ModelServiceOptions;
+  readonly #gate = new Gate();
+
+  constructor(options: ModelServiceOptions) {
+    this.#options = options;
+  }
+
+  /** A model that a client sends. @throws {Problem} 400, 403, 409, 413, 422, 503 */
+  async upload(name: VersionName, body: StreamedBody, actor: Actor): Promise<VersionRecord> {
+    try {
+      // Before anything is written.
+      await this.#check(this.#options.database, name, actor);
+    } catch (cause) {
+      await discard(body);
+      throw cause;
+    }
+    return this.add(name, (folder) => receiveUpload(body, folder), actor);
+  }
+
+  /** Takes a model in: all of it, or nothing of it. @throws {Problem} */
+  add(name: VersionName, receive: Receive, actor: Actor): Promise<VersionRecord> {
+    const id = randomUUID();
+    const { artifacts } = this.#options;
+    return this.#gate.pass(actor.clientId ?? '', async (inspecting) => {
+      let isKept = false;
+      try {
+        const folder = await artifacts.begin(id);
+        const upload = await receive(folder);
+        const record = await inspecting(() => this.#inspect(id, { name, folder, upload, actor }));
+        isKept = true;
+        return record;
+      } catch (cause) {
+        // Nobody knows whether it was written down: the sweep will.
+        isKept = isStorageFault(cause);
+        throw storageFull(cause);
+      } finally {
+        if (!isKept) await artifacts.remove(id);
+      }
+    });
+  }
+
+  /** It serves no more; its name stays taken. @throws {Problem} 403, 404 */
+  async retire({ model, version }: VersionName, actor: Actor): Promise<void> {
+    const { database, artifacts } = this.#options;
+    const id = await database.transaction().execute(async (queries) => {
+      const record = await findRecord(queries, { model, version });
+      if (record === undefined || record.retiredAt !== null) throw modelNotFound();
+      await this.#checkOwner(queries, model, actor);
+      const aliases = (await listAliases(queries, model)).filter((alias) => alias.version === version);
+      if (aliases.length > 0) throw clashes(`The alias ${aliases[0]!.alias} points to this version: move it first.`);
+      if (!(await retireVersion(queries, record.id, this.#options.clock()))) throw modelNotFound();
+      await this.#record(queries, 'model_retired', actor, `${model} ${version}`);
+      return record.id;
+    });
+    await artifacts.remove(id);
+  }
+
+  /** @param ifRevision what the alias must be at: 0 for none yet. @throws {Problem} 403, 404, 412 */
+  async setAlias(
+    { model, alias, version }: Pick<Alias, 'model' | 'alias' | 'version'>,
+    ifRevision: number | undefined,
+    actor: Actor,
+  ): Promise<Alias> {
+    return this.#options.database.transaction().execute(async (queries) => {
+      await this.#checkOwner(queries, model, actor);
+      const record = await findRecord(queries, { model, version });
+      if (record === undefined || record.retiredAt !== null) throw modelNotFound();
+      const current = await findAlias(queries, { model, alias });
+      checkRevision(current, ifRevision);
+      const moved = { model, alias, version, revision: (current?.revision ?? 0) + 1, updatedAt: this.#options.clock() };
+      await setAlias(queries, moved);
+      await this.#record(queries, 'model_alias_set', actor, `${model} @${alias} ${version}`);
+      return moved;
+    });
+  }
+
+  /** @throws {Problem} 403, 404, 412 */
+  async removeAlias(
+    { model, alias }: Pick<Alias, 'model' | 'alias'>,
+    ifRevision: number | undefined,
+    actor: Actor,
+  ): Promise<void> {
+    await this.#options.database.transaction().execute(async (queries) => {
+      await this.#checkOwner(queries, model, actor);
+      const current = await findAlias(queries, { model, alias });
+      if (current === undefined) throw aliasNotFound();
+      checkRevision(current, ifRevision);
+      await deleteAlias(queries, { model, alias });
+      await this.#record(queries, 'model_alias_removed', actor, `${model} @${alias}`);
+    });
+  }
+
+  /** @throws {Problem} 403, 404 */
+  checkOwner(model: string, actor: Actor): Promise<void> {
+    return this.#checkOwner(this.#options.database, model, actor);
+  }
+
+  async #inspect(
+    id: string,
+    { name, folder, upload, actor }: { name: VersionName; folder: string; upload: Upload; actor: Actor },
+  ): Promise<VersionRecord> {
+    const { artifacts, foreign, database, clock } = this.#options;
+    const { model, version } = name;
+    const { contract, facts } = await foreign.inspect(folder, upload.sha256, { name: model, version });
+    const record: StoredVersion = {
+      ...{ id, model, version, contract, facts },
+      ...{ sha256: upload.sha256, sizeBytes: upload.sizeBytes },
+      ownerId: actor.clientId ?? null,
+      description: contract.description,
+      createdAt: clock(),
+      retiredAt: null,
+    };
+    await artifacts.keep(id);
+    await database.transaction().execute(async (queries) => {
+      if (record.ownerId !== null) await lockOwner(queries, record.ownerId);
+      await this.#check(queries, name, actor, upload.sizeBytes);
+      await insertModel(queries, { name: model, ownerId: record.ownerId }, record.createdAt);
+      // Another one may have been faster since: the first keeps the name.
+      await this.#checkOwner(queries, model, actor);
+      if (!(await insertVersion(queries, record))) throw taken();
+      await this.#record(queries, 'model_added', actor, `${model} ${version} ${record.sha256}`);
+    });
+    return record;
+  }
+
+  /** Whether this may come in. @param bytes how large it is, where that is known. @throws {Problem} 403, 409, 413 */
+  async #check(queries: Queries, { model, version }: VersionName, actor: Actor, bytes = 0): Promise<void> {
+    const { config, isShipped } = this.#options;
+    if (isShipped(model)) throw shipped();
+    if ((await findRecord(queries, { model, version })) !== undefined) throw taken();
+    if ((await findModel(queries, model)) !== undefined) await this.#checkOwner(queries, model, actor);
+    if (actor.clientId === undefined) return;
+    const usage = await readUsage(queries, actor.clientId);
+    if (usage.versions >= config.clientModels) throw overQuota(`${config.clientModels} versions`);
+    if (usage.bytes + bytes > config.clientModelsBytes) throw overQuota(`${config.clientModelsBytes} bytes`);
+  }
+
+  /** @throws {Problem} 403, 404 */
+  async #checkOwner(queries: Queries, model: string, { clientId, isAdministrator }: Actor): Promise<void> {
+    const found = await lockModel(queries, model);
+    if (found === undefined) throw modelNotFound();
+    if (!isAdministrator && found.ownerId !== clientId) throw notTheOwner();
+  }
+
+  #record(queries: Queries, event: AuditEvent, actor: Actor, detail: string): Promise<void> {
+    const { clientId, familyId, address, requestId } = actor;
+    return recordAudit(queries, this.#options.clock(), event, {
+      ...(clientId !== undefined && { clientId }),
+      ...(familyId !== undefined && { familyId }),
+      address,
+      requestId,
+      detail,
+    });
+  }
+}
+
+function checkRevision(current: Alias | undefined, wanted: number | undefined): void {
+  if (wanted !== undefined && wanted !== (current?.revision ?? 0))
+    throw new Problem(412, 'precondition_failed', 'Somebody has moved this alias meanwhile.');
+}

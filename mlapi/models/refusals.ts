@@ -1,0 +1,39 @@
+import { Problem } from '../http/problem.ts';
+
+/** 409: versions are immutable, and names are never used twice. */
+export function taken(): Problem {
+  return clashes(
+    'This model has, or had, a version of this name; versions never change. Choose another.',
+    'version_exists',
+  );
+}
+
+/** 409: it lies in a folder of the service. */
+export function shipped(): Problem {
+  return clashes('The service comes with a model of this name. Choose another.', 'model_is_shipped');
+}
+
+export function clashes(message: string, code = 'conflict'): Problem {
+  return new Problem(409, code, message);
+}
+
+/** 403: everybody may see whose a model is not. */
+export function notTheOwner(): Problem {
+  return new Problem(403, 'not_the_owner', 'This model belongs to another client.');
+}
+
+/** 403: @param limit what a client may have */
+export function overQuota(limit: string): Problem {
+  return new Problem(403, 'quota_exceeded', `A client may have ${limit} in the store: retire what is not needed.`);
+}
+
+export function aliasNotFound(): Problem {
+  return new Problem(404, 'alias_not_found', 'There is no such alias.');
+}
+
+/** 507 for what a full disk threw; anything else as it is. */
+export function storageFull(cause: unknown): unknown {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return cause;
+  return new Problem(507, 'storage_full', 'There is no room for this model at the moment.', { cause });
+}

@@ -1,0 +1,40 @@
+import type { ForeignModel } from '../inference/foreign-models.ts';
+
+/** What is known of a version without its contract: one line of a list. Times are epoch milliseconds. */
+export interface VersionRecord {
+  readonly id: string;
+  readonly model: string;
+  readonly version: string;
+  /** The client that brought it; null where an operator did. */
+  readonly ownerId: string | null;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly description: string;
+  readonly createdAt: number;
+  /** It serves no more, and its name stays taken. */
+  readonly retiredAt: number | null;
+}
+
+/** A version with what it takes to serve it. */
+export interface StoredVersion extends VersionRecord, ForeignModel {}
+
+/** A moving name for a version. */
+export interface Alias {
+  readonly model: string;
+  readonly alias: string;
+  readonly version: string;
+  /** Counts its moves. */
+  readonly revision: number;
+  readonly updatedAt: number;
+}
+
+/** Who does something, and where from, for the audit trail. */
+export interface Actor {
+  /** Undefined for an operator. */
+  readonly clientId: string | undefined;
+  /** Whether it may change what belongs to others. */
+  readonly isAdministrator: boolean;
+  readonly familyId?: string;
+  readonly address?: string;
+  readonly requestId?: string;
+}

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { Busboy } from '@fastify/busboy';
+import { Problem } from '../http/problem.ts';
+import type { BodySink, StreamedBody } from '../http/streamed-body.ts';
+import { FileSink } from './file-sink.ts';
+import { OnnxScan } from './scan/onnx-scan.ts';
+
+/** The parts of a form, by their names, and the files that they become. */
+const parts = {
+  model: { file: 'model.onnx', maxBytes: Infinity },
+  contract: { file: 'model.json', maxBytes: 524_288 },
+  encoding: { file: 'encoding.csv', maxBytes: 1_048_576 },
+  sample: { file: 'sample.json', maxBytes: 131_072 },
+} as const;
+
+type PartName = keyof typeof parts;
+
+/** What came in. */
+export interface Upload {
+  /** Of the ONNX file. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Receives a model into a folder: its ONNX file alone, or a form with its other files. The file is looked through while it comes.
+ * A refusal waits for the end of the body, so that its sender reads it.
+ * @throws {Problem} 400, 413, 422
+ */
+export async function receiveUpload(body: StreamedBody, folder: string): Promise<Upload> {
+  const isForm = body.contentType.toLowerCase().startsWith('multipart/');
+  const sink = isForm ? new FormSink(folder, body.contentType) : new ModelSink(folder);
+  try {
+    return await body.into(() => sink);
+  } finally {
+    await sink.close();
+  }
+}
+
+/** Reads a body to its end and keeps nothing: its sender is about to be refused. */
+export async function discard(body: StreamedBody): Promise<void> {
+  await body.into(() => ({ write: () => undefined, end: () => undefined }));
+}
+
+interface UploadSink extends BodySink<Upload> {
+  close(): Promise<void>;
+}
+
+/** The ONNX file alone. */
+class ModelSink implements UploadSink {
+  readonly #file: FileSink;
+  #refusal: unknown;
+
+  constructor(folder: string) {
+    this.#file = new FileSink(folder, parts.model.file, { scan: new OnnxScan() });
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    if (this.#refusal !== undefined) return;
+    await this.#file.write(chunk).catch((cause: unknown) => (this.#refusal = cause));
+  }
+
+  async end(): Promise<Upload> {
+    if (this.#refusal !== undefined) throw this.#refusal as Error;
+    return this.#file.end();
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+/** A form: each part at most once, and none that is not known. */
+class FormSink implements UploadSink {
+  readonly #folder: string;
+  readonly #parser: InstanceType<typeof Busboy>;
+  readonly #files = new Map<PartName, FileSink>();
+  readonly #writing: Promise<void>[] = [];
+  #upload: Upload | undefined;
+  #refusal: unknown;
+
+  constructor(folder: string, contentType: string) {
+    this.#folder = folder;
+    const limits = { fields: 8, files: 8, parts: 8, fieldNameSize: 64, fieldSize: parts.encoding.maxBytes };
+    try {
+      this.#parser = new Busboy({ headers: { 'content-type': contentType }, limits, isPartAFile: () => true });
+    } catch (cause) {
+      throw malformedForm(cause);
+    }
+    this.#parser.on('file', (name, stream) => this.#writing.push(this.#take(name, stream)));
+    for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit'] as const)
+      this.#parser.on(limit, () => this.#refuse(malformedForm('too many parts')));
+    this.#parser.on('error', (cause: unknown) => this.#refuse(malformedForm(cause)));
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    if (this.#refusal !== undefined || this.#parser.write(chunk)) return;
+    // What goes wrong meanwhile is noted by its own listener.
+    await once(this.#parser, 'drain').catch(() => undefined);
+  }
+
+  async end(): Promise<Upload> {
+    if (this.#refusal === undefined) {
+      const isFinished = once(this.#parser, 'finish');
+      this.#parser.end();
+      await isFinished.catch((cause: unknown) => this.#refuse(malformedForm(cause)));
+      await Promise.all(this.#writing);
+    }
+    if (this.#refusal !== undefined) throw this.#refusal as Error;
+    if (this.#upload === undefined) throw new Problem(400, 'invalid_request', 'The form lacks its part "model".');
+    return this.#upload;
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files.values()) await file.close();
+  }
+
+  async #take(name: string, stream: Readable): Promise<void> {
+    try {
+      if (!isPart(name) || this.#files.has(name)) throw unknownPart();
+      const { file, maxBytes } = parts[name];
+      const sink = new FileSink(this.#folder, file, name === 'model' ? { scan: new OnnxScan() } : { maxBytes });
+      this.#files.set(name, sink);
+      for await (const chunk of stream) await sink.write(chunk as Buffer);
+      const written = await sink.end();
+      if (name === 'model') this.#upload = written;
+    } catch (cause) {
+      this.#refuse(cause);
+      // The parser waits for whoever reads its parts.
+      stream.resume();
+    }
+  }
+
+  #refuse(cause: unknown): void {
+    this.#refusal ??= cause;
+  }
+}
+
+function isPart(name: string): name is PartName {
+  return Object.hasOwn(parts, name);
+}
+
+function unknownPart(): Problem {
+  const names = Object.keys(parts).join(', ');
+  return new Problem(400, 'invalid_request', `The parts of the form are ${names}, each at most once.`);
+}
+
+function malformedForm(cause: unknown): Problem {
+  return new Problem(400, 'invalid_request', 'The form is malformed.', { cause });
+}

@@ -1,0 +1,200 @@
+import { sql } from 'kysely';
+import type { ForeignModel } from '../inference/foreign-models.ts';
+import type { Queries } from '../persistence/database.ts';
+import type { ModelVersionRow } from '../persistence/schema.ts';
+import type { StoredVersion, VersionRecord } from './types.ts';
+
+const recordColumns = [
+  ...(['id', 'model', 'version', 'owner_id', 'sha256', 'size_bytes'] as const),
+  ...(['description', 'created_at', 'retired_at'] as const),
+] as const;
+
+type RecordRow = Pick<ModelVersionRow, (typeof recordColumns)[number]>;
+
+/** What a client has in the store. */
+export interface Usage {
+  readonly versions: number;
+  readonly bytes: number;
+}
+
+export interface ModelOwner {
+  readonly name: string;
+  readonly ownerId: string | null;
+}
+
+export async function findModel(queries: Queries, name: string): Promise<ModelOwner | undefined> {
+  const row = await queries.selectFrom('models').selectAll().where('name', '=', name).executeTakeFirst();
+  return row === undefined ? undefined : { name: row.name, ownerId: row.owner_id };
+}
+
+/** As `findModel`, for a transaction that goes on to change the model: others wait for its end. */
+export async function lockModel(queries: Queries, name: string): Promise<ModelOwner | undefined> {
+  const query = queries.selectFrom('models').selectAll().where('name', '=', name).forUpdate();
+  const row = await query.executeTakeFirst();
+  return row === undefined ? undefined : { name: row.name, ownerId: row.owner_id };
+}
+
+/** Whoever counts what a client has, and adds to it, waits for others who do. */
+export async function lockOwner(queries: Queries, ownerId: string): Promise<void> {
+  await queries.selectFrom('clients').select('id').where('id', '=', ownerId).forUpdate().execute();
+}
+
+/** @returns false if the name is taken */
+export async function insertModel(queries: Queries, { name, ownerId }: ModelOwner, at: number): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await queries
+    .insertInto('models')
+    .values({ name, owner_id: ownerId, created_at: at })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+/** @returns false if the model has, or had, a version of this name */
+export async function insertVersion(queries: Queries, version: StoredVersion): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await queries
+    .insertInto('model_versions')
+    .values({
+      id: version.id,
+      model: version.model,
+      version: version.version,
+      owner_id: version.ownerId,
+      sha256: version.sha256,
+      size_bytes: version.sizeBytes,
+      description: version.description,
+      contract: JSON.stringify(version.contract),
+      facts: JSON.stringify(version.facts),
+      created_at: version.createdAt,
+      retired_at: null,
+    })
+    .onConflict((conflict) => conflict.columns(['model', 'version']).doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+/** Also a retired one. */
+export async function findRecord(
+  queries: Queries,
+  { model, version }: { model: string; version: string },
+): Promise<VersionRecord | undefined> {
+  const row = await queries
+    .selectFrom('model_versions')
+    .select(recordColumns)
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toRecord(row);
+}
+
+/** The newest version that serves. */
+export async function findNewest(queries: Queries, model: string): Promise<VersionRecord | undefined> {
+  const row = await queries
+    .selectFrom('model_versions')
+    .select(recordColumns)
+    .where('model', '=', model)
+    .where('retired_at', 'is', null)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toRecord(row);
+}
+
+/** What it takes to serve a version. */
+export async function readForeignModel(queries: Queries, id: string): Promise<ForeignModel | undefined> {
+  const row = await queries
+    .selectFrom('model_versions')
+    .select(['contract', 'facts'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  return {
+    contract: JSON.parse(row.contract) as ForeignModel['contract'],
+    facts: JSON.parse(row.facts) as ForeignModel['facts'],
+  };
+}
+
+/** Of one model, by name: those after `after`. Retired ones too. */
+export async function listRecords(
+  queries: Queries,
+  { model, after, limit }: { model: string; after: string; limit: number },
+): Promise<VersionRecord[]> {
+  const rows = await queries
+    .selectFrom('model_versions')
+    .select(recordColumns)
+    .where('model', '=', model)
+    .where('version', '>', after)
+    .orderBy('version')
+    .limit(limit)
+    .execute();
+  return rows.map(toRecord);
+}
+
+export async function listAllRecords(queries: Queries): Promise<VersionRecord[]> {
+  const query = queries.selectFrom('model_versions').select(recordColumns).orderBy('model').orderBy('version');
+  return (await query.execute()).map(toRecord);
+}
+
+/** Names of models that have a version that serves, in their order. */
+export async function listNames(
+  queries: Queries,
+  { after, prefix, ownerId, limit }: { after: string; prefix: string; ownerId: string | undefined; limit: number },
+): Promise<string[]> {
+  let query = queries
+    .selectFrom('model_versions')
+    .select('model')
+    .distinct()
+    .where('retired_at', 'is', null)
+    .where('model', '>', after)
+    .where(sql<boolean>`model like ${prefix.replace(/_/g, '\\_')} || '%' escape '\\'`)
+    .orderBy('model')
+    .limit(limit);
+  if (ownerId !== undefined) query = query.where('owner_id', '=', ownerId);
+  return (await query.execute()).map(({ model }) => model);
+}
+
+/** Which of these versions still serve. */
+export async function findServing(queries: Queries, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const rows = await queries
+    .selectFrom('model_versions')
+    .select('id')
+    .where('id', 'in', ids)
+    .where('retired_at', 'is', null)
+    .execute();
+  return new Set(rows.map(({ id }) => id));
+}
+
+export async function readUsage(queries: Queries, ownerId: string): Promise<Usage> {
+  const { versions, bytes } = await queries
+    .selectFrom('model_versions')
+    .select(({ fn }) => [fn.countAll().as('versions'), fn.sum('size_bytes').as('bytes')])
+    .where('owner_id', '=', ownerId)
+    .where('retired_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return { versions: Number(versions), bytes: Number(bytes ?? 0) };
+}
+
+/** @returns whether it served until now */
+export async function retireVersion(queries: Queries, id: string, at: number): Promise<boolean> {
+  const { numUpdatedRows } = await queries
+    .updateTable('model_versions')
+    .set({ retired_at: at })
+    .where('id', '=', id)
+    .where('retired_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+function toRecord(row: RecordRow): VersionRecord {
+  return {
+    id: row.id,
+    model: row.model,
+    version: row.version,
+    ownerId: row.owner_id,
+    sha256: row.sha256,
+    sizeBytes: Number(row.size_bytes),
+    description: row.description,
+    createdAt: Number(row.created_at),
+    retiredAt: row.retired_at === null ? null : Number(row.retired_at),
+  };
+}

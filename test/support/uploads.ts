@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestService } from './service.ts';
+
+/** What a client sends of a model; the ONNX file alone, or with what describes it. */
+export interface ModelFiles {
+  readonly model?: Buffer | undefined;
+  readonly contract?: unknown;
+  readonly encoding?: string;
+  readonly sample?: unknown;
+}
+
+export interface UploadAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** What a client may do with models, and what administrators may. */
+export const allScopes = ['models:read', 'models:predict', 'models:write', 'models:download'];
+
+/** The files of a model folder. */
+export function filesOf(folder: string): ModelFiles {
+  const text = (name: string) => readFileSync(join(folder, name), 'utf8');
+  const contract = JSON.parse(text('model.json')) as Record<string, unknown>;
+  return {
+    model: readFileSync(join(folder, 'model.onnx')),
+    contract,
+    ...(contract.encoding !== undefined && { encoding: text('encoding.csv') }),
+    ...(contract.sample !== undefined && { sample: JSON.parse(text('sample.json')) as unknown }),
+  };
+}
+
+/** Asks as a client does. */
+export async function ask(
+  service: Pick<TestService, 'url'>,
+  token: string,
+  [method, path]: readonly [string, string],
+  init: { body?: RequestInit['body']; duplex?: 'half'; headers?: Record<string, string>; json?: unknown } = {},
+): Promise<UploadAnswer> {
+  const { json, headers = {}, body, duplex } = init;
+  const answer = await fetch(`${service.url}${path}`, {
+    method,
+    ...(duplex !== undefined && { duplex }),
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(json !== undefined ? { body: JSON.stringify(json) } : body !== undefined && { body }),
+  });
+  const text = await answer.text();
+  const isJson = answer.headers.get('content-type')?.includes('json') === true;
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    body: isJson ? (JSON.parse(text) as Record<string, unknown>) : { text },
+  };
+}
+
+/** Sends a model: its ONNX file alone where there is nothing else, otherwise a form. */
+export function upload(
+  service: Pick<TestService, 'url'>,
+  token: string,
+  [model, version]: readonly [string, string],
+  files: ModelFiles,
+): Promise<UploadAnswer> {
+  const path = `/api/models/${model}/versions/${version}`;
+  const { model: bytes, ...others } = files;
+  if (Object.keys(others).length === 0 && bytes !== undefined)
+    return ask(service, token, ['PUT', path], {
+      body: new Uint8Array(bytes),
+      headers: { 'content-type': 'application/octet-stream' },
+    });
+  const form = new FormData();
+  for (const [name, value] of Object.entries(files)) {
+    const content = Buffer.isBuffer(value)
+      ? new Uint8Array(value)
+      : typeof value === 'string'
+        ? value
+        : JSON.stringify(value);
+    form.append(name, new Blob([content]), name);
+  }
+  return ask(service, token, ['PUT', path], { body: form });
+}
