@@ -85,7 +85,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);
   const foundation = { config, logger, metrics, tracing, lifecycle, database, counters, checks, securityTxt, clock };
-  return { ...foundation, ...auth, predictors, models, close };
+  return { ...foundation, ...auth, predictors, foreign, models, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */

@@ -25,8 +25,8 @@ interface ForeignModelsOptions extends EngineOptions {
 export type Inspection = ForeignModel & { readonly sampleAnswer: PredictionAnswer };
 
 /** How long one look at a model may take, and what of the processor. */
-const inspectionMs = 30_000;
-const inspectionCpuSeconds = 20;
+const inspectionMs = 20_000;
+const inspectionCpuSeconds = 10;
 const maxReasonLength = 500;
 /** Of all of them together in the metrics: their names are strangers' words. */
 const label = 'uploaded';

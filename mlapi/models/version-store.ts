@@ -49,7 +49,7 @@ export async function insertModel(queries: Queries, { name, ownerId }: ModelOwne
   return numInsertedOrUpdatedRows === 1n;
 }
 
-/** @returns false if the model has, or had, a version of this name */
+/** @returns false if the model has, or had, a version of this name. Whoever adds one holds the lock of its model */
 export async function insertVersion(queries: Queries, version: StoredVersion): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await queries
     .insertInto('model_versions')
@@ -57,6 +57,7 @@ export async function insertVersion(queries: Queries, version: StoredVersion): P
       id: version.id,
       model: version.model,
       version: version.version,
+      ordinal: await nextOrdinal(queries, version.model),
       owner_id: version.ownerId,
       sha256: version.sha256,
       size_bytes: version.sizeBytes,
@@ -92,8 +93,7 @@ export async function findNewest(queries: Queries, model: string): Promise<Versi
     .select(recordColumns)
     .where('model', '=', model)
     .where('retired_at', 'is', null)
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
+    .orderBy('ordinal', 'desc')
     .limit(1)
     .executeTakeFirst();
   return row === undefined ? undefined : toRecord(row);
@@ -183,6 +183,15 @@ export async function retireVersion(queries: Queries, id: string, at: number): P
     .where('retired_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+async function nextOrdinal(queries: Queries, model: string): Promise<number> {
+  const { last } = await queries
+    .selectFrom('model_versions')
+    .select(({ fn }) => fn.max('ordinal').as('last'))
+    .where('model', '=', model)
+    .executeTakeFirstOrThrow();
+  return Number(last ?? 0) + 1;
 }
 
 function toRecord(row: RecordRow): VersionRecord {

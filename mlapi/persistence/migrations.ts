@@ -130,6 +130,7 @@ async function createModelTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('id', 'text', (column) => column.primaryKey())
     .addColumn('model', name, (column) => column.notNull().references('models.name'))
     .addColumn('version', name, (column) => column.notNull())
+    .addColumn('ordinal', 'integer', (column) => column.notNull())
     .addColumn('owner_id', 'text', (column) => column.references('clients.id'))
     .addColumn('sha256', 'text', (column) => column.notNull())
     .addColumn('size_bytes', 'bigint', (column) => column.notNull())

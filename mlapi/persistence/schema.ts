@@ -73,6 +73,8 @@ export interface ModelVersionRow {
   id: string;
   model: string;
   version: string;
+  /** Counts the versions of a model as they came. */
+  ordinal: number;
   owner_id: string | null;
   sha256: string;
   size_bytes: number;

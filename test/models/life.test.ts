@@ -1,0 +1,223 @@
+import { writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { constantModel, identityModel } from '../support/onnx-builder.ts';
+import { startService, type TestService } from '../support/service.ts';
+import { allScopes, ask, upload, type UploadAnswer } from '../support/uploads.ts';
+
+let service: TestService;
+let owner: string;
+beforeAll(async () => {
+  service = await startService();
+  owner = await tokenOf('owner');
+  for (const version of ['1', '2']) await add('m', version, answering(Number(version)));
+});
+afterAll(() => service.close());
+
+const tokenOf = async (name: string, scopes: readonly string[] = allScopes) =>
+  (await service.newClient(name, scopes)).tokens.access_token;
+/** A model whose answer is always this class. */
+const answering = (prediction: number) => constantModel({ type: 'int64', shape: [1], values: [BigInt(prediction)] }, 1);
+const add = async (name: string, version: string, model = identityModel(1), token = owner) =>
+  expect((await upload(service, token, [name, version], { model })).status).toBe(201);
+const get = (path: string, token = owner) => ask(service, token, ['GET', path]);
+const predict = (path: string, token = owner) =>
+  ask(service, token, ['POST', `/api/models/${path}/predict`], { json: [[0]] });
+const point = (alias: string, version: string, headers = {}, token = owner): Promise<UploadAnswer> =>
+  ask(service, token, ['PUT', `/api/models/m/aliases/${alias}`], { json: { version }, headers });
+
+describe('which version answers', () => {
+  test('200: the one that is named; without a name, the newest, until the alias `default` says otherwise', async () => {
+    expect((await predict('m/versions/1')).body).toMatchObject({ version: '1', predictions: [1] });
+    expect((await predict('m')).body).toMatchObject({ version: '2', predictions: [2] });
+
+    expect((await point('default', '1')).status).toBe(200);
+    await until(async () => (await predict('m')).body.version === '1');
+    expect((await get('/api/models/m')).body).toMatchObject({ name: 'm', version: '1' });
+    expect((await ask(service, owner, ['DELETE', '/api/models/m/aliases/default'])).status).toBe(204);
+    await until(async () => (await predict('m')).body.version === '2');
+  });
+
+  test('200: an alias wherever a version may stand, from one answer to the next', async () => {
+    expect((await point('stable', '1')).body).toMatchObject({ alias: 'stable', version: '1' });
+    expect((await predict('m/versions/@stable')).body).toMatchObject({ version: '1', predictions: [1] });
+    expect((await get('/api/models/m/versions/@stable')).body).toMatchObject({ name: 'm', version: '1' });
+
+    await point('stable', '2');
+
+    await until(async () => (await predict('m/versions/@stable')).body.version === '2');
+    expect((await get('/api/models/m/aliases')).body).toMatchObject({ aliases: [{ alias: 'stable', version: '2' }] });
+  });
+
+  test('412: an alias that somebody moved meanwhile', async () => {
+    const tag = (await point('guarded', '1')).headers.get('etag') ?? '';
+    expect((await point('guarded', '2', { 'if-match': tag })).status).toBe(200);
+
+    expect(await point('guarded', '1', { 'if-match': tag })).toMatchObject({ status: 412 });
+    expect(await point('guarded', '1', { 'if-none-match': '*' })).toMatchObject({ status: 412 });
+    expect(await point('guarded', '1', { 'if-match': 'x' })).toMatchObject({ status: 412 });
+    expect((await get('/api/models/m/aliases/guarded')).body).toMatchObject({ version: '2' });
+  });
+
+  test('of two who move an alias from the same state, one gets 412', async () => {
+    const tag = (await point('contested', '1')).headers.get('etag') ?? '';
+
+    const moved = await Promise.all(['1', '2'].map((version) => point('contested', version, { 'if-match': tag })));
+
+    expect(moved.map(({ status }) => status).sort()).toEqual([200, 412]);
+  });
+
+  test('404: versions and aliases that there are not, and aliases of versions that there are not', async () => {
+    expect((await predict('m/versions/9')).status).toBe(404);
+    expect((await predict('m/versions/@none')).status).toBe(404);
+    expect((await predict('nothing')).status).toBe(404);
+    expect((await point('wrong', '9')).status).toBe(404);
+    expect((await get('/api/models/m/aliases/wrong')).status).toBe(404);
+    expect((await get('/api/models/nothing/versions')).status).toBe(404);
+  });
+});
+
+describe('DELETE /api/models/{name}/versions/{version}', () => {
+  test('204, then 404 for its predictions and 409 for its name, for ever', async () => {
+    await add('gone', '1');
+    expect((await predict('gone')).status).toBe(200);
+
+    expect((await ask(service, owner, ['DELETE', '/api/models/gone/versions/1'])).status).toBe(204);
+
+    await until(async () => (await predict('gone')).status === 404);
+    expect((await predict('gone/versions/1')).status).toBe(404);
+    expect((await ask(service, owner, ['DELETE', '/api/models/gone/versions/1'])).status).toBe(404);
+    expect((await upload(service, owner, ['gone', '1'], { model: identityModel(1) })).status).toBe(409);
+    const others = await tokenOf('squatter');
+    expect((await upload(service, others, ['gone', '2'], { model: identityModel(1) })).status).toBe(403);
+    expect((await get('/api/models/gone/versions')).body).toMatchObject({
+      versions: [{ version: '1', retiredAt: expect.any(String) }],
+    });
+    // Its processes end soon.
+    await until(() =>
+      Promise.resolve(service.services.models.store.loaded().every((one) => one.contract.name !== 'gone')),
+    );
+  });
+
+  test('403 for others, 204 for an administrator; 409 while an alias points to it', async () => {
+    await add('kept', '1');
+    const [other, administrator] = [
+      await tokenOf('other'),
+      await tokenOf('administrator', [...allScopes, 'models:admin']),
+    ];
+    const path = '/api/models/kept/versions/1';
+    expect((await ask(service, other, ['DELETE', path])).status).toBe(403);
+    const alias = '/api/models/kept/aliases/a';
+    expect((await ask(service, other, ['PUT', alias], { json: { version: '1' } })).status).toBe(403);
+    expect((await ask(service, owner, ['PUT', alias], { json: { version: '1' } })).status).toBe(200);
+    expect((await ask(service, other, ['DELETE', alias])).status).toBe(403);
+    expect((await ask(service, other, ['POST', `${path}/unload`])).status).toBe(403);
+    expect((await ask(service, administrator, ['DELETE', path])).status).toBe(409);
+    expect((await ask(service, administrator, ['DELETE', alias])).status).toBe(204);
+    expect((await ask(service, administrator, ['DELETE', path])).status).toBe(204);
+  });
+});
+
+describe('GET /api/models', () => {
+  test('200: folders and store in one list, by name, page by page; by prefix, and one’s own', async () => {
+    const [mine, tokens] = ['list-b', await tokenOf('lister')];
+    await add('list-a', '1');
+    await add(mine, '1', identityModel(1), tokens);
+    const names = ({ body }: UploadAnswer) => (body.models as { name: string }[]).map(({ name }) => name);
+
+    const all = names(await get('/api/models?limit=100'));
+    expect(all).toEqual([...all].sort());
+    expect(all).toEqual(expect.arrayContaining(['list-a', mine, 'm', 'nsl-kdd-classifier']));
+    const paged: string[] = [];
+    for (let after: unknown = ''; after !== null;) {
+      const page = await get(`/api/models?limit=2${after === '' ? '' : `&after=${String(after)}`}`);
+      paged.push(...names(page));
+      after = page.body.next;
+    }
+    expect(paged).toEqual(all);
+    expect(names(await get('/api/models?prefix=list-'))).toEqual(['list-a', mine]);
+    expect(names(await get('/api/models?prefix=list_'))).toEqual([]);
+    expect(names(await get('/api/models?owner=me', tokens))).toEqual([mine]);
+    expect((await get('/api/models?owner=lister')).status).toBe(400);
+    expect((await get('/api/models?prefix=%25')).status).toBe(400);
+  });
+
+  test('scopes for some models: the others are not in the list, and 404', async () => {
+    await add('churn-eu', '1');
+    await add('churned', '1');
+    const token = await tokenOf('narrow', ['models:read:churn-*', 'models:predict:churn-eu', 'models:write:churn-*']);
+
+    expect((await get('/api/models', token)).body).toMatchObject({ models: [{ name: 'churn-eu' }], next: null });
+    expect((await get('/api/models/churn-eu', token)).status).toBe(200);
+    expect((await predict('churn-eu', token)).status).toBe(200);
+    for (const name of ['churned', 'churn', 'm', 'nsl-kdd-classifier'])
+      expect([name, (await predict(name, token)).status, (await get(`/api/models/${name}`, token)).status]).toEqual([
+        name,
+        404,
+        404,
+      ]);
+    expect((await get('/api/ml', token)).status).toBe(404);
+    expect((await ask(service, token, ['POST', '/api/ml'], { json: [[0]] })).status).toBe(404);
+    expect((await upload(service, token, ['other', '1'], { model: identityModel(1) })).status).toBe(404);
+    expect((await upload(service, token, ['churn-us', '1'], { model: identityModel(1) })).status).toBe(201);
+    expect((await get('/api/models/churn-us/versions/1/artifact', token)).status).toBe(403);
+  });
+
+  test('a token may ask for scopes for fewer models, and never for more', async () => {
+    const { name } = await service.newClient('narrowing', ['models:read']);
+    const reset = async (scope: string) => {
+      const password = await service.services.clients.resetPassword(name);
+      return service.http.post('/auth/reset').send({ username: name, password, scope });
+    };
+    expect(await reset('models:read:churn-*')).toMatchObject({ status: 200, body: { scope: 'models:read:churn-*' } });
+    expect(await reset('models:predict:churn-*')).toMatchObject({ status: 400, body: { error: 'invalid_scope' } });
+    expect(await reset('models:read:*')).toMatchObject({ status: 400 });
+  });
+});
+
+describe('the files', () => {
+  test('200: an artifact is what was sent, with its digest; 403 without models:download', async () => {
+    const answer = await fetch(`${service.url}/api/models/m/versions/1/artifact`, {
+      headers: { authorization: `Bearer ${owner}` },
+    });
+
+    expect(Buffer.from(await answer.arrayBuffer()).equals(answering(1))).toBe(true);
+    const { sha256 } = (await get('/api/models/m/versions/1')).body;
+    expect(answer.headers.get('etag')).toBe(`"${String(sha256)}"`);
+    expect(answer.headers.get('content-disposition')).toBe('attachment; filename="m-1.onnx"');
+    const reader = await tokenOf('reader', ['models:read', 'models:predict']);
+    expect((await get('/api/models/m/versions/1/artifact', reader)).status).toBe(403);
+  });
+
+  test('E96, 503: a file that was changed after it was inspected is not loaded', async () => {
+    await add('changed', '1', answering(1));
+    const { store } = service.services.models;
+    const path = store.artifactOf(await store.resolve('changed', '1'));
+    writeFileSync(path, answering(2));
+
+    expect(await predict('changed')).toMatchObject({ status: 503, body: { code: 'model_unavailable' } });
+
+    writeFileSync(path, answering(1));
+    expect((await predict('changed')).body).toMatchObject({ predictions: [1] });
+  });
+
+  test('a restart serves the same versions with the same digests', async () => {
+    const before = (await get('/api/models/m/versions')).body;
+    const restarted = await startService({}, { dataDir: service.dataDir, clock: service.clock });
+    try {
+      expect((await ask(restarted, owner, ['GET', '/api/models/m/versions'])).body).toEqual(before);
+      const { body } = await ask(restarted, owner, ['POST', '/api/models/m/versions/2/predict'], { json: [[0]] });
+      expect(body).toMatchObject({ version: '2', predictions: [2] });
+    } finally {
+      await restarted.close();
+    }
+  });
+});
+
+/** Other processes, and caches, know what was changed within a second. */
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (await isTrue()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('it never came true');
+}
