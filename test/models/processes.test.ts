@@ -1,0 +1,118 @@
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mlapi, serve, type TestProcess } from '../support/child.ts';
+import { identityModel } from '../support/onnx-builder.ts';
+import { processTree } from '../support/process-tree.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { allScopes, ask, upload } from '../support/uploads.ts';
+import { readyWorkersOf, until } from '../support/workers.ts';
+
+const shipped = join(process.cwd(), 'resources/models/nsl-kdd-classifier');
+const workers = 2;
+const dataDir = temporaryFolder();
+let service: TestProcess;
+let url: string;
+let token: string;
+beforeAll(async () => {
+  ({ service, url } = await serve(dataDir, {
+    variables: { MLAPI_WORKERS: String(workers), MLAPI_RATE_LIMIT_PER_MINUTE: '1000000' },
+  }));
+  await mlapi(dataDir, ['clients', 'add', 'ada', '--scopes', allScopes.join(',')]);
+  const { stdout } = await mlapi(dataDir, ['tokens', 'issue', 'ada']);
+  token = (JSON.parse(stdout) as { access_token: string }).access_token;
+  await until(() => readyWorkersOf(service).length === workers);
+}, 120_000);
+afterAll(() => service.kill('SIGTERM'));
+
+const models = async () => (await mlapi(dataDir, ['models', 'list'])).stdout;
+/** On a connection of its own, so that any worker may get it. */
+const predict = (path: string, row: readonly unknown[] = [0]) =>
+  ask({ url }, token, ['POST', `/api/models/${path}/predict`], { json: [row], headers: { connection: 'close' } });
+
+describe('with several workers', () => {
+  test('201, and at once 200 of every worker; 404 of each once it is retired', async () => {
+    expect((await upload({ url }, token, ['shared', '1'], { model: identityModel(1) })).status).toBe(201);
+
+    const answers = await Promise.all(Array.from({ length: 16 }, () => predict('shared')));
+
+    expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(200));
+    expect((await ask({ url }, token, ['DELETE', '/api/models/shared/versions/1'])).status).toBe(204);
+    await until(async () => {
+      const after = await Promise.all(Array.from({ length: 16 }, () => predict('shared')));
+      return after.every(({ status }) => status === 404);
+    });
+  }, 60_000);
+
+  test('of parallel uploads of one version over all workers, one is 201', async () => {
+    const sent = await Promise.all(
+      Array.from({ length: 8 }, () => upload({ url }, token, ['raced', '1'], { model: identityModel(1) })),
+    );
+
+    expect(sent.map(({ status }) => status).sort()).toEqual([201, ...Array<number>(7).fill(409)]);
+    expect(readdirSync(join(dataDir, 'models/incoming'))).toEqual([]);
+  }, 60_000);
+});
+
+describe('the commands', () => {
+  test('models add: a folder becomes a version that the running service serves', async () => {
+    const added = await mlapi(dataDir, ['models', 'add', shipped, '--name', 'traffic', '--version', '7']);
+
+    expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^traffic\t7\t[0-9a-f]{64}\n$/) });
+    const information = await ask({ url }, token, ['GET', '/api/models/traffic']);
+    expect(information.body).toMatchObject({ name: 'traffic', version: '7' });
+    const answer = await ask({ url }, token, ['POST', '/api/models/traffic/predict'], {
+      json: [information.body.sample],
+    });
+    expect(answer).toMatchObject({ status: 200, body: { version: '7' } });
+    expect(await mlapi(dataDir, ['models', 'add', shipped, '--name', 'traffic', '--version', '7'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('versions never change'),
+    });
+    expect(await mlapi(dataDir, ['models', 'add', shipped])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('The service comes with a model of this name'),
+    });
+  }, 120_000);
+
+  test('models import: every folder; those that are refused are named, and the others added', async () => {
+    const folder = temporaryFolder();
+    for (const name of ['good', 'other']) {
+      mkdirSync(join(folder, name));
+      writeFileSync(join(folder, name, 'model.onnx'), identityModel(2));
+    }
+    cpSync('package.json', join(folder, 'bad', 'model.onnx'));
+
+    const imported = await mlapi(dataDir, ['models', 'import', folder]);
+
+    expect(imported.code).toBe(1);
+    expect(imported.stderr).toMatch(/bad: .*\n.*1 of 3 folders were not added/);
+    expect(await models()).toMatch(/good\t1\t\d+ bytes\tstored\nother\t1\t/);
+  }, 120_000);
+
+  test('models alias and models retire', async () => {
+    expect((await mlapi(dataDir, ['models', 'alias', 'good', 'stable', '1'])).code).toBe(0);
+    expect((await predict('good/versions/@stable', [0, 1])).body).toMatchObject({ version: '1', predictions: [1] });
+    expect((await mlapi(dataDir, ['models', 'retire', 'good', '1'])).stderr).toContain('alias stable points to');
+    expect((await mlapi(dataDir, ['models', 'retire', 'other', '1'])).code).toBe(0);
+    expect(await models()).toMatch(/other\t1\t\d+ bytes\tretired/);
+  }, 120_000);
+});
+
+test('a worker that is killed takes its models’ processes along', async () => {
+  expect((await predict('traffic', [])).status).toBe(400);
+  const [worker = 0] = readyWorkersOf(service);
+  const children = processTree(worker).slice(1);
+
+  process.kill(worker, 'SIGKILL');
+
+  await until(() => children.every((pid) => !isThere(pid)));
+});
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
