@@ -12,6 +12,8 @@ interface Import {
 
 const foundations = ['config', 'http', 'telemetry', 'persistence', 'workers'];
 const faces = ['cli', 'docs'];
+/** Made to be taken elsewhere: a program that calls the service has nothing of the service. */
+const library = 'client';
 
 const files = readdirSync('mlapi', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
@@ -52,7 +54,7 @@ function folderOf(path: string): string | undefined {
 }
 
 function isFeature(folder: string | undefined): boolean {
-  return folder !== undefined && !foundations.includes(folder) && !faces.includes(folder);
+  return folder !== undefined && ![...foundations, ...faces, library].includes(folder);
 }
 
 describe('the direction of imports', () => {
@@ -94,6 +96,15 @@ describe('the direction of imports', () => {
       const [source, target] = [folderOf(from), folderOf(to)];
       if (!isFeature(source) || target === undefined || source === target) return false;
       return faces.includes(target) || (isFeature(target) && !isType);
+    });
+    expect(show(wrong)).toEqual([]);
+  });
+
+  test('the client library imports nothing but types, and only faces import it', () => {
+    const wrong = imports.filter(({ from, to, isType }) => {
+      const [source, target] = [folderOf(from), folderOf(to)];
+      if (source === library) return target !== library && !isType;
+      return target === library && !faces.includes(source ?? '');
     });
     expect(show(wrong)).toEqual([]);
   });

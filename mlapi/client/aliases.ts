@@ -1,0 +1,41 @@
+import { hasText, type Api } from './api.ts';
+import type { CallOptions } from './attempts.ts';
+import { apiPath } from './paths.ts';
+import { jsonPayload } from './payload.ts';
+
+/** What an alias points at. */
+export interface AliasTarget {
+  readonly version: string;
+  readonly [other: string]: unknown;
+}
+
+/** Moving names for versions: `@champion` wherever a version is. */
+export class Aliases {
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  list(name: string, options: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
+    return this.#api.json('GET', apiPath`models/${name}/aliases`, { options });
+  }
+
+  get(name: string, alias: string, options: CallOptions = {}): Promise<AliasTarget> {
+    return this.#api.json('GET', aliasPath(name, alias), { expects: hasText('version'), options });
+  }
+
+  /** Makes or moves it, at once for everybody. */
+  set(name: string, alias: string, version: string, options: CallOptions = {}): Promise<void> {
+    return this.#api.empty('PUT', aliasPath(name, alias), { payload: jsonPayload({ version }), options });
+  }
+
+  /** If the answer gets lost it is not tried again, since a second time is a 404. */
+  delete(name: string, alias: string, options: CallOptions = {}): Promise<void> {
+    return this.#api.empty('DELETE', aliasPath(name, alias), { isRepeatable: false, options });
+  }
+}
+
+function aliasPath(name: string, alias: string): string {
+  return apiPath`models/${name}/aliases/${alias}`;
+}

@@ -1,0 +1,119 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { ApiError, errorOf } from './api-error.ts';
+import { reasonOf, type Deadline } from './deadline.ts';
+
+/** More than any answer of the service that is not a stream. */
+const maxAnswerBytes = 67_108_864;
+const maxRefusalBytes = 65_536;
+
+/** An answer whose body is still to be read: once, within its deadline. */
+export class Answer {
+  readonly status: number;
+  readonly #message: IncomingMessage;
+  readonly #request: ClientRequest;
+  readonly #deadline: Deadline;
+
+  constructor(message: IncomingMessage, request: ClientRequest, deadline: Deadline) {
+    this.status = message.statusCode ?? 0;
+    this.#message = message;
+    this.#request = request;
+    this.#deadline = deadline;
+    // Whatever ends it is told to whoever reads it.
+    message.on('error', () => undefined);
+    const abort = () => message.destroy();
+    if (deadline.signal.aborted) abort();
+    else deadline.signal.addEventListener('abort', abort, { once: true });
+  }
+
+  get isOk(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#message.headers[name];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  get mediaType(): string {
+    return (this.header('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase();
+  }
+
+  /** The body as it comes, no faster than it is asked for. Leaving before its end closes the connection; either ends the call. */
+  async *chunks(): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      yield* this.#read();
+    } finally {
+      this.#deadline.release();
+    }
+  }
+
+  /** @throws {ApiError} unless it is JSON that `isExpected` knows */
+  async json<T>(isExpected: (value: Record<string, unknown>) => boolean): Promise<T> {
+    const text = await this.#text(maxAnswerBytes);
+    if (text === undefined) throw this.#invalid('The answer is too large.');
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      // The parser's own error quotes the answer, which may hold a token.
+    }
+    if (typeof value !== 'object' || value === null || !isExpected(value as Record<string, unknown>))
+      throw this.#invalid('The answer is none of this service.');
+    return value as T;
+  }
+
+  /** Why the service refused; a redirect is a refusal, too. */
+  async refusal(): Promise<ApiError> {
+    const { status } = this;
+    const body = (await this.#text(maxRefusalBytes)) ?? '';
+    const requestId = this.header('x-request-id');
+    if (status >= 300 && status < 400)
+      return new ApiError('redirected', 'The service answers elsewhere, and tokens are not taken there.', {
+        status,
+        requestId,
+      });
+    return errorOf({ status, body, requestId, retryAfter: this.header('retry-after') });
+  }
+
+  /** Reads what is left of a short answer, so that its connection can be kept. */
+  async discard(): Promise<void> {
+    await this.#text(maxRefusalBytes);
+  }
+
+  async #text(limitBytes: number): Promise<string | undefined> {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of this.#read()) {
+      length += chunk.length;
+      if (length > limitBytes) return undefined;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  async *#read(): AsyncGenerator<Buffer, void, undefined> {
+    const { signal } = this.#deadline;
+    try {
+      for await (const chunk of this.#message) {
+        this.#deadline.pause();
+        yield chunk as Buffer;
+        this.#deadline.resume();
+      }
+      if (!this.#message.complete) throw lost();
+    } catch (error) {
+      if (signal.aborted) throw reasonOf(signal);
+      throw error instanceof ApiError ? error : lost();
+    } finally {
+      // A body that was not wanted to its end leaves the connection in the middle of a request.
+      if (!this.#message.complete || !this.#request.writableFinished) this.#request.destroy();
+    }
+  }
+
+  #invalid(detail: string): ApiError {
+    return new ApiError('invalid_answer', detail, { status: this.status, requestId: this.header('x-request-id') });
+  }
+}
+
+function lost(): ApiError {
+  return new ApiError('connection_lost', 'The answer broke off.');
+}

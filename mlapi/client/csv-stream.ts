@@ -1,0 +1,46 @@
+import { Readable } from 'node:stream';
+import { TextDecoder } from 'node:util';
+import { parse } from 'csv-parse';
+import type { Answer } from './answer.ts';
+import { ApiError } from './api-error.ts';
+
+const maxRecordCharacters = 1_048_576;
+
+/** Predictions as CSV, read once: as text, or row by row. Leaving the loop before its end closes the connection. */
+export class CsvStream implements AsyncIterable<string> {
+  readonly #answer: Answer;
+
+  constructor(answer: Answer) {
+    this.#answer = answer;
+  }
+
+  /** The text as it comes, header included. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    for await (const chunk of this.#answer.chunks()) {
+      const text = decode(decoder, chunk);
+      if (text !== '') yield text;
+    }
+    decode(decoder);
+  }
+
+  /** One object for each row, by the names in the header. Cells are text. */
+  async *rows(): AsyncGenerator<Readonly<Record<string, string>>, void, undefined> {
+    const text = Readable.from(this, { objectMode: false });
+    const parser = parse({ columns: true, max_record_size: maxRecordCharacters });
+    text.on('error', (error) => parser.destroy(error));
+    try {
+      for await (const row of text.pipe(parser)) yield row as Record<string, string>;
+    } finally {
+      text.destroy();
+    }
+  }
+}
+
+function decode(decoder: TextDecoder, chunk?: Buffer): string {
+  try {
+    return decoder.decode(chunk, { stream: chunk !== undefined });
+  } catch {
+    throw new ApiError('invalid_answer', 'The CSV is not UTF-8.');
+  }
+}

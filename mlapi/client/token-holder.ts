@@ -1,0 +1,174 @@
+import type { TokenAnswer } from '../auth/types.ts';
+import type { Answer } from './answer.ts';
+import { ApiError } from './api-error.ts';
+import type { Attempts, CallOptions, TokenSource } from './attempts.ts';
+import type { Timing } from './deadline.ts';
+import { jsonPayload } from './payload.ts';
+
+/** Good for one reset, where the service keeps its default. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  readonly scope?: string | undefined;
+}
+
+/** What a program has kept: the answer of a reset or a refresh, whole or no more than this. */
+export type KeptTokens = Pick<TokenAnswer, 'refresh_token'> & Partial<TokenAnswer>;
+
+interface TokenHolderOptions {
+  readonly attempts: Attempts;
+  readonly timing: Timing;
+  readonly start: Credentials | KeptTokens;
+  /** Stores the newest tokens, before the first of them is used. */
+  readonly onTokens?: ((tokens: TokenAnswer) => void | Promise<void>) | undefined;
+}
+
+/** How long before its end an access token is replaced: so that none ends on its way. */
+const marginMs = 30_000;
+const marginShare = 0.1;
+/** Not the caller's: others wait for the same tokens, and what is given up may be lost. */
+const timeoutMs = 30_000;
+
+interface Held {
+  readonly access: string | undefined;
+  readonly refresh: string;
+  /** By our own clock; infinite where nobody knows how old it is: then a 401 tells. */
+  readonly freshUntil: number;
+  readonly goodUntil: number;
+}
+
+/** Owns the tokens: in memory, never shown. However many calls need another one, one of them gets it for all. */
+export class TokenHolder implements TokenSource {
+  readonly #attempts: Attempts;
+  readonly #timing: Timing;
+  readonly #onTokens: TokenHolderOptions['onTokens'];
+  #credentials: Credentials | undefined;
+  #held: Held | undefined;
+  /** The hook has not taken these yet. */
+  #unstored: TokenAnswer | undefined;
+  #renewal: Promise<void> | undefined;
+  /** There will be no further token. */
+  #end: ApiError | undefined;
+
+  constructor({ attempts, timing, start, onTokens }: TokenHolderOptions) {
+    this.#attempts = attempts;
+    this.#timing = timing;
+    this.#onTokens = onTokens;
+    if ('password' in start) this.#credentials = start;
+    else {
+      const { access_token: access, refresh_token: refresh } = start;
+      this.#held = { access, refresh, freshUntil: Infinity, goodUntil: Infinity };
+    }
+  }
+
+  async access(): Promise<string> {
+    const { access, freshUntil = 0, goodUntil = 0 } = this.#held ?? {};
+    const now = this.#timing.now();
+    if (access !== undefined && now < freshUntil && this.#unstored === undefined) return access;
+    const isGood = access !== undefined && now < goodUntil && this.#unstored === undefined;
+    if (this.#end !== undefined && isGood) return access;
+    return this.#renew().catch((error: unknown) => {
+      // Until its end it serves as well as the one that could not be had.
+      if (isGood) return access;
+      throw error;
+    });
+  }
+
+  async replace(refused: string): Promise<string> {
+    // Another call was refused with the same token, and has had it replaced.
+    if (this.#held?.access !== undefined && this.#held.access !== refused) return this.access();
+    if (this.#held !== undefined) this.#held = { ...this.#held, freshUntil: 0, goodUntil: 0 };
+    return this.#renew();
+  }
+
+  /** Ends all tokens of this family, here and at the service. */
+  async revoke(options: CallOptions): Promise<void> {
+    await this.#renewal?.catch(() => undefined);
+    const token = this.#held?.refresh;
+    if (token !== undefined) {
+      const payload = jsonPayload({ token });
+      const call = { method: 'POST', path: '/auth/revoke', payload, isRepeatable: true, isAlone: true };
+      await this.#attempts.perform(call, (answer) => answer.discard(), options);
+    }
+    this.#finish(new ApiError('tokens_lost', 'The tokens were revoked.'));
+    this.#held = undefined;
+  }
+
+  async #renew(): Promise<string> {
+    this.#renewal ??= this.#obtain().finally(() => (this.#renewal = undefined));
+    await this.#renewal;
+    return this.#held!.access!;
+  }
+
+  async #obtain(): Promise<void> {
+    if (this.#unstored === undefined) {
+      if (this.#end !== undefined) throw this.#end;
+      const askedAt = this.#timing.now();
+      const tokens = await (this.#credentials === undefined ? this.#refresh() : this.#reset(this.#credentials));
+      this.#credentials = undefined;
+      this.#held = heldOf(tokens, askedAt);
+      this.#unstored = tokens;
+    }
+    await this.#onTokens?.(this.#unstored);
+    this.#unstored = undefined;
+  }
+
+  /** Tried again also when its answer got lost: if that one spent the password, there is nothing left to lose. */
+  async #reset({ username, password, scope }: Credentials): Promise<TokenAnswer> {
+    const payload = jsonPayload({ username, password, scope });
+    const call = { method: 'POST', path: '/auth/reset', payload, isRepeatable: true, isAlone: true };
+    try {
+      return await this.#attempts.perform(call, readTokens, { timeoutMs });
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 400 || error.status === 401)) this.#finish(error);
+      throw error;
+    }
+  }
+
+  /**
+   * RFC 9700 section 4.14.2: a refresh token that comes twice ends its family, and reports a theft. So it is never sent again when
+   * its answer got lost: the access token serves until its end, and then whoever holds this needs a new password. A 429 or 503 is an
+   * answer, and says that nothing was done.
+   */
+  async #refresh(): Promise<TokenAnswer> {
+    const { refresh = '' } = this.#held ?? {};
+    const headers = { authorization: `Bearer ${refresh}` };
+    const call = { method: 'POST', path: '/auth/refresh', headers, isRepeatable: false, isAlone: true };
+    try {
+      return await this.#attempts.perform(call, readTokens, { timeoutMs });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code === 'unreachable') throw error;
+      const { status = 200, code } = error;
+      if (status === 400 || status === 401) throw this.#finish(error);
+      // Answers, by whomever, that say that nothing was done.
+      if ((status >= 300 && status < 500) || status === 503) throw error;
+      const detail = `The answer to a refresh got lost (${code}); a new password is needed.`;
+      throw this.#finish(new ApiError('tokens_lost', detail));
+    }
+  }
+
+  #finish(error: ApiError): ApiError {
+    this.#credentials = undefined;
+    this.#end = error;
+    return error;
+  }
+}
+
+function heldOf(tokens: TokenAnswer, askedAt: number): Held {
+  const lifeMs = tokens.expires_in * 1_000;
+  const goodUntil = askedAt + lifeMs;
+  const freshUntil = goodUntil - Math.min(marginMs, lifeMs * marginShare);
+  return { access: tokens.access_token, refresh: tokens.refresh_token, freshUntil, goodUntil };
+}
+
+function readTokens(answer: Answer): Promise<TokenAnswer> {
+  return answer.json<TokenAnswer>(
+    ({ access_token: access, refresh_token: refresh, expires_in: seconds }) =>
+      isToken(access) && isToken(refresh) && typeof seconds === 'number',
+  );
+}
+
+/** What the header takes: else Node's error would quote it. */
+function isToken(value: unknown): boolean {
+  return typeof value === 'string' && /^[A-Za-z0-9._~+/-]+=*$/.test(value);
+}

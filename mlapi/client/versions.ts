@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Answer } from './answer.ts';
+import { hasText, type Api, type PageOptions } from './api.ts';
+import { ApiError } from './api-error.ts';
+import type { CallOptions } from './attempts.ts';
+import { filePayload, formPayload, readChunks, type FileSource, type Part } from './multipart.ts';
+import { apiPath } from './paths.ts';
+
+/** One version of a model, which never changes. */
+export interface VersionInformation {
+  readonly name: string;
+  readonly version: string;
+  /** Of the ONNX file, in hexadecimal. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly createdAt: string;
+  readonly [other: string]: unknown;
+}
+
+/** What a version consists of; without a contract, the model's own shape is one. */
+export interface VersionFiles {
+  readonly model: FileSource;
+  /** `model.json` */
+  readonly contract?: FileSource | undefined;
+  /** `encoding.csv` */
+  readonly encoding?: FileSource | undefined;
+  /** `sample.json` */
+  readonly sample?: FileSource | undefined;
+}
+
+const onnxMediaType = 'application/octet-stream';
+const isInformation = hasText('sha256');
+
+/** The versions of models: uploaded, looked at, fetched, retired. */
+export class Versions {
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  /** Streams the files. A name and version are taken for ever; taken by the same model is as good as uploaded, if a try of this call got lost. */
+  async upload(
+    name: string,
+    version: string,
+    files: VersionFiles,
+    options: CallOptions = {},
+  ): Promise<VersionInformation> {
+    const parts = partsOf(files);
+    const payload = await (parts.length === 1 ? filePayload(onnxMediaType, files.model) : formPayload(parts));
+    const state = { isMaybeDone: false };
+    const call = { payload, isStreamed: true, onLost: () => (state.isMaybeDone = true) };
+    try {
+      return await this.#api.json('PUT', versionPath(name, version), { ...call, expects: isInformation, options });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 409 || !state.isMaybeDone) throw error;
+      const [found, sha256] = [await this.get(name, version, options), await digestOf(files.model)];
+      if (found.sha256 === sha256) return found;
+      throw error;
+    }
+  }
+
+  /** Uploads a model folder: `model.onnx`, `model.json` if there is one, and the files that this names. */
+  async uploadFolder(
+    name: string,
+    version: string,
+    folder: string,
+    options: CallOptions = {},
+  ): Promise<VersionInformation> {
+    const contract = join(folder, 'model.json');
+    const named = await readContract(contract);
+    const files = {
+      model: join(folder, 'model.onnx'),
+      ...(named && { contract }),
+      ...(named?.encoding !== undefined && { encoding: join(folder, named.encoding) }),
+      ...(named?.sample !== undefined && { sample: join(folder, named.sample) }),
+    };
+    return this.upload(name, version, files, options);
+  }
+
+  /** All versions of a model. */
+  list(name: string, options: PageOptions = {}): AsyncGenerator<VersionInformation, void, undefined> {
+    return this.#api.pages(apiPath`models/${name}/versions`, 'versions', options);
+  }
+
+  get(name: string, version: string, options: CallOptions = {}): Promise<VersionInformation> {
+    return this.#api.json('GET', versionPath(name, version), { expects: isInformation, options });
+  }
+
+  /** Ends a version; nobody can take its name again. If the answer gets lost it is not tried again, since a second time is a 404. */
+  retire(name: string, version: string, options: CallOptions = {}): Promise<void> {
+    return this.#api.empty('DELETE', versionPath(name, version), { isRepeatable: false, options });
+  }
+
+  /** The ONNX file as it comes. It throws `digest_mismatch` at the end of any other file: use nothing of it before the end. */
+  async artifact(
+    name: string,
+    version: string,
+    options: CallOptions = {},
+  ): Promise<AsyncGenerator<Buffer, void, undefined>> {
+    // An alias may move between the two calls.
+    const { sha256, sizeBytes, version: meant } = await this.get(name, version, options);
+    const path = `${versionPath(name, meant)}/artifact`;
+    return verified(await this.#api.stream('GET', path, { mediaType: onnxMediaType, options }), { sha256, sizeBytes });
+  }
+
+  /** Makes a version ready before its first prediction. */
+  load(name: string, version: string, options: CallOptions = {}): Promise<void> {
+    return this.#api.empty('POST', `${versionPath(name, version)}/load`, { options });
+  }
+
+  /** Gives its memory back; the next prediction loads it again. */
+  unload(name: string, version: string, options: CallOptions = {}): Promise<void> {
+    return this.#api.empty('POST', `${versionPath(name, version)}/unload`, { options });
+  }
+}
+
+function versionPath(name: string, version: string): string {
+  return apiPath`models/${name}/versions/${version}`;
+}
+
+function partsOf({ model, contract, encoding, sample }: VersionFiles): Part[] {
+  const all = [
+    { name: 'model', fileName: 'model.onnx', mediaType: onnxMediaType, content: model },
+    { name: 'contract', fileName: 'model.json', mediaType: 'application/json', content: contract },
+    { name: 'encoding', fileName: 'encoding.csv', mediaType: 'text/csv', content: encoding },
+    { name: 'sample', fileName: 'sample.json', mediaType: 'application/json', content: sample },
+  ];
+  return all.flatMap(({ content, ...part }) => (content === undefined ? [] : [{ ...part, content }]));
+}
+
+async function readContract(path: string): Promise<{ encoding?: string; sample?: string } | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as { encoding?: string; sample?: string };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function digestOf(content: FileSource): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of readChunks(content)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+async function* verified(
+  answer: Answer,
+  { sha256, sizeBytes }: Pick<VersionInformation, 'sha256' | 'sizeBytes'>,
+): AsyncGenerator<Buffer, void, undefined> {
+  const hash = createHash('sha256');
+  let length = 0;
+  const mismatch = () => new ApiError('digest_mismatch', 'The file is not the one that was uploaded.');
+  for await (const chunk of answer.chunks()) {
+    length += chunk.length;
+    if (length > sizeBytes) throw mismatch();
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest('hex') !== sha256.toLowerCase()) throw mismatch();
+}

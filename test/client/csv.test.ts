@@ -1,0 +1,165 @@
+import { createReadStream, readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from '../../mlapi/client/client.ts';
+import { startService, type TestService } from '../support/service.ts';
+import { clientOf, failureOf, madeUp, startDouble, until } from './double.ts';
+
+let service: TestService;
+let client: Client;
+beforeAll(async () => {
+  service = await startService({ MLAPI_BODY_LIMIT_BYTES: '4194304' });
+  ({ client } = await clientOf(service));
+});
+afterAll(async () => {
+  client.close();
+  await service.close();
+});
+
+const model = 'nsl-kdd-classifier';
+const file = 'files/requests/three-rows.csv';
+const [header = '', ...three] = readFileSync(file, 'utf8').trimEnd().split('\n');
+const count = 10_000;
+
+/** Rows as a program makes them, one at a time. */
+async function* table(onRow: (row: number) => void = () => undefined): AsyncGenerator<string> {
+  yield `${header}\n`;
+  for (let row = 0; row < count; row += 1) {
+    onRow(row);
+    yield `${three[row % 3]}\n`;
+    if (row % 1_000 === 0) await Promise.resolve();
+  }
+}
+
+describe('predictCsv', () => {
+  test('200: text, bytes, streams and what opens one are sent; the answer comes as text or row by row', async () => {
+    const bytes = readFileSync(file);
+    for (const source of [bytes.toString(), bytes, createReadStream(file), [bytes], () => createReadStream(file)]) {
+      const answer = await client.predictCsv(model, source, { version: '1' });
+      expect(await text(answer)).toBe('prediction\r\ndos\r\nnormal\r\nprobe\r\n');
+    }
+    const rows: Readonly<Record<string, string>>[] = [];
+    for await (const row of (await client.predictCsv(model, bytes, { scores: true })).rows()) rows.push(row);
+    expect(rows.map(({ prediction }) => prediction)).toEqual(['dos', 'normal', 'probe']);
+    expect(Number(rows[0]!.score_dos)).toBeGreaterThan(0.5);
+  });
+
+  test('200: 10,000 rows go there and come back', async () => {
+    const expected = ['dos', 'normal', 'probe'];
+    let at = 0;
+    for await (const { prediction } of (await client.predictCsv(model, table())).rows()) {
+      if (prediction !== expected[at % 3]) throw new Error(`row ${at} is ${prediction}`);
+      at += 1;
+    }
+    expect(at).toBe(count);
+  });
+
+  test('401: a stream that can be opened only once is not begun before the service lets it through', async () => {
+    const { tokens } = await service.newClient();
+    const other = new Client({ url: service.url, tokens });
+    service.clock.advanceSeconds(901);
+    let rows = 0;
+    const answer = await other.predictCsv(
+      model,
+      table(() => (rows += 1)),
+    );
+    expect((await text(answer)).split('\r\n').length).toBe(count + 2);
+    expect(rows).toBe(count);
+    other.close();
+  });
+
+  test('400: a refusal in the middle ends the source', async () => {
+    let rows = 0;
+    let isClosed = false;
+    const endless = async function* () {
+      try {
+        yield `${header}\nx${three[0]}\n`;
+        for (;;) {
+          rows += 1;
+          yield `${three[0]}\n`;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      } finally {
+        isClosed = true;
+      }
+    };
+    expect(await failureOf(client.predictCsv(model, endless()))).toMatchObject({ status: expect.any(Number) });
+    const sent = rows;
+    await until(() => isClosed);
+    expect(rows).toBeLessThanOrEqual(sent + 1);
+  });
+
+  test('what the source throws is thrown, and the request is broken off', async () => {
+    const broken = async function* () {
+      yield header;
+      await Promise.resolve();
+      throw new RangeError('no more rows');
+    };
+    await expect(client.predictCsv(model, broken())).rejects.toThrow(new RangeError('no more rows'));
+    await expect(client.predictCsv(model, createReadStream('no-such-file'))).rejects.toThrow('ENOENT');
+  });
+
+  test('neither side is faster than the other: a source waits for the service, and the service for the reader', async () => {
+    const chunk = Buffer.alloc(65_536, 'a');
+    const many = 2_000;
+    let [pulled, written] = [0, 0];
+    let open: () => void = () => undefined;
+    const isOpen = new Promise<void>((resolve) => (open = resolve));
+    const slow = await startDouble(async (request, response) => {
+      await isOpen;
+      for await (const _ of request);
+      response.writeHead(200, { 'content-type': 'text/csv' });
+      const answer = function* () {
+        for (; written < many; written += 1) yield chunk;
+      };
+      Readable.from(answer()).pipe(response);
+    });
+    const impatient = new Client({ url: slow.url, tokens: madeUp });
+    const source = function* () {
+      for (; pulled < many; pulled += 1) yield chunk;
+    };
+    const asked = impatient.predictCsv('m', source());
+    const [sent] = await settled(() => pulled);
+    // The sockets of both sides hold some megabytes.
+    expect(sent).toBeLessThan(many / 2);
+    open();
+    const answer = await asked;
+    const [came] = await settled(() => written);
+    expect(came).toBeLessThan(many / 2);
+    let bytes = 0;
+    for await (const part of answer) bytes += part.length;
+    expect([pulled, written, bytes]).toEqual([many, many, many * chunk.length]);
+    impatient.close();
+    await slow.close();
+  });
+
+  test('a reader that leaves early closes the connection', async () => {
+    let closed: () => void = () => undefined;
+    const isClosed = new Promise<void>((resolve) => (closed = resolve));
+    const double = await startDouble((request, response) => {
+      request.resume();
+      response.writeHead(200, { 'content-type': 'text/csv' });
+      response.on('close', closed);
+      response.write('prediction\r\n1\r\n');
+    });
+    const other = new Client({ url: double.url, tokens: madeUp });
+    for await (const part of await other.predictCsv('m', 'a\n1\n')) {
+      expect(part).toContain('prediction');
+      break;
+    }
+    await isClosed;
+    other.close();
+    await double.close();
+  });
+});
+
+/** A number, once it has stood still for a tenth of a second. */
+async function settled(read: () => number): Promise<[number]> {
+  for (let last = -1; ;) {
+    const now = read();
+    if (now === last) return [now];
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
