@@ -1,4 +1,4 @@
-import { createServer, request as open, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request as open, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ApiError, Client, type ClientOptions } from '../../mlapi/client/client.ts';
@@ -8,6 +8,7 @@ import type { FakeClock, TestService } from '../support/service.ts';
 /** What stands where the service should be. Only for what the real one never does, or does not do yet. */
 export interface Double {
   readonly url: string;
+  readonly server: Server;
   /** Method and path of each request, in their order. */
   readonly seen: string[];
   readonly close: () => Promise<void>;
@@ -27,6 +28,7 @@ export async function startDouble(handle: Handler, port = 0): Promise<Double> {
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    server,
     seen,
     close: async () => {
       server.closeAllConnections();
