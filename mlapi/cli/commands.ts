@@ -8,6 +8,7 @@ import { clientCommands } from './clients.ts';
 import { print, UsageMistake, type Command } from './command.ts';
 import { keyCommands } from './keys.ts';
 import { modelCommands } from './models.ts';
+import { remoteCommands } from './remote.ts';
 import { tokenCommands } from './tokens.ts';
 
 /** Every command, in the order of the help. */
@@ -18,6 +19,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...modelCommands,
   ...certificateCommands,
   ...backupCommands,
+  ...remoteCommands,
   migrate: {
     usage: 'migrate',
     help: 'bring the database up to this version of the service; back it up before',

@@ -28,7 +28,7 @@ export async function readStandardInput(): Promise<string> {
 }
 
 /** Asks on the terminal, and shows nothing of the answer. @throws {UsageMistake} without a terminal or an answer */
-async function askSecret(question: string): Promise<string> {
+export async function askSecret(question: string): Promise<string> {
   if (!process.stdin.isTTY) throw new UsageMistake('there is no terminal to ask on: use --stdin');
   process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -1,0 +1,118 @@
+import { closeSync, createReadStream, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { json } from 'node:stream/consumers';
+import { ApiError, Client, type NamedRow, type Row, type TokenAnswer } from '../client/client.ts';
+import { print, UsageMistake, type Arguments, type Command } from './command.ts';
+import { askSecret, readStandardInput } from './terminal.ts';
+
+/** What lies in the file: the tokens, and the only service that gets to see them. */
+interface StoredSession {
+  readonly url: string;
+  readonly tokens: TokenAnswer;
+}
+
+/** Commands that call a running service over HTTP, and need nothing of it on this machine. */
+export const remoteCommands: Readonly<Record<string, Command>> = {
+  'remote login': {
+    usage: 'remote login URL NAME --session FILE [--stdin]',
+    help: 'spend a password, from a prompt or standard input, for tokens in a file of your own',
+    options: { session: { type: 'string' }, stdin: { type: 'boolean' } },
+    run: async (given) => {
+      const [url, username, ...rest] = given.words;
+      if (url === undefined || username === undefined || rest.length > 0)
+        throw new UsageMistake('expected a URL and a name');
+      const password = given.options.stdin === true ? await readStandardInput() : await askSecret('password: ');
+      await withLock(sessionFile(given), async (file) => {
+        const onTokens = (tokens: TokenAnswer) => store(file, { url, tokens });
+        const client = new Client({ url, username, password, onTokens });
+        const { scopes } = await explained(client.session()).finally(() => client.close());
+        print(scopes.join(' '));
+      });
+    },
+  },
+  'remote predict': {
+    usage: 'remote predict MODEL FILE --session FILE [--version V] [--scores]',
+    help: 'predict the rows of a .json or .csv file; - reads JSON from standard input',
+    options: { session: { type: 'string' }, version: { type: 'string' }, scores: { type: 'boolean' } },
+    run: async (given) => {
+      const [model, rows, ...rest] = given.words;
+      if (model === undefined || rows === undefined || rest.length > 0)
+        throw new UsageMistake('expected a model and a file');
+      await withLock(sessionFile(given), async (file) => {
+        const { url, tokens } = readSession(file);
+        const client = new Client({ url, tokens, onTokens: (newer) => store(file, { url, tokens: newer }) });
+        const { version, scores } = given.options;
+        const options = { scores: scores === true, ...(typeof version === 'string' && { version }) };
+        await explained(predict(client, { model, rows, options })).finally(() => client.close());
+      });
+    },
+  },
+};
+
+interface Question {
+  readonly model: string;
+  readonly rows: string;
+  readonly options: { readonly scores: boolean; readonly version?: string };
+}
+
+async function predict(client: Client, { model, rows, options }: Question): Promise<void> {
+  if (extname(rows).toLowerCase() === '.csv') {
+    const answer = await client.predictCsv(model, () => createReadStream(rows), options);
+    await pipeline(answer, process.stdout, { end: false });
+    return;
+  }
+  const read = await json(rows === '-' ? process.stdin : createReadStream(rows)).catch((cause: unknown) => {
+    throw cause instanceof SyntaxError ? new UsageMistake(`${rows} is not JSON`) : cause;
+  });
+  print(JSON.stringify(await client.predict(model, read as NamedRow | readonly Row[], options)));
+}
+
+/** Says which row, too. */
+async function explained<T>(call: Promise<T>): Promise<T> {
+  return call.catch((error: unknown) => {
+    if (!(error instanceof ApiError)) throw error;
+    const lines = error.errors.map(({ pointer, detail }) => `\n  ${pointer}: ${detail}`);
+    const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
+    throw new Error(`${error.message}${request}${lines.join('')}`);
+  });
+}
+
+function sessionFile({ options: { session } }: Arguments): string {
+  if (typeof session !== 'string') throw new UsageMistake('--session must name the file of the tokens');
+  return session;
+}
+
+function readSession(file: string): StoredSession {
+  try {
+    const { url, tokens } = JSON.parse(readFileSync(file, 'utf8')) as Partial<StoredSession>;
+    if (typeof url === 'string' && typeof tokens?.refresh_token === 'string') return { url, tokens };
+  } catch {
+    // What the file holds must not be quoted.
+  }
+  throw new UsageMistake(`${file} is no session: make one with "remote login"`);
+}
+
+/** Whole or not at all, for its owner alone: the newest refresh token is the only good one. */
+function store(file: string, session: StoredSession): void {
+  const temporary = `${file}.new`;
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, JSON.stringify(session), { mode: 0o600, flag: 'wx', flush: true });
+  renameSync(temporary, file);
+}
+
+/** Two commands with the same tokens could refresh with the same one, and the service would end them as stolen. */
+async function withLock(file: string, work: (file: string) => Promise<void>): Promise<void> {
+  const lock = `${file}.lock`;
+  try {
+    closeSync(openSync(lock, 'wx', 0o600));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    throw new UsageMistake(`another command uses ${file}; if none does, delete ${lock}`);
+  }
+  try {
+    await work(file);
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
