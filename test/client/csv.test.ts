@@ -90,6 +90,43 @@ describe('predictCsv', () => {
     expect(rows).toBeLessThanOrEqual(sent + 1);
   });
 
+  test('400: where the service would read on for ever, the source and the connection end all the same', async () => {
+    let isClosed = false;
+    const greedy = await startDouble((request, response) => {
+      request.resume().once('data', () => response.writeHead(400, { 'content-length': 2 }).end('{}'));
+      request.socket.on('close', () => (isClosed = true));
+    });
+    const other = new Client({ url: greedy.url, tokens: madeUp });
+    let isEnded = false;
+    const endless = async function* () {
+      try {
+        for (;;) {
+          yield 'a\n';
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      } finally {
+        isEnded = true;
+      }
+    };
+    expect(await failureOf(other.predictCsv('m', endless()))).toMatchObject({ status: 400 });
+    await until(() => isEnded && isClosed);
+    other.close();
+    await greedy.close();
+  });
+
+  test('200: a reader may take its time, longer than the service may be silent', async () => {
+    const timeoutMs = 1_000;
+    const answer = await client.predictCsv(model, table(), { scores: true, timeoutMs });
+    let isFirst = true;
+    let length = 0;
+    for await (const part of answer) {
+      length += part.length;
+      if (isFirst) await new Promise((resolve) => setTimeout(resolve, 2 * timeoutMs));
+      isFirst = false;
+    }
+    expect(length).toBeGreaterThan(count * 10);
+  });
+
   test('what the source throws is thrown, and the request is broken off', async () => {
     const broken = async function* () {
       yield header;

@@ -193,6 +193,37 @@ describe('answers that get lost on their way', () => {
     await double.close();
   });
 
+  test('404 and 503: answers that say that nothing was done end no tokens, however many', async () => {
+    const [absent, busy] = [json(404, '<html>'), json(503, {})];
+    const double = await startDouble(
+      inTurn(absent, busy, busy, busy, busy, busy, json(200, madeUpAnswer), json(200, { client: 'a' })),
+    );
+    const timing = new InstantTiming(service.clock);
+    const client = new Client({ url: double.url, tokens: { refresh_token: 'a' }, timing });
+    expect(await failureOf(client.session())).toMatchObject({ status: 404 });
+    expect(await failureOf(client.session())).toMatchObject({ status: 503 });
+    expect(await client.session()).toEqual({ client: 'a' });
+    client.close();
+    await double.close();
+  });
+
+  test('a refresh has a connection of its own: one that was kept may be dead', async () => {
+    const known = new WeakSet<object>();
+    const double = await startDouble((request, response) => {
+      const isKept = known.has(request.socket);
+      known.add(request.socket);
+      if (request.url !== '/auth/refresh') return json(200, { client: 'a' })(request, response);
+      return isKept ? request.socket.destroy() : json(200, madeUpAnswer)(request, response);
+    });
+    const timing = new InstantTiming(service.clock);
+    const client = new Client({ url: double.url, tokens: { refresh_token: 'a' }, timing });
+    await client.session();
+    service.clock.advanceSeconds(901);
+    expect(await client.session()).toEqual({ client: 'a' });
+    client.close();
+    await double.close();
+  });
+
   test('a caller that gives up does not take the refresh of the others with it', async () => {
     let answer: () => void = () => undefined;
     const isAsked = new Promise<void>((resolve) => {
