@@ -24,7 +24,7 @@ export const modelCommands: Readonly<Record<string, Command>> = {
         print([name, version, `${features.length} features`, description].join('\t'));
       }
       await predictors.release();
-      const records = await asOperator(async ({ models }) => (await models()).store.all());
+      const records = await asOperator(async (opened) => (await opened.models()).store.all());
       for (const { model, version, sizeBytes, retiredAt } of records)
         print([model, version, `${sizeBytes} bytes`, retiredAt === null ? 'stored' : 'retired'].join('\t'));
     },
@@ -76,8 +76,8 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     help: 'let an alias of a stored model point to a version',
     run: async ({ words }) => {
       const [model, alias, version] = threeWords(words);
-      await asOperator(async ({ models }) => {
-        await (await models()).service.setAlias({ model, alias, version }, undefined, operator);
+      await asOperator(async (opened) => {
+        await (await opened.models()).service.setAlias({ model, alias, version }, undefined, operator);
       });
     },
   },
@@ -88,14 +88,14 @@ export const modelCommands: Readonly<Record<string, Command>> = {
       const [model, version, ...rest] = words;
       if (model === undefined || version === undefined || rest.length > 0)
         throw new UsageMistake('expected a name and a version');
-      await asOperator(async ({ models }) => (await models()).service.retire({ model, version }, operator));
+      await asOperator(async (opened) => (await opened.models()).service.retire({ model, version }, operator));
     },
   },
 };
 
-async function add({ models }: Operator, folder: string, { name, version }: Names): Promise<void> {
+async function add(opened: Operator, folder: string, { name, version }: Names): Promise<void> {
   if (!existsSync(join(folder, 'model.onnx'))) throw new UsageMistake(`there is no model.onnx in ${folder}`);
-  const { service } = await models();
+  const { service } = await opened.models();
   try {
     const named = { model: checkName(name), version: checkVersion(version) };
     const { sha256 } = await service.add(named, (into) => receiveFolder(folder, into), operator);

@@ -1,5 +1,6 @@
 import type { TokenAnswer } from '../auth/types.ts';
-import type { ModelInformation, PredictionAnswer } from '../inference/predictor.ts';
+import type { PredictionAnswer } from '../inference/answerer.ts';
+import type { ModelInformation } from '../inference/predictor.ts';
 import { Aliases } from './aliases.ts';
 import { Api, hasText, type PageOptions } from './api.ts';
 import { Attempts, defaultRetries, type CallOptions, type RetryOptions } from './attempts.ts';
@@ -163,11 +164,6 @@ class Models {
 
   get(name: string, options: CallOptions = {}): Promise<ModelInformation> {
     return this.#api.json('GET', apiPath`models/${name}`, { expects: hasText('name'), options });
-  }
-
-  /** Counts, latencies and drift of its versions. */
-  traffic(name: string, options: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
-    return this.#api.json('GET', apiPath`models/${name}/traffic`, { options });
   }
 }
 

@@ -41,5 +41,5 @@ export async function deleteAlias(
 }
 
 function toAlias({ updated_at: updatedAt, ...row }: ModelAliasRow): Alias {
-  return { ...row, revision: Number(row.revision), updatedAt: Number(updatedAt) };
+  return { ...row, updatedAt };
 }

@@ -10,7 +10,7 @@ import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts'
 import type { Artifacts } from './artifacts.ts';
 import { Gate } from './gate.ts';
 import { aliasNotFound, clashes, notTheOwner, overQuota, shipped, storageFull, taken } from './refusals.ts';
-import type { Actor, Alias, StoredVersion, VersionRecord } from './types.ts';
+import { serving, type Actor, type Alias, type StoredVersion, type VersionRecord } from './types.ts';
 import { discard, receiveUpload, type Upload } from './upload.ts';
 import {
   findModel,
@@ -88,8 +88,7 @@ export class ModelService {
   async retire({ model, version }: VersionName, actor: Actor): Promise<void> {
     const { database, artifacts } = this.#options;
     const id = await database.transaction().execute(async (queries) => {
-      const record = await findRecord(queries, { model, version });
-      if (record === undefined || record.retiredAt !== null) throw modelNotFound();
+      const record = serving(await findRecord(queries, { model, version }));
       await this.#checkOwner(queries, model, actor);
       const aliases = (await listAliases(queries, model)).filter((alias) => alias.version === version);
       if (aliases.length > 0) throw clashes(`The alias ${aliases[0]!.alias} points to this version: move it first.`);
@@ -108,8 +107,7 @@ export class ModelService {
   ): Promise<Alias> {
     return this.#options.database.transaction().execute(async (queries) => {
       await this.#checkOwner(queries, model, actor);
-      const record = await findRecord(queries, { model, version });
-      if (record === undefined || record.retiredAt !== null) throw modelNotFound();
+      serving(await findRecord(queries, { model, version }));
       const current = await findAlias(queries, { model, alias });
       checkRevision(current, ifRevision);
       const moved = { model, alias, version, revision: (current?.revision ?? 0) + 1, updatedAt: this.#options.clock() };

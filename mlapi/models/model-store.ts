@@ -8,7 +8,7 @@ import { findAlias, listAliases } from './alias-store.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { LoadedModels } from './loaded-models.ts';
 import { aliasNotFound } from './refusals.ts';
-import type { Alias, VersionRecord } from './types.ts';
+import { serving, type Alias, type VersionRecord } from './types.ts';
 import {
   findModel,
   findNewest,
@@ -91,10 +91,9 @@ export class ModelStore implements ModelSource {
     const alias = version === undefined ? 'default' : version.startsWith('@') ? version.slice(1) : undefined;
     const target = alias === undefined ? version : (await findAlias(database, { model, alias }))?.version;
     if (target === undefined && version !== undefined) throw modelNotFound();
-    const record =
-      target === undefined ? await findNewest(database, model) : await findRecord(database, { model, version: target });
-    if (record === undefined || record.retiredAt !== null) throw modelNotFound();
-    return record;
+    return serving(
+      target === undefined ? await findNewest(database, model) : await findRecord(database, { model, version: target }),
+    );
   }
 
   /** Of one model, also retired ones. @throws {Problem} 404 */

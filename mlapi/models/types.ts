@@ -1,3 +1,4 @@
+import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModel } from '../inference/foreign-models.ts';
 
 /** What is known of a version without its contract: one line of a list. Times are epoch milliseconds. */
@@ -37,4 +38,10 @@ export interface Actor {
   readonly familyId?: string;
   readonly address?: string;
   readonly requestId?: string;
+}
+
+/** @throws {Problem} 404 unless it is there and serves */
+export function serving(record: VersionRecord | undefined): VersionRecord {
+  if (record?.retiredAt !== null) throw modelNotFound();
+  return record;
 }

@@ -171,7 +171,7 @@ export async function readUsage(queries: Queries, ownerId: string): Promise<Usag
     .where('owner_id', '=', ownerId)
     .where('retired_at', 'is', null)
     .executeTakeFirstOrThrow();
-  return { versions: Number(versions), bytes: Number(bytes ?? 0) };
+  return { versions: Number(versions), bytes: Number(bytes) };
 }
 
 /** @returns whether it served until now */
@@ -188,10 +188,10 @@ export async function retireVersion(queries: Queries, id: string, at: number): P
 async function nextOrdinal(queries: Queries, model: string): Promise<number> {
   const { last } = await queries
     .selectFrom('model_versions')
-    .select(({ fn }) => fn.max('ordinal').as('last'))
+    .select(({ fn }) => fn.max<number | null>('ordinal').as('last'))
     .where('model', '=', model)
     .executeTakeFirstOrThrow();
-  return Number(last ?? 0) + 1;
+  return (last ?? 0) + 1;
 }
 
 function toRecord(row: RecordRow): VersionRecord {
@@ -201,9 +201,9 @@ function toRecord(row: RecordRow): VersionRecord {
     version: row.version,
     ownerId: row.owner_id,
     sha256: row.sha256,
-    sizeBytes: Number(row.size_bytes),
+    sizeBytes: row.size_bytes,
     description: row.description,
-    createdAt: Number(row.created_at),
-    retiredAt: row.retired_at === null ? null : Number(row.retired_at),
+    createdAt: row.created_at,
+    retiredAt: row.retired_at,
   };
 }

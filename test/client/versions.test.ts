@@ -127,7 +127,6 @@ describe('versions', () => {
       [`POST ${path}/1/load`]: json(200, {}),
       [`POST ${path}/1/unload`]: (_request, response) => response.writeHead(204).end(),
       [`DELETE ${path}/1`]: (_request, response) => response.writeHead(204).end(),
-      'GET /api/models/m/traffic': json(200, { versions: {} }),
     };
     const found: string[] = [];
     for await (const { version } of client.versions.list('m', { limit: 1 })) found.push(version);
@@ -136,7 +135,6 @@ describe('versions', () => {
     await client.versions.load('m', '1');
     await client.versions.unload('m', '1');
     await client.versions.retire('m', '1');
-    expect(await client.models.traffic('m')).toEqual({ versions: {} });
     expect(await failureOf(client.versions.get('m', '2'))).toMatchObject({ status: 404 });
   });
 

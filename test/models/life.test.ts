@@ -128,10 +128,10 @@ describe('GET /api/models', () => {
     expect(all).toEqual([...all].sort());
     expect(all).toEqual(expect.arrayContaining(['list-a', mine, 'm', 'nsl-kdd-classifier']));
     const paged: string[] = [];
-    for (let after: unknown = ''; after !== null;) {
-      const page = await get(`/api/models?limit=2${after === '' ? '' : `&after=${String(after)}`}`);
+    for (let after: string | null = ''; after !== null;) {
+      const page = await get(`/api/models?limit=2${after === '' ? '' : `&after=${after}`}`);
       paged.push(...names(page));
-      after = page.body.next;
+      after = page.body.next as string | null;
     }
     expect(paged).toEqual(all);
     expect(names(await get('/api/models?prefix=list-'))).toEqual(['list-a', mine]);

@@ -143,7 +143,9 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect(await counts()).toEqual(before);
     expect(filesLeft()).toEqual([]);
     const { services } = service;
-    expect(await services.models.store.resolve('wrong', '1').catch((cause: Error) => cause.message)).toMatch(/no such/);
+    expect(await services.models.store.resolve('wrong', '1').catch((cause: unknown) => String(cause))).toMatch(
+      /no such/,
+    );
   });
 
   test('413: more than MLAPI_MODEL_LIMIT_BYTES, declared or not', async () => {
