@@ -11,7 +11,7 @@ interface Import {
 }
 
 const foundations = ['config', 'http', 'telemetry', 'persistence', 'workers'];
-const faces = ['cli', 'docs'];
+const faces = ['cli', 'docs', 'oip'];
 /** Made to be taken elsewhere: a program that calls the service has nothing of the service. */
 const library = 'client';
 

@@ -1,0 +1,136 @@
+import type { TensorData } from '../inference/tensors.ts';
+import type { Datatype } from './datatypes.ts';
+import { invalidInference } from './refusals.ts';
+
+/** What is known of a tensor before its data is read; `count` is how many elements its shape has. */
+export interface Expected {
+  readonly type: Datatype;
+  readonly shape: readonly number[];
+  readonly count: number;
+  /** The place in the request, for refusals. */
+  readonly where: string;
+}
+
+/**
+ * Reads the `data` of a tensor: its elements row by row, flat or nested as its shape is.
+ * @param exact the same as `data`, but for long whole numbers, which are there as text: `JSON.parse` rounds them
+ * @throws {Problem} 400 unless every element is one of its datatype, and there are as many as the shape says
+ */
+export function readJsonData(data: unknown, exact: unknown, expected: Expected): TensorData {
+  const { type, shape, count, where } = expected;
+  if (!Array.isArray(data)) throw invalidInference(where, 'the elements of the tensor must be a list');
+  if (type.kind === 'half')
+    throw invalidInference(where, 'there are no FP16 numbers in JSON; send them as binary data');
+  // Nothing is made of this size until as many elements are known to be there.
+  const lists = shape.length > 1 && Array.isArray(data[0]) ? leavesOf(data, shape, where) : [data];
+  const exactLists = lists.length === 1 && lists[0] === data ? [exact] : leavesOf(exact, shape, where);
+  const found = lists.reduce((sum, { length }) => sum + length, 0);
+  if (found !== count) throw invalidInference(where, `its shape has ${count} elements, and there are ${found}`);
+  const place = placerOf(type, count);
+  let at = 0;
+  for (const [index, list] of lists.entries()) {
+    const exactList = exactLists[index] as readonly unknown[];
+    for (let item = 0; item < list.length; item += 1, at += 1)
+      if (!place.put(at, list[item], exactList[item])) throw refuseElement(expected, at);
+  }
+  return place.cells;
+}
+
+/** The innermost lists of nested data. @throws {Problem} 400 unless every list is as long as its dimension */
+function leavesOf(data: unknown, shape: readonly number[], where: string): (readonly unknown[])[] {
+  const leaves: (readonly unknown[])[] = [];
+  const walk = (list: unknown, level: number): void => {
+    if (!Array.isArray(list) || list.length !== shape[level])
+      throw invalidInference(where, 'its nested lists are not as its shape says');
+    if (level === shape.length - 1) leaves.push(list);
+    else for (const item of list) walk(item, level + 1);
+  };
+  walk(data, 0);
+  return leaves;
+}
+
+interface Placer {
+  readonly cells: TensorData;
+  /** @returns whether the value is one of the datatype */
+  put(at: number, value: unknown, exact: unknown): boolean;
+}
+
+function placerOf(type: Exclude<Datatype, { kind: 'half' }>, count: number): Placer {
+  switch (type.kind) {
+    case 'boolean': {
+      const cells = new type.Cells(count);
+      return {
+        cells,
+        put: (at, value) => {
+          if (typeof value !== 'boolean') return false;
+          cells[at] = Number(value);
+          return true;
+        },
+      };
+    }
+    case 'integer': {
+      const { min, max } = type;
+      const cells = new type.Cells(count);
+      return {
+        cells,
+        put: (at, value) => {
+          if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) return false;
+          cells[at] = value;
+          return true;
+        },
+      };
+    }
+    case 'long':
+      return placeLongs(type, count);
+    case 'float': {
+      const cells = new type.Cells(count);
+      return {
+        cells,
+        put: (at, value) => {
+          if (typeof value !== 'number') return false;
+          cells[at] = value;
+          // What is too large for FP32 has become infinite by now.
+          return Number.isFinite(cells[at]);
+        },
+      };
+    }
+    case 'text': {
+      const cells: string[] = [];
+      return {
+        cells,
+        put: (_, value) => {
+          if (typeof value !== 'string') return false;
+          cells.push(value);
+          return true;
+        },
+      };
+    }
+  }
+}
+
+function placeLongs({ Cells, min, max }: Datatype & { kind: 'long' }, count: number): Placer {
+  const cells = new Cells(count);
+  return {
+    cells,
+    put: (at, value, exact) => {
+      const isExact = Number.isSafeInteger(value);
+      // Rounded, and not written with all its digits, nobody can say what it was.
+      if (typeof value !== 'number' || (!isExact && typeof exact !== 'string')) return false;
+      const long = BigInt(isExact ? value : (exact as string));
+      cells[at] = long;
+      return long >= min && long <= max;
+    },
+  };
+}
+
+function refuseElement({ type, where }: Expected, at: number) {
+  const wanted: Readonly<Record<Datatype['kind'], string>> = {
+    boolean: 'true or false',
+    integer: 'a whole number within its datatype',
+    long: 'a whole number within its datatype, with all its digits',
+    half: 'binary data',
+    float: 'a finite number within its datatype',
+    text: 'text',
+  };
+  return invalidInference(`${where}, element ${at}`, `it must be ${wanted[type.kind]}`);
+}
