@@ -2,11 +2,11 @@ import { Problem } from '../http/problem.ts';
 import { LostRun, type Executor } from './executor.ts';
 import { FairQueue, type Sharing } from './fair-queue.ts';
 import type { InferenceObserver, ObservedModel, ObservedRun } from './observer.ts';
-import { hasEntries, joinRows, sliceRows } from './output-rows.ts';
+import { hasEntries, joinRows, sliceRun } from './output-rows.ts';
 import { busy, deadlineExceeded, processLost, unavailable } from './refusals.ts';
 import { RowBuffer } from './row-buffer.ts';
 import type { RunCost } from './run-cost.ts';
-import type { Matrix, OutputTensor } from './types.ts';
+import type { Matrix, RunOutput } from './types.ts';
 import { Unanswered } from './unanswered.ts';
 import { WaitingRequest, type Slice } from './waiting-request.ts';
 
@@ -22,6 +22,8 @@ export interface BatcherOptions {
   readonly sharing: Sharing;
   /** The shape of what the output has for one row: merged and split runs must have it. */
   readonly entry: readonly number[];
+  /** Those of its other outputs; undefined where a request that wants them must have a run of its own. */
+  readonly otherEntries?: readonly (readonly number[])[] | undefined;
   /** Most rows of one run. */
   readonly maxRows: number;
   /** How long a request may wait for company. */
@@ -66,8 +68,8 @@ export class Batcher {
     return this.#options.executor;
   }
 
-  /** Computes the output of these rows. @throws {Problem} 422, 503 or 504 */
-  run(matrix: Matrix, client = ''): Promise<OutputTensor> {
+  /** Computes the output of these rows, or all outputs. @throws {Problem} 422, 503 or 504 */
+  run(matrix: Matrix, client = '', wantsOthers = false): Promise<RunOutput> {
     return new Promise((resolve, reject) => {
       const { fault, free } = this.#options.executor;
       if (fault !== undefined) throw unavailable(fault);
@@ -75,7 +77,9 @@ export class Batcher {
       const waits = free === 0 || this.#queue.rows > 0;
       if (this.#queue.rows > 0) this.#refuseLongWait(client, matrix.rows);
       else this.#waitingSinceMs = acceptedMs;
-      const request = new WaitingRequest(matrix, { client, acceptedMs, waits }, resolve, reject);
+      const isAlone = wantsOthers && this.#options.otherEntries === undefined;
+      const options = { client, acceptedMs, waits, wantsOthers, isAlone };
+      const request = new WaitingRequest(matrix, options, resolve, reject);
       this.#queue.push(request);
       this.#unanswered.add(request);
       this.#schedule();
@@ -168,9 +172,13 @@ export class Batcher {
     const beganMs = performance.now();
     const { rows } = matrix;
     let newestMs = 0;
-    for (const { request } of slices) newestMs = Math.max(newestMs, request.acceptedMs);
+    let wantsOthers = false;
+    for (const { request } of slices) {
+      newestMs = Math.max(newestMs, request.acceptedMs);
+      wantsOthers ||= request.wantsOthers;
+    }
     try {
-      const { output, seconds } = await executor.run(matrix, newestMs + timeoutMs);
+      const { output, seconds } = await executor.run(matrix, newestMs + timeoutMs, wantsOthers);
       cost.observe(rows, seconds);
       this.#answer(slices, output, rows);
       this.#tell(slices, beganMs, { rows, runSeconds: seconds, outcome: 'ok' });
@@ -184,25 +192,32 @@ export class Batcher {
   }
 
   /** Gives each request its own rows. */
-  #answer(slices: readonly Slice[], output: OutputTensor, rows: number): void {
+  #answer(slices: readonly Slice[], output: RunOutput, rows: number): void {
     const [first] = slices;
     if (slices.length === 1 && first!.rows === first!.request.matrix.rows) {
       if (isWanted(first!)) this.#resolve(first!.request, output);
       return;
     }
-    if (this.#sharing === 'merge' && !hasEntries(output, rows, this.#options.entry)) {
+    if (this.#sharing === 'merge' && !this.#hasEntries(output, rows)) {
       this.#stopSharing(slices);
       return;
     }
     let from = 0;
     for (const slice of slices) {
-      const own = slices.length === 1 ? output : sliceRows(output, from, slice.rows);
+      const own =
+        slices.length === 1 ? output : sliceRun(output, { from, rows: slice.rows }, slice.request.wantsOthers);
       from += slice.rows;
       if (isWanted(slice)) this.#answerPart(slice, own);
     }
   }
 
-  #answerPart({ request, from, rows }: Slice, output: OutputTensor): void {
+  #hasEntries(output: RunOutput, rows: number): boolean {
+    const { entry, otherEntries } = this.#options;
+    if (!hasEntries(output, rows, entry)) return false;
+    return output.others?.every((other, index) => hasEntries(other, rows, otherEntries?.[index] ?? [])) ?? true;
+  }
+
+  #answerPart({ request, from, rows }: Slice, output: RunOutput): void {
     if (rows === request.matrix.rows) {
       this.#resolve(request, output);
       return;
@@ -240,7 +255,7 @@ export class Batcher {
     return lost.outcome === 'timeout' ? deadlineExceeded(this.#options.timeoutMs) : processLost(lost);
   }
 
-  #resolve(request: WaitingRequest, output: OutputTensor): void {
+  #resolve(request: WaitingRequest, output: RunOutput): void {
     request.isSettled = true;
     this.#unanswered.delete(request);
     request.resolve(output);

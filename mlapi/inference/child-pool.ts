@@ -9,6 +9,8 @@ const firstDelayMs = 100;
 
 interface ChildPoolOptions extends ChildModel {
   readonly outputName: string;
+  /** The model's other outputs. */
+  readonly others?: readonly string[];
   readonly slots: number;
   /** How long a model that keeps crashing is left alone. */
   readonly quarantineMs?: number;
@@ -58,9 +60,10 @@ export class ChildPool implements Executor {
     return free;
   }
 
-  run(matrix: Matrix, deadlineMs: number): Promise<RunResult> {
-    for (const process of this.#processes)
-      if (process.state === 'idle') return process.run(matrix, this.#options.outputName, deadlineMs);
+  run(matrix: Matrix, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
+    const { outputName, others } = this.#options;
+    const wanted = wantsOthers ? { outputName, others } : { outputName };
+    for (const process of this.#processes) if (process.state === 'idle') return process.run(matrix, wanted, deadlineMs);
     throw new Error('no process is free');
   }
 

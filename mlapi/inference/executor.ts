@@ -1,5 +1,5 @@
 import type { ExecutorKind } from './observer.ts';
-import type { Matrix, OutputTensor } from './types.ts';
+import type { Matrix, RunOutput } from './types.ts';
 
 /** A process that holds the model. */
 export interface SessionMemory {
@@ -9,7 +9,7 @@ export interface SessionMemory {
 }
 
 export interface RunResult {
-  readonly output: OutputTensor;
+  readonly output: RunOutput;
   /** What the run took. */
   readonly seconds: number;
   /** What it took of the processor, where that is known. */
@@ -30,9 +30,10 @@ export interface Executor {
   /**
    * Begins a run; only where it is free. `matrix` may be overwritten once this has returned, where it is no inline run.
    * @param deadlineMs by `performance.now()`, or Infinity: what can be stopped is stopped then
+   * @param wantsOthers whether the model's other outputs are fetched, too
    * @throws {Problem} 422 where the model itself fails on these rows @throws {LostRun}
    */
-  run(matrix: Matrix, deadlineMs: number): Promise<RunResult>;
+  run(matrix: Matrix, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult>;
   memory(): SessionMemory[];
   /** Ends it, after the runs that have begun. */
   release(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { Slice, WaitingRequest } from './waiting-request.ts';
 
-/** `merge`: a run takes rows of several requests; `split`: some rows of one; `whole`: one request. */
+/** `merge`: a run takes rows of several requests; `split`: some rows of one; `whole`: one request, as it is for those that are alone. */
 export type Sharing = 'merge' | 'split' | 'whole';
 
 interface ClientQueue {
@@ -56,12 +56,15 @@ export class FairQueue {
       let left = this.#clients.size;
       for (const [client, queue] of [...this.#clients]) {
         if (space === 0) return slices;
+        const isAlone = sharing === 'merge' && queue.requests[0]!.isAlone;
+        // What is begun goes first; the client comes first in the next run.
+        if (isAlone && slices.length > 0) return slices;
         const share = sharing === 'merge' ? Math.max(1, Math.floor(space / left)) : maxRows;
-        space -= this.#takeShare(queue, share, sharing, slices);
+        space -= this.#takeShare(queue, share, isAlone ? 'whole' : sharing, slices);
         // The client's turn is over: it comes last now.
         this.#clients.delete(client);
         if (queue.requests.length > 0) this.#clients.set(client, queue);
-        if (sharing !== 'merge') return slices;
+        if (sharing !== 'merge' || isAlone) return slices;
         left -= 1;
       }
     }
@@ -77,7 +80,7 @@ export class FairQueue {
       if (request.left === 0) queue.requests.shift();
       slices.push(slice);
       taken += slice.rows;
-    } while (sharing === 'merge' && taken < share && queue.requests.length > 0);
+    } while (sharing === 'merge' && taken < share && queue.requests[0]?.isAlone === false);
     queue.rows -= taken;
     this.#rows -= taken;
     return taken;

@@ -11,18 +11,20 @@ export class InlineExecutor implements Executor {
   onChange: () => void = () => undefined;
   readonly #model: ModelWrapper;
   readonly #outputName: string;
+  readonly #others: readonly string[];
   #running: Promise<unknown> | undefined;
 
-  constructor(model: ModelWrapper, outputName: string) {
+  constructor(model: ModelWrapper, outputName: string, others: readonly string[] = []) {
     this.#model = model;
     this.#outputName = outputName;
+    this.#others = others;
   }
 
-  async run(matrix: Matrix): Promise<RunResult> {
+  async run(matrix: Matrix, _deadlineMs = Infinity, wantsOthers = false): Promise<RunResult> {
     const { computedSeconds, processorSeconds } = this.#model;
     this.free = 0;
     try {
-      const running = this.#model.run(matrix, this.#outputName);
+      const running = this.#model.run(matrix, this.#outputName, wantsOthers ? this.#others : undefined);
       this.#running = running;
       const output = await running;
       return {

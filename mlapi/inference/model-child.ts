@@ -1,6 +1,6 @@
 /* The program of a child process: it computes with one model for the process that started it (its argument), and ends with that. */
 import { Worker } from 'node:worker_threads';
-import type { ChildMessage, ParentMessage } from './child-messages.ts';
+import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
 import { ModelWrapper } from './model-wrapper.ts';
 import type { Matrix } from './types.ts';
 
@@ -18,9 +18,9 @@ async function load(message: ParentMessage & { type: 'load' }): Promise<ChildMes
   }
 }
 
-async function run({ outputName, ...matrix }: Matrix & { outputName: string }): Promise<ChildMessage> {
+async function run({ outputName, others, ...matrix }: Matrix & WantedOutputs): Promise<ChildMessage> {
   try {
-    return { type: 'answered', output: await model.run(matrix, outputName), rssBytes: rss() };
+    return { type: 'answered', output: await model.run(matrix, outputName, others), rssBytes: rss() };
   } catch (error) {
     const { message, cause } = error as Error;
     return { type: 'refused', message, cause: String(cause) };

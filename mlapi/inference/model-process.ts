@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Problem } from '../http/problem.ts';
-import type { ChildMessage, ParentMessage } from './child-messages.ts';
+import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
 import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
 import { LostRun, type RunResult } from './executor.ts';
 import type { ModelFacts } from './model-facts.ts';
@@ -81,14 +81,14 @@ export class ModelProcess {
   }
 
   /** @throws {Problem} 422 @throws {LostRun} */
-  run({ data, rows, width }: Matrix, outputName: string, deadlineMs: number): Promise<RunResult> {
+  run({ data, rows, width }: Matrix, wanted: WantedOutputs, deadlineMs: number): Promise<RunResult> {
     this.state = 'busy';
     return new Promise((resolve, reject) => {
       this.#running = { resolve, reject };
       this.#beganMs = performance.now();
       const leftMs = Math.max(1, deadlineMs - this.#beganMs);
       if (leftMs < Infinity) this.#deadline = setTimeout(() => this.#stop(), leftMs);
-      this.#send({ type: 'run', outputName, data, rows, width });
+      this.#send({ type: 'run', ...wanted, data, rows, width });
     });
   }
 

@@ -4,7 +4,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { invalidModelOutput } from './invalid-output.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import { joinRows, type OutputPart } from './output-rows.ts';
-import { ModelFolderError, type InputType, type Matrix, type OutputTensor } from './types.ts';
+import { ModelFolderError, type InputType, type Matrix, type RunOutput } from './types.ts';
 
 // The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
 process.env.ORT_DISABLE_TELEMETRY = '1';
@@ -84,15 +84,15 @@ export class ModelWrapper {
   }
 
   /**
-   * Computes one output for every row.
+   * Computes one output for every row, and others where they are named.
    * @throws {Problem} 422 `invalid_model_output` where the model itself fails on these rows
    */
-  async run({ data, rows, width }: Matrix, outputName: string): Promise<OutputTensor> {
-    if (rows === 1 || !this.facts.takesOneRow) return this.#runBatch({ data, rows, width }, outputName);
+  async run({ data, rows, width }: Matrix, outputName: string, others?: readonly string[]): Promise<RunOutput> {
+    if (rows === 1 || !this.facts.takesOneRow) return this.#runBatch({ data, rows, width }, outputName, others);
     const parts: OutputPart[] = [];
     for (let row = 0; row < rows; row += 1) {
       const one = { data: data.slice(row * width, (row + 1) * width), rows: 1, width };
-      parts.push({ from: row, rows: 1, output: await this.#runBatch(one, outputName) });
+      parts.push({ from: row, rows: 1, output: await this.#runBatch(one, outputName, others) });
     }
     return joinRows(parts);
   }
@@ -101,15 +101,18 @@ export class ModelWrapper {
     await this.#session.release();
   }
 
-  async #runBatch({ data, rows, width }: Matrix, outputName: string): Promise<OutputTensor> {
+  async #runBatch({ data, rows, width }: Matrix, outputName: string, others?: readonly string[]): Promise<RunOutput> {
     const input = new Tensor(this.facts.inputType, data, [rows, width]);
     // The runtime begins in an immediate of its own, the next one after this.
     setImmediate(this.#begin);
     try {
-      // Only this output is fetched: sequences and maps (scikit-learn's ZipMap) beside it would throw.
-      const outputs = await this.#session.run({ [this.#inputName]: input }, [outputName]);
+      // No others are fetched: sequences and maps (scikit-learn's ZipMap) beside these would throw.
+      const names = others === undefined ? [outputName] : [outputName, ...others];
+      const outputs = await this.#session.run({ [this.#inputName]: input }, names);
       const { data: values, dims: shape } = outputs[outputName]!;
-      return { data: values, shape };
+      if (others === undefined) return { data: values, shape };
+      const more = others.map((name) => ({ data: outputs[name]!.data, shape: outputs[name]!.dims }));
+      return { data: values, shape, others: more };
     } catch (cause) {
       throw invalidModelOutput('it failed on them', cause);
     } finally {

@@ -45,9 +45,9 @@ export class MovingExecutor implements Executor {
     this.#current.onChange = onChange;
   }
 
-  async run(matrix: Matrix, deadlineMs: number): Promise<RunResult> {
+  async run(matrix: Matrix, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult> {
     const executor = this.#current;
-    const result = await executor.run(matrix, deadlineMs);
+    const result = await executor.run(matrix, deadlineMs, wantsOthers);
     if (result.seconds > longRunSeconds && executor === this.#inline) this.#noteLongRun(result.processorSeconds);
     return result;
   }

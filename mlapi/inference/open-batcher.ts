@@ -51,7 +51,9 @@ export async function measureInline(model: LoadedModel, { maxRows }: EngineOptio
   const { wrapper, contract, outputName, sample, other } = model;
   const { takesOneRow } = wrapper.facts;
   if (contract.executor === 'child') return undefined;
-  const run = (matrix: Matrix) => wrapper.run(matrix, outputName);
+  const others = otherOutputs(model);
+  const run = (matrix: Matrix, wantsOthers = false) =>
+    wrapper.run(matrix, outputName, wantsOthers ? others : undefined);
   // The first run of a session prepares the others.
   await run(sample);
   const isInline = contract.executor === 'inline';
@@ -72,7 +74,7 @@ export async function openBatcher(
     await wrapper.release();
     return openChildBatcher(model, options);
   }
-  const executor = new InlineExecutor(wrapper, outputName);
+  const executor = new InlineExecutor(wrapper, outputName, otherOutputs(model));
   const isPinned = model.contract.executor === 'inline';
   const startPool = () => ChildPool.start(poolOptions(model, options));
   return createBatcher(model, options, isPinned ? executor : new MovingExecutor(executor, startPool), inline);
@@ -82,7 +84,7 @@ export async function openBatcher(
 export async function openChildBatcher(model: KnownModel, options: EngineOptions): Promise<Batcher> {
   const { facts, sample, other } = model;
   const pool = await ChildPool.start(poolOptions(model, options));
-  const run = async (matrix: Matrix) => (await pool.run(matrix, Infinity)).output;
+  const run = async (matrix: Matrix, wantsOthers?: boolean) => (await pool.run(matrix, Infinity, wantsOthers)).output;
   try {
     const found = await warmUp({ run, sample, other, takesOneRow: facts.takesOneRow });
     return createBatcher(model, options, pool, found);
@@ -92,10 +94,16 @@ export async function openChildBatcher(model: KnownModel, options: EngineOptions
   }
 }
 
-function poolOptions({ path, facts, outputName }: KnownModel, { workers, confinement }: EngineOptions) {
+/** The tensors that the model answers beside the one that the contract reads, in its order. */
+export function otherOutputs({ facts, outputName }: Pick<KnownModel, 'facts' | 'outputName'>): string[] {
+  return facts.outputs.map(({ name }) => name).filter((name) => name !== outputName);
+}
+
+function poolOptions(model: KnownModel, { workers, confinement }: EngineOptions) {
   // Of strangers' models there may be many: each has one process.
   const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
-  return { path, sha256: facts.sha256, outputName, slots, confinement };
+  const { path, facts, outputName } = model;
+  return { path, sha256: facts.sha256, outputName, others: otherOutputs(model), slots, confinement };
 }
 
 function createBatcher({ contract }: KnownModel, options: EngineOptions, executor: Executor, found: WarmUp): Batcher {

@@ -1,12 +1,12 @@
 import { invalidModelOutput } from './invalid-output.ts';
-import type { OutputTensor } from './types.ts';
+import type { OutputTensor, RunOutput } from './types.ts';
 
 type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array;
 /** The output of some rows of a request. */
 export interface OutputPart {
   readonly from: number;
   readonly rows: number;
-  readonly output: OutputTensor;
+  readonly output: RunOutput;
 }
 
 type Data = OutputTensor['data'];
@@ -16,6 +16,16 @@ export function hasEntries({ shape }: OutputTensor, rows: number, entry: readonl
   if (shape.length !== entry.length + 1 || shape[0] !== rows) return false;
   for (let at = 0; at < entry.length; at += 1) if (shape[at + 1] !== entry[at]) return false;
   return true;
+}
+
+/** Some rows of what a run answered. @param withOthers whether its other outputs are wanted, too */
+export function sliceRun(
+  output: RunOutput,
+  { from, rows }: { from: number; rows: number },
+  withOthers: boolean,
+): RunOutput {
+  const own = sliceRows(output, from, rows);
+  return withOthers ? { ...own, others: output.others!.map((other) => sliceRows(other, from, rows)) } : own;
 }
 
 /** Some rows of an output that begins with the rows; the numbers stay where they are. */
@@ -32,8 +42,16 @@ export function sliceRows({ data, shape }: OutputTensor, from: number, rows: num
  * The outputs of consecutive rows as one. That of a single row may come with or without a leading 1.
  * @throws {Problem} 422 `invalid_model_output`
  */
-export function joinRows(parts: readonly OutputPart[]): OutputTensor {
+export function joinRows(parts: readonly OutputPart[]): RunOutput {
   const ordered = [...parts].sort((a, b) => a.from - b.from);
+  const joined = joinOutput(ordered);
+  const others = ordered[0]!.output.others?.map((_, index) =>
+    joinOutput(ordered.map(({ from, rows, output }) => ({ from, rows, output: output.others![index]! }))),
+  );
+  return others === undefined ? joined : { ...joined, others };
+}
+
+function joinOutput(ordered: readonly OutputPart[]): OutputTensor {
   const entries = ordered.map(({ rows, output: { shape } }) => {
     if (shape[0] === rows) return shape.slice(1);
     if (rows === 1) return shape;

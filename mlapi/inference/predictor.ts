@@ -5,14 +5,21 @@ import type { Batcher } from './batcher.ts';
 import type { SessionMemory } from './executor.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import type { ExecutorKind } from './observer.ts';
-import type { EngineOptions } from './open-batcher.ts';
+import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
 import type { Preprocessor } from './preprocessor.ts';
-import type { Contract, Matrix } from './types.ts';
+import { invalidTensors, toMatrix, type InputTensor, type NamedOutput } from './tensors.ts';
+import type { Contract, Matrix, RunOutput } from './types.ts';
 
 interface PredictOptions {
   readonly scores?: boolean;
   /** Whose request it is: clients take turns. */
+  readonly client?: string;
+}
+
+interface InferOptions {
+  /** The outputs to answer, by their names; without it, all of them. */
+  readonly outputs?: readonly string[] | undefined;
   readonly client?: string;
 }
 
@@ -27,13 +34,19 @@ export class Predictor {
   readonly #facts: ModelFacts;
   readonly #batcher: Batcher;
   readonly #answerer: Answerer;
+  readonly #maxRows: number;
+  /** Where a run has each output: the contract's at -1, the others at their index. */
+  readonly #places: ReadonlyMap<string, number>;
   #isReleased = false;
 
-  private constructor(prepared: PreparedModel, batcher: Batcher) {
-    const { contract, facts, preprocessor } = prepared;
+  private constructor(prepared: PreparedModel, batcher: Batcher, maxRows: number) {
+    const { contract, facts, preprocessor, outputName } = prepared;
     this.contract = contract;
     this.headers = { 'x-model-sha256': facts.sha256 };
     this.#facts = facts;
+    this.#maxRows = maxRows;
+    const others = otherOutputs(prepared).map((name, index): [string, number] => [name, index]);
+    this.#places = new Map([[outputName, -1], ...others]);
     this.#preprocessor = preprocessor;
     this.#batcher = batcher;
     this.#answerer = new Answerer(prepared);
@@ -48,7 +61,7 @@ export class Predictor {
   static async start(prepared: PreparedModel, options: EngineOptions): Promise<Predictor> {
     const { contract, blamed } = prepared;
     try {
-      const predictor = new Predictor(prepared, await prepared.open(options));
+      const predictor = new Predictor(prepared, await prepared.open(options), options.maxRows);
       predictor.sampleAnswer = await predictor.predict(contract.sample);
       return predictor;
     } catch (cause) {
@@ -70,10 +83,43 @@ export class Predictor {
     return this.#answerer.answer(output, matrix.rows, scores);
   }
 
+  /**
+   * Computes raw tensors, past the contract: nothing is validated but that they are what the model takes.
+   * @returns the outputs in the order in which they were named, or in the model's
+   * @throws {Problem} 400 or 413, at once; 422, 503 or 504
+   */
+  infer(inputs: readonly InputTensor[], { outputs, client }: InferOptions = {}): Promise<NamedOutput[]> {
+    const matrix = toMatrix(inputs, {
+      facts: this.#facts,
+      width: this.contract.features.length,
+      maxRows: this.#maxRows,
+    });
+    if (this.#isReleased) throw serviceBusy();
+    const wanted = this.#chooseOutputs(outputs);
+    const wantsOthers = wanted.some(({ name }) => this.#places.get(name) !== -1);
+    return this.#batcher.run(matrix, client, wantsOthers).then((run) => wanted.map((info) => this.#named(info, run)));
+  }
+
   /** Fails while the model cannot compute. */
   check(): void {
     const { fault } = this.#batcher.executor;
     if (fault !== undefined) throw new Error(`${this.contract.name}: ${fault.message}`);
+  }
+
+  #chooseOutputs(names: readonly string[] | undefined): readonly TensorInfo[] {
+    const { outputs } = this.#facts;
+    if (names === undefined) return outputs;
+    return names.map((name) => {
+      const found = outputs.find((output) => output.name === name);
+      if (found !== undefined) return found;
+      throw invalidTensors(`The outputs of this model are ${outputs.map((output) => `"${output.name}"`).join(', ')}`);
+    });
+  }
+
+  #named({ name, datatype }: TensorInfo, run: RunOutput): NamedOutput {
+    const place = this.#places.get(name)!;
+    const { data, shape } = place === -1 ? run : run.others![place]!;
+    return { name, datatype, data, shape };
   }
 
   /** Where it computes, and what memory that takes. */

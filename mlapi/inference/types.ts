@@ -88,6 +88,11 @@ export interface OutputTensor {
   readonly shape: readonly number[];
 }
 
+/** What one run answered: the output that the contract reads, and the model's others where somebody asked for them. */
+export interface RunOutput extends OutputTensor {
+  readonly others?: readonly OutputTensor[];
+}
+
 export type Prediction = string | number | readonly number[];
 
 /** A model folder that cannot be served: which file, and why. It stops the start. */

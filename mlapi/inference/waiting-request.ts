@@ -1,5 +1,5 @@
 import type { OutputPart } from './output-rows.ts';
-import type { Matrix, OutputTensor } from './types.ts';
+import type { Matrix, RunOutput } from './types.ts';
 
 /** Some rows of a request, for one run. */
 export interface Slice {
@@ -10,6 +10,14 @@ export interface Slice {
   readonly attempt: number;
 }
 
+interface WaitingOptions {
+  readonly client: string;
+  readonly acceptedMs: number;
+  readonly waits: boolean;
+  readonly wantsOthers?: boolean;
+  readonly isAlone?: boolean;
+}
+
 /** One caller's rows on their way through the model, and who waits for the answer. */
 export class WaitingRequest {
   readonly matrix: Matrix;
@@ -18,7 +26,11 @@ export class WaitingRequest {
   readonly acceptedMs: number;
   /** Whether others were there before it. */
   readonly waits: boolean;
-  readonly resolve: (output: OutputTensor) => void;
+  /** Whether it asked for all outputs, and not only for the contract's. */
+  readonly wantsOthers: boolean;
+  /** Whether it must have a run of its own, whatever others do. */
+  readonly isAlone: boolean;
+  readonly resolve: (output: RunOutput) => void;
   readonly reject: (cause: unknown) => void;
   /** Rows that runs were given. */
   taken = 0;
@@ -29,14 +41,16 @@ export class WaitingRequest {
 
   constructor(
     matrix: Matrix,
-    { client, acceptedMs, waits }: { client: string; acceptedMs: number; waits: boolean },
-    resolve: (output: OutputTensor) => void,
+    { client, acceptedMs, waits, wantsOthers = false, isAlone = false }: WaitingOptions,
+    resolve: (output: RunOutput) => void,
     reject: (cause: unknown) => void,
   ) {
     this.matrix = matrix;
     this.client = client;
     this.acceptedMs = acceptedMs;
     this.waits = waits;
+    this.wantsOthers = wantsOthers;
+    this.isAlone = isAlone;
     this.resolve = resolve;
     this.reject = reject;
   }

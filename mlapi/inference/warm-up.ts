@@ -1,7 +1,7 @@
 import type { Sharing } from './fair-queue.ts';
 import { hasEntries, sliceRows } from './output-rows.ts';
 import { RunCost, type MeasuredRun } from './run-cost.ts';
-import type { InputData, Matrix, OutputTensor } from './types.ts';
+import type { InputData, Matrix, OutputTensor, RunOutput } from './types.ts';
 
 /** What a warm-up found out about a model. */
 export interface WarmUp {
@@ -9,6 +9,8 @@ export interface WarmUp {
   readonly sharing: Sharing;
   /** The shape of what the output has for one row. */
   readonly entry: readonly number[];
+  /** The same for its other outputs; undefined where they do not answer row by row, so that none can share a run who wants them. */
+  readonly otherEntries: readonly (readonly number[])[] | undefined;
 }
 
 interface WarmUpOptions {
@@ -16,7 +18,7 @@ interface WarmUpOptions {
   readonly sample: Matrix;
   readonly other: Matrix;
   readonly takesOneRow: boolean;
-  readonly run: (matrix: Matrix) => Promise<OutputTensor>;
+  readonly run: (matrix: Matrix, wantsOthers?: boolean) => Promise<RunOutput>;
 }
 
 /** Runs are repeated, and get longer, for about so long. */
@@ -47,7 +49,9 @@ export async function warmUp({ run, sample, other, takesOneRow }: WarmUpOptions)
     many = measured;
     spent += measured.seconds;
   }
-  return { cost: new RunCost(one, many), sharing: takesOneRow ? 'split' : isShared ? 'merge' : 'whole', entry };
+  const otherEntries = isShared ? await findOtherEntries({ run, sample, other }) : undefined;
+  const sharing = takesOneRow ? 'split' : isShared ? 'merge' : 'whole';
+  return { cost: new RunCost(one, many), sharing, entry, otherEntries };
 }
 
 async function timeRows(run: WarmUpOptions['run'], matrix: Matrix): Promise<MeasuredRun> {
@@ -75,12 +79,38 @@ async function keepsRowsApart({
   entry: readonly number[];
 }): Promise<boolean> {
   try {
-    const both = await run(repeat(sample, other, 2));
-    if (!hasEntries(alone, 1, entry) || !hasEntries(both, 2, entry)) return false;
-    return isClose(sliceRows(both, 0, 1), alone) && isClose(sliceRows(both, 1, 1), await run(other));
+    return areApart(entry, { alone, both: await run(repeat(sample, other, 2)), next: await run(other) });
   } catch {
     return false;
   }
+}
+
+/** The shapes of what the other outputs have for one row, if each of them keeps rows apart. */
+async function findOtherEntries({
+  run,
+  sample,
+  other,
+}: Pick<WarmUpOptions, 'run' | 'sample' | 'other'>): Promise<number[][] | undefined> {
+  try {
+    const [alone, next] = [await run(sample, true), await run(other, true)];
+    const both = await run(repeat(sample, other, 2), true);
+    const entries = (alone.others ?? []).map(({ shape }) => shape.slice(1));
+    const isEvery = entries.every((entry, at) =>
+      areApart(entry, { alone: alone.others![at]!, both: both.others![at]!, next: next.others![at]! }),
+    );
+    return isEvery ? entries : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param both what the rows got together @param alone @param next what each of them got */
+function areApart(
+  entry: readonly number[],
+  { alone, both, next }: Readonly<Record<'alone' | 'both' | 'next', OutputTensor>>,
+): boolean {
+  if (!hasEntries(alone, 1, entry) || !hasEntries(both, 2, entry)) return false;
+  return isClose(sliceRows(both, 0, 1), alone) && isClose(sliceRows(both, 1, 1), next);
 }
 
 function isClose({ data: a }: OutputTensor, { data: b }: OutputTensor): boolean {
