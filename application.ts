@@ -25,6 +25,8 @@ import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
 import { openModelStore } from './mlapi/models/open-model-store.ts';
 import { modelEndpoints } from './mlapi/models/routes.ts';
+import { oipEndpoints, oipHealthEndpoints } from './mlapi/oip/routes.ts';
+import { observers, RunStatistics } from './mlapi/oip/statistics.ts';
 import { checkDatabase } from './mlapi/persistence/database.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
@@ -55,7 +57,8 @@ export async function createServices(config: Config, foundations: Foundations = 
   const { database, keys: opening } = await openKeys(config, clock);
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
   // The models are loaded while the keys open.
-  const loading = Predictors.load(config, metrics);
+  const statistics = new RunStatistics(clock);
+  const loading = Predictors.load(config, observers(metrics, statistics));
   loading.catch(() => undefined);
   const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
@@ -85,18 +88,28 @@ export async function createServices(config: Config, foundations: Foundations = 
   });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);
   const foundation = { config, logger, metrics, tracing, lifecycle, database, counters, checks, securityTxt, clock };
-  return { ...foundation, ...auth, predictors, foreign, models, close };
+  return { ...foundation, ...auth, predictors, foreign, models, statistics, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
 export function mountRoutes(services: Services): { application: Express; shortWay: ShortWay } {
-  const { config, metrics, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
+  const { config, metrics, lifecycle, database, counters, keys, authenticator, tokens, predictors, statistics, clock } =
+    services;
+  const { bodyLimitBytes } = config;
   const guarded = [
     ...inferenceEndpoints(predictors, config),
     ...modelEndpoints({ ...services.models, predictors, config }),
+    ...oipEndpoints({
+      find: (name, version) => predictors.find(name, version),
+      list: () => [...predictors.list(), ...services.models.store.loaded()],
+      shown: predictors.shown,
+      statistics,
+      bodyLimitBytes,
+    }),
   ];
   const open = [
     ...healthEndpoints(lifecycle, services.checks),
+    ...oipHealthEndpoints(lifecycle, services.checks),
     ...discoveryEndpoints(keys, config),
     ...securityTxtEndpoints(services.securityTxt, clock),
   ];
@@ -120,7 +133,7 @@ export function mountRoutes(services: Services): { application: Express; shortWa
     accessGuard(tokens),
     clientRateLimit(config, counters.of('per-client', config.rateLimitPerMinute), metrics),
   ];
-  application.use(['/auth/session', '/api'], checked(checks));
+  application.use(['/auth/session', '/api', '/v2'], checked(checks));
   application.use(routes([...session, ...guarded], authorize));
 
   application.use(notFound, errorResponses);
@@ -140,7 +153,10 @@ export async function serve(
 ): Promise<Services & { service: Service }> {
   const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = foundations;
   const service = new Service({ config, logger, lifecycle });
-  if (listensEarly) await service.listen(createStartingApplication(lifecycle, config, { logger, metrics }));
+  if (listensEarly)
+    await service.listen(
+      createStartingApplication(lifecycle, config, { logger, metrics }, oipHealthEndpoints(lifecycle)),
+    );
   const services = await createServices(config, { ...foundations, logger, lifecycle });
   await services.tokens.keepPurged(logger);
   await service.serve({ listener: createApplication(services), close: () => services.close() });

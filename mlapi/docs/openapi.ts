@@ -27,6 +27,14 @@ const oauthErrorSchema = {
   properties: { error: { type: 'string' }, error_description: { type: 'string' } },
 };
 
+const inferenceErrorSchema = { type: 'object', required: ['error'], properties: { error: { type: 'string' } } };
+
+/** What errors look like, by the first segment of the path; all else is RFC 9457. */
+const errorAnswers: Readonly<Record<string, readonly [schema: string, mediaType: string]>> = {
+  auth: ['OAuthError', 'application/json'],
+  v2: ['InferenceError', 'application/json'],
+};
+
 // Its types promise a default export; at run time the module itself is the function.
 const parseJoi = joiToJson as unknown as typeof joiToJson.default;
 
@@ -65,7 +73,7 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
           description: 'The newest refresh token',
         },
       },
-      schemas: { Problem: problemSchema, OAuthError: oauthErrorSchema },
+      schemas: { Problem: problemSchema, OAuthError: oauthErrorSchema, InferenceError: inferenceErrorSchema },
     },
   };
 }
@@ -76,6 +84,7 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   discovery: 'What other services need to verify the tokens',
   models: 'Information about the models, and their predictions',
   'model store': 'Versions that clients bring, and aliases for them',
+  'open inference protocol': 'The same models in the words of the Open Inference Protocol, and its extensions',
   documents: 'This description',
 };
 
@@ -148,7 +157,6 @@ function toJsonSchema(schema: Joi.Schema) {
 
 function responses(endpoint: Endpoint): object {
   const { access, body, docs, path } = endpoint;
-  const isAuth = path.startsWith('/auth');
   const isLimited = body !== undefined || access !== 'public';
   const errors: Endpoint['docs']['statuses'] = {
     400: 'A mistake in the request',
@@ -158,8 +166,8 @@ function responses(endpoint: Endpoint): object {
     ...(isLimited && { 429: 'Too many requests', 503: 'Busy; try again' }),
     ...docs.statuses,
   };
-  const mediaType = isAuth ? 'application/json' : 'application/problem+json';
-  const schema = { $ref: `#/components/schemas/${isAuth ? 'OAuthError' : 'Problem'}` };
+  const [name, mediaType] = errorAnswers[path.split('/')[1] ?? ''] ?? ['Problem', 'application/problem+json'];
+  const schema = { $ref: `#/components/schemas/${name}` };
   const answers = Object.entries(errors).map(([status, about]) => {
     if (typeof about !== 'string') {
       return [status, { description: about.text, content: { 'application/json': { schema: about.schema } } }];

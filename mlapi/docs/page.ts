@@ -76,7 +76,7 @@ ${statuses.length === 0 ? '' : `<h3>Also</h3>${table(['Status', 'Meaning'], stat
 const errorsSection = `<section><h2 id="errors">Errors</h2>
 <p>Under <code>/api</code> errors are <code>application/problem+json</code> (RFC 9457) with a stable <code>code</code>; for a wrong row,
 <code>errors</code> names row and feature, such as <code>/3/protocol_type</code>. Under <code>/auth</code> they are
-<code>{"error", "error_description"}</code> (RFC 6749). Every answer carries <code>X-Request-Id</code>.</p>
+<code>{"error", "error_description"}</code> (RFC 6749), under <code>/v2</code> <code>{"error"}</code>. Every answer carries <code>X-Request-Id</code>.</p>
 ${table(
   ['Status', 'What to do'],
   [

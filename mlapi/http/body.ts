@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
 import type { Exchange } from './exchange.ts';
+import { inflate, isInflatable } from './inflate.ts';
 import { CollectingRequest } from './collecting-request.ts';
 import { parseMultipart, parseUrlencoded } from './forms.ts';
 import { Problem, serviceBusy } from './problem.ts';
@@ -52,7 +53,7 @@ export function tableBody(limitBytes: number): BodyReader {
 /** A file of at most `limitBytes`, alone or in a multipart form: a `StreamedBody`. */
 export function fileBody(limitBytes: number): BodyReader {
   const mediaTypes = [binary, 'multipart/form-data'];
-  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes, {}) };
+  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes, { isStreamed: true }) };
 }
 
 /** A document in strict JSON, of at most `limitBytes`. */
@@ -75,24 +76,41 @@ export function optionalFormBody(limitBytes: number): BodyReader {
   return { ...form, isOptional: true, read };
 }
 
+/**
+ * The bytes as they are, of at most `limitBytes`, also once they are inflated: the one body that may be compressed. Its media type
+ * may be left out.
+ */
+export function bytesBody(mediaTypes: readonly string[], limitBytes: number, isOptional = false): BodyReader {
+  return { mediaTypes, isOptional, read: readerOf(mediaTypes, limitBytes, { takesBytes: true }) };
+}
+
+interface ReaderOptions {
+  /** Read while it comes, by the handler, whatever it is. */
+  readonly isStreamed?: boolean;
+  /** Handed on as it is, once it is whole. */
+  readonly takesBytes?: boolean;
+}
+
 function readerOf(
   mediaTypes: readonly string[],
   limitBytes: number,
-  known: Readonly<Record<string, Parse>> = parsers,
+  { isStreamed = false, takesBytes = false }: ReaderOptions = {},
 ): BodyReader['read'] {
   const unfinished = new UnfinishedBodies(limitBytes);
   return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType);
-    if (!mediaTypes.includes(mediaType)) {
+    if (!mediaTypes.includes(mediaType) && !(takesBytes && contentType === '')) {
       const accept = mediaTypes.join(', ');
       throw new Problem(415, 'unsupported_media_type', `The body must be ${mediaTypes.join(' or ')}.`, {
         headers: { accept },
       });
     }
-    if ((request.headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
-      throw new Problem(415, 'unsupported_media_type', 'The body must not be compressed.', {
-        headers: { 'accept-encoding': 'identity' },
+    const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
+    if (encoding !== 'identity' && !(takesBytes && isInflatable(encoding))) {
+      const wanted = takesBytes ? 'compressed with gzip or deflate, or not' : 'as it is, and not compressed';
+      throw new Problem(415, 'unsupported_media_type', `The body must be ${wanted}.`, {
+        headers: { 'accept-encoding': takesBytes ? 'gzip, deflate' : 'identity' },
       });
     }
     if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
@@ -100,7 +118,7 @@ function readerOf(
     if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
     // Strangers send small forms only: what they hold is bounded by their connections.
     const clientId = session?.clientId;
-    const parse = known[mediaType];
+    const parse = isStreamed ? undefined : takesBytes ? (bytes: Buffer) => bytes : parsers[mediaType];
     if (parse === undefined) {
       return new StreamedBody({ request, response, limitBytes, unfinished, clientId: clientId ?? '', contentType });
     }
@@ -112,7 +130,8 @@ function readerOf(
       return true;
     };
     try {
-      const bytes = await readBytes({ request, response, limitBytes, hold });
+      const sent = await readBytes({ request, response, limitBytes, hold });
+      const bytes = isInflatable(encoding) ? await inflate(sent, encoding, limitBytes) : sent;
       if (bytes.length > largeBytes) await ownTurn();
       return parse(bytes, contentType);
     } finally {

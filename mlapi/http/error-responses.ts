@@ -6,6 +6,7 @@ import { send } from './perform.ts';
 import { Problem, serviceBusy } from './problem.ts';
 
 const maxDiscardedBytes = 1_048_576;
+const mostMistakesInText = 3;
 
 /** Ends the list of routes. */
 export const notFound: RequestHandler = () => {
@@ -17,7 +18,22 @@ export const errorResponses: ErrorRequestHandler = (error: unknown, request, _re
   answerError(error, Exchange.of(request));
 };
 
-/** Where errors of requests become responses: one shape for `/auth` (RFC 6749), one for all else (RFC 9457). */
+interface ErrorShape {
+  readonly mediaType: string;
+  readonly body: (problem: Problem, exchange: Exchange) => object;
+}
+
+/** By the first segment of the path; all else is RFC 9457. */
+const errorShapes: Readonly<Record<string, ErrorShape>> = {
+  auth: { mediaType: 'application/json', body: oauthError },
+  v2: { mediaType: 'application/json', body: inferenceError },
+};
+const usualShape: ErrorShape = {
+  mediaType: 'application/problem+json',
+  body: (problem, { target, id }) => problemDetails(problem, target, id),
+};
+
+/** Where errors of requests become responses, in the shape of the protocol that the path belongs to. */
 export function answerError(error: unknown, exchange: Exchange): void {
   const problem = toProblem(error);
   const { request, response, target } = exchange;
@@ -29,13 +45,11 @@ export function answerError(error: unknown, exchange: Exchange): void {
   exchange.code = problem.code;
   exchange.cause = problem.cause;
   if (!canDiscardRest(request)) exchange.headers.set('connection', 'close');
-  const isAuth = /^\/auth(?:[/?]|$)/.test(target);
-  const body = isAuth ? oauthError(problem) : problemDetails(problem, target, exchange.id);
-  const mediaType = isAuth ? 'application/json' : 'application/problem+json';
+  const { mediaType, body } = errorShapes[/^\/(auth|v2)(?:[/?]|$)/.exec(target)?.[1] ?? ''] ?? usualShape;
   send(exchange, {
     status: problem.status,
     headers: { ...problem.headers, 'content-type': mediaType },
-    body,
+    body: body(problem, exchange),
   });
 }
 
@@ -87,4 +101,10 @@ function oauthError({ status, code, message }: Problem): object {
     error: oauthCodes.has(code) ? code : standard,
     error_description: message.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "'"),
   };
+}
+
+/** The Open Inference Protocol: one sentence for people, with the first mistakes where there are several. */
+function inferenceError({ message, errors = [] }: Problem): object {
+  const mistakes = errors.slice(0, mostMistakesInText).map(({ pointer, detail }) => ` ${pointer}: ${detail}.`);
+  return { error: message + mistakes.join('') };
 }

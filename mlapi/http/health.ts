@@ -29,9 +29,15 @@ export function healthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): En
   ];
 }
 
+/** Whether this process can serve, and all that it depends on. */
+export async function isReady(lifecycle: Lifecycle, checks?: HealthChecks): Promise<boolean> {
+  return lifecycle.isReady && (checks === undefined || (await checks.pass()));
+}
+
 async function readiness(lifecycle: Lifecycle, checks?: HealthChecks): Promise<Answer> {
-  const isReady = lifecycle.isReady && (checks === undefined || (await checks.pass()));
-  return isReady ? { body: { status: 'ready' } } : { status: 503, body: { status: 'not ready' } };
+  return (await isReady(lifecycle, checks))
+    ? { body: { status: 'ready' } }
+    : { status: 503, body: { status: 'not ready' } };
 }
 
 function publicStatus(

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
 import { errorResponses } from './error-responses.ts';
+import type { Endpoint } from './endpoint.ts';
 import { healthEndpoints } from './health.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { createListener } from './listener.ts';
@@ -8,10 +9,15 @@ import { serviceBusy } from './problem.ts';
 import type { Observers } from './request-log.ts';
 import { createExpress, routes } from './routes.ts';
 
-/** What answers while keys, database and models are made ready: health; all else is 503. */
-export function createStartingApplication(lifecycle: Lifecycle, config: Config, observers: Observers): RequestListener {
+/** What answers while keys, database and models are made ready: health; all else is 503. @param more public endpoints of faces */
+export function createStartingApplication(
+  lifecycle: Lifecycle,
+  config: Config,
+  observers: Observers,
+  more: readonly Endpoint[] = [],
+): RequestListener {
   const application = createExpress();
-  application.use(routes(healthEndpoints(lifecycle)));
+  application.use(routes([...healthEndpoints(lifecycle), ...more]));
   application.use(() => {
     throw serviceBusy();
   }, errorResponses);

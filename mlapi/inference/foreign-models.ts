@@ -67,7 +67,7 @@ export class ForeignModels {
       if ('reason' in read) throw new Error(read.reason);
       const contract = { ...read.contract, name, version };
       const prepared = prepareForeign({ path, facts, contract }, this.#options);
-      const { output } = await process.run(prepared.sample, prepared, deadlineMs);
+      const { output } = await process.run(prepared.sample, { outputName: prepared.outputName }, deadlineMs);
       return { facts, contract, sampleAnswer: new Answerer(prepared).answer(output, prepared.sample.rows) };
     } catch (cause) {
       throw refuse(folder, cause);

@@ -100,6 +100,10 @@ export class Predictor {
     return this.#batcher.run(matrix, client, wantsOthers).then((run) => wanted.map((info) => this.#named(info, run)));
   }
 
+  get isUsable(): boolean {
+    return this.#batcher.executor.fault === undefined;
+  }
+
   /** Fails while the model cannot compute. */
   check(): void {
     const { fault } = this.#batcher.executor;

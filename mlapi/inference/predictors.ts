@@ -96,6 +96,11 @@ export class Predictors {
     return this.#defaultName !== undefined;
   }
 
+  /** The one that documents show: the default, or the first. */
+  get shown(): Predictor {
+    return this.hasDefault ? this.default() : this.list()[0]!;
+  }
+
   /** What `/api/ml` serves. @throws {Problem} 404 where several models leave it open */
   default(): Predictor {
     if (this.#defaultName === undefined) {

@@ -17,7 +17,7 @@ const mostListed = 101;
 
 /** Information about models, and their predictions. */
 export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {
-  const shown = predictors.hasDefault ? predictors.default() : predictors.list()[0]!;
+  const { shown } = predictors;
   const information = { tag: 'models', statuses: { 404: 'No such model' }, answer: informationAnswer(shown) };
   const predict = {
     access: 'models:predict',

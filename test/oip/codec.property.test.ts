@@ -58,7 +58,10 @@ describe('the codec', () => {
           const found = inputs[index]!.data;
           if (isBinary) expect(found).toEqual(data);
           // JSON writes -0 as 0.
-          else expect(Array.from(found as ArrayLike<unknown>, positive)).toEqual(Array.from(data as ArrayLike<unknown>, positive));
+          else
+            expect(Array.from(found as ArrayLike<unknown>, positive)).toEqual(
+              Array.from(data as ArrayLike<unknown>, positive),
+            );
         }
       }),
       { numRuns: 500 },

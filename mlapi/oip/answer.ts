@@ -1,0 +1,66 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { deflate, gzip } from 'node:zlib';
+import type { Answer } from '../http/endpoint.ts';
+import type { WrittenResponse } from './infer-response.ts';
+
+/** So much text is made in one turn of the event loop. */
+const charactersPerTurn = 65_536;
+
+/** `deflate` is the zlib format (RFC 9110 section 8.4.1.2). */
+const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
+
+/** The answer as it goes out, compressed where the caller asks for that. @param accepted its `Accept-Encoding` */
+export async function toAnswer(written: WrittenResponse, accepted: string | undefined): Promise<Answer> {
+  const encoding = accepted === undefined ? undefined : chooseEncoding(accepted);
+  if (encoding === undefined && !written.isBinary) return jsonAnswer(written.json[Symbol.iterator]());
+  const json = Buffer.from(await collect(written.json));
+  const whole = written.isBinary ? Buffer.concat([json, ...written.binary]) : json;
+  const headers: Record<string, string> = written.isBinary
+    ? { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(json.length) }
+    : { 'content-type': 'application/json' };
+  if (encoding === undefined) return { headers, body: whole };
+  return { headers: { ...headers, 'content-encoding': encoding }, body: await compressors[encoding](whole) };
+}
+
+/** At once where it is short, piece by piece where it is long. */
+function jsonAnswer(pieces: Iterator<string>): Answer {
+  const headers = { 'content-type': 'application/json' };
+  let text = '';
+  for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
+    text += next.value;
+    if (text.length < charactersPerTurn) continue;
+    const first = text;
+    const chunks = function* () {
+      yield first;
+      for (let more = pieces.next(); more.done !== true; more = pieces.next()) yield more.value;
+    };
+    return { headers, chunks: chunks() };
+  }
+  return { headers, body: text };
+}
+
+async function collect(pieces: Iterable<string>): Promise<string> {
+  let text = '';
+  let inTurn = 0;
+  for (const piece of pieces) {
+    text += piece;
+    inTurn += piece.length;
+    if (inTurn < charactersPerTurn) continue;
+    inTurn = 0;
+    await nextTurn();
+  }
+  return text;
+}
+
+/** One that the header names, and not with a weight of 0; gzip first (RFC 9110 section 12.5.3). */
+function chooseEncoding(accepted: string): keyof typeof compressors | undefined {
+  const named = accepted
+    .toLowerCase()
+    .split(',')
+    .map((each) => each.split(';').map((part) => part.trim()))
+    .filter(([, weight = 'q=1']) => !/^q=0(?:\.0*)?$/.test(weight))
+    .map(([name]) => name);
+  if (named.includes('gzip')) return 'gzip';
+  return named.includes('deflate') ? 'deflate' : undefined;
+}

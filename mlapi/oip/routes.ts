@@ -1,0 +1,214 @@
+import { bytesBody } from '../http/body.ts';
+import type { Answer, Call, Endpoint, Session } from '../http/endpoint.ts';
+import type { HealthChecks } from '../http/health-checks.ts';
+import { isReady } from '../http/health.ts';
+import type { Lifecycle } from '../http/lifecycle.ts';
+import { parseStrictJson } from '../http/strict-json.ts';
+import type { Predictor } from '../inference/predictor.ts';
+import { version } from '../version.ts';
+import { fieldsOf, readFlag } from './fields.ts';
+import { infer } from './infer.ts';
+import { fixedRepository, type FindModel, type ModelRepository } from './repository.ts';
+import { oipSchemas } from './schemas.ts';
+import type { RunStatistics } from './statistics.ts';
+
+interface OipOptions {
+  readonly find: FindModel;
+  /** Every model that the caller may know of. */
+  readonly list: (session: Session | undefined) => readonly Predictor[] | Promise<readonly Predictor[]>;
+  readonly statistics: RunStatistics;
+  readonly bodyLimitBytes: number;
+  /** Whose tensors the documents show. */
+  readonly shown: Predictor;
+  readonly repository?: ModelRepository;
+}
+
+const tag = 'open inference protocol';
+const extensions = ['binary_tensor_data', 'classification', 'model_repository', 'statistics'];
+const commandLimitBytes = 16_384;
+const noModel = { 404: 'No such model' };
+
+/** Public: that the protocol is spoken here, whether the process lives, and whether its models can serve. */
+export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
+  const health = { access: 'public', method: 'GET' } as const;
+  const server = { name: 'mlapi', version, extensions };
+  return [
+    {
+      ...health,
+      path: '/v2',
+      docs: { tag, summary: 'The server', statuses: {}, answer: { schema: oipSchemas.server, example: server } },
+      handle: () => ({ body: server }),
+    },
+    {
+      ...health,
+      path: '/v2/health/live',
+      docs: { tag, summary: 'Whether the process runs', statuses: {}, answer: { schema: oipSchemas.live } },
+      handle: () => ({ body: { live: true } }),
+    },
+    {
+      ...health,
+      path: '/v2/health/ready',
+      docs: {
+        tag,
+        summary: 'Whether every model can serve, and the database',
+        statuses: { 503: { text: 'Not ready', schema: oipSchemas.ready } },
+        answer: { schema: oipSchemas.ready },
+      },
+      handle: async () => readiness(await isReady(lifecycle, checks), { ready: true }),
+    },
+  ];
+}
+
+/** The Open Inference Protocol and its extensions, over models that are found elsewhere. */
+export function oipEndpoints(options: OipOptions): Endpoint[] {
+  return [
+    ...inferEndpoints(options),
+    ...statisticsEndpoints(options),
+    ...modelEndpoints(options),
+    ...repositoryEndpoints(options),
+  ];
+}
+
+const read = { access: 'models:read', method: 'GET' } as const;
+
+function inferEndpoints({ find, bodyLimitBytes, shown }: OipOptions): Endpoint[] {
+  const [input] = shown.information().inputs;
+  const width = shown.contract.features.length;
+  const example = {
+    id: '1',
+    inputs: [
+      { name: input?.name, shape: [1, width], datatype: input?.datatype, data: Array(width).fill(0) as number[] },
+    ],
+  };
+  const statuses = {
+    ...noModel,
+    422: 'The model gave no usable answer',
+    503: 'The model has too much to do, or cannot compute at the moment',
+    504: 'The prediction took too long',
+  };
+  const docs = {
+    tag,
+    statuses,
+    answer: { schema: oipSchemas.response },
+    body: { schema: oipSchemas.request, examples: { 'one row': example } },
+  };
+  const reader = bytesBody(['application/json', 'application/octet-stream'], bodyLimitBytes);
+  const serve = async (call: Call) => infer(await found(find, call), call);
+  const post = { access: 'models:predict', method: 'POST', body: { reader }, handle: serve } as const;
+  return [
+    { ...post, path: '/v2/models/{name}/infer', docs: { ...docs, summary: 'Infer with a model' } },
+    {
+      ...post,
+      path: '/v2/models/{name}/versions/{version}/infer',
+      docs: { ...docs, summary: 'Infer with one version of a model' },
+    },
+  ];
+}
+
+/** Ahead of the models: one may be called `stats`. */
+function statisticsEndpoints({ find, list, statistics }: OipOptions): Endpoint[] {
+  const docs = { tag, statuses: noModel, answer: { schema: oipSchemas.statistics } };
+  const answer = (predictors: readonly Predictor[]): Answer => ({
+    body: { model_stats: predictors.map(({ contract }) => statistics.of(contract.name, contract.version)) },
+  });
+  const handle = async (call: Call) => answer([await found(find, call)]);
+  return [
+    {
+      ...read,
+      path: '/v2/models/stats',
+      docs: { ...docs, statuses: {}, summary: 'What all models did since this process started' },
+      handle: async ({ session }) => answer(await list(session)),
+    },
+    { ...read, path: '/v2/models/{name}/stats', docs: { ...docs, summary: 'The same of one model' }, handle },
+    {
+      ...read,
+      path: '/v2/models/{name}/versions/{version}/stats',
+      docs: { ...docs, summary: 'The same of one version' },
+      handle,
+    },
+  ];
+}
+
+function modelEndpoints({ find }: OipOptions): Endpoint[] {
+  const metadata = { tag, statuses: noModel, answer: { schema: oipSchemas.model } };
+  const ready = {
+    tag,
+    statuses: { ...noModel, 503: { text: 'It cannot compute at the moment', schema: oipSchemas.modelReady } },
+    answer: { schema: oipSchemas.modelReady },
+  };
+  const describe = async (call: Call): Promise<Answer> => {
+    const { name, version: its, platform, inputs, outputs } = (await found(find, call)).information();
+    return { body: { name, versions: [its], platform, inputs, outputs } };
+  };
+  const check = async (call: Call): Promise<Answer> => {
+    const predictor = await found(find, call);
+    return readiness(predictor.isUsable, { name: predictor.contract.name, ready: true });
+  };
+  const model = '/v2/models/{name}';
+  const itsVersion = `${model}/versions/{version}`;
+  return [
+    { ...read, path: model, docs: { ...metadata, summary: 'The tensors of a model' }, handle: describe },
+    { ...read, path: itsVersion, docs: { ...metadata, summary: 'The same of one version' }, handle: describe },
+    { ...read, path: `${model}/ready`, docs: { ...ready, summary: 'Whether a model can serve' }, handle: check },
+    {
+      ...read,
+      path: `${itsVersion}/ready`,
+      docs: { ...ready, summary: 'Whether one version can serve' },
+      handle: check,
+    },
+  ];
+}
+
+function repositoryEndpoints({ find, list, repository = fixedRepository(find) }: OipOptions): Endpoint[] {
+  const reader = bytesBody(['application/json'], commandLimitBytes, true);
+  const command = { method: 'POST', body: { reader } } as const;
+  const change = (what: 'load' | 'unload', summary: string): Endpoint => ({
+    ...command,
+    access: repository.access,
+    path: `/v2/repository/models/{name}/${what}`,
+    docs: {
+      tag,
+      summary,
+      statuses: { ...noModel, 409: 'That cannot be done with this model' },
+      answer: { schema: { type: 'object' } },
+    },
+    handle: async ({ params, session, body }) => {
+      readCommand(body as Buffer, ['parameters']);
+      await repository[what](params.name ?? '', session);
+      return { body: {} };
+    },
+  });
+  return [
+    {
+      ...command,
+      access: 'models:read',
+      path: '/v2/repository/index',
+      docs: { tag, summary: 'All models and their states', statuses: {}, answer: { schema: oipSchemas.index } },
+      handle: async ({ session, body }) => {
+        const onlyReady = readFlag(readCommand(body as Buffer, ['ready']).ready, 'ready') ?? false;
+        const models = (await list(session)).filter(({ isUsable }) => isUsable || !onlyReady);
+        return { body: models.map(indexEntry) };
+      },
+    },
+    change('load', 'Have a model loaded'),
+    change('unload', 'Have a model unloaded'),
+  ];
+}
+
+function indexEntry({ contract, isUsable }: Predictor): object {
+  const state = isUsable ? 'READY' : 'UNAVAILABLE';
+  return { name: contract.name, version: contract.version, state, reason: isUsable ? '' : 'it cannot compute now' };
+}
+
+/** The body of a command may be left out. */
+function readCommand(body: Buffer, known: readonly string[]) {
+  return body.length === 0 ? {} : fieldsOf(parseStrictJson(body), '', known);
+}
+
+function found(find: FindModel, { params, session }: Call): Predictor | Promise<Predictor> {
+  return find(params.name ?? '', params.version, session);
+}
+
+function readiness(isReadyNow: boolean, body: { name?: string; ready: true }): Answer {
+  return isReadyNow ? { body } : { status: 503, body: { ...body, ready: false } };
+}

@@ -1,0 +1,71 @@
+import type { Predictor } from '../inference/predictor.ts';
+import type { InputTensor, NamedOutput } from '../inference/tensors.ts';
+import type { Prediction } from '../inference/types.ts';
+import type { InferRequest } from './infer-request.ts';
+import { invalidInference } from './refusals.ts';
+
+/** What rows are answered with: labels, class numbers or values; and the scores, where they are asked for. */
+const rowOutputs = ['predictions', 'scores'];
+
+/**
+ * Predicts rows through the contract: each input is a column, named as its feature. Categories are BYTES.
+ * @throws {Problem} 400 where they are no rows of the contract; 413, 422, 503 or 504
+ */
+export async function predictRows(
+  predictor: Predictor,
+  {
+    inputs,
+    outputs = [{ name: 'predictions' }],
+  }: Pick<InferRequest, 'inputs'> & { outputs?: readonly { name: string }[] | undefined },
+  client: string,
+): Promise<NamedOutput[]> {
+  if (outputs.some(({ name }) => !rowOutputs.includes(name)))
+    throw invalidInference('outputs', `for rows they are ${rowOutputs.join(' and ')}`);
+  const scores = outputs.some(({ name }) => name === 'scores');
+  const answer = await predictor.predict(toRows(inputs), { scores, client });
+  const tensors = new Map([
+    ['predictions', predictionTensor(answer.predictions, predictor)],
+    ['scores', tableTensor('scores', answer.scores ?? [])],
+  ]);
+  return outputs.map(({ name }) => tensors.get(name)!);
+}
+
+function toRows(inputs: readonly InputTensor[]): Record<string, unknown>[] {
+  const [rows = 0] = inputs[0]?.shape ?? [];
+  const columns = inputs.map((input, index): [string, (row: number) => unknown] => {
+    const [length, width = 1, ...more] = input.shape;
+    if (length !== rows || width !== 1 || more.length > 0)
+      throw invalidInference(`inputs[${index}].shape`, 'a column of rows has the shape [rows], the same for each');
+    return [input.name, cellsOf(input, `inputs[${index}]`)];
+  });
+  return Array.from({ length: rows }, (_, row) => Object.fromEntries(columns.map(([name, cell]) => [name, cell(row)])));
+}
+
+function cellsOf({ datatype, data }: InputTensor, where: string): (row: number) => unknown {
+  if (datatype === 'BOOL') return (row) => data[row] === 1;
+  if (datatype === 'FP16') throw invalidInference(`${where}.datatype`, 'features are not read from FP16');
+  return (row) => {
+    const cell = data[row];
+    if (typeof cell !== 'bigint') return cell;
+    const number = Number(cell);
+    if (!Number.isSafeInteger(number)) throw invalidInference(`${where}, element ${row}`, 'it is beyond 2^53');
+    return number;
+  };
+}
+
+function predictionTensor(predictions: readonly Prediction[], { contract }: Predictor): NamedOutput {
+  const name = 'predictions';
+  const { kind, labels = [] } = contract.output;
+  const isText = [predictions[0], ...labels].some((each) => typeof each === 'string');
+  if (isText) return { name, datatype: 'BYTES', data: predictions.map(String), shape: [predictions.length] };
+  if (typeof predictions[0] === 'object') return tableTensor(name, predictions as readonly (readonly number[])[]);
+  const numbers = predictions as readonly number[];
+  const isWhole = kind !== 'values' && numbers.every(Number.isSafeInteger);
+  return isWhole
+    ? { name, datatype: 'INT64', data: BigInt64Array.from(numbers, BigInt), shape: [numbers.length] }
+    : { name, datatype: 'FP64', data: Float64Array.from(numbers), shape: [numbers.length] };
+}
+
+function tableTensor(name: string, rows: readonly (readonly number[])[]): NamedOutput {
+  return { name, datatype: 'FP64', data: Float64Array.from(rows.flat()), shape: [rows.length, rows[0]?.length ?? 0] };
+}

@@ -1,0 +1,137 @@
+import type { InferenceObserver, ObservedModel, ObservedRun } from '../inference/observer.ts';
+
+interface Duration {
+  count: number;
+  ns: number;
+}
+
+interface BatchStatistics {
+  readonly batch_size: number;
+  readonly compute_input: Duration;
+  readonly compute_infer: Duration;
+  readonly compute_output: Duration;
+}
+
+interface ModelCounts {
+  last_inference: number;
+  inference_count: number;
+  execution_count: number;
+  readonly inference_stats: Readonly<Record<(typeof durations)[number], Duration>>;
+  readonly batches: Map<number, BatchStatistics>;
+}
+
+/** What a model did since this process started, as the extension `statistics` has it. */
+export interface ModelStatistics extends Omit<ModelCounts, 'batches'> {
+  readonly name: string;
+  readonly version: string;
+  readonly batch_stats: readonly BatchStatistics[];
+}
+
+const durations = [
+  'success',
+  'fail',
+  'queue',
+  'compute_input',
+  'compute_infer',
+  'compute_output',
+  'cache_hit',
+  'cache_miss',
+] as const;
+/** Larger runs count with those up to the next power of two, so that nobody can make lines. */
+const largestExactBatch = 32;
+
+/** Counts the runs of models by this process. Input and output are part of a run here: they count, and take no time. */
+export class RunStatistics implements InferenceObserver {
+  readonly #clock: () => number;
+  readonly #models = new Map<string, ModelCounts>();
+
+  /** @param clock epoch milliseconds */
+  constructor(clock: () => number) {
+    this.#clock = clock;
+  }
+
+  ran({ model, version, requests, rows, queueSeconds, runSeconds, outcome }: ObservedRun): void {
+    const counts = this.#countsOf(model, version);
+    const { success, fail, queue, compute_input, compute_infer, compute_output } = counts.inference_stats;
+    counts.last_inference = this.#clock();
+    if (outcome !== 'ok') {
+      add(fail, requests, queueSeconds + runSeconds);
+      return;
+    }
+    counts.inference_count += rows;
+    counts.execution_count += 1;
+    add(success, requests, queueSeconds + runSeconds);
+    add(queue, requests, queueSeconds);
+    add(compute_input, requests, 0);
+    add(compute_infer, requests, runSeconds);
+    add(compute_output, requests, 0);
+    const batch = batchOf(counts.batches, rows);
+    add(batch.compute_input, 1, 0);
+    add(batch.compute_infer, 1, runSeconds);
+    add(batch.compute_output, 1, 0);
+  }
+
+  /** A request that was not let in has failed. */
+  shed({ model, version }: ObservedModel): void {
+    add(this.#countsOf(model, version).inference_stats.fail, 1, 0);
+  }
+
+  /** @returns zeros for a model that has not run */
+  of(name: string, version: string): ModelStatistics {
+    const { batches, ...counts } = this.#models.get(keyOf(name, version)) ?? newCounts();
+    return { name, version, ...counts, batch_stats: [...batches.values()] };
+  }
+
+  #countsOf(model: string, version: string): ModelCounts {
+    const key = keyOf(model, version);
+    const counts = this.#models.get(key) ?? newCounts();
+    this.#models.set(key, counts);
+    return counts;
+  }
+}
+
+/** Tells several observers. */
+export function observers(...all: readonly InferenceObserver[]): InferenceObserver {
+  return {
+    ran: (run) => {
+      for (const observer of all) observer.ran(run);
+    },
+    shed: (model) => {
+      for (const observer of all) observer.shed(model);
+    },
+  };
+}
+
+function keyOf(model: string, version: string): string {
+  return `${model}/${version}`;
+}
+
+function newCounts(): ModelCounts {
+  const stats = durations.map((name): [string, Duration] => [name, { count: 0, ns: 0 }]);
+  return {
+    last_inference: 0,
+    inference_count: 0,
+    execution_count: 0,
+    inference_stats: Object.fromEntries(stats) as unknown as ModelCounts['inference_stats'],
+    batches: new Map(),
+  };
+}
+
+function batchOf(batches: ModelCounts['batches'], rows: number): BatchStatistics {
+  const size = rows <= largestExactBatch ? rows : 2 ** Math.ceil(Math.log2(rows));
+  const none = () => ({ count: 0, ns: 0 });
+  const batch = batches.get(size) ?? {
+    batch_size: size,
+    compute_input: none(),
+    compute_infer: none(),
+    compute_output: none(),
+  };
+  batches.set(size, batch);
+  return batch;
+}
+
+/** @param seconds of each of them */
+function add(duration: Duration, count: number, seconds: number): void {
+  duration.count += count;
+  duration.ns += Math.round(count * seconds * 1e9);
+}

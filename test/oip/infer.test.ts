@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startModels, type ModelService } from '../support/model-folders.ts';
+import { oipModels } from './models.ts';
+import { sendTo, tensors, type Answered, type Sent } from './send.ts';
+
+let service: ModelService;
+let bearer: string;
+beforeAll(async () => {
+  service = await startModels(oipModels, { MLAPI_BODY_LIMIT_BYTES: '20000', MLAPI_MAX_ROWS: '50' });
+  bearer = `Bearer ${(await service.newClient()).tokens.access_token}`;
+});
+afterAll(() => service.close());
+
+/** With a good token. */
+function send(model: string, body: Buffer | string | object, { headers, path }: Sent = {}): Promise<Answered> {
+  const sent = { headers: { authorization: bearer, ...headers } };
+  return sendTo(service.port, model, body, path === undefined ? sent : { ...sent, path });
+}
+
+describe('POST /v2/models/{name}/infer', () => {
+  test('200: the answer names the model, its version and the request, and has all outputs', async () => {
+    const { status, headers, body } = await send(
+      'fp32',
+      tensors(
+        'FP32',
+        [2, 2],
+        [
+          [1, 2],
+          [3, 4.5],
+        ],
+        { id: 'é"' },
+      ),
+    );
+
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/json']);
+    const output = '{"name":"y","datatype":"FP32","shape":[2,2],"data":[1,2,3,4.5]}';
+    expect(body.toString()).toBe(`{"model_name":"fp32","model_version":"1","id":"é\\"","outputs":[${output}]}`);
+  });
+
+  test('200: whole numbers beyond 2^53 come back as they were sent, to the digit', async () => {
+    const { body } = await send(
+      'int64',
+      '{"inputs":[{"name":"x","datatype":"INT64","shape":[1,2],"data":[9007199254740993,-9223372036854775808]}]}',
+    );
+
+    expect(body.toString()).toContain('"data":[9007199254740993,-9223372036854775808]');
+  });
+
+  test('200: the contract does not hold for raw tensors, and does for rows', async () => {
+    expect((await send('rows', tensors('FP32', [1, 2], [999, -1]))).status).toBe(200);
+    const columns = [
+      { name: 'protocol', shape: [1], datatype: 'BYTES', data: ['tcp'] },
+      { name: 'size', shape: [1, 1], datatype: 'INT16', data: [-1] },
+    ];
+    const { status, json } = await send('rows', { inputs: columns, parameters: { rows: true } });
+
+    expect(status).toBe(400);
+    expect(json()).toEqual({
+      error: expect.stringMatching(/^The rows do not fit the contract.* \/0\/size: /) as unknown,
+    });
+  });
+
+  test('200: rows get labels and scores, of several outputs each in its own form', async () => {
+    const inputs = [0, 1, 2].map((index) => {
+      return {
+        name: `f${index}`,
+        shape: [2],
+        datatype: index === 1 ? 'FP64' : 'UINT8',
+        data: [index === 1 ? 1.5 : 0, index],
+      };
+    });
+    const outputs = [
+      { name: 'scores', parameters: { classification: 1 } },
+      { name: 'predictions' },
+      { name: 'scores2' },
+    ].slice(0, 2);
+    const { json } = await send('classes', { inputs, outputs, parameters: { rows: true } });
+
+    expect(json()).toMatchObject({
+      outputs: [
+        { name: 'scores', datatype: 'BYTES', shape: [2, 1], data: ['1.500000:1:cat', '2.000000:2:dog'] },
+        { name: 'predictions', datatype: 'BYTES', shape: [2], data: ['cat', 'dog'] },
+      ],
+    });
+  });
+
+  test('200: outputs are binary one by one, and text and halves can be had', async () => {
+    const names = ['text', 'half', 'y'];
+    const outputs = names.map((name) => ({ name, parameters: { binary_data: name !== 'y' } }));
+    const { status, headers, body } = await send('many', tensors('FP32', [2, 1], [1, 2.5], { outputs }));
+
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/octet-stream']);
+    const length = Number(headers.get('inference-header-content-length'));
+    expect(JSON.parse(body.subarray(0, length).toString())).toMatchObject({
+      outputs: [
+        { name: 'text', datatype: 'BYTES', parameters: { binary_data_size: 12 } },
+        { name: 'half', datatype: 'FP16', parameters: { binary_data_size: 4 } },
+        { name: 'y', data: [1, 2.5] },
+      ],
+    });
+    expect([...body.subarray(length)]).toEqual([1, 0, 0, 0, 49, 3, 0, 0, 0, 50, 46, 53, 0, 0x3c, 0, 0x41]);
+  });
+
+  test('422: NaN is no JSON; as binary data it can be had', async () => {
+    const ask = (isBinary: boolean) =>
+      send(
+        'many',
+        tensors('FP32', [1, 1], [-1], { outputs: [{ name: 'log', parameters: { binary_data: isBinary } }] }),
+      );
+
+    const json = await ask(false);
+    expect([json.status, json.json()]).toEqual([422, { error: expect.stringContaining('finite') as unknown }]);
+    const { status, headers, body } = await ask(true);
+    const at = Number(headers.get('inference-header-content-length'));
+    expect([status, body.readFloatLE(at)]).toEqual([200, NaN]);
+  });
+
+  test('400: FP16 has no JSON', async () => {
+    const { status, json } = await send('many', tensors('FP32', [1, 1], [1], { outputs: [{ name: 'half' }] }));
+
+    expect([status, json()]).toEqual([400, { error: expect.stringContaining('FP16') as unknown }]);
+  });
+
+  test('200: an answer of many numbers comes in pieces, and whole', async () => {
+    const large = await startModels({ wide: oipModels.fp32! }, { MLAPI_BODY_LIMIT_BYTES: '3000000' });
+    try {
+      const data = Array.from({ length: 20_000 }, (_, index) => index + 0.125);
+      const token = `Bearer ${(await large.newClient()).tokens.access_token}`;
+      const { body, headers } = await large.http
+        .post('/v2/models/fp32/infer')
+        .set('authorization', token)
+        .set('accept-encoding', 'identity')
+        .send(tensors('FP32', [10_000, 2], data))
+        .expect(200);
+      expect(headers['transfer-encoding']).toBe('chunked');
+      expect((body as { outputs: [{ data: unknown }] }).outputs[0].data).toEqual(data);
+    } finally {
+      await large.close();
+    }
+  });
+});
+
+test('200: the request that lies in files/ is answered', async () => {
+  const shipped = await startModels('resources/models');
+  try {
+    const token = `Bearer ${(await shipped.newClient()).tokens.access_token}`;
+    const { body } = await shipped.http
+      .post('/v2/models/nsl-kdd-classifier/infer/')
+      .set('authorization', token)
+      .set('content-type', 'application/json')
+      .send(readFileSync('files/requests/tensors.json', 'utf8'))
+      .expect(200);
+    const outputs = [
+      { name: 'label', datatype: 'INT64', shape: [2] },
+      { name: 'probabilities', datatype: 'BYTES', shape: [2, 2] },
+    ];
+    expect(body).toMatchObject({ model_name: 'nsl-kdd-classifier', outputs });
+  } finally {
+    await shipped.close();
+  }
+});
