@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startModels, type ModelService } from '../support/model-folders.ts';
+import { oipModels } from './models.ts';
+
+/** A Python with the packages of test/oip/requirements.txt. */
+const python = process.env.TEST_OIP_PYTHON ?? '';
+if (python === '')
+  console.warn('SKIPPED: the public client of the protocol (TEST_OIP_PYTHON names no Python that has it)');
+
+let service: ModelService;
+beforeAll(async () => {
+  service = await startModels(oipModels);
+});
+afterAll(() => service.close());
+
+(python === '' ? test.skip : test)('the public client does all that it can do here, as it is published', async () => {
+  const { tokens } = await service.newClient();
+
+  const words = ['test/oip/client.py', `127.0.0.1:${service.port}`, tokens.access_token];
+  const child = execFile(python, words);
+  let output = '';
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text: string) => (output += text));
+  await once(child, 'close');
+
+  const passed = ['health', 'metadata', 'datatypes', 'compression', 'classification', 'rows', 'repository'];
+  expect(output.trim().split('\n')).toEqual([...passed, 'statistics', 'refusals']);
+});
