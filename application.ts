@@ -8,6 +8,7 @@ import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/aut
 import type { Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import type { CounterHome } from './mlapi/http/counters.ts';
+import type { Endpoint } from './mlapi/http/endpoint.ts';
 import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
 import { HealthChecks } from './mlapi/http/health-checks.ts';
 import { healthEndpoints } from './mlapi/http/health.ts';
@@ -21,12 +22,14 @@ import { Service } from './mlapi/http/service.ts';
 import { createShortWay } from './mlapi/http/short-way.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { ForeignModels } from './mlapi/inference/foreign-models.ts';
+import { tellAll, type InferenceObserver } from './mlapi/inference/observer.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
 import { openModelStore } from './mlapi/models/open-model-store.ts';
-import { modelEndpoints } from './mlapi/models/routes.ts';
+import { modelStoreEndpoints } from './mlapi/models/routes.ts';
 import { oipEndpoints, oipHealthEndpoints } from './mlapi/oip/routes.ts';
-import { observers, RunStatistics } from './mlapi/oip/statistics.ts';
+import { oipOver } from './mlapi/oip/shipped-models.ts';
+import { RunStatistics } from './mlapi/oip/statistics.ts';
 import { checkDatabase } from './mlapi/persistence/database.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
@@ -57,15 +60,17 @@ export async function createServices(config: Config, foundations: Foundations = 
   const { database, keys: opening } = await openKeys(config, clock);
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
   // The models are loaded while the keys open.
-  const statistics = new RunStatistics(clock);
-  const loading = Predictors.load(config, observers(metrics, statistics));
+  const observers: InferenceObserver[] = [metrics];
+  const oipStatistics = new RunStatistics(clock);
+  observers.push(oipStatistics);
+  const loading = Predictors.load(config, tellAll(observers));
   loading.catch(() => undefined);
   const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
   const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes, observer: metrics });
-  const models = openModelStore({ config, database, foreign, isShipped: (name) => predictors.has(name), clock });
-  models.store.keepTidy(logger);
-  predictors.attach(models.store);
+  const modelStore = openModelStore({ config, database, foreign, predictors, clock });
+  modelStore.store.keepTidy(logger);
+  predictors.attach(modelStore.store);
   const tracing = await openTracing(config, logger);
   const checks = new HealthChecks(
     [
@@ -88,25 +93,22 @@ export async function createServices(config: Config, foundations: Foundations = 
   });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);
   const foundation = { config, logger, metrics, tracing, lifecycle, database, counters, checks, securityTxt, clock };
-  return { ...foundation, ...auth, predictors, foreign, models, statistics, close };
+  return {
+    ...foundation,
+    ...auth,
+    predictors,
+    oipStatistics,
+    modelStore,
+    close,
+  };
 }
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
 export function mountRoutes(services: Services): { application: Express; shortWay: ShortWay } {
-  const { config, metrics, lifecycle, database, counters, keys, authenticator, tokens, predictors, statistics, clock } =
-    services;
-  const { bodyLimitBytes } = config;
-  const guarded = [
-    ...inferenceEndpoints(predictors, config),
-    ...modelEndpoints({ ...services.models, predictors, config }),
-    ...oipEndpoints({
-      find: (name, version) => predictors.find(name, version),
-      list: () => [...predictors.list(), ...services.models.store.loaded()],
-      shown: predictors.shown,
-      statistics,
-      bodyLimitBytes,
-    }),
-  ];
+  const { config, metrics, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
+  const guarded = inferenceEndpoints(predictors, config);
+  guarded.push(...modelStoreEndpoints({ ...services.modelStore, predictors, config }));
+  guarded.push(...oipEndpoints(oipOver(services)));
   const open = [
     ...healthEndpoints(lifecycle, services.checks),
     ...oipHealthEndpoints(lifecycle, services.checks),
@@ -153,10 +155,9 @@ export async function serve(
 ): Promise<Services & { service: Service }> {
   const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = foundations;
   const service = new Service({ config, logger, lifecycle });
-  if (listensEarly)
-    await service.listen(
-      createStartingApplication(lifecycle, config, { logger, metrics }, oipHealthEndpoints(lifecycle)),
-    );
+  const early: Endpoint[] = [];
+  early.push(...oipHealthEndpoints(lifecycle));
+  if (listensEarly) await service.listen(createStartingApplication(lifecycle, config, { logger, metrics }, early));
   const services = await createServices(config, { ...foundations, logger, lifecycle });
   await services.tokens.keepPurged(logger);
   await service.serve({ listener: createApplication(services), close: () => services.close() });

@@ -7,6 +7,7 @@ import { certificateCommands } from './certificate.ts';
 import { clientCommands } from './clients.ts';
 import { print, UsageMistake, type Command } from './command.ts';
 import { keyCommands } from './keys.ts';
+import { modelStoreCommands } from './model-store.ts';
 import { modelCommands } from './models.ts';
 import { remoteCommands } from './remote.ts';
 import { tokenCommands } from './tokens.ts';
@@ -17,6 +18,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...tokenCommands,
   ...keyCommands,
   ...modelCommands,
+  ...modelStoreCommands,
   ...certificateCommands,
   ...backupCommands,
   ...remoteCommands,

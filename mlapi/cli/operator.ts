@@ -5,14 +5,8 @@ import { Passwords } from '../auth/passwords.ts';
 import { TokenMaker } from '../auth/token-maker.ts';
 import { TokenService } from '../auth/token-service.ts';
 import { readConfig } from '../config/config.ts';
-import { namesOf } from './model-names.ts';
-import { openDatabase, type Queries } from '../persistence/database.ts';
+import { openDatabase, type Database, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
-import { ForeignModels } from '../inference/foreign-models.ts';
-import { listFolders } from '../inference/predictors.ts';
-import { openModelStore } from '../models/open-model-store.ts';
-import type { ModelService } from '../models/model-service.ts';
-import type { ModelStore } from '../models/model-store.ts';
 import { noMetrics } from '../telemetry/metrics.ts';
 
 /** What operators' commands work with: the same database as the running service, without its models. */
@@ -20,8 +14,7 @@ export interface Operator {
   clients(): Promise<ClientService>;
   keys(): Promise<KeyManager>;
   tokens(): Promise<TokenService>;
-  /** The model store, and what may not be in it: the names of the folders. */
-  models(): Promise<{ store: ModelStore; service: ModelService }>;
+  readonly database: Database;
   /** Work on the tables themselves, all or nothing. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>;
 }
@@ -43,12 +36,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
         metrics: noMetrics,
         clock,
       }),
-    models: () => {
-      const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
-      const isShipped = (name: string) => shipped.has(name);
-      const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes });
-      return Promise.resolve(openModelStore({ config, database, foreign, isShipped, clock }));
-    },
+    database,
     transaction: (change) => database.transaction().execute(change),
   };
   try {

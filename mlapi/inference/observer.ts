@@ -24,3 +24,15 @@ export interface InferenceObserver {
   /** A request was refused because it would have waited past its deadline. */
   shed(model: ObservedModel): void;
 }
+
+/** Tells several observers. */
+export function tellAll(observers: readonly InferenceObserver[]): InferenceObserver {
+  return {
+    ran: (run) => {
+      for (const observer of observers) observer.ran(run);
+    },
+    shed: (model) => {
+      for (const observer of observers) observer.shed(model);
+    },
+  };
+}

@@ -50,6 +50,11 @@ export class Predictors {
     return [...this.#byName.values()].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1));
   }
 
+  /** Those that are in memory now, the source's among them. */
+  loaded(): Predictor[] {
+    return [...this.list(), ...(this.#source?.loaded() ?? [])];
+  }
+
   /** Serves these beside those of the folders. */
   attach(source: ModelSource): void {
     this.#source = source;

@@ -4,6 +4,7 @@ import { modelNotFound, Problem } from '../http/problem.ts';
 import type { StreamedBody } from '../http/streamed-body.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import { isStorageFault } from '../persistence/busy.ts';
+import type { Predictors } from '../inference/predictors.ts';
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
 import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
@@ -28,8 +29,8 @@ interface ModelServiceOptions {
   readonly database: Database;
   readonly artifacts: Artifacts;
   readonly foreign: Pick<ForeignModels, 'inspect'>;
-  /** Whether the service comes with a model of this name. */
-  readonly isShipped: (name: string) => boolean;
+  /** Those that the service comes with. */
+  readonly predictors: Pick<Predictors, 'has'>;
   readonly clock: () => number;
 }
 
@@ -168,8 +169,8 @@ export class ModelService {
 
   /** Whether this may come in. @param bytes how large it is, where that is known. @throws {Problem} 403, 409, 413 */
   async #check(queries: Queries, { model, version }: VersionName, actor: Actor, bytes = 0): Promise<void> {
-    const { config, isShipped } = this.#options;
-    if (isShipped(model)) throw shipped();
+    const { config, predictors } = this.#options;
+    if (predictors.has(model)) throw shipped();
     if ((await findRecord(queries, { model, version })) !== undefined) throw taken();
     if ((await findModel(queries, model)) !== undefined) await this.#checkOwner(queries, model, actor);
     if (actor.clientId === undefined) return;

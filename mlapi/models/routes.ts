@@ -32,7 +32,7 @@ const missing = { 404: 'No such model or version' };
 const foreign = { 403: 'The token lacks the scope, or the model belongs to another client' };
 const moved = { 412: 'It was moved meanwhile (If-Match)' };
 
-interface ModelEndpointsOptions {
+interface ModelStoreEndpointsOptions {
   readonly store: ModelStore;
   readonly service: ModelService;
   /** Those that the service ships with: they have one version each, and no aliases. */
@@ -41,11 +41,11 @@ interface ModelEndpointsOptions {
 }
 
 /** Versions and aliases of models, in an order in which they can be tried one after the other. */
-export function modelEndpoints(options: ModelEndpointsOptions): Endpoint[] {
+export function modelStoreEndpoints(options: ModelStoreEndpointsOptions): Endpoint[] {
   return [...versionEndpoints(options), ...aliasEndpoints(options), retireEndpoint(options)];
 }
 
-function versionEndpoints({ store, service, predictors, config }: ModelEndpointsOptions): Endpoint[] {
+function versionEndpoints({ store, service, predictors, config }: ModelStoreEndpointsOptions): Endpoint[] {
   const move = (action: 'load' | 'unload', summary: string): Endpoint => {
     return {
       ...write,
@@ -146,7 +146,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelEndpoints
   ];
 }
 
-function retireEndpoint({ service }: ModelEndpointsOptions): Endpoint {
+function retireEndpoint({ service }: ModelStoreEndpointsOptions): Endpoint {
   return {
     ...write,
     method: 'DELETE',
@@ -164,7 +164,7 @@ function retireEndpoint({ service }: ModelEndpointsOptions): Endpoint {
   };
 }
 
-function aliasEndpoints({ store, service, predictors }: ModelEndpointsOptions): Endpoint[] {
+function aliasEndpoints({ store, service, predictors }: ModelStoreEndpointsOptions): Endpoint[] {
   const answer = { schema: aliasAnswerSchema };
   return [
     {

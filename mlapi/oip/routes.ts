@@ -12,7 +12,8 @@ import { fixedRepository, type FindModel, type ModelRepository } from './reposit
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
-interface OipOptions {
+/** What the protocol is spoken over. */
+export interface OipOptions {
   readonly find: FindModel;
   /** Every model that the caller may know of. */
   readonly list: (session: Session | undefined) => readonly Predictor[] | Promise<readonly Predictor[]>;

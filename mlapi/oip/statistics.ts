@@ -90,18 +90,6 @@ export class RunStatistics implements InferenceObserver {
   }
 }
 
-/** Tells several observers. */
-export function observers(...all: readonly InferenceObserver[]): InferenceObserver {
-  return {
-    ran: (run) => {
-      for (const observer of all) observer.ran(run);
-    },
-    shed: (model) => {
-      for (const observer of all) observer.shed(model);
-    },
-  };
-}
-
 function keyOf(model: string, version: string): string {
   return `${model}/${version}`;
 }

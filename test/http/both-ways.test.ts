@@ -64,6 +64,8 @@ const paths = [
   ...['/api/ml', '/api/models', model, `${model}/predict`, `${model}/versions/1/predict`],
   ...['/api/ml/', '/api/ML', '/api/ml/x', '/api', '/api/', '/api/nothing', '/auth/session', '/api//ml', '/api/%6dl'],
   ...[`${model}/versions/2/predict`, '/api/models/nothing', '/api/models/nothing/predict', `${model}/predict/`],
+  ...['/v2', '/v2/', '/v2/nothing', '/v2/models/stats', `/v2${model.slice(4)}/infer`, `/v2${model.slice(4)}/infer/`],
+  ...['/v2/repository/index', '/v2/repository/models/nsl-kdd-classifier/load', `/v2${model.slice(4)}/versions/2/infer`],
   ...[`${model}.x/predict`, '/api/models//predict', '/api/models/./predict', '/api/models/__proto__/predict'],
 ];
 const queries = [
@@ -91,6 +93,9 @@ const headers = [
   'Content-Type: application/json\r\nOrigin: https://app.example.com\r\nAccess-Control-Request-Method: POST',
   'Content-Type: application/json\r\nContent-Type: application/json',
   'Content-Type: application/json\r\nAccept: text/csv',
+  'Content-Type: application/octet-stream\r\nInference-Header-Content-Length: 2',
+  'Content-Encoding: gzip',
+  'Accept-Encoding: gzip',
   'Content-Type: text/csv; header=present',
   'Content-Type: text/csv\r\nAccept: text/csv',
 ];
@@ -98,12 +103,16 @@ const row = [0, 'tcp', 'http', 'SF', ...Array.from({ length: 37 }, () => 0)];
 const columns = Object.keys(JSON.parse(readFileSync(`resources${model.slice(4)}/sample.json`, 'utf8')) as object);
 const csvOf = (...rows: readonly (readonly (string | number)[])[]) =>
   [columns, ...rows].map((cells) => `${cells.join(',')}\r\n`).join('');
+const tensor = { name: 'features', shape: [1, 41], datatype: 'FP32', data: Array.from({ length: 41 }, () => 0) };
 const bodies = [
   ...[row, [row], [row, row], { instances: [row] }, [[...row, 1]], [], {}, null, 1].map((value) =>
     JSON.stringify(value),
   ),
   ...[[row, row], [['x', ...row.slice(1)]], [row.slice(1)], [], Array.from({ length: 60 }, () => row)].map((rows) =>
     csvOf(...rows),
+  ),
+  ...[{ inputs: [tensor] }, { inputs: [tensor], parameters: { binary_data_output: true } }].map((value) =>
+    JSON.stringify(value),
   ),
   ...['', '[', '{"a":1,"a":2}', '['.repeat(40), 'é', '"\\ud800"', `[${'0,'.repeat(3_000)}0]`],
 ];

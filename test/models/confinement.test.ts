@@ -40,11 +40,11 @@ describe('what a model may do', () => {
   test('its process sees no file, no network and no process of this machine, where the machine allows namespaces', async () => {
     expect((await upload(service, token, ['seen', '1'], { model: identityModel(1) })).status).toBe(201);
     expect((await predict('seen')).status).toBe(200);
-    if ((await service.services.foreign.isolation) !== 'namespaces') {
+    if ((await service.services.modelStore.foreign.isolation) !== 'namespaces') {
       console.warn('SKIPPED: namespaces: this machine has no bubblewrap, or forbids it');
       return;
     }
-    const pids = processTree(service.services.models.store.loaded()[0]!.sessions().memory[0]!.pid);
+    const pids = processTree(service.services.modelStore.store.loaded()[0]!.sessions().memory[0]!.pid);
     const inside = pids.at(-1)!;
     const namespace = (pid: number | string, kind: string) => readlinkSync(`/proc/${pid}/ns/${kind}`);
     for (const kind of ['net', 'pid', 'mnt', 'user', 'ipc', 'uts'])
@@ -66,7 +66,7 @@ describe('memory', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     for (const name of names)
       expect((await upload(service, token, [name, '1'], { model: identityModel(1) })).status).toBe(201);
-    const { store } = service.services.models;
+    const { store } = service.services.modelStore;
     let most = 0;
     for (const name of [...names, ...names]) {
       let answer = await predict(name);
@@ -84,7 +84,7 @@ describe('memory', () => {
   }, 120_000);
 
   test('204: unloaded on demand, and loaded again', async () => {
-    const { store } = service.services.models;
+    const { store } = service.services.modelStore;
     const loaded = () => store.loaded().map(({ contract }) => contract.name);
     expect((await ask(service, token, ['POST', '/api/models/a/versions/1/unload'])).status).toBe(204);
     expect(loaded()).not.toContain('a');

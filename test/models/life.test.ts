@@ -94,7 +94,7 @@ describe('DELETE /api/models/{name}/versions/{version}', () => {
     });
     // Its processes end soon.
     await until(() =>
-      Promise.resolve(service.services.models.store.loaded().every((one) => one.contract.name !== 'gone')),
+      Promise.resolve(service.services.modelStore.store.loaded().every((one) => one.contract.name !== 'gone')),
     );
   });
 
@@ -190,7 +190,7 @@ describe('the files', () => {
 
   test('E96, 503: a file that was changed after it was inspected is not loaded', async () => {
     await add('changed', '1', answering(1));
-    const { store } = service.services.models;
+    const { store } = service.services.modelStore;
     const path = store.artifactOf(await store.resolve('changed', '1'));
     writeFileSync(path, answering(2));
 

@@ -63,7 +63,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect(predicted.body).toMatchObject({ model: 'traffic', version: '1', sha256: sha256(nsl.model!) });
     expect(predicted.status).toBe(200);
     expect(predicted.headers.get('x-model-sha256')).toBe(sha256(nsl.model!));
-    const { pid } = service.services.models.store.loaded()[0]!.sessions().memory[0]!;
+    const { pid } = service.services.modelStore.store.loaded()[0]!.sessions().memory[0]!;
     expect(pid).not.toBe(process.pid);
   });
 
@@ -143,7 +143,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect(await counts()).toEqual(before);
     expect(filesLeft()).toEqual([]);
     const { services } = service;
-    expect(await services.models.store.resolve('wrong', '1').catch((cause: unknown) => String(cause))).toMatch(
+    expect(await services.modelStore.store.resolve('wrong', '1').catch((cause: unknown) => String(cause))).toMatch(
       /no such/,
     );
   });

@@ -1,0 +1,105 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readConfig } from '../config/config.ts';
+import { Problem } from '../http/problem.ts';
+import { ForeignModels } from '../inference/foreign-models.ts';
+import { listFolders } from '../inference/predictors.ts';
+import { receiveFolder } from '../models/folder-import.ts';
+import type { ModelService } from '../models/model-service.ts';
+import type { ModelStore } from '../models/model-store.ts';
+import { openModelStore } from '../models/open-model-store.ts';
+import { checkName, checkVersion } from '../models/schemas.ts';
+import type { Actor } from '../models/types.ts';
+import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+import { namesOf, type Names } from './model-names.ts';
+import { asOperator } from './operator.ts';
+
+const operator: Actor = { clientId: undefined, isAdministrator: true };
+
+/** What operators do with the versions that the running service has in its store. */
+export const modelStoreCommands: Readonly<Record<string, Command>> = {
+  'models add': {
+    usage: 'models add FOLDER [--name NAME] [--version VERSION]',
+    help: 'add a model folder to the store as a version; the running service serves it at once',
+    options: { name: { type: 'string' }, version: { type: 'string' } },
+    run: async (given) => {
+      const folder = onlyWord(given, 'folder');
+      const { name, version } = { ...namesOf(folder), ...(given.options as Partial<Names>) };
+      await inStore(({ service }) => add(service, folder, { name, version }));
+    },
+  },
+  'models import': {
+    usage: 'models import FOLDER',
+    help: 'add every model folder in a folder to the store; those that are refused are named, and the others added',
+    run: async (given) => {
+      const folder = onlyWord(given, 'folder');
+      const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+      let refused = 0;
+      await inStore(async ({ service }) => {
+        for (const { name } of folders) {
+          const path = join(folder, name);
+          await add(service, path, namesOf(path)).catch((cause: unknown) => {
+            refused += 1;
+            process.stderr.write(`${path}: ${cause instanceof Error ? cause.message : String(cause)}\n`);
+          });
+        }
+      });
+      if (refused > 0) throw new UsageMistake(`${refused} of ${folders.length} folders were not added`);
+    },
+  },
+  'models alias': {
+    usage: 'models alias NAME ALIAS VERSION',
+    help: 'let an alias of a stored model point to a version',
+    run: async ({ words }) => {
+      const [model, alias, version] = threeWords(words);
+      await inStore(({ service }) => service.setAlias({ model, alias, version }, undefined, operator));
+    },
+  },
+  'models retire': {
+    usage: 'models retire NAME VERSION',
+    help: 'end a version of the store, for good: its name stays taken',
+    run: async ({ words }) => {
+      const [model, version, ...rest] = words;
+      if (model === undefined || version === undefined || rest.length > 0)
+        throw new UsageMistake('expected a name and a version');
+      await inStore(({ service }) => service.retire({ model, version }, operator));
+    },
+  },
+  'models stored': {
+    usage: 'models stored',
+    help: 'list the versions of the store, also the retired ones',
+    run: async () => {
+      const records = await inStore(({ store }) => store.all());
+      for (const { model, version, sizeBytes, retiredAt } of records)
+        print([model, version, `${sizeBytes} bytes`, retiredAt === null ? 'stored' : 'retired'].join('\t'));
+    },
+  },
+};
+
+/** The store of the running service; no name of a folder may be in it. */
+function inStore<T>(work: (opened: { store: ModelStore; service: ModelService }) => Promise<T>): Promise<T> {
+  return asOperator(({ database }) => {
+    const config = readConfig();
+    const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
+    const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes });
+    return work(openModelStore({ config, database, foreign, predictors: shipped, clock: Date.now }));
+  });
+}
+
+async function add(service: ModelService, folder: string, { name, version }: Names): Promise<void> {
+  if (!existsSync(join(folder, 'model.onnx'))) throw new UsageMistake(`there is no model.onnx in ${folder}`);
+  try {
+    const named = { model: checkName(name), version: checkVersion(version) };
+    const { sha256 } = await service.add(named, (into) => receiveFolder(folder, into), operator);
+    print([name, version, sha256].join('\t'));
+  } catch (cause) {
+    throw cause instanceof Problem ? new UsageMistake(cause.message) : cause;
+  }
+}
+
+function threeWords(words: readonly string[]): [string, string, string] {
+  const [model, alias, version, ...rest] = words;
+  if (model === undefined || alias === undefined || version === undefined || rest.length > 0)
+    throw new UsageMistake('expected a name, an alias and a version');
+  return [model, alias, version];
+}
