@@ -9,6 +9,7 @@ import { batching } from './scenarios/batching.ts';
 import { observing } from './scenarios/observing.ts';
 import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
 import { models } from './scenarios/models.ts';
+import { protocol } from './scenarios/protocol.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { slow } from './scenarios/slow.ts';
 import { start } from './scenarios/start.ts';
@@ -27,6 +28,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   matrix,
   slow,
   batching,
+  protocol,
   workers,
   models,
   state,

@@ -37,7 +37,7 @@ export class Caller {
     const { requests, connections, periodMs = 0 } = order;
     this.#order = order;
     this.#request = requests[index % requests.length]!;
-    this.#bytes = Buffer.from(this.#request.text);
+    this.#bytes = Buffer.concat([Buffer.from(this.#request.text), Buffer.from(this.#request.binary ?? '', 'base64')]);
     this.#nextAt = performance.now() + (periodMs * index) / connections;
     this.#tally = tally;
     this.#connect();

@@ -2,6 +2,8 @@
 export interface LoadRequest {
   /** The whole request as it is sent: head and body. */
   readonly text: string;
+  /** In base64: bytes behind the text. */
+  readonly binary?: string;
   /** The field `predictions` of the answer; null where there is none. */
   readonly predictions: readonly (string | number)[] | null;
 }
