@@ -14,13 +14,22 @@ const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 export async function toAnswer(written: WrittenResponse, accepted: string | undefined): Promise<Answer> {
   const encoding = accepted === undefined ? undefined : chooseEncoding(accepted);
   if (encoding === undefined && !written.isBinary) return jsonAnswer(written.json[Symbol.iterator]());
-  const json = Buffer.from(await collect(written.json));
-  const whole = written.isBinary ? Buffer.concat([json, ...written.binary]) : json;
+  const { json } = written;
+  const text = Array.isArray(json) ? (json as string[]).join('') : await collect(json);
+  const length = Buffer.byteLength(text);
+  const whole = joinBytes(text, length, written.binary);
   const headers: Record<string, string> = written.isBinary
-    ? { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(json.length) }
+    ? { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(length) }
     : { 'content-type': 'application/json' };
   if (encoding === undefined) return { headers, body: whole };
   return { headers: { ...headers, 'content-encoding': encoding }, body: await compressors[encoding](whole) };
+}
+
+function joinBytes(text: string, length: number, binary: readonly Buffer[]): Buffer {
+  const whole = Buffer.allocUnsafe(binary.reduce((sum, bytes) => sum + bytes.length, length));
+  let at = whole.write(text);
+  for (const bytes of binary) at += bytes.copy(whole, at);
+  return whole;
 }
 
 /** At once where it is short, piece by piece where it is long. */

@@ -31,34 +31,39 @@ const elementsPerPiece = 8_192;
 export function writeInferResponse({ model, version, id, outputs }: InferResponse): WrittenResponse {
   const binary = outputs.map((output) => (output.isBinary ? writeBinaryData(output.data as TensorData) : undefined));
   for (const output of outputs) if (!output.isBinary) refuseUnwritable(output);
-  const head = { model_name: model, model_version: version, ...(id !== undefined && { id }) };
-  const json = function* () {
-    yield `${JSON.stringify(head).slice(0, -1)},"outputs":[`;
-    for (const [index, output] of outputs.entries()) {
-      const { name, shape, datatype } = output;
-      const bytes = binary[index];
-      const parameters = bytes === undefined ? undefined : { binary_data_size: bytes.length };
-      const tensor = JSON.stringify({ name, datatype, shape, parameters });
-      yield index === 0 ? tensor.slice(0, -1) : `,${tensor.slice(0, -1)}`;
-      if (bytes === undefined) yield* writeData(output);
-      yield '}';
-    }
-    yield ']}';
-  };
+  const shownId = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
+  const head = `{"model_name":"${model}","model_version":"${version}"${shownId},"outputs":[`;
+  const isShort = outputs.every(({ isBinary, data }) => isBinary || data.length <= elementsPerPiece);
+  const pieces = writePieces(head, outputs, binary);
   return {
-    json: json(),
+    json: isShort ? [[...pieces].join('')] : pieces,
     binary: binary.filter((bytes) => bytes !== undefined),
     isBinary: binary.some((bytes) => bytes !== undefined),
   };
 }
 
-function* writeData({ data, datatype }: NamedOutput): Generator<string> {
-  yield ',"data":[';
-  for (let from = 0; from < data.length; from += elementsPerPiece) {
-    const comma = from === 0 ? '' : ',';
-    yield comma + writeElements(data as TensorData, datatype, from, Math.min(data.length, from + elementsPerPiece));
+function* writePieces(
+  head: string,
+  outputs: readonly AnsweredOutput[],
+  binary: readonly (Buffer | undefined)[],
+): Generator<string> {
+  let begin = head;
+  for (const [index, { name, shape, datatype, data }] of outputs.entries()) {
+    const tensor = `${begin}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}]`;
+    begin = ',';
+    const bytes = binary[index];
+    if (bytes !== undefined) {
+      yield `${tensor},"parameters":{"binary_data_size":${bytes.length}}}`;
+      continue;
+    }
+    yield `${tensor},"data":[`;
+    for (let from = 0; from < data.length; from += elementsPerPiece) {
+      const comma = from === 0 ? '' : ',';
+      yield comma + writeElements(data as TensorData, datatype, from, Math.min(data.length, from + elementsPerPiece));
+    }
+    yield ']}';
   }
-  yield ']';
+  yield ']}';
 }
 
 function writeElements(data: TensorData, datatype: string, from: number, to: number): string {
