@@ -3,6 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { allScopes, upload } from '../support/uploads.ts';
+import { answers, model } from './answers.ts';
 import { operationsOf, readDocument, type OpenApiDocument } from './document.ts';
 
 let service: TestService;
@@ -17,130 +18,6 @@ beforeAll(async () => {
     expect((await upload(service, tokens.access_token, ['mine', version], { model })).status).toBe(201);
 });
 afterAll(() => service.close());
-
-const model = 'nsl-kdd-classifier';
-const mine = '/api/models/mine';
-const onnx = { body: identityModel(1), mediaType: 'application/octet-stream' };
-
-/** Every route with an answer of its own, and each kind of error once or more. `body` is sent as JSON. */
-const answers: readonly [
-  route: string,
-  status: number,
-  request: { path?: string; token?: 'access' | 'refresh' | 'weak'; body?: unknown; mediaType?: string },
-][] = [
-  ['GET /', 200, {}],
-  ['GET /', 400, { path: '/?a=1' }],
-  ['GET /auth', 200, {}],
-  ['GET /api', 200, {}],
-  ['GET /api/liveness', 200, {}],
-  ['GET /api/readiness', 200, {}],
-  ['GET /.well-known/jwks.json', 200, {}],
-  ['GET /.well-known/oauth-authorization-server', 200, {}],
-  ['GET /.well-known/security.txt', 200, {}],
-  ['GET /api/openapi.json', 200, {}],
-  ['GET /api/docs', 200, {}],
-  ['POST /auth/reset', 200, { body: 'credentials' }],
-  ['POST /auth/reset', 400, { body: {} }],
-  ['POST /auth/reset', 401, { body: { username: 'nobody', password: 'wrong' } }],
-  ['POST /auth/reset', 413, { body: { username: 'a'.repeat(20_000), password: 'wrong' } }],
-  ['POST /auth/reset', 415, {}],
-  ['POST /auth/refresh', 200, { token: 'refresh' }],
-  ['POST /auth/refresh', 401, {}],
-  ['POST /auth/revoke', 200, { body: { token: 'not a token' } }],
-  ['POST /auth/revoke', 400, { body: {} }],
-  ['GET /auth/session', 200, { token: 'access' }],
-  ['GET /auth/session', 401, {}],
-  ['GET /api/ml', 200, { token: 'access' }],
-  ['GET /api/ml', 401, {}],
-  ['GET /api/ml', 403, { token: 'weak' }],
-  ['POST /api/ml', 200, { token: 'access', path: '/api/ml?scores=true', body: 'sample' }],
-  ['POST /api/ml', 400, { token: 'access', body: [[1]] }],
-  ['POST /api/ml', 413, { token: 'access', body: 'a'.repeat(1_100_000) }],
-  ['POST /api/ml', 415, { token: 'access' }],
-  ['GET /api/models', 200, { token: 'access', path: '/api/models?limit=1' }],
-  ['GET /api/models/{name}', 200, { token: 'access', path: `/api/models/${model}` }],
-  ['GET /api/models/{name}', 404, { token: 'access', path: '/api/models/none' }],
-  ['POST /api/models/{name}/predict', 200, { token: 'access', path: `/api/models/${model}/predict`, body: 'sample' }],
-  [
-    'POST /api/models/{name}/versions/{version}/predict',
-    200,
-    { token: 'access', path: `/api/models/${model}/versions/1/predict`, body: 'sample' },
-  ],
-  ['PUT /api/models/{name}/versions/{version}', 201, { token: 'access', path: `${mine}/versions/3`, ...onnx }],
-  ['PUT /api/models/{name}/versions/{version}', 403, { token: 'weak', path: `${mine}/versions/4`, ...onnx }],
-  ['PUT /api/models/{name}/versions/{version}', 409, { token: 'access', path: `${mine}/versions/1`, ...onnx }],
-  ['PUT /api/models/{name}/versions/{version}', 415, { token: 'access', path: `${mine}/versions/4`, body: {} }],
-  ['GET /api/models/{name}/versions', 200, { token: 'access', path: `${mine}/versions` }],
-  ['GET /api/models/{name}/versions', 200, { token: 'access', path: `/api/models/${model}/versions` }],
-  ['GET /api/models/{name}/versions/{version}', 200, { token: 'access', path: `${mine}/versions/1` }],
-  ['GET /api/models/{name}/versions/{version}', 200, { token: 'access', path: `/api/models/${model}/versions/1` }],
-  ['GET /api/models/{name}/versions/{version}', 404, { token: 'access', path: `${mine}/versions/9` }],
-  ['GET /api/models/{name}/versions/{version}/artifact', 200, { token: 'access', path: `${mine}/versions/1/artifact` }],
-  ['GET /api/models/{name}/versions/{version}/artifact', 403, { token: 'weak', path: `${mine}/versions/1/artifact` }],
-  ['POST /api/models/{name}/versions/{version}/load', 204, { token: 'access', path: `${mine}/versions/1/load` }],
-  ['POST /api/models/{name}/versions/{version}/unload', 204, { token: 'access', path: `${mine}/versions/1/unload` }],
-  [
-    'PUT /api/models/{name}/aliases/{alias}',
-    200,
-    { token: 'access', path: `${mine}/aliases/a`, body: { version: '1' } },
-  ],
-  [
-    'PUT /api/models/{name}/aliases/{alias}',
-    404,
-    { token: 'access', path: `${mine}/aliases/a`, body: { version: '9' } },
-  ],
-  ['GET /api/models/{name}/aliases', 200, { token: 'access', path: `${mine}/aliases` }],
-  ['GET /api/models/{name}/aliases/{alias}', 200, { token: 'access', path: `${mine}/aliases/a` }],
-  ['DELETE /api/models/{name}/versions/{version}', 409, { token: 'access', path: `${mine}/versions/1` }],
-  ['DELETE /api/models/{name}/aliases/{alias}', 204, { token: 'access', path: `${mine}/aliases/a` }],
-  ['DELETE /api/models/{name}/aliases/{alias}', 404, { token: 'access', path: `${mine}/aliases/a` }],
-  ['DELETE /api/models/{name}/versions/{version}', 204, { token: 'access', path: `${mine}/versions/2` }],
-  ['GET /v2', 200, {}],
-  ['GET /v2/health/live', 200, {}],
-  ['GET /v2/health/ready', 200, {}],
-  ['POST /v2/models/{name}/infer', 200, { token: 'access', path: `/v2/models/${model}/infer`, body: 'tensors' }],
-  ['POST /v2/models/{name}/infer', 400, { token: 'access', path: `/v2/models/${model}/infer`, body: {} }],
-  ['POST /v2/models/{name}/infer', 401, { path: `/v2/models/${model}/infer` }],
-  ['POST /v2/models/{name}/infer', 404, { token: 'access', path: '/v2/models/none/infer', body: 'tensors' }],
-  [
-    'POST /v2/models/{name}/infer',
-    413,
-    { token: 'access', path: `/v2/models/${model}/infer`, body: 'a'.repeat(1_100_000) },
-  ],
-  [
-    'POST /v2/models/{name}/versions/{version}/infer',
-    200,
-    { token: 'access', path: `/v2/models/${model}/versions/1/infer`, body: 'tensors' },
-  ],
-  ['GET /v2/models/stats', 200, { token: 'access' }],
-  ['GET /v2/models/stats', 403, { token: 'weak' }],
-  ['GET /v2/models/{name}/stats', 200, { token: 'access', path: `/v2/models/${model}/stats` }],
-  [
-    'GET /v2/models/{name}/versions/{version}/stats',
-    200,
-    { token: 'access', path: `/v2/models/${model}/versions/1/stats` },
-  ],
-  ['GET /v2/models/{name}', 200, { token: 'access', path: `/v2/models/${model}` }],
-  ['GET /v2/models/{name}', 404, { token: 'access', path: '/v2/models/none' }],
-  ['GET /v2/models/{name}/versions/{version}', 200, { token: 'access', path: `/v2/models/${model}/versions/1` }],
-  ['GET /v2/models/{name}/ready', 200, { token: 'access', path: `/v2/models/${model}/ready` }],
-  [
-    'GET /v2/models/{name}/versions/{version}/ready',
-    200,
-    { token: 'access', path: `/v2/models/${model}/versions/1/ready` },
-  ],
-  ['POST /v2/repository/index', 200, { token: 'access', body: { ready: true } }],
-  [
-    'POST /v2/repository/models/{name}/load',
-    200,
-    { token: 'access', path: `/v2/repository/models/${model}/load`, body: {} },
-  ],
-  [
-    'POST /v2/repository/models/{name}/unload',
-    409,
-    { token: 'access', path: `/v2/repository/models/${model}/unload`, body: {} },
-  ],
-];
 
 describe('the documented schemas', () => {
   test.each(answers)(
