@@ -105,7 +105,7 @@ export const variables: readonly Variable[] = [
   variable(
     'MLAPI_MODELS_MEMORY_BYTES',
     integer(268_435_456, 68_719_476_736),
-    '2147483648',
+    '1073741824',
     'memory of all loaded uploaded models: the least recently used make room',
   ),
   variable('MLAPI_CLIENT_MODELS', integer(0, 1_000_000), '100', 'versions that a client may have in the store'),

@@ -83,7 +83,7 @@ export class ForeignModels {
       return await Predictor.start(prepareForeign({ path, facts, contract }, options), options);
     } catch (cause) {
       throw new Problem(503, 'model_unavailable', 'This model cannot be loaded at the moment.', {
-        headers: { 'retry-after': '5' },
+        headers: { 'retry-after': '2' },
         cause,
       });
     }
@@ -107,7 +107,7 @@ export interface ModelName {
 
 /** Says why, in words for whoever brought it: bounded, printable, and without the places of this machine. */
 function refuse(folder: string, cause: unknown): Problem {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = explain(cause);
   const reason = text
     .replaceAll(`${folder}/`, '')
     .replaceAll(folder, basename(folder))
@@ -117,6 +117,13 @@ function refuse(folder: string, cause: unknown): Problem {
   return new Problem(422, 'model_refused', `The model was tried and cannot serve: ${reason}.`.replace(/\.+$/, '.'), {
     cause,
   });
+}
+
+/** With what the runtime said, where that is known. */
+function explain(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const { message, cause: deeper } = cause;
+  return cause instanceof Problem && deeper !== undefined ? `${message} (${explain(deeper)})` : message;
 }
 
 function unnamed(observer: InferenceObserver): InferenceObserver {

@@ -13,6 +13,7 @@ interface LoadedModelsOptions {
 interface Loaded {
   readonly starting: Promise<Predictor>;
   predictor: Predictor | undefined;
+  hasFailed: boolean;
   /** By `performance.now()`. */
   usedMs: number;
 }
@@ -21,6 +22,8 @@ interface Loaded {
 const emptyProcessBytes = 100 * 1_048_576;
 /** Whoever was used since then is not made to leave: models would take turns, and none would serve. */
 const leastIdleMs = 1_000;
+/** How long one that could not be loaded is not tried again. */
+const failedForMs = 2_000;
 
 /** Models in memory: each is loaded when it is first used, and leaves when others need the room and it was used the longest ago. */
 export class LoadedModels {
@@ -44,12 +47,17 @@ export class LoadedModels {
   load(id: string, read: () => Promise<ForeignModel>): Promise<Predictor> {
     const known = this.#byId.get(id);
     if (known !== undefined) return known.starting;
-    const starting = this.#start(id, read);
-    const loaded: Loaded = { starting, predictor: undefined, usedMs: performance.now() };
+    // It counts itself when it makes room.
+    const starting = Promise.resolve().then(() => this.#start(id, read));
+    const loaded: Loaded = { starting, predictor: undefined, hasFailed: false, usedMs: performance.now() };
     this.#byId.set(id, loaded);
     starting.then(
       (predictor) => (loaded.predictor = predictor),
-      () => this.#byId.delete(id),
+      // Whoever asks meanwhile gets the same answer: each try is a process.
+      () => {
+        loaded.hasFailed = true;
+        setTimeout(() => this.#forget(id, loaded), failedForMs).unref();
+      },
     );
     return starting;
   }
@@ -65,6 +73,10 @@ export class LoadedModels {
     );
     this.#leaving.add(leaving);
     await leaving.finally(() => this.#leaving.delete(leaving));
+  }
+
+  #forget(id: string, loaded: Loaded): void {
+    if (this.#byId.get(id) === loaded) this.#byId.delete(id);
   }
 
   ids(): string[] {
@@ -105,7 +117,8 @@ export class LoadedModels {
   /** Of all processes, the one that is about to start among them. */
   #bytes(): number {
     let bytes = 0;
-    for (const { predictor } of this.#byId.values()) bytes += predictor?.memoryBytes ?? emptyProcessBytes;
+    for (const { predictor, hasFailed } of this.#byId.values())
+      if (!hasFailed) bytes += predictor?.memoryBytes ?? emptyProcessBytes;
     return bytes;
   }
 }

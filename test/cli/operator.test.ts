@@ -64,7 +64,7 @@ describe('keys and tokens, beside a running service', () => {
 });
 
 describe('models', () => {
-  test('list, check and add; a model that is there already is not replaced', async () => {
+  test('list, check, add to the store; a version that is there already is not replaced', async () => {
     const folder = temporaryFolder();
     const variables = { MLAPI_MODELS_DIR: folder };
     const iris = join(projectRoot, 'test/fixtures/iris');
@@ -74,11 +74,14 @@ describe('models', () => {
     expect(checked.stderr).toBe('there is no model.json: what is predicted is taken for the number of a class\n');
     const described = await models('check', join(projectRoot, 'resources/models/nsl-kdd-classifier'));
     expect(described).toMatchObject({ code: 0, stderr: '' });
-    expect(await models('add', iris)).toEqual({ code: 0, stdout: `${join(folder, 'iris')}\n`, stderr: '' });
-    expect((await models('list')).stdout).toMatch(/^iris\t/);
+    cpSync(iris, join(folder, 'flowers'), { recursive: true });
+    expect((await models('list')).stdout).toMatch(/^flowers\t1\t/);
+    const added = await models('add', iris);
+    expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^iris\t1\t[0-9a-f]{64}\n$/), stderr: '' });
+    expect((await models('stored')).stdout).toMatch(/^iris\t1\t\d+ bytes\tstored\n/);
     expect(await models('add', iris)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('exists already'),
+      stderr: expect.stringContaining('versions never change'),
     });
     cpSync(join(iris, 'expected.json'), join(folder, 'no-model', 'x.json'));
     expect(await models('check', join(folder, 'no-model'))).toMatchObject({ code: 1, stdout: '' });

@@ -225,7 +225,7 @@ describe('what is read', () => {
       predictTimeoutMs: 10_000,
       modelLimitBytes: 104_857_600,
       modelMemoryBytes: 1_073_741_824,
-      modelsMemoryBytes: 2_147_483_648,
+      modelsMemoryBytes: 1_073_741_824,
       clientModels: 100,
       clientModelsBytes: 1_073_741_824,
       rateLimitPerMinute: 6_000,

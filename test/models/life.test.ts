@@ -197,6 +197,7 @@ describe('the files', () => {
     expect(await predict('changed')).toMatchObject({ status: 503, body: { code: 'model_unavailable' } });
 
     writeFileSync(path, answering(1));
+    await until(async () => (await predict('changed')).status === 200);
     expect((await predict('changed')).body).toMatchObject({ predictions: [1] });
   });
 

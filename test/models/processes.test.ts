@@ -25,7 +25,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => service.kill('SIGTERM'));
 
-const models = async () => (await mlapi(dataDir, ['models', 'list'])).stdout;
+const models = async () => (await mlapi(dataDir, ['models', 'stored'])).stdout;
 /** On a connection of its own, so that any worker may get it. */
 const predict = (path: string, row: readonly unknown[] = [0]) =>
   ask({ url }, token, ['POST', `/api/models/${path}/predict`], { json: [row], headers: { connection: 'close' } });
