@@ -57,7 +57,7 @@ describe('README.md', () => {
   });
 
   test('every npm script that it names is there', () => {
-    const named = [...readme.matchAll(/npm (?:run (?:-s )?)?([a-z]+)/g)]
+    const named = [...readme.matchAll(/npm (?:run (?:-s )?)?([a-z]+(?::[a-z]+)*)/g)]
       .map(([, name = '']) => name)
       .filter((name) => name !== 'ci');
 
