@@ -67,7 +67,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   loading.catch(() => undefined);
   const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
-  const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes, observer: metrics });
+  const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes, observer: metrics, logger });
   const modelStore = openModelStore({ config, database, foreign, predictors, clock });
   modelStore.store.keepTidy(logger);
   predictors.attach(modelStore.store);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,10 +68,12 @@ function namespaces(files: readonly string[]): string[] {
   ];
 }
 
-/** The packages, and the file that says of what kind the programs are. */
+/** The packages, where Node looks for them and where they really are, and the file that says of what kind the programs are. */
 function packageFiles(): string[] {
-  const modules = require.resolve('onnxruntime-node').replace(/(.*[\\/]node_modules)[\\/].*/s, '$1');
-  return [modules, join(dirname(modules), 'package.json'), join(dirname(modules), 'tsconfig.json')];
+  let root = programs;
+  while (!existsSync(join(root, 'node_modules')) && root !== dirname(root)) root = dirname(root);
+  const modules = join(root, 'node_modules');
+  return [modules, realpathSync(modules), join(root, 'package.json'), join(root, 'tsconfig.json')];
 }
 
 /** What this machine allows: some containers and service units forbid namespaces, and some have no bubblewrap. */
@@ -79,7 +81,11 @@ export function findIsolation(): Promise<Isolation> {
   const [program = '', ...words] = namespaces([]);
   if (!existsSync(program)) return Promise.resolve('limits');
   return new Promise((resolve) => {
-    execFile(program, [...words, process.execPath, '--version'], { env: {}, timeout: 10_000 }, (error) =>
+    // Not Node alone: behind the wall it must find all that it needs to compute.
+    const wrapper = new URL(`./model-wrapper.${isSource ? 'ts' : 'js'}`, import.meta.url);
+    const script = ['--input-type=module', '--eval', `await import(${JSON.stringify(wrapper.href)})`];
+    const options = { env: loaderVariables, timeout: 30_000 };
+    execFile(program, [...words, process.execPath, ...loader, ...script], options, (error) =>
       resolve(error === null ? 'namespaces' : 'limits'),
     );
   });

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Problem } from '../http/problem.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { Answerer, type PredictionAnswer } from './answerer.ts';
 import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
 import { readForeignContract } from './foreign-contract.ts';
@@ -20,6 +21,7 @@ export interface ForeignModel {
 interface ForeignModelsOptions extends EngineOptions {
   /** Of data, for each process that holds such a model. */
   readonly memoryBytes: number;
+  readonly logger?: Pick<Logger, 'info'>;
 }
 
 export type Inspection = ForeignModel & { readonly sampleAnswer: PredictionAnswer };
@@ -37,15 +39,21 @@ const label = 'uploaded';
  */
 export class ForeignModels {
   readonly #options: ForeignModelsOptions;
+  readonly #logger: Pick<Logger, 'info'> | undefined;
   #isolation: Promise<Isolation> | undefined;
 
-  constructor({ observer, ...options }: ForeignModelsOptions) {
+  constructor({ observer, logger, ...options }: ForeignModelsOptions) {
+    this.#logger = logger;
     this.#options = { ...options, observer: observer === undefined ? undefined : unnamed(observer) };
   }
 
   /** Found out when it is first needed. */
   get isolation(): Promise<Isolation> {
-    return (this.#isolation ??= findIsolation());
+    return (this.#isolation ??= findIsolation().then((isolation) => {
+      if (isolation === 'limits')
+        this.#logger?.info('models of clients have limits, and no namespaces: bubblewrap is not there, or not allowed');
+      return isolation;
+    }));
   }
 
   /**

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { findIsolation } from '../../mlapi/inference/confinement.ts';
+import { BuiltService } from '../support/built-service.ts';
+import { identityModel } from '../support/onnx-builder.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { allScopes, ask, filesOf, upload } from '../support/uploads.ts';
+
+let service: BuiltService;
+let token: string;
+beforeAll(async () => {
+  service = new BuiltService(temporaryFolder(), { variables: { MLAPI_KEY_BITS: '2048' } });
+  service.command('clients', 'add', 'ada', '--scopes', allScopes.join(','));
+  token = (JSON.parse(service.command('tokens', 'issue', 'ada')) as { access_token: string }).access_token;
+  await service.start();
+}, 120_000);
+afterAll(() => service.stop());
+
+test('201, then predictions: a model of a client, in the service as it is shipped', async () => {
+  const served = { url: `http://127.0.0.1:${service.port}` };
+  const shipped = filesOf('resources/models/nsl-kdd-classifier');
+  for (const [name, files] of [
+    ['plain', { model: identityModel(1) }],
+    ['traffic', shipped],
+  ] as const)
+    expect([name, await upload(served, token, [name, '1'], files)]).toMatchObject([name, { status: 201 }]);
+
+  const plain = await ask(served, token, ['POST', '/api/models/plain/predict'], { json: [[0]] });
+  const traffic = await ask(served, token, ['POST', '/api/models/traffic/predict'], { json: [shipped.sample] });
+
+  expect([plain.status, traffic.status]).toEqual([200, 200]);
+  // It finds behind the wall what it needs, where the machine lets it build one.
+  const isWalled = !readFileSync(service.logFile, 'utf8').includes('and no namespaces');
+  expect(isWalled ? 'namespaces' : 'limits').toBe(await findIsolation());
+});
