@@ -29,6 +29,8 @@ const require = createRequire(import.meta.url);
 export const isSource = import.meta.url.endsWith('.ts');
 /** It would write down what it has translated. */
 export const loaderVariables: NodeJS.ProcessEnv = isSource ? { TSX_DISABLE_CACHE: '1' } : {};
+/** Node 24 sets half a gigabyte aside for the code that it compiles, for each thread. Here is nothing that is worth it. */
+const noCompiler = '--jitless';
 const loader = isSource ? ['--import', require.resolve('tsx')] : [];
 /** Where the programs lie, and what they import. */
 const programs = fileURLToPath(new URL('..', import.meta.url));
@@ -39,7 +41,7 @@ const shell = '/bin/sh';
 export function launch(confinement?: Confinement, files: readonly string[] = []): Launch {
   if (confinement === undefined) return { execPath: process.execPath, execArgv: loader, parentPid: process.pid };
   const isNamespaced = confinement.isolation === 'namespaces';
-  const words = [...(isNamespaced ? namespaces(files) : []), process.execPath, ...loader];
+  const words = [...(isNamespaced ? namespaces(files) : []), process.execPath, noCompiler, ...loader];
   return {
     execPath: shell,
     execArgv: ['-c', `${limits(confinement)}; exec "$@"`, shell, ...words],
@@ -85,7 +87,7 @@ export function findIsolation(): Promise<Isolation> {
     const wrapper = new URL(`./model-wrapper.${isSource ? 'ts' : 'js'}`, import.meta.url);
     const script = ['--input-type=module', '--eval', `await import(${JSON.stringify(wrapper.href)})`];
     const options = { env: loaderVariables, timeout: 30_000 };
-    execFile(program, [...words, process.execPath, ...loader, ...script], options, (error) =>
+    execFile(program, [...words, process.execPath, noCompiler, ...loader, ...script], options, (error) =>
       resolve(error === null ? 'namespaces' : 'limits'),
     );
   });

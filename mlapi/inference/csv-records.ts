@@ -36,7 +36,7 @@ export class CsvRecords {
     let start = 0;
     for (let end = this.#findEnd(chunk, 0); end !== -1; end = this.#findEnd(chunk, start)) {
       if (this.#length > 0) this.#keep(chunk, start, end);
-      if (this.#length > 0) this.#takePending();
+      if (this.#length > 0) this.#takePending(true);
       else if (end - start > this.#limits.maxBytes) this.#refuseLong(chunk, start);
       else this.#take(chunk, start, end);
       start = end + 1;
@@ -44,10 +44,10 @@ export class CsvRecords {
     this.#keep(chunk, start, chunk.length);
   }
 
-  /** The last record needs no line break. */
+  /** The last record needs no line break; half of one is none. */
   end(): void {
     if (this.#isQuoted) this.#taker.refuse(this.#pending.subarray(0, this.#length), 'unbalanced');
-    if (this.#length > 0) this.#takePending();
+    if (this.#length > 0) this.#takePending(false);
   }
 
   /** Where the record ends that the chunk is in at `at`, or -1. A quote that is doubled closes and opens again. */
@@ -66,12 +66,13 @@ export class CsvRecords {
     return -1;
   }
 
-  #takePending(): void {
+  #takePending(hasLineBreak: boolean): void {
     const length = this.#length;
     this.#reserve(length + 1);
     this.#pending[length] = lineFeed;
     this.#length = 0;
-    this.#take(this.#pending, 0, length);
+    if (hasLineBreak) this.#take(this.#pending, 0, length);
+    else this.#taker.take(this.#pending, 0, length);
   }
 
   #take(bytes: Buffer, start: number, end: number): void {
