@@ -57,9 +57,9 @@ function limits({ memoryBytes, cpuSeconds }: Confinement): string {
   return `ulimit -c 0 && ulimit -f 0 && ${data}${cpu} || exit 1`;
 }
 
-/** Its own users, processes, network and file tree: Node and these programs are all that is in it, and nothing can be written. */
+/** Its own users, processes, network and file tree: the system's programs, Node and these are all that is in it, and nothing can be written. */
 function namespaces(files: readonly string[]): string[] {
-  const read = ['/usr', '/lib', '/lib64', dirname(dirname(process.execPath)), programs, ...packageFiles(), ...files];
+  const read = ['/usr', '/lib', '/lib64', process.execPath, programs, ...packageFiles(), ...files];
   return [
     bubblewrap,
     ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--chdir', '/'],
