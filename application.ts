@@ -91,6 +91,7 @@ export async function createServices(config: Config, foundations: Foundations = 
     tokenCacheEntries: () => auth.tokens.remembered,
     modelMemoryBytes: () => predictors.memory(),
   });
+  metrics.watch({ others: () => modelStore.traffic.metrics() });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);
   const foundation = { config, logger, metrics, tracing, lifecycle, database, counters, checks, securityTxt, clock };
   return {

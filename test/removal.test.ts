@@ -8,7 +8,7 @@ import { temporaryFolder } from './support/service.ts';
 /** What makes this a template: paths under mlapi/, and what the lines of other files that name them have in common. */
 const removable: readonly [paths: readonly string[], lines: RegExp][] = [
   [['oip'], /oip/i],
-  [['models', 'cli/model-store.ts', 'cli/model-names.ts'], /model-?store|ForeignModels/i],
+  [['models', 'cli/model-store.ts', 'cli/model-names.ts', 'cli/model-reference.ts'], /model-?store|ForeignModels/i],
 ];
 const naming = ['application.ts', 'mlapi/cli/commands.ts'];
 

@@ -8,9 +8,10 @@ import { receiveFolder } from '../models/folder-import.ts';
 import type { ModelService } from '../models/model-service.ts';
 import type { ModelStore } from '../models/model-store.ts';
 import { openModelStore } from '../models/open-model-store.ts';
-import { checkName, checkVersion } from '../models/schemas.ts';
-import type { Actor } from '../models/types.ts';
+import { aliasSchema, checkName, checkVersion } from '../models/schemas.ts';
+import type { Actor, Share } from '../models/types.ts';
 import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+import { referenceCommands } from './model-reference.ts';
 import { namesOf, type Names } from './model-names.ts';
 import { asOperator } from './operator.ts';
 
@@ -18,6 +19,7 @@ const operator: Actor = { clientId: undefined, isAdministrator: true };
 
 /** What operators do with the versions that the running service has in its store. */
 export const modelStoreCommands: Readonly<Record<string, Command>> = {
+  ...referenceCommands,
   'models add': {
     usage: 'models add FOLDER [--name NAME] [--version VERSION]',
     help: 'add a model folder to the store as a version; the running service serves it at once',
@@ -48,11 +50,15 @@ export const modelStoreCommands: Readonly<Record<string, Command>> = {
     },
   },
   'models alias': {
-    usage: 'models alias NAME ALIAS VERSION',
-    help: 'let an alias of a stored model point to a version',
-    run: async ({ words }) => {
+    usage: 'models alias NAME ALIAS VERSION [--canary VERSION=SHARE] [--shadow VERSION=SHARE]',
+    help: 'let an alias of a stored model point to a version; a share of the clients to a canary, of the requests also to a shadow',
+    options: { canary: { type: 'string' }, shadow: { type: 'string' } },
+    run: async ({ words, options }) => {
       const [model, alias, version] = threeWords(words);
-      await inStore(({ service }) => service.setAlias({ model, alias, version }, undefined, operator));
+      const target = { version, canary: shareOf(options.canary), shadow: shareOf(options.shadow) };
+      const { error } = aliasSchema.validate(target);
+      if (error) throw new UsageMistake(error.message);
+      await inStore(({ service }) => service.setAlias({ model, alias, ...target }, undefined, operator));
     },
   },
   'models retire': {
@@ -95,6 +101,15 @@ async function add(service: ModelService, folder: string, { name, version }: Nam
   } catch (cause) {
     throw cause instanceof Problem ? new UsageMistake(cause.message) : cause;
   }
+}
+
+/** `2=0.1` */
+function shareOf(text: unknown): Share | null {
+  if (typeof text !== 'string') return null;
+  const [version = '', share = '', ...rest] = text.split('=');
+  if (share.trim() === '' || rest.length > 0)
+    throw new UsageMistake('a share is written as VERSION=SHARE, such as 2=0.1');
+  return { version, share: Number(share) };
 }
 
 function threeWords(words: readonly string[]): [string, string, string] {

@@ -3,9 +3,19 @@ import type { CallOptions } from './attempts.ts';
 import { apiPath } from './paths.ts';
 import { jsonPayload } from './payload.ts';
 
+/** A version, and how much of the traffic it gets: from 0 to 1. */
+export interface Share {
+  readonly version: string;
+  readonly share: number;
+}
+
 /** What an alias points at. */
 export interface AliasTarget {
   readonly version: string;
+  /** Answers this share of the clients instead. */
+  readonly canary?: Share | null;
+  /** Is asked this share of the requests, too, and answers nobody. */
+  readonly shadow?: Share | null;
   readonly [other: string]: unknown;
 }
 
@@ -26,8 +36,14 @@ export class Aliases {
   }
 
   /** Makes or moves it, at once for everybody. */
-  set(name: string, alias: string, version: string, options: CallOptions = {}): Promise<void> {
-    return this.#api.empty('PUT', aliasPath(name, alias), { payload: jsonPayload({ version }), options });
+  set(
+    name: string,
+    alias: string,
+    target: string | Pick<AliasTarget, 'version' | 'canary' | 'shadow'>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    const payload = jsonPayload(typeof target === 'string' ? { version: target } : target);
+    return this.#api.empty('PUT', aliasPath(name, alias), { payload, options });
   }
 
   /** If the answer gets lost it is not tried again, since a second time is a 404. */

@@ -165,6 +165,15 @@ class Models {
   get(name: string, options: CallOptions = {}): Promise<ModelInformation> {
     return this.#api.json('GET', apiPath`models/${name}`, { expects: hasText('name'), options });
   }
+
+  /** What its versions answered in the last minutes, how fast, and how far their inputs have drifted. */
+  traffic(
+    name: string,
+    { minutes, ...options }: CallOptions & { readonly minutes?: number } = {},
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const path = apiPath`models/${name}/traffic` + queryOf({ minutes });
+    return this.#api.json('GET', path, { expects: ({ versions }) => Array.isArray(versions), options });
+  }
 }
 
 function predictPath(model: string, version: string | undefined, scores: boolean | undefined): string {

@@ -32,6 +32,10 @@ export function readContract(folder: string, width: number | undefined): Contrac
     if (features[column]?.type !== 'category')
       throw new ModelFolderError(encodingPath, `"${name}" (column ${column}) is no category of the model`);
   }
+  for (const name of Object.keys(file.reference ?? {})) {
+    if (!features.some((feature) => feature.name === name))
+      throw new ModelFolderError(path, `reference: "${name}" is no feature of the model`);
+  }
   return {
     ...file,
     features,

@@ -1,5 +1,11 @@
 import type { ModelInformation, Predictor } from './predictor.ts';
 
+/** What answers one client's requests for a model. */
+export interface Serving extends Pick<Predictor, 'predict' | 'infer'> {
+  /** Whose answers they are. */
+  readonly predictor: Predictor;
+}
+
 /** One line of a list of models. */
 export interface ModelSummary {
   readonly name: string;
@@ -20,6 +26,10 @@ export interface ModelPage {
 export interface ModelSource {
   /** Ready to predict; at once where it was just now. @throws {Problem} 404, 503 */
   find(name: string, version: string | undefined): Predictor | Promise<Predictor>;
+  /** The same for predictions of a client: an alias may have several versions. @throws {Problem} 404, 503 */
+  serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving>;
+  /** Counts the predictions of a model that comes from elsewhere, too. */
+  watch(predictor: Predictor): Serving;
   /** @throws {Problem} 404 */
   information(name: string, version: string | undefined): Promise<ModelInformation>;
   /** In the order of their names. */

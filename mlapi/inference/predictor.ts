@@ -11,21 +11,27 @@ import type { Preprocessor } from './preprocessor.ts';
 import { invalidTensors, toMatrix, type InputTensor, type NamedOutput } from './tensors.ts';
 import type { Contract, Matrix, RunOutput } from './types.ts';
 
-interface PredictOptions {
-  readonly scores?: boolean;
+interface CallerOptions {
   /** Whose request it is: clients take turns. */
   readonly client?: string;
+  /** Sees the rows as the model gets them, before it computes; they must not be changed. */
+  readonly onEncoded?: (matrix: Matrix) => void;
 }
 
-interface InferOptions {
+export interface PredictOptions extends CallerOptions {
+  readonly scores?: boolean;
+}
+
+export interface InferOptions extends CallerOptions {
   /** The outputs to answer, by their names; without it, all of them. */
   readonly outputs?: readonly string[] | undefined;
-  readonly client?: string;
 }
 
 /** One model, ready to serve: preprocess, predict, postprocess. */
 export class Predictor {
   readonly contract: Contract;
+  /** It answers for itself. */
+  readonly predictor = this;
   /** Of every answer: which file gave it. */
   readonly headers: Readonly<Record<string, string>>;
   /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
@@ -72,13 +78,18 @@ export class Predictor {
   /** @param body rows as JSON has them, or CSV. @throws {Problem} 400, at once or by its promise; 413, 422, 503 or 504 */
   predict(body: unknown, options: PredictOptions = {}): Promise<PredictionAnswer> {
     // An async function would keep the body while its rows wait: many times the memory of its matrix, copied by every collection.
-    if (!(body instanceof StreamedBody)) return this.#compute(this.#preprocessor.preprocess(body), options);
-    return body.into((hold) => this.#preprocessor.csvRows(hold)).then((matrix) => this.#compute(matrix, options));
+    if (!(body instanceof StreamedBody)) return this.predictEncoded(this.#preprocessor.preprocess(body), options);
+    return body.into((hold) => this.#preprocessor.csvRows(hold)).then((matrix) => this.predictEncoded(matrix, options));
   }
 
-  async #compute(matrix: Matrix, { scores = false, client }: PredictOptions): Promise<PredictionAnswer> {
+  /** The same for rows that are encoded already. @throws {Problem} 422, 503 or 504 */
+  async predictEncoded(
+    matrix: Matrix,
+    { scores = false, client, onEncoded }: PredictOptions = {},
+  ): Promise<PredictionAnswer> {
     // It made room for another while this request's rows were still coming.
     if (this.#isReleased) throw serviceBusy();
+    onEncoded?.(matrix);
     const output = await this.#batcher.run(matrix, client);
     return this.#answerer.answer(output, matrix.rows, scores);
   }
@@ -88,13 +99,14 @@ export class Predictor {
    * @returns the outputs in the order in which they were named, or in the model's
    * @throws {Problem} 400 or 413, at once; 422, 503 or 504
    */
-  infer(inputs: readonly InputTensor[], { outputs, client }: InferOptions = {}): Promise<NamedOutput[]> {
+  infer(inputs: readonly InputTensor[], { outputs, client, onEncoded }: InferOptions = {}): Promise<NamedOutput[]> {
     const matrix = toMatrix(inputs, {
       facts: this.#facts,
       width: this.contract.features.length,
       maxRows: this.#maxRows,
     });
     if (this.#isReleased) throw serviceBusy();
+    onEncoded?.(matrix);
     const wanted = this.#chooseOutputs(outputs);
     const wantsOthers = wanted.some(({ name }) => this.#places.get(name) !== -1);
     return this.#batcher.run(matrix, client, wantsOthers).then((run) => wanted.map((info) => this.#named(info, run)));
@@ -157,7 +169,7 @@ export function modelInformation(contract: Contract, facts: ModelFacts): ModelIn
   return { name, version, description, platform, sha256, inputs, outputs, features, classes, metrics, sample };
 }
 
-export interface ModelInformation extends Omit<Contract, 'output' | 'batching' | 'executor'> {
+export interface ModelInformation extends Omit<Contract, 'output' | 'batching' | 'executor' | 'reference'> {
   readonly platform: string;
   readonly sha256: string;
   readonly inputs: readonly TensorInfo[];

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
-import type { ModelPage, ModelSource, ModelSummary } from './model-source.ts';
+import type { ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
 import type { EngineOptions } from './open-batcher.ts';
 import { Predictor, type ModelInformation } from './predictor.ts';
@@ -77,6 +77,17 @@ export class Predictors {
   find(name: string, version?: string): Predictor | Promise<Predictor> {
     if (this.#source === undefined || this.#byName.has(name)) return this.get(name, version);
     return this.#source.find(name, version);
+  }
+
+  /** What answers a client's predictions; at once for one of the folders' models. @throws {Problem} 404, 503 */
+  serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
+    if (this.#source === undefined || this.#byName.has(name)) return this.watched(this.get(name, version));
+    return this.#source.serve(name, version, client);
+  }
+
+  /** One of the folders' models, counted where somebody counts. */
+  watched(predictor: Predictor): Serving {
+    return this.#source?.watch(predictor) ?? predictor;
   }
 
   /** @throws {Problem} 404 */

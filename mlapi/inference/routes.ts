@@ -5,7 +5,7 @@ import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endp
 import { modelNotFound } from '../http/problem.ts';
 import { holdsFor } from '../http/scopes.ts';
 import { csvAnswer, csvMediaType } from './csv-answer.ts';
-import type { ModelSummary } from './model-source.ts';
+import type { ModelSummary, Serving } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
 import { predictionDocs } from './prediction-docs.ts';
@@ -39,7 +39,7 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
       path: '/api/ml',
       isFiltered: true,
       docs: { ...predictionDocs(shown), summary: 'Predict with the default model' },
-      handle: (call) => answer(permitted(predictors.default(), call.session, predict.access), call),
+      handle: (call) => answer(predictors.watched(permitted(predictors.default(), call.session, predict.access)), call),
     },
     {
       ...read,
@@ -59,13 +59,13 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
       ...predict,
       path: '/api/models/{name}/predict',
       docs: { ...predictionDocs(shown), summary: 'Predict with a model' },
-      handle: (call) => answer(predictors.find(call.params.name ?? ''), call),
+      handle: (call) => answer(predictors.serve(call.params.name ?? '', undefined, clientOf(call)), call),
     },
     {
       ...predict,
       path: '/api/models/{name}/versions/{version}/predict',
       docs: { ...predictionDocs(shown), summary: 'Predict with one version of a model' },
-      handle: (call) => answer(predictors.find(call.params.name ?? '', call.params.version), call),
+      handle: (call) => answer(predictors.serve(call.params.name ?? '', call.params.version, clientOf(call)), call),
     },
   ];
 }
@@ -77,18 +77,27 @@ function permitted(predictor: Predictor, session: Session | undefined, permissio
 }
 
 /** Not async: nothing may hold the body while its rows wait. */
-function answer(found: Predictor | Promise<Predictor>, call: Call): Promise<Answer> {
-  return found instanceof Promise ? found.then((predictor) => predictWith(predictor, call)) : predictWith(found, call);
+function answer(found: Serving | Promise<Serving>, call: Call): Promise<Answer> {
+  return found instanceof Promise ? found.then((serving) => predictWith(serving, call)) : predictWith(found, call);
 }
 
-function predictWith(predictor: Predictor, { body, query, session, headers: { accept } }: Call): Promise<Answer> {
-  const prediction = predictor.predict(body, { scores: query.scores === true, client: session?.clientId ?? '' });
-  const { headers } = predictor;
+function predictWith(serving: Serving, call: Call): Promise<Answer> {
+  const {
+    body,
+    query,
+    headers: { accept },
+  } = call;
+  const prediction = serving.predict(body, { scores: query.scores === true, client: clientOf(call) });
+  const { headers } = serving.predictor;
   return prediction.then((made) => {
     if (!prefers(accept, csvMediaType, 'application/json')) return { body: made, headers };
     const table = csvAnswer(made);
     return { ...table, headers: { ...headers, ...table.headers } };
   });
+}
+
+function clientOf({ session }: Call): string {
+  return session?.clientId ?? '';
 }
 
 /** What the session may see of the next models. */

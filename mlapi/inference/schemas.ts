@@ -1,4 +1,5 @@
 import Joi from 'joi';
+import { referenceSchema } from './reference.ts';
 
 /** Names of models and versions: they are used in paths, on every file system, and compared byte for byte. */
 const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
@@ -90,6 +91,7 @@ export const contractSchema = Joi.object({
   output: output.required(),
   sample: fileName,
   metrics: Joi.object().default({}),
+  reference: referenceSchema,
   batching: Joi.object({
     maxRows: Joi.number().integer().min(1).max(1_000_000),
     maxWaitMicroseconds: Joi.number().integer().min(0).max(1_000_000).default(0),

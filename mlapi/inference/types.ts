@@ -1,4 +1,5 @@
 import type { ExecutorKind } from './observer.ts';
+import type { Reference } from './reference.ts';
 
 /** A category and the number that the model was trained with in its place. */
 export interface Category {
@@ -58,6 +59,8 @@ export interface Contract {
   readonly output: OutputContract;
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly sample: NamedRow;
+  /** What inputs looked like in training; whoever watches for drift compares with it. */
+  readonly reference?: Reference;
   readonly batching: BatchingContract;
   /** Where the model computes; by default, what its warm-up suggests. */
   readonly executor?: ExecutorKind;

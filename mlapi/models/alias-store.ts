@@ -1,6 +1,6 @@
 import type { Queries } from '../persistence/database.ts';
 import type { ModelAliasRow } from '../persistence/schema.ts';
-import type { Alias } from './types.ts';
+import type { Alias, Share } from './types.ts';
 
 export async function findAlias(
   queries: Queries,
@@ -22,13 +22,21 @@ export async function listAliases(queries: Queries, model: string): Promise<Alia
 }
 
 /** Lets it point to a version from now on, whether it was there or not. */
-export async function setAlias(queries: Queries, { model, alias, version, revision, updatedAt }: Alias): Promise<void> {
+export async function setAlias(queries: Queries, { model, alias, ...moved }: Alias): Promise<void> {
+  const { version, canary, shadow, revision, updatedAt } = moved;
+  const target = {
+    version,
+    canary_version: canary?.version ?? null,
+    canary_share: canary?.share ?? null,
+    shadow_version: shadow?.version ?? null,
+    shadow_share: shadow?.share ?? null,
+    revision,
+    updated_at: updatedAt,
+  };
   await queries
     .insertInto('model_aliases')
-    .values({ model, alias, version, revision, updated_at: updatedAt })
-    .onConflict((conflict) =>
-      conflict.columns(['model', 'alias']).doUpdateSet({ version, revision, updated_at: updatedAt }),
-    )
+    .values({ model, alias, ...target })
+    .onConflict((conflict) => conflict.columns(['model', 'alias']).doUpdateSet(target))
     .execute();
 }
 
@@ -40,6 +48,13 @@ export async function deleteAlias(
   return (await query.executeTakeFirst()).numDeletedRows === 1n;
 }
 
-function toAlias({ updated_at: updatedAt, ...row }: ModelAliasRow): Alias {
-  return { ...row, updatedAt };
+function toAlias(row: ModelAliasRow): Alias {
+  const { model, alias, version, revision, updated_at: updatedAt } = row;
+  const canary = toShare(row.canary_version, row.canary_share);
+  const shadow = toShare(row.shadow_version, row.shadow_share);
+  return { model, alias, version, canary, shadow, revision, updatedAt };
+}
+
+function toShare(version: string | null, share: number | null): Share | null {
+  return version === null || share === null ? null : { version, share };
 }

@@ -11,8 +11,8 @@ export function versionAnswer({ model, version, sha256, sizeBytes, createdAt, re
   };
 }
 
-export function aliasAnswer({ alias, version, updatedAt }: Alias): object {
-  return { alias, version, updatedAt: new Date(updatedAt).toISOString() };
+export function aliasAnswer({ alias, version, canary, shadow, updatedAt }: Alias): object {
+  return { alias, version, canary, shadow, updatedAt: new Date(updatedAt).toISOString() };
 }
 
 /** The same of a model that lies in a folder of the service: how large and how old it is, nobody has written down. */
@@ -45,10 +45,15 @@ export const versionsSchema = {
   required: ['versions', 'next'],
   properties: { versions: { type: 'array', items: versionSchema }, next: { type: ['string', 'null'] } },
 };
+const share = {
+  type: ['object', 'null'],
+  required: ['version', 'share'],
+  properties: { version: text, share: { type: 'number', minimum: 0, maximum: 1 } },
+};
 export const aliasAnswerSchema = {
   type: 'object',
-  required: ['alias', 'version', 'updatedAt'],
-  properties: { alias: text, version: text, updatedAt: time },
+  required: ['alias', 'version', 'canary', 'shadow', 'updatedAt'],
+  properties: { alias: text, version: text, canary: share, shadow: share, updatedAt: time },
 };
 export const aliasesSchema = {
   type: 'object',

@@ -11,7 +11,8 @@ import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts'
 import type { Artifacts } from './artifacts.ts';
 import { Gate } from './gate.ts';
 import { aliasNotFound, clashes, notTheOwner, overQuota, shipped, storageFull, taken } from './refusals.ts';
-import { serving, type Actor, type Alias, type StoredVersion, type VersionRecord } from './types.ts';
+import { serving } from './types.ts';
+import type { Actor, Alias, AliasTarget, Share, StoredVersion, VersionRecord } from './types.ts';
 import { discard, receiveUpload, type Upload } from './upload.ts';
 import {
   findModel,
@@ -91,7 +92,7 @@ export class ModelService {
     const id = await database.transaction().execute(async (queries) => {
       const record = serving(await findRecord(queries, { model, version }));
       await this.#checkOwner(queries, model, actor);
-      const aliases = (await listAliases(queries, model)).filter((alias) => alias.version === version);
+      const aliases = (await listAliases(queries, model)).filter((alias) => versionsOf(alias).includes(version));
       if (aliases.length > 0) throw clashes(`The alias ${aliases[0]!.alias} points to this version: move it first.`);
       if (!(await retireVersion(queries, record.id, this.#options.clock()))) throw modelNotFound();
       await this.#record(queries, 'model_retired', actor, `${model} ${version}`);
@@ -102,18 +103,19 @@ export class ModelService {
 
   /** @param ifRevision what the alias must be at: 0 for none yet. @throws {Problem} 403, 404, 412 */
   async setAlias(
-    { model, alias, version }: Pick<Alias, 'model' | 'alias' | 'version'>,
+    { model, alias, ...target }: Pick<Alias, 'model' | 'alias'> & AliasTarget,
     ifRevision: number | undefined,
     actor: Actor,
   ): Promise<Alias> {
     return this.#options.database.transaction().execute(async (queries) => {
       await this.#checkOwner(queries, model, actor);
-      serving(await findRecord(queries, { model, version }));
+      for (const version of versionsOf(target)) serving(await findRecord(queries, { model, version }));
       const current = await findAlias(queries, { model, alias });
       checkRevision(current, ifRevision);
-      const moved = { model, alias, version, revision: (current?.revision ?? 0) + 1, updatedAt: this.#options.clock() };
+      const revision = (current?.revision ?? 0) + 1;
+      const moved = { model, alias, ...target, revision, updatedAt: this.#options.clock() };
       await setAlias(queries, moved);
-      await this.#record(queries, 'model_alias_set', actor, `${model} @${alias} ${version}`);
+      await this.#record(queries, 'model_alias_set', actor, `${model} @${alias} ${describeTarget(target)}`);
       return moved;
     });
   }
@@ -196,6 +198,16 @@ export class ModelService {
       detail,
     });
   }
+}
+
+function versionsOf({ version, canary, shadow }: AliasTarget): string[] {
+  return [version, canary, shadow].flatMap((each) => (typeof each === 'object' ? (each?.version ?? []) : each));
+}
+
+function describeTarget({ version, canary, shadow }: AliasTarget): string {
+  const describe = (what: string, share: Share | null) =>
+    share === null ? '' : `, ${what} ${share.version} ${share.share}`;
+  return `${version}${describe('canary', canary)}${describe('shadow', shadow)}`;
 }
 
 function checkRevision(current: Alias | undefined, wanted: number | undefined): void {

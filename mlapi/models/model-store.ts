@@ -1,17 +1,19 @@
 import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
-import type { ModelPage, ModelSource, ModelSummary } from '../inference/model-source.ts';
+import type { ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../inference/predictor.ts';
+import type { Contract } from '../inference/types.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { findAlias, listAliases } from './alias-store.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { LoadedModels } from './loaded-models.ts';
 import { aliasNotFound } from './refusals.ts';
-import { serving, type Alias, type VersionRecord } from './types.ts';
+import { isCanaryClient, Targets, type Target } from './targets.ts';
+import type { Traffic } from './traffic/traffic.ts';
+import type { Alias, VersionRecord } from './types.ts';
 import {
   findModel,
-  findNewest,
   findRecord,
   findServing,
   listAllRecords,
@@ -25,47 +27,56 @@ interface ModelStoreOptions {
   readonly artifacts: Artifacts;
   readonly foreign: Pick<ForeignModels, 'information'>;
   readonly loaded: LoadedModels;
+  readonly traffic: Traffic;
 }
 
-interface Known {
-  readonly id: string;
-  /** By `performance.now()`. */
-  readonly untilMs: number;
-}
-
-/** Every process knows within a second what another one has changed. */
-const knownForMs = 500;
-const maxKnown = 10_000;
+const dropRetiredMs = 500;
+const writeTrafficMs = 5_000;
 const sweepMs = 3_600_000;
 
 /** The models that clients brought, as predictions find them: by name, and version or alias. */
 export class ModelStore implements ModelSource {
   readonly #options: ModelStoreOptions;
-  /** Which version a name stands for: looked up twice a second at most. */
-  readonly #known = new Map<string, Known>();
+  readonly #targets: Targets;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: ModelStoreOptions) {
     this.#options = options;
+    this.#targets = new Targets(options.database);
   }
 
-  /** Lets go what others retire, from now on, and takes away what was left behind. */
+  /** Lets go what others retire, from now on, takes away what was left behind, and writes down what was counted. */
   keepTidy(logger: Pick<Logger, 'error'>): void {
     const quietly = (work: () => Promise<void>) => () =>
       void work().catch((cause: unknown) => logger.error('the model store was not looked after', { cause }));
     const dropRetired = quietly(() => this.#dropRetired());
     const sweep = quietly(() => this.#sweep());
-    this.#timers = [setInterval(dropRetired, knownForMs).unref(), setInterval(sweep, sweepMs).unref()];
+    const writeTraffic = quietly(() => this.#options.traffic.write());
+    const jobs: [() => void, number][] = [
+      [dropRetired, dropRetiredMs],
+      [writeTraffic, writeTrafficMs],
+      [sweep, sweepMs],
+    ];
+    this.#timers = jobs.map(([job, everyMs]) => setInterval(job, everyMs).unref());
     sweep();
   }
 
   find(name: string, version: string | undefined): Predictor | Promise<Predictor> {
-    const known = this.#known.get(keyOf(name, version));
-    if (known !== undefined && known.untilMs > performance.now()) {
-      const predictor = this.#options.loaded.get(known.id);
-      if (predictor !== undefined) return predictor;
-    }
-    return this.#find(name, version);
+    const known = this.#targets.known(name, version);
+    const predictor = known === undefined ? undefined : this.#options.loaded.get(known.id);
+    return predictor ?? this.#targets.find(name, version).then(({ id }) => this.#load(id));
+  }
+
+  serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
+    const known = this.#targets.known(name, version);
+    const way = known === undefined ? undefined : wayOf(known, client);
+    const predictor = way === undefined ? undefined : this.#options.loaded.get(way.id);
+    if (way !== undefined && predictor !== undefined) return this.#watch(predictor, way);
+    return this.#serve(name, version, client);
+  }
+
+  watch(predictor: Predictor): Serving {
+    return this.#options.traffic.watch(predictor);
   }
 
   async information(name: string, version: string | undefined): Promise<ModelInformation> {
@@ -86,21 +97,14 @@ export class ModelStore implements ModelSource {
    * The version that a name stands for: the one that is named, or an alias points to; without either, the alias `default`, or the
    * newest. @throws {Problem} 404
    */
-  async resolve(model: string, version: string | undefined): Promise<VersionRecord> {
-    const { database } = this.#options;
-    const alias = version === undefined ? 'default' : version.startsWith('@') ? version.slice(1) : undefined;
-    const target = alias === undefined ? version : (await findAlias(database, { model, alias }))?.version;
-    if (target === undefined && version !== undefined) throw modelNotFound();
-    return serving(
-      target === undefined ? await findNewest(database, model) : await findRecord(database, { model, version: target }),
-    );
+  resolve(model: string, version: string | undefined): Promise<VersionRecord> {
+    return this.#targets.find(model, version);
   }
 
   /** Of one model, also retired ones. @throws {Problem} 404 */
   async versions(model: string, page: { after: string; limit: number }): Promise<VersionRecord[]> {
-    const { database } = this.#options;
-    if ((await findModel(database, model)) === undefined) throw modelNotFound();
-    return listRecords(database, { model, ...page });
+    await this.checkModel(model);
+    return listRecords(this.#options.database, { model, ...page });
   }
 
   /** All there is, also what is retired. */
@@ -110,9 +114,8 @@ export class ModelStore implements ModelSource {
 
   /** @throws {Problem} 404 */
   async aliases(model: string): Promise<Alias[]> {
-    const { database } = this.#options;
-    if ((await findModel(database, model)) === undefined) throw modelNotFound();
-    return listAliases(database, model);
+    await this.checkModel(model);
+    return listAliases(this.#options.database, model);
   }
 
   /** @throws {Problem} 404 */
@@ -120,6 +123,17 @@ export class ModelStore implements ModelSource {
     const found = await findAlias(this.#options.database, wanted);
     if (found === undefined) throw aliasNotFound();
     return found;
+  }
+
+  /** @throws {Problem} 404 */
+  async checkModel(model: string): Promise<void> {
+    if ((await findModel(this.#options.database, model)) === undefined) throw modelNotFound();
+  }
+
+  /** Also of a retired version. */
+  async contract(model: string, version: string): Promise<Contract | undefined> {
+    const record = await findRecord(this.#options.database, { model, version });
+    return record && (await this.#read(record.id)).contract;
   }
 
   /** The ONNX file. */
@@ -130,7 +144,7 @@ export class ModelStore implements ModelSource {
   /** @throws {Problem} 404, 503 */
   async load(name: string, version: string | undefined): Promise<VersionRecord> {
     const record = await this.resolve(name, version);
-    await this.#options.loaded.load(record.id, () => this.#read(record.id));
+    await this.#load(record.id);
     return record;
   }
 
@@ -147,12 +161,21 @@ export class ModelStore implements ModelSource {
   async release(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#options.loaded.release();
+    await this.#options.traffic.write().catch(() => undefined);
   }
 
-  async #find(name: string, version: string | undefined): Promise<Predictor> {
-    const { id } = await this.resolve(name, version);
-    if (this.#known.size >= maxKnown) this.#known.clear();
-    this.#known.set(keyOf(name, version), { id, untilMs: performance.now() + knownForMs });
+  async #serve(name: string, version: string | undefined, client: string): Promise<Serving> {
+    const way = wayOf(await this.#targets.find(name, version), client);
+    return this.#watch(await this.#load(way.id), way);
+  }
+
+  #watch(predictor: Predictor, { role, shadow }: Way): Serving {
+    const find = shadow && (() => this.#load(shadow.id));
+    return this.#options.traffic.watch(predictor, { role, shadow: find && { ...shadow, find } });
+  }
+
+  /** @throws {Problem} 404, 503 */
+  #load(id: string): Promise<Predictor> {
     return this.#options.loaded.load(id, () => this.#read(id));
   }
 
@@ -176,7 +199,12 @@ export class ModelStore implements ModelSource {
   }
 }
 
-/** No name has a slash in it. */
-function keyOf(name: string, version = ''): string {
-  return `${name}/${version}`;
+interface Way extends Pick<Target, 'id' | 'shadow'> {
+  readonly role: 'primary' | 'canary';
+}
+
+function wayOf(target: Target, client: string): Way {
+  const { id, canary, shadow } = target;
+  if (canary === undefined || !isCanaryClient(target, client)) return { id, role: 'primary', shadow };
+  return { id: canary.id, role: 'canary', shadow };
 }

@@ -6,6 +6,7 @@ import { Artifacts } from './artifacts.ts';
 import { LoadedModels } from './loaded-models.ts';
 import { ModelService } from './model-service.ts';
 import { ModelStore } from './model-store.ts';
+import { Traffic } from './traffic/traffic.ts';
 
 interface OpenModelStoreOptions {
   readonly config: Config;
@@ -20,6 +21,8 @@ export function openModelStore({ config, database, foreign, predictors, clock }:
   const artifacts = new Artifacts(config.dataDir);
   const memoryBytes = config.modelsMemoryBytes / config.workers;
   const loaded = new LoadedModels({ foreign, artifacts, memoryBytes });
-  const store = new ModelStore({ database, artifacts, foreign, loaded });
-  return { store, foreign, service: new ModelService({ config, database, artifacts, foreign, predictors, clock }) };
+  const traffic = new Traffic({ database, clock });
+  const store = new ModelStore({ database, artifacts, foreign, loaded, traffic });
+  const service = new ModelService({ config, database, artifacts, foreign, predictors, clock });
+  return { store, foreign, service, traffic };
 }

@@ -18,7 +18,9 @@ import {
 import type { ModelStore } from './model-store.ts';
 import type { ModelService } from './model-service.ts';
 import { aliasSchema, checkAlias, checkName, checkVersion, versionsQuery, type VersionsQuery } from './schemas.ts';
-import type { Actor, VersionRecord } from './types.ts';
+import { trafficEndpoints } from './traffic/routes.ts';
+import type { Traffic } from './traffic/traffic.ts';
+import type { Actor, AliasTarget, VersionRecord } from './types.ts';
 
 const aliasBodyBytes = 4_096;
 const administration = 'models:admin';
@@ -35,6 +37,7 @@ const moved = { 412: 'It was moved meanwhile (If-Match)' };
 interface ModelStoreEndpointsOptions {
   readonly store: ModelStore;
   readonly service: ModelService;
+  readonly traffic: Traffic;
   /** Those that the service ships with: they have one version each, and no aliases. */
   readonly predictors: Predictors;
   readonly config: Pick<Config, 'modelLimitBytes'>;
@@ -42,7 +45,12 @@ interface ModelStoreEndpointsOptions {
 
 /** Versions and aliases of models, in an order in which they can be tried one after the other. */
 export function modelStoreEndpoints(options: ModelStoreEndpointsOptions): Endpoint[] {
-  return [...versionEndpoints(options), ...aliasEndpoints(options), retireEndpoint(options)];
+  return [
+    ...versionEndpoints(options),
+    ...aliasEndpoints(options),
+    ...trafficEndpoints(options),
+    retireEndpoint(options),
+  ];
 }
 
 function versionEndpoints({ store, service, predictors, config }: ModelStoreEndpointsOptions): Endpoint[] {
@@ -175,14 +183,20 @@ function aliasEndpoints({ store, service, predictors }: ModelStoreEndpointsOptio
       docs: {
         tag,
         params,
-        summary: 'Lets an alias point to a version, from one request to the next',
+        summary:
+          'Lets an alias point to a version; a share of the clients to a canary, and of the requests also to a shadow',
         statuses: { ...missing, ...foreign, ...moved },
         answer,
-        body: { examples: { version: { version: '1' } } },
+        body: {
+          examples: {
+            version: { version: '1' },
+            canary: { version: '1', canary: { version: '2', share: 0.1 }, shadow: { version: '3', share: 0.5 } },
+          },
+        },
       },
       handle: async (call) => {
-        const { version } = call.body as { version: string };
-        return taggedAlias(await service.setAlias({ ...aliasOf(call), version }, revisionOf(call), actorOf(call)));
+        const target = call.body as AliasTarget;
+        return taggedAlias(await service.setAlias({ ...aliasOf(call), ...target }, revisionOf(call), actorOf(call)));
       },
     },
     {

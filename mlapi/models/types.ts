@@ -19,11 +19,26 @@ export interface VersionRecord {
 /** A version with what it takes to serve it. */
 export interface StoredVersion extends VersionRecord, ForeignModel {}
 
+/** A version, and of how much of the traffic. */
+export interface Share {
+  readonly version: string;
+  /** From 0 to 1. */
+  readonly share: number;
+}
+
+/** What an alias points to. */
+export interface AliasTarget {
+  readonly version: string;
+  /** Answers this share of the clients instead: always the same ones. */
+  readonly canary: Share | null;
+  /** Is asked this share of the requests, too, and nobody gets its answers. */
+  readonly shadow: Share | null;
+}
+
 /** A moving name for a version. */
-export interface Alias {
+export interface Alias extends AliasTarget {
   readonly model: string;
   readonly alias: string;
-  readonly version: string;
   /** Counts its moves. */
   readonly revision: number;
   readonly updatedAt: number;

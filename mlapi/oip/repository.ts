@@ -1,5 +1,6 @@
 import type { Access, Session } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
+import type { Serving } from '../inference/model-source.ts';
 import type { Predictor } from '../inference/predictor.ts';
 
 /** Where models come from, for the extension `model_repository`. */
@@ -18,6 +19,13 @@ export type FindModel = (
   version: string | undefined,
   session: Session | undefined,
 ) => Predictor | Promise<Predictor>;
+
+/** The same for inference: a name may stand for several versions. @throws {Problem} 404 */
+export type ServeModel = (
+  name: string,
+  version: string | undefined,
+  session: Session | undefined,
+) => Serving | Promise<Serving>;
 
 /** Models that are loaded when the service starts, and stay: to load one changes nothing. */
 export function fixedRepository(find: FindModel): ModelRepository {

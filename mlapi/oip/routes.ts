@@ -8,13 +8,14 @@ import type { Predictor } from '../inference/predictor.ts';
 import { version } from '../version.ts';
 import { fieldsOf, readFlag } from './fields.ts';
 import { infer } from './infer.ts';
-import { fixedRepository, type FindModel, type ModelRepository } from './repository.ts';
+import { fixedRepository, type FindModel, type ModelRepository, type ServeModel } from './repository.ts';
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
 /** What the protocol is spoken over. */
 export interface OipOptions {
   readonly find: FindModel;
+  readonly serve: ServeModel;
   /** Every model that the caller may know of. */
   readonly list: (session: Session | undefined) => readonly Predictor[] | Promise<readonly Predictor[]>;
   readonly statistics: RunStatistics;
@@ -72,7 +73,7 @@ export function oipEndpoints(options: OipOptions): Endpoint[] {
 
 const read = { access: 'models:read', method: 'GET' } as const;
 
-function inferEndpoints({ find, bodyLimitBytes, shown }: OipOptions): Endpoint[] {
+function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[] {
   const [input] = shown.information().inputs;
   const width = shown.contract.features.length;
   const example = {
@@ -94,8 +95,11 @@ function inferEndpoints({ find, bodyLimitBytes, shown }: OipOptions): Endpoint[]
     body: { schema: oipSchemas.request, examples: { 'one row': example } },
   };
   const reader = bytesBody(['application/json', 'application/octet-stream'], bodyLimitBytes);
-  const serve = async (call: Call) => infer(await found(find, call), call);
-  const post = { access: 'models:predict', method: 'POST', body: { reader }, handle: serve } as const;
+  const handle = async (call: Call) => {
+    const { params, session } = call;
+    return infer(await serve(params.name ?? '', params.version, session), call);
+  };
+  const post = { access: 'models:predict', method: 'POST', body: { reader }, handle } as const;
   return [
     { ...post, path: '/v2/models/{name}/infer', docs: { ...docs, summary: 'Infer with a model' } },
     {

@@ -1,3 +1,4 @@
+import type { Serving } from '../inference/model-source.ts';
 import type { Predictor } from '../inference/predictor.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors.ts';
 import type { Prediction } from '../inference/types.ts';
@@ -12,7 +13,7 @@ const rowOutputs = ['predictions', 'scores'];
  * @throws {Problem} 400 where they are no rows of the contract; 413, 422, 503 or 504
  */
 export async function predictRows(
-  predictor: Predictor,
+  serving: Serving,
   {
     inputs,
     outputs = [{ name: 'predictions' }],
@@ -22,9 +23,9 @@ export async function predictRows(
   if (outputs.some(({ name }) => !rowOutputs.includes(name)))
     throw invalidInference('outputs', `for rows they are ${rowOutputs.join(' and ')}`);
   const scores = outputs.some(({ name }) => name === 'scores');
-  const answer = await predictor.predict(toRows(inputs), { scores, client });
+  const answer = await serving.predict(toRows(inputs), { scores, client });
   const tensors = new Map([
-    ['predictions', predictionTensor(answer.predictions, predictor)],
+    ['predictions', predictionTensor(answer.predictions, serving.predictor)],
     ['scores', tableTensor('scores', answer.scores ?? [])],
   ]);
   return outputs.map(({ name }) => tensors.get(name)!);

@@ -13,6 +13,7 @@ interface Served {
 export function oipOver({ config, predictors, oipStatistics }: Served): OipOptions {
   return {
     find: (name, version) => predictors.find(name, version),
+    serve: (name, version, session) => predictors.serve(name, version, session?.clientId ?? ''),
     list: () => predictors.loaded(),
     shown: predictors.shown,
     statistics: oipStatistics,

@@ -15,6 +15,7 @@ export type Migrations = Readonly<Record<string, Migration>>;
 const allMigrations: Migrations = {
   '001-clients-tokens-keys-audit': { up: createFirstTables },
   '002-models': { up: createModelTables },
+  '003-traffic': { up: createTrafficTables },
 };
 
 /** Creates the tables of an empty database. @throws {MigrationPending} if an existing one is of another version */
@@ -155,4 +156,25 @@ async function createModelTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('updated_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('model_aliases_key', ['model', 'alias'])
     .execute();
+}
+
+async function createTrafficTables(db: Kysely<unknown>): Promise<void> {
+  const columns = [
+    ['canary_version', 'text'],
+    ['canary_share', 'double precision'],
+    ['shadow_version', 'text'],
+    ['shadow_share', 'double precision'],
+  ] as const;
+  for (const [name, type] of columns) await db.schema.alterTable('model_aliases').addColumn(name, type).execute();
+  await db.schema
+    .createTable('model_traffic')
+    .addColumn('model', 'text', (column) => column.notNull())
+    .addColumn('version', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('writer', 'text', (column) => column.notNull())
+    .addColumn('counts', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('model_traffic_key', ['model', 'at', 'version', 'kind', 'writer'])
+    .execute();
+  await db.schema.createIndex('model_traffic_by_time').on('model_traffic').column('at').execute();
 }

@@ -9,6 +9,7 @@ export interface Tables {
   models: ModelRow;
   model_versions: ModelVersionRow;
   model_aliases: ModelAliasRow;
+  model_traffic: ModelTrafficRow;
 }
 
 export interface ClientRow {
@@ -90,6 +91,25 @@ export interface ModelAliasRow {
   model: string;
   alias: string;
   version: string;
+  /** Null in both or in neither, and so for the shadow. */
+  canary_version: string | null;
+  canary_share: number | null;
+  shadow_version: string | null;
+  shadow_share: number | null;
   revision: number;
   updated_at: number;
+}
+
+/** What one process has counted of one version in one period. */
+export interface ModelTrafficRow {
+  model: string;
+  version: string;
+  /** `primary`, `canary`, `shadow`; or `inputs`. */
+  kind: string;
+  /** When the period began. */
+  at: number;
+  /** The process that counted. */
+  writer: string;
+  /** JSON */
+  counts: string;
 }

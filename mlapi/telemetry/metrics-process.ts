@@ -82,12 +82,13 @@ export class ProcessMetrics implements Metrics {
   }
 
   #readSources(): MetricSnapshot[] {
-    const { tokenCacheEntries, modelMemoryBytes } = this.#sources;
+    const { tokenCacheEntries, modelMemoryBytes, others } = this.#sources;
     const entries = tokenCacheEntries === undefined ? [] : [{ labels: {}, value: tokenCacheEntries() }];
     const bytes = [...(modelMemoryBytes?.() ?? [])].map(([model, value]) => ({ labels: { model }, value }));
     return [
       gauge('mlapi_token_cache_entries', 'Tokens that are remembered.', entries),
       gauge('mlapi_model_memory_bytes', 'Memory that the sessions of a model take.', bytes),
+      ...(others?.() ?? []),
     ];
   }
 

@@ -49,6 +49,8 @@ export interface MetricSources {
   readonly tokenCacheEntries?: () => number;
   /** Bytes by model. */
   readonly modelMemoryBytes?: () => Iterable<readonly [model: string, bytes: number]>;
+  /** What a feature counts itself. */
+  readonly others?: () => readonly MetricSnapshot[];
 }
 
 /** What this process tells of itself. Every method is cheap enough for every request. */

@@ -56,6 +56,7 @@ test('the router has all the routes of the design, and each once', () => {
     'GET /api/models/:name',
     'GET /api/models/:name/aliases',
     'GET /api/models/:name/aliases/:alias',
+    'GET /api/models/:name/traffic',
     'GET /api/models/:name/versions',
     'GET /api/models/:name/versions/:version',
     'GET /api/models/:name/versions/:version/artifact',

@@ -71,6 +71,8 @@ export const answers: readonly [
     404,
     { token: 'access', path: `${mine}/aliases/a`, body: { version: '9' } },
   ],
+  ['GET /api/models/{name}/traffic', 200, { token: 'access', path: `${mine}/traffic` }],
+  ['GET /api/models/{name}/traffic', 404, { token: 'access', path: '/api/models/none/traffic' }],
   ['GET /api/models/{name}/aliases', 200, { token: 'access', path: `${mine}/aliases` }],
   ['GET /api/models/{name}/aliases/{alias}', 200, { token: 'access', path: `${mine}/aliases/a` }],
   ['DELETE /api/models/{name}/versions/{version}', 409, { token: 'access', path: `${mine}/versions/1` }],

@@ -1,0 +1,53 @@
+import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Problem } from '../http/problem.ts';
+import { readContract } from '../inference/contract.ts';
+import { ModelWrapper } from '../inference/model-wrapper.ts';
+import { Preprocessor } from '../inference/preprocessor.ts';
+import type { Reference } from '../inference/reference.ts';
+import { makeReference } from '../models/traffic/make-reference.ts';
+import { print, UsageMistake, type Command } from './command.ts';
+
+export const referenceCommands: Readonly<Record<string, Command>> = {
+  'models reference': {
+    usage: 'models reference FOLDER ROWS.csv',
+    help: 'write into model.json what the features look like in these rows, those that the model was trained on: drift is measured against it',
+    run: async ({ words }) => {
+      const [folder, rows, ...rest] = words;
+      if (folder === undefined || rows === undefined || rest.length > 0)
+        throw new UsageMistake('expected a folder and a CSV file');
+      const path = join(folder, 'model.json');
+      if (!existsSync(path)) throw new UsageMistake(`there is no model.json in ${folder}`);
+      const reference = await referenceOf(folder, rows);
+      const contract = JSON.parse(readFileSync(path, 'utf8')) as object;
+      writeFileSync(path, writeContract(contract, reference));
+      print(`${path}: ${Object.keys(reference).length} features`);
+    },
+  },
+};
+
+/** More would not make it better. */
+const mostReferenceRows = 1_000_000;
+
+async function referenceOf(folder: string, path: string): Promise<Reference> {
+  const model = await ModelWrapper.load(join(folder, 'model.onnx'));
+  const { width, inputType } = model.facts;
+  await model.release();
+  const { features } = readContract(folder, width);
+  const rows = new Preprocessor(features, inputType, mostReferenceRows).csvRows(() => undefined);
+  try {
+    for await (const chunk of createReadStream(path)) rows.write(chunk as Buffer);
+    return makeReference(features, rows.end());
+  } catch (cause) {
+    if (!(cause instanceof Problem)) throw cause;
+    const errors = (cause.errors ?? []).map(({ pointer, detail }) => `\n${pointer} ${detail}`);
+    throw new UsageMistake(`${path}: ${cause.message}${errors.join('')}`);
+  }
+}
+
+/** A line for each feature of the reference, which would be long otherwise. */
+function writeContract(contract: object, reference: Reference): string {
+  const rest = JSON.stringify({ ...contract, reference: undefined }, undefined, 2).replace(/\n\}$/, '');
+  const lines = Object.entries(reference).map(([name, its]) => `    ${JSON.stringify(name)}: ${JSON.stringify(its)}`);
+  return `${rest},\n  "reference": {\n${lines.join(',\n')}\n  }\n}\n`;
+}

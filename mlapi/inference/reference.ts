@@ -1,0 +1,33 @@
+import Joi from 'joi';
+
+/**
+ * How the encoded values of one feature were spread where the model was trained. A value falls into the first bin whose edge it
+ * does not exceed; the last bin has no edge.
+ */
+export interface FeatureReference {
+  /** Ascending. */
+  readonly edges: readonly number[];
+  /** Of the values, one for each bin: one more than edges; together they are 1. */
+  readonly shares: readonly number[];
+}
+
+/** By feature. */
+export type Reference = Readonly<Record<string, FeatureReference>>;
+
+const mostEdges = 1_000;
+/** Shares are written with few digits. */
+const roundingError = 0.01;
+
+const edges = Joi.array().items(Joi.number().unsafe()).max(mostEdges).unique().sort({ order: 'ascending' });
+const shares = Joi.array()
+  .items(Joi.number().min(0).max(1))
+  .length(Joi.ref('edges.length', { adjust: (length: number) => length + 1 }))
+  .custom((values: number[], helpers) =>
+    Math.abs(values.reduce((sum, share) => sum + share, 0) - 1) > roundingError ? helpers.error('shares.sum') : values,
+  )
+  .messages({ 'shares.sum': '{{#label}} must add up to 1' });
+
+export const referenceSchema = Joi.object().pattern(
+  Joi.string(),
+  Joi.object({ edges: edges.required(), shares: shares.required() }),
+);

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { modelNotFound } from '../http/problem.ts';
+import type { Queries } from '../persistence/database.ts';
+import { findAlias } from './alias-store.ts';
+import { serving, type Share, type VersionRecord } from './types.ts';
+import { findNewest, findRecord } from './version-store.ts';
+
+/** What a name stands for: a version; and where it is an alias that says so, others beside it. */
+export interface Target extends VersionRecord {
+  /** Empty where the version itself is named, or is the newest. */
+  readonly alias: string;
+  readonly canary: SharedVersion | undefined;
+  readonly shadow: SharedVersion | undefined;
+}
+
+export interface SharedVersion extends Share {
+  readonly id: string;
+}
+
+interface Known {
+  readonly target: Target;
+  /** By `performance.now()`. */
+  readonly untilMs: number;
+}
+
+/** Every process knows within a second what another one has changed. */
+const knownForMs = 500;
+const maxKnown = 10_000;
+
+/** Finds what names stand for, and knows it for a moment: each is looked up twice a second at most. */
+export class Targets {
+  readonly #queries: Queries;
+  readonly #known = new Map<string, Known>();
+
+  constructor(queries: Queries) {
+    this.#queries = queries;
+  }
+
+  /** As it was found just now. */
+  known(model: string, version: string | undefined): Target | undefined {
+    const known = this.#known.get(keyOf(model, version));
+    return known !== undefined && known.untilMs > performance.now() ? known.target : undefined;
+  }
+
+  /** As the database has it. @throws {Problem} 404 */
+  async find(model: string, version: string | undefined): Promise<Target> {
+    const target = await this.#read(model, version);
+    if (this.#known.size >= maxKnown) this.#known.clear();
+    this.#known.set(keyOf(model, version), { target, untilMs: performance.now() + knownForMs });
+    return target;
+  }
+
+  /** The one that is named, or an alias points to; without either, the alias `default`, or the newest. */
+  async #read(model: string, version: string | undefined): Promise<Target> {
+    const name = version === undefined ? 'default' : version.startsWith('@') ? version.slice(1) : undefined;
+    const alias = name === undefined ? undefined : await findAlias(this.#queries, { model, alias: name });
+    if (alias === undefined) {
+      if (name !== undefined && version !== undefined) throw modelNotFound();
+      const record = version === undefined ? findNewest(this.#queries, model) : this.#record(model, version);
+      return { ...serving(await record), alias: '', canary: undefined, shadow: undefined };
+    }
+    const [record, canary, shadow] = await Promise.all([
+      this.#record(model, alias.version),
+      this.#share(model, alias.canary),
+      this.#share(model, alias.shadow),
+    ]);
+    return { ...serving(record), alias: alias.alias, canary, shadow };
+  }
+
+  #record(model: string, version: string): Promise<VersionRecord | undefined> {
+    return findRecord(this.#queries, { model, version });
+  }
+
+  async #share(model: string, share: Share | null): Promise<SharedVersion | undefined> {
+    if (share === null) return undefined;
+    return { ...share, id: serving(await this.#record(model, share.version)).id };
+  }
+}
+
+/**
+ * Whether a client is among those whom an alias sends to its canary: always the same ones, and as the share grows, these and more.
+ * Each alias draws others.
+ */
+export function isCanaryClient({ model, alias, canary }: Target, client: string): boolean {
+  if (canary === undefined) return false;
+  const digest = createHash('sha256').update(`${model}/${alias}/${client}`).digest();
+  return digest.readUIntBE(0, 6) < canary.share * 2 ** 48;
+}
+
+/** No name has a slash in it. */
+function keyOf(model: string, version = ''): string {
+  return `${model}/${version}`;
+}

@@ -1,0 +1,13 @@
+import type { FeatureReference } from '../../inference/reference.ts';
+
+/** The bin of a value. */
+export function binOf(value: number, { edges: ends }: Pick<FeatureReference, 'edges'>): number {
+  let low = 0;
+  let high = ends.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (value <= ends[middle]!) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,38 @@
+import { countAnswer, newCounts, type Counts, type Outcome, type Role } from './counts.ts';
+
+/** What one version does in one role: since the process started, and in the period that is being written down. */
+export class Counter {
+  readonly model: string;
+  readonly version: string;
+  readonly role: Role;
+  readonly total = newCounts();
+  period: Counts = newCounts();
+  /** Whether the period has something that is not written down yet. */
+  isChanged = false;
+
+  constructor({ model, version, role }: Pick<Counter, 'model' | 'version' | 'role'>) {
+    this.model = model;
+    this.version = version;
+    this.role = role;
+  }
+
+  answered(rows: number, seconds: number): void {
+    this.isChanged = true;
+    countAnswer(this.total, rows, seconds);
+    countAnswer(this.period, rows, seconds);
+  }
+
+  refused(outcome: Exclude<Outcome, 'ok'>): void {
+    this.isChanged = true;
+    this.total.requests[outcome] += 1;
+    this.period.requests[outcome] += 1;
+  }
+
+  compared(rows: number, disagreements: number): void {
+    this.isChanged = true;
+    for (const counts of [this.total, this.period]) {
+      counts.compared += rows;
+      counts.disagreements += disagreements;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** Whom a version answered: everybody; the share of a canary's clients; or nobody, as a shadow. */
+export type Role = 'primary' | 'canary' | 'shadow';
+
+export type Outcome = 'ok' | 'refused' | 'failed' | 'skipped';
+
+/** Seconds: upper ends of the bins of latencies. */
+export const latencyBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What a version did. Plain data, that can be written down and added up. */
+export interface Counts {
+  /** `refused`: the caller's mistake; `failed`: the model's, or too much to do; `skipped`: a shadow had too much to do. */
+  readonly requests: Record<Outcome, number>;
+  /** Of requests that were answered. */
+  rows: number;
+  /** Of these, from the call to the answer. */
+  seconds: number;
+  /** How many of them fell between the bounds; the last are above them all. */
+  readonly latency: number[];
+  /** Of a shadow: rows that both answered, and those of them that it answered otherwise. */
+  compared: number;
+  disagreements: number;
+}
+
+export function newCounts(): Counts {
+  return {
+    requests: { ok: 0, refused: 0, failed: 0, skipped: 0 },
+    rows: 0,
+    seconds: 0,
+    latency: new Array<number>(latencyBounds.length + 1).fill(0),
+    compared: 0,
+    disagreements: 0,
+  };
+}
+
+export function countAnswer(counts: Counts, rows: number, seconds: number): void {
+  counts.requests.ok += 1;
+  counts.rows += rows;
+  counts.seconds += seconds;
+  let bin = 0;
+  while (bin < latencyBounds.length && seconds > latencyBounds[bin]!) bin += 1;
+  counts.latency[bin]! += 1;
+}
+
+export function addCounts(sum: Counts, more: Counts): void {
+  for (const outcome of ['ok', 'refused', 'failed', 'skipped'] as const)
+    sum.requests[outcome] += more.requests[outcome];
+  sum.rows += more.rows;
+  sum.seconds += more.seconds;
+  sum.compared += more.compared;
+  sum.disagreements += more.disagreements;
+  more.latency.forEach((count, bin) => (sum.latency[bin]! += count));
+}
+
+/** The bound below which this share of the answers came; undefined above the last one, or where there are none. */
+export function latencyQuantile({ latency }: Pick<Counts, 'latency'>, share: number): number | undefined {
+  const total = latency.reduce((sum, count) => sum + count, 0);
+  let below = 0;
+  for (const [bin, bound] of latencyBounds.entries()) {
+    below += latency[bin]!;
+    if (total > 0 && below >= share * total) return bound;
+  }
+  return undefined;
+}

@@ -1,0 +1,30 @@
+import type { FeatureReference, Reference } from '../../inference/reference.ts';
+import type { Feature, Matrix } from '../../inference/types.ts';
+import { binOf } from './bins.ts';
+
+const numberBins = 10;
+const digits = 1e6;
+
+/**
+ * What inputs look like in these rows: of a number, bins that hold about as many rows each (tenths, or fewer where values repeat);
+ * otherwise a bin for each code.
+ */
+export function makeReference(features: readonly Feature[], { data, rows, width }: Matrix): Reference {
+  const references = features.map(({ name, type }, column): [string, FeatureReference] => {
+    const values = Float64Array.from({ length: rows }, (_, row) => Number(data[row * width + column])).sort();
+    const isNumber = type === 'number' || type === 'integer';
+    const ends = isNumber
+      ? Array.from({ length: numberBins - 1 }, (_, tenth) => values[Math.ceil(((tenth + 1) / numberBins) * rows) - 1]!)
+      : [...values];
+    // Above the last edge there may be nothing yet: a bin for what was never seen.
+    const edges = [...new Set(ends)];
+    return [name, { edges, shares: sharesOf(values, edges) }];
+  });
+  return Object.fromEntries(references);
+}
+
+function sharesOf(values: Float64Array, edges: readonly number[]): number[] {
+  const counts = new Array<number>(edges.length + 1).fill(0);
+  for (const value of values) counts[binOf(value, { edges })]! += 1;
+  return counts.map((count) => Math.round((count / values.length) * digits) / digits);
+}

@@ -1,0 +1,113 @@
+import type { PredictionAnswer } from '../../inference/answerer.ts';
+import type { Predictor } from '../../inference/predictor.ts';
+import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
+import type { Matrix } from '../../inference/types.ts';
+import type { Counter } from './counter.ts';
+import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts';
+import type { WatchedPredictor } from './watched-predictor.ts';
+
+export interface MirrorOptions {
+  /** The version whose answers count. */
+  readonly primary: Predictor;
+  /** Of the requests. */
+  readonly share: number;
+  /** The version that is asked, too. */
+  readonly find: () => Promise<WatchedPredictor>;
+  readonly counter: Counter;
+  readonly places: Places;
+}
+
+/** How many requests of this process may be with shadows at once: what they hold is not counted against their callers. */
+export class Places {
+  #free: number;
+
+  constructor(most: number) {
+    this.#free = most;
+  }
+
+  take(): boolean {
+    if (this.#free === 0) return false;
+    this.#free -= 1;
+    return true;
+  }
+
+  give(): void {
+    this.#free += 1;
+  }
+}
+
+/** Shadows take turns with callers as one client. */
+const client = 'shadow';
+
+/** Asks a second version what a first one has answered, and counts where they disagree. Nobody gets its answers. */
+export class Mirror {
+  readonly #options: MirrorOptions;
+
+  constructor(options: MirrorOptions) {
+    this.#options = options;
+  }
+
+  /** Itself, for so many of the requests. */
+  chosen(): this | undefined {
+    return Math.random() < this.#options.share ? this : undefined;
+  }
+
+  /** @param rows as the first one had them, and as they came, where they can still be had. Never rejects */
+  predict({ encoded, body }: { encoded: Matrix; body: unknown }, made: PredictionAnswer): Promise<void> {
+    const { primary, counter } = this.#options;
+    return this.#ask(async (shadow) => {
+      const isSame = encodingOf(shadow.predictor) === encodingOf(primary);
+      if (!isSame && body === undefined) {
+        counter.refused('skipped');
+        return;
+      }
+      const { predictions } = await (isSame
+        ? shadow.predictEncoded(encoded, { client })
+        : shadow.predict(body, { client }));
+      const isMeasured = primary.contract.output.kind === 'values';
+      counter.compared(predictions.length, countDifferingRows(made.predictions, predictions, isMeasured));
+    });
+  }
+
+  /** The same for raw tensors. Never rejects. */
+  infer(
+    inputs: readonly InputTensor[],
+    { outputs, rows }: { outputs: readonly NamedOutput[]; rows: number },
+  ): Promise<void> {
+    const { counter } = this.#options;
+    return this.#ask(async (shadow) => {
+      const names = outputs.map(({ name }) => name);
+      const others = await shadow.infer(inputs, { outputs: names, client });
+      counter.compared(rows, countDifferingTensorRows(outputs, others, rows));
+    });
+  }
+
+  async #ask(work: (shadow: WatchedPredictor) => Promise<void>): Promise<void> {
+    const { find, counter, places } = this.#options;
+    if (!places.take()) {
+      counter.refused('skipped');
+      return;
+    }
+    try {
+      const shadow = await find().catch(() => undefined);
+      if (shadow === undefined) counter.refused('failed');
+      // What goes wrong here is counted where it happens, and is nobody's.
+      else await work(shadow).catch(() => undefined);
+    } finally {
+      places.give();
+    }
+  }
+}
+
+const encodings = new WeakMap<Predictor, string>();
+
+/** The same for models to which the same rows are the same numbers. */
+function encodingOf(predictor: Predictor): string {
+  const known = encodings.get(predictor);
+  if (known !== undefined) return known;
+  const { inputs, features } = predictor.information();
+  const told = features.map(({ description: _description, unit: _unit, ...rules }) => rules);
+  const encoding = JSON.stringify([inputs.map(({ datatype }) => datatype), told]);
+  encodings.set(predictor, encoding);
+  return encoding;
+}

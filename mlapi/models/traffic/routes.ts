@@ -1,0 +1,58 @@
+import type { Endpoint } from '../../http/endpoint.ts';
+import type { Predictors } from '../../inference/predictors.ts';
+import type { Contract } from '../../inference/types.ts';
+import type { ModelStore } from '../model-store.ts';
+import { checkName, trafficQuery } from '../schemas.ts';
+import { reportInputs, reportTraffic, trafficSchema } from './report.ts';
+import type { Traffic } from './traffic.ts';
+import type { TrafficRecord } from './traffic-store.ts';
+
+interface TrafficEndpointsOptions {
+  readonly traffic: Traffic;
+  readonly store: ModelStore;
+  readonly predictors: Predictors;
+}
+
+/** What the versions of a model have answered, how fast, and to what inputs. */
+export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpointsOptions): Endpoint[] {
+  const contractOf = (name: string, version: string): Promise<Contract | undefined> => {
+    if (!predictors.has(name)) return store.contract(name, version);
+    const { contract } = predictors.get(name);
+    return Promise.resolve(contract.version === version ? contract : undefined);
+  };
+  return [
+    {
+      access: 'models:read',
+      method: 'GET',
+      path: '/api/models/{name}/traffic',
+      query: trafficQuery,
+      docs: {
+        tag: 'model store',
+        params: { name: 'my-model' },
+        summary: 'Requests, latency, disagreement and drift of the versions of a model in the last minutes',
+        statuses: { 404: 'No such model' },
+        answer: { schema: trafficSchema },
+      },
+      handle: async ({ params, query }) => {
+        const name = checkName(params.name);
+        const { minutes } = query as unknown as { minutes: number };
+        if (!predictors.has(name)) await store.checkModel(name);
+        const records = await traffic.read(name, minutes);
+        const contracts = await contractsOf(records, (version) => contractOf(name, version));
+        return {
+          body: { name, minutes, versions: reportTraffic(records), inputs: reportInputs(records, contracts) },
+        };
+      },
+    },
+  ];
+}
+
+/** Of the versions whose inputs were watched. */
+async function contractsOf(
+  records: readonly TrafficRecord[],
+  find: (version: string) => Promise<Contract | undefined>,
+): Promise<Map<string, Contract>> {
+  const versions = new Set(records.filter(({ kind }) => kind === 'inputs').map(({ version }) => version));
+  const found = [...versions].sort().map(async (version) => [version, await find(version)] as const);
+  return new Map((await Promise.all(found)).filter((each): each is [string, Contract] => each[1] !== undefined));
+}

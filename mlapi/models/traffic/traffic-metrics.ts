@@ -1,0 +1,87 @@
+import type { Contract } from '../../inference/types.ts';
+import type { MetricSnapshot, MetricValue } from '../../telemetry/metrics.ts';
+import type { Counter } from './counter.ts';
+import { addCounts, latencyBounds, newCounts, type Counts } from './counts.ts';
+import { driftOf } from './drift.ts';
+import type { InputBins } from './input-bins.ts';
+
+interface Series {
+  readonly labels: Readonly<Record<'model' | 'version' | 'role', string>>;
+  readonly counts: Counts;
+}
+
+interface WatchedInputs {
+  readonly model: string;
+  readonly version: string;
+  readonly contract: Contract;
+  readonly bins: InputBins;
+}
+
+/** The versions past these are counted together, as `other`. */
+const mostSeries = 200;
+
+export function trafficMetrics(counters: readonly Counter[], inputs: readonly WatchedInputs[]): MetricSnapshot[] {
+  const series: Series[] = counters
+    .slice(0, mostSeries)
+    .map(({ model, version, role, total }) => ({ labels: { model, version, role }, counts: total }));
+  if (counters.length > mostSeries) {
+    const counts = newCounts();
+    for (const { total } of counters.slice(mostSeries)) addCounts(counts, total);
+    series.push({ labels: { model: 'other', version: '', role: '' }, counts });
+  }
+  const shadows = series.filter(({ counts }) => counts.compared > 0);
+  const count = (name: string, help: string, values: MetricValue[]) => counter(name, help, values);
+  return [
+    count(
+      'mlapi_traffic_requests_total',
+      'Predictions by version, and what became of them.',
+      series.flatMap(({ labels, counts }) =>
+        Object.entries(counts.requests).map(([outcome, value]) => ({ labels: { ...labels, outcome }, value })),
+      ),
+    ),
+    durations(series),
+    count(
+      'mlapi_traffic_compared_rows_total',
+      'Rows that a shadow was asked, too.',
+      shadows.map(({ labels, counts }) => ({ labels, value: counts.compared })),
+    ),
+    count(
+      'mlapi_traffic_disagreeing_rows_total',
+      'Rows that a shadow answered otherwise.',
+      shadows.map(({ labels, counts }) => ({ labels, value: counts.disagreements })),
+    ),
+    {
+      name: 'mlapi_traffic_input_drift',
+      help: 'The largest population stability index of a version’s features, in the last ten to twenty minutes.',
+      type: 'gauge',
+      aggregator: 'average',
+      values: inputs.slice(0, mostSeries).flatMap(({ model, version, contract, bins }) => {
+        const [largest] = driftOf(contract, bins.recent()) ?? [];
+        return largest === undefined ? [] : [{ labels: { model, version }, value: largest.psi }];
+      }),
+    },
+  ];
+}
+
+function counter(name: string, help: string, values: MetricValue[]): MetricSnapshot {
+  return { name, help, type: 'counter', aggregator: 'sum', values };
+}
+
+function durations(series: readonly Series[]): MetricSnapshot {
+  const name = 'mlapi_traffic_duration_seconds';
+  const values = series.flatMap(({ labels, counts: { latency, seconds } }) => {
+    let sum = 0;
+    const buckets = latency.map((count, bin) => ({
+      labels: { ...labels, le: latencyBounds[bin] ?? '+Inf' },
+      value: (sum += count),
+      metricName: `${name}_bucket`,
+    }));
+    const rest = [
+      { labels, value: seconds, metricName: `${name}_sum` },
+      { labels, value: sum, metricName: `${name}_count` },
+    ];
+    return [...buckets, ...rest];
+  });
+  const help = 'Time from the call of a version to its answer.';
+  return { name, help, type: 'histogram', aggregator: 'sum', values };
+}

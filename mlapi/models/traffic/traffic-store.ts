@@ -1,0 +1,44 @@
+import type { Queries } from '../../persistence/database.ts';
+import type { Counts, Role } from './counts.ts';
+import type { InputCounts } from './input-bins.ts';
+
+/** What one process counted of one version in one period: predictions, or what their inputs were. */
+export type TrafficRecord = {
+  readonly model: string;
+  readonly version: string;
+  /** When the period began, in epoch milliseconds. */
+  readonly at: number;
+} & ({ readonly kind: Role; readonly counts: Counts } | { readonly kind: 'inputs'; readonly counts: InputCounts });
+
+/** Of one model more is not added up at once. */
+const mostRead = 5_000;
+
+/** Writes what a process has counted so far in a period, in place of what it wrote of it before. */
+export async function writeTraffic(queries: Queries, writer: string, records: readonly TrafficRecord[]): Promise<void> {
+  await queries
+    .insertInto('model_traffic')
+    .values(records.map(({ counts, ...record }) => ({ ...record, writer, counts: JSON.stringify(counts) })))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['model', 'at', 'version', 'kind', 'writer'])
+        .doUpdateSet((values) => ({ counts: values.ref('excluded.counts') })),
+    )
+    .execute();
+}
+
+/** Of all processes, the newest first. */
+export async function readTraffic(queries: Queries, model: string, since: number): Promise<TrafficRecord[]> {
+  const rows = await queries
+    .selectFrom('model_traffic')
+    .select(['model', 'version', 'kind', 'at', 'counts'])
+    .where('model', '=', model)
+    .where('at', '>=', since)
+    .orderBy('at', 'desc')
+    .limit(mostRead)
+    .execute();
+  return rows.map(({ counts, ...row }) => ({ ...row, counts: JSON.parse(counts) as Counts }) as TrafficRecord);
+}
+
+export async function deleteTraffic(queries: Queries, before: number): Promise<void> {
+  await queries.deleteFrom('model_traffic').where('at', '<', before).execute();
+}

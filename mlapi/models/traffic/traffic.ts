@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import type { Serving } from '../../inference/model-source.ts';
+import type { Predictor } from '../../inference/predictor.ts';
+import type { Contract } from '../../inference/types.ts';
+import type { Database } from '../../persistence/database.ts';
+import type { MetricSnapshot } from '../../telemetry/metrics.ts';
+import type { Share } from '../types.ts';
+import { Counter } from './counter.ts';
+import { newCounts, type Role } from './counts.ts';
+import { InputBins } from './input-bins.ts';
+import { Mirror, Places } from './mirror.ts';
+import { deleteTraffic, readTraffic, writeTraffic, type TrafficRecord } from './traffic-store.ts';
+import { trafficMetrics } from './traffic-metrics.ts';
+import { WatchedPredictor } from './watched-predictor.ts';
+
+interface TrafficOptions {
+  readonly database: Database;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+}
+
+interface Way {
+  readonly role: Exclude<Role, 'shadow'>;
+  readonly shadow?: (Share & { readonly find: () => Promise<Predictor> }) | undefined;
+}
+
+/** The inputs of one version. */
+interface Inputs {
+  readonly model: string;
+  readonly version: string;
+  readonly contract: Contract;
+  readonly bins: InputBins;
+  writtenRows: number;
+}
+
+const minuteMs = 60_000;
+const periodMs = 10 * minuteMs;
+const keptMs = 24 * 60 * minuteMs;
+/** Requests of this process that are with shadows at once. */
+const mostMirrored = 8;
+/** More versions than these are forgotten after a period in which nobody asked for them. */
+const mostRemembered = 1_000;
+/** Rows of one statement. */
+const mostWritten = 100;
+
+/** Counts what versions answer, how fast and to what inputs, and writes it down for all processes to read. */
+export class Traffic {
+  readonly #options: TrafficOptions;
+  readonly #writer = randomUUID();
+  readonly #counters = new Map<string, Counter>();
+  readonly #inputs = new Map<string, Inputs>();
+  readonly #places = new Places(mostMirrored);
+  /** Counted, and not written yet. */
+  readonly #unwritten = new Map<string, TrafficRecord>();
+  #at: number;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.#at = periodOf(options.clock());
+  }
+
+  watch(predictor: Predictor, { role, shadow }: Way = { role: 'primary' }): Serving {
+    const { contract } = predictor;
+    const counter = this.#counter(contract, role);
+    const inputs = this.#binsOf(contract);
+    if (shadow === undefined) return new WatchedPredictor(predictor, { counter, inputs });
+    const { version, share } = shadow;
+    const shadowCounter = this.#counter({ name: contract.name, version }, 'shadow');
+    const find = async () => {
+      const found = await shadow.find();
+      return new WatchedPredictor(found, { counter: shadowCounter, inputs: this.#binsOf(found.contract) });
+    };
+    const mirror = new Mirror({ primary: predictor, share, find, counter: shadowCounter, places: this.#places });
+    return new WatchedPredictor(predictor, { counter, inputs, mirror });
+  }
+
+  /** What all processes have counted of a model in the last minutes, as far as they have written it: this one has. */
+  async read(model: string, minutes: number): Promise<TrafficRecord[]> {
+    await this.write();
+    const { database, clock } = this.#options;
+    return readTraffic(database, model, periodOf(clock() - minutes * minuteMs));
+  }
+
+  /** Writes down what is new. */
+  write(): Promise<void> {
+    const written = this.#writing.catch(() => undefined).then(() => this.#write());
+    this.#writing = written;
+    return written;
+  }
+
+  metrics(): MetricSnapshot[] {
+    return trafficMetrics([...this.#counters.values()], [...this.#inputs.values()]);
+  }
+
+  #counter({ name: model, version }: Pick<Contract, 'name' | 'version'>, role: Role): Counter {
+    const key = `${model}/${version}/${role}`;
+    const known = this.#counters.get(key);
+    if (known !== undefined) return known;
+    const counter = new Counter({ model, version, role });
+    this.#counters.set(key, counter);
+    return counter;
+  }
+
+  #binsOf(contract: Contract): InputBins {
+    const { name: model, version } = contract;
+    const key = `${model}/${version}`;
+    const known = this.#inputs.get(key);
+    if (known !== undefined) return known.bins;
+    const bins = new InputBins(contract);
+    if (bins.isWatched) this.#inputs.set(key, { model, version, contract, bins, writtenRows: 0 });
+    return bins;
+  }
+
+  async #write(): Promise<void> {
+    const { database, clock } = this.#options;
+    const at = periodOf(clock());
+    this.#collect();
+    const isNewPeriod = at !== this.#at;
+    if (isNewPeriod) this.#begin(at);
+    const records = [...this.#unwritten];
+    for (let from = 0; from < records.length; from += mostWritten) {
+      const some = records.slice(from, from + mostWritten);
+      await writeTraffic(
+        database,
+        this.#writer,
+        some.map(([, record]) => record),
+      );
+      // Unless it has grown meanwhile.
+      for (const [key, record] of some) if (this.#unwritten.get(key) === record) this.#unwritten.delete(key);
+    }
+    if (isNewPeriod) await deleteTraffic(database, at - keptMs);
+  }
+
+  /** Notes what is new in this period. */
+  #collect(): void {
+    const at = this.#at;
+    const note = (record: TrafficRecord) =>
+      this.#unwritten.set(`${record.model}/${record.version}/${record.kind}/${at}`, record);
+    for (const counter of this.#counters.values()) {
+      if (!counter.isChanged) continue;
+      counter.isChanged = false;
+      const { model, version, role: kind, period } = counter;
+      note({ model, version, at, kind, counts: structuredClone(period) });
+    }
+    for (const inputs of this.#inputs.values()) {
+      const { model, version, bins, writtenRows } = inputs;
+      if (bins.rows === writtenRows) continue;
+      inputs.writtenRows = bins.rows;
+      note({ model, version, at, kind: 'inputs', counts: structuredClone(bins.read()) });
+    }
+  }
+
+  #begin(at: number): void {
+    this.#at = at;
+    const isCrowded = this.#counters.size > mostRemembered;
+    for (const [key, counter] of this.#counters) {
+      const isIdle = Object.values(counter.period.requests).every((count) => count === 0);
+      if (isCrowded && isIdle) this.#counters.delete(key);
+      counter.period = newCounts();
+    }
+    for (const [key, inputs] of this.#inputs) {
+      if (isCrowded && inputs.bins.rows === 0) this.#inputs.delete(key);
+      inputs.bins.begin();
+      inputs.writtenRows = 0;
+    }
+  }
+}
+
+function periodOf(at: number): number {
+  return Math.floor(at / periodMs) * periodMs;
+}

@@ -1,0 +1,104 @@
+import { Problem } from '../../http/problem.ts';
+import { StreamedBody } from '../../http/streamed-body.ts';
+import type { Serving } from '../../inference/model-source.ts';
+import type { PredictionAnswer } from '../../inference/answerer.ts';
+import type { InferOptions, PredictOptions, Predictor } from '../../inference/predictor.ts';
+import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
+import type { Matrix } from '../../inference/types.ts';
+import type { Counter } from './counter.ts';
+import type { InputBins } from './input-bins.ts';
+import type { Mirror } from './mirror.ts';
+
+interface WatchOptions {
+  readonly counter: Counter;
+  readonly inputs: InputBins;
+  readonly mirror?: Mirror;
+}
+
+/** A model whose predictions are counted, and some of them asked again of a shadow. */
+export class WatchedPredictor implements Serving {
+  readonly predictor: Predictor;
+  readonly #counter: Counter;
+  readonly #inputs: InputBins;
+  readonly #mirror: Mirror | undefined;
+
+  constructor(predictor: Predictor, { counter, inputs, mirror }: WatchOptions) {
+    this.predictor = predictor;
+    this.#counter = counter;
+    this.#inputs = inputs;
+    this.#mirror = mirror;
+  }
+
+  predict(body: unknown, options: PredictOptions): Promise<PredictionAnswer> {
+    const mirror = this.#mirror?.chosen();
+    if (mirror === undefined)
+      return this.#count((onEncoded) => this.predictor.predict(body, { ...options, onEncoded }));
+    return this.#predictTwice(mirror, body, options);
+  }
+
+  predictEncoded(matrix: Matrix, options: PredictOptions): Promise<PredictionAnswer> {
+    return this.#count((onEncoded) => this.predictor.predictEncoded(matrix, { ...options, onEncoded }));
+  }
+
+  infer(inputs: readonly InputTensor[], options: InferOptions): Promise<NamedOutput[]> {
+    let rows = 0;
+    const answer = this.#count((onEncoded) =>
+      this.predictor.infer(inputs, {
+        ...options,
+        onEncoded: (matrix) => {
+          rows = matrix.rows;
+          onEncoded(matrix);
+        },
+      }),
+    );
+    const mirror = this.#mirror?.chosen();
+    if (mirror === undefined) return answer;
+    return answer.then((outputs) => {
+      void mirror.infer(inputs, { outputs, rows });
+      return outputs;
+    });
+  }
+
+  /** The shadow is asked when the caller has its answer, and never makes it wait. */
+  #predictTwice(mirror: Mirror, body: unknown, options: PredictOptions): Promise<PredictionAnswer> {
+    let encoded: Matrix | undefined;
+    const answer = this.#count((onEncoded) =>
+      this.predictor.predict(body, {
+        ...options,
+        onEncoded: (matrix) => {
+          encoded = matrix;
+          onEncoded(matrix);
+        },
+      }),
+    );
+    // Of a table that came as a stream, nothing is left to encode again.
+    const again = body instanceof StreamedBody ? undefined : body;
+    return answer.then((made) => {
+      void mirror.predict({ encoded: encoded!, body: again }, made);
+      return made;
+    });
+  }
+
+  #count<Answer>(work: (onEncoded: (matrix: Matrix) => void) => Promise<Answer>): Promise<Answer> {
+    const beganMs = performance.now();
+    const counter = this.#counter;
+    let rows = 0;
+    const refuse = (cause: unknown): never => {
+      counter.refused(cause instanceof Problem && cause.status < 500 && cause.status !== 422 ? 'refused' : 'failed');
+      throw cause;
+    };
+    let answer: Promise<Answer>;
+    try {
+      answer = work((matrix) => {
+        rows = matrix.rows;
+        this.#inputs.observe(matrix);
+      });
+    } catch (cause) {
+      return refuse(cause);
+    }
+    return answer.then((made) => {
+      counter.answered(rows, (performance.now() - beganMs) / 1_000);
+      return made;
+    }, refuse);
+  }
+}
