@@ -26,3 +26,8 @@ export function unavailable(cause: Error): Problem {
 export function deadlineExceeded(timeoutMs: number): Problem {
   return new Problem(504, 'deadline_exceeded', `The prediction takes longer than ${timeoutMs} ms.`);
 }
+
+/** 400: the request is not one of tensors, or does not fit itself. @param where the place in the request, as `inputs[0].shape` */
+export function invalidInference(where: string, what: string): Problem {
+  return new Problem(400, 'invalid_inference', where === '' ? `${what}.` : `${where}: ${what}.`);
+}

@@ -1,11 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import { isFiniteHalf } from '../inference/half.ts';
+import type { Expected } from '../inference/json-tensor.ts';
+import { invalidInference } from '../inference/refusals.ts';
 import type { TensorData } from '../inference/tensors.ts';
-import type { Expected } from './json-tensor.ts';
-import { invalidInference } from './refusals.ts';
 
 const lengthBytes = 4;
-/** The exponent of FP16, which is all ones where it is no finite number. */
-const halfExponent = 0x7c00;
 
 /**
  * Reads a tensor from its bytes, little-endian and row by row: where they lie, if that is a place for such elements, or from a copy.
@@ -26,7 +25,7 @@ export function readBinaryData(bytes: Buffer, { type, count, where }: Expected):
     throw invalidInference(where, 'a BOOL is a byte of 0 or 1');
   if (type.kind === 'float' && !areFinite(cells as Float32Array | Float64Array))
     throw invalidInference(where, 'there is an element that is no finite number');
-  if (type.kind === 'half' && cells.some((cell) => ((cell as number) & halfExponent) === halfExponent))
+  if (type.kind === 'half' && cells.some((cell) => !isFiniteHalf(cell as number)))
     throw invalidInference(where, 'there is an element that is no finite number');
   return cells;
 }

@@ -1,6 +1,7 @@
+import { datatypes } from '../inference/datatypes.ts';
+import { fromHalf } from '../inference/half.ts';
+import { invalidInference } from '../inference/refusals.ts';
 import type { NamedOutput } from '../inference/tensors.ts';
-import { datatypes } from './datatypes.ts';
-import { invalidInference } from './refusals.ts';
 
 /**
  * The highest classes of each row as text, `value:index:label`, the highest first; of equal ones, the first. Without labels for the
@@ -10,9 +11,8 @@ import { invalidInference } from './refusals.ts';
 export function classify(output: NamedOutput, count: number, labels: readonly (string | number)[] = []): NamedOutput {
   const { name, datatype, data, shape } = output;
   const kind = datatypes.get(datatype)?.kind;
-  if (kind === 'text' || kind === 'half')
-    throw invalidInference('outputs', `"${name}" is ${datatype}, whose elements are no scores`);
-  const values = data as ArrayLike<number | bigint>;
+  if (kind === 'text') throw invalidInference('outputs', `"${name}" is ${datatype}, whose elements are no scores`);
+  const values = kind === 'half' ? Array.from(data as Uint16Array, fromHalf) : (data as ArrayLike<number | bigint>);
   const rows = shape[0] ?? 1;
   const columns = rows === 0 ? 0 : values.length / rows;
   const shown = Math.min(count, columns);
@@ -23,7 +23,7 @@ export function classify(output: NamedOutput, count: number, labels: readonly (s
     const order = Array.from({ length: columns }, (_, column) => column).sort((a, b) => compare(at(b), at(a)));
     for (const column of order.slice(0, shown)) {
       const value = at(column);
-      const text = kind === 'float' ? (value as number).toFixed(6) : String(value);
+      const text = kind === 'float' || kind === 'half' ? (value as number).toFixed(6) : String(value);
       texts.push(`${text}:${column}${isLabelled ? `:${labels[column]}` : ''}`);
     }
   }

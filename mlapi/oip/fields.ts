@@ -1,4 +1,4 @@
-import { invalidInference } from './refusals.ts';
+import { invalidInference } from '../inference/refusals.ts';
 
 /** An object of a request, its fields still unchecked. */
 export type Fields = Readonly<Record<string, unknown>>;

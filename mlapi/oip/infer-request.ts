@@ -1,11 +1,11 @@
 import { decodeUtf8, parseStrictJson } from '../http/strict-json.ts';
+import { datatypes } from '../inference/datatypes.ts';
+import { mayRound, quoteLongIntegers } from '../inference/exact-integers.ts';
+import { readJsonData, type Expected } from '../inference/json-tensor.ts';
+import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor } from '../inference/tensors.ts';
 import { readBinaryData } from './binary-tensor.ts';
-import { datatypes } from './datatypes.ts';
-import { mayRound, quoteLongIntegers } from './exact-integers.ts';
 import { fieldsOf, isCount, isGiven, parametersOf, readFlag, readText, type Fields } from './fields.ts';
-import { readJsonData, type Expected } from './json-tensor.ts';
-import { invalidInference } from './refusals.ts';
 
 /** An inference request of the Open Inference Protocol, read as it stands: what the model takes is not known here. */
 export interface InferRequest {

@@ -1,8 +1,7 @@
+import { fromHalf, isFiniteHalf } from '../inference/half.ts';
 import { invalidModelOutput } from '../inference/invalid-output.ts';
 import type { NamedOutput, TensorData } from '../inference/tensors.ts';
 import { writeBinaryData } from './binary-tensor.ts';
-import { datatypes } from './datatypes.ts';
-import { invalidInference } from './refusals.ts';
 
 /** An output, and how it is to be written. */
 export interface AnsweredOutput extends NamedOutput {
@@ -27,7 +26,7 @@ export interface WrittenResponse {
 
 const elementsPerPiece = 8_192;
 
-/** @throws {Problem} 422 where JSON has no way to write an output, 400 where that was to be known */
+/** @throws {Problem} 422 where JSON has no way to write an output */
 export function writeInferResponse({ model, version, id, outputs }: InferResponse): WrittenResponse {
   const binary = outputs.map((output) => (output.isBinary ? writeBinaryData(output.data as TensorData) : undefined));
   for (const output of outputs) if (!output.isBinary) refuseUnwritable(output);
@@ -70,15 +69,17 @@ function writeElements(data: TensorData, datatype: string, from: number, to: num
   if (!ArrayBuffer.isView(data)) return JSON.stringify(data.slice(from, to)).slice(1, -1);
   const part = data.subarray(from, to);
   if (datatype === 'BOOL') return Array.from(part as Uint8Array, Boolean).join(',');
+  if (datatype === 'FP16') return Array.from(part as Uint16Array, fromHalf).join(',');
   return part.join(',');
 }
 
-function refuseUnwritable({ data, datatype, name }: NamedOutput): void {
-  if (datatypes.get(datatype)?.kind === 'half')
-    throw invalidInference('outputs', `"${name}" is FP16, which JSON cannot hold; ask for binary data`);
+function refuseUnwritable({ data, datatype }: NamedOutput): void {
   if (!ArrayBuffer.isView(data)) return;
   const cells = data as unknown as ArrayLike<number | bigint>;
-  for (let at = 0; at < cells.length; at += 1)
-    if (typeof cells[at] === 'number' && !Number.isFinite(cells[at]))
+  const isFinite = datatype === 'FP16' ? isFiniteHalf : Number.isFinite;
+  for (let at = 0; at < cells.length; at += 1) {
+    const cell = cells[at]!;
+    if (typeof cell === 'number' && !isFinite(cell))
       throw invalidModelOutput('an output holds what is no finite number; as binary data it can be had');
+  }
 }

@@ -1,9 +1,10 @@
 import type { Serving } from '../inference/model-source.ts';
+import { fromHalf } from '../inference/half.ts';
 import type { Predictor } from '../inference/predictor.ts';
+import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors.ts';
 import type { Prediction } from '../inference/types.ts';
 import type { InferRequest } from './infer-request.ts';
-import { invalidInference } from './refusals.ts';
 
 /** What rows are answered with: labels, class numbers or values; and the scores, where they are asked for. */
 const rowOutputs = ['predictions', 'scores'];
@@ -44,7 +45,7 @@ function toRows(inputs: readonly InputTensor[]): Record<string, unknown>[] {
 
 function cellsOf({ datatype, data }: InputTensor, where: string): (row: number) => unknown {
   if (datatype === 'BOOL') return (row) => data[row] === 1;
-  if (datatype === 'FP16') throw invalidInference(`${where}.datatype`, 'features are not read from FP16');
+  if (datatype === 'FP16') return (row) => fromHalf(data[row] as number);
   return (row) => {
     const cell = data[row];
     if (typeof cell !== 'bigint') return cell;

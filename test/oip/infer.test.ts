@@ -116,10 +116,15 @@ describe('POST /v2/models/{name}/infer', () => {
     expect([status, body.readFloatLE(at)]).toEqual([200, NaN]);
   });
 
-  test('400: FP16 has no JSON', async () => {
-    const { status, json } = await send('many', tensors('FP32', [1, 1], [1], { outputs: [{ name: 'half' }] }));
+  test('200: FP16 is numbers in JSON, and 422 where there is no such number', async () => {
+    const half = (values: number[]) =>
+      send('many', tensors('FP32', [values.length, 1], values, { outputs: [{ name: 'half' }] }));
 
-    expect([status, json()]).toEqual([400, { error: expect.stringContaining('FP16') as unknown }]);
+    expect((await half([0.1, -2])).json()).toMatchObject({
+      outputs: [{ datatype: 'FP16', data: [0.0999755859375, -2] }],
+    });
+    const infinite = await half([1e6]);
+    expect([infinite.status, infinite.json()]).toEqual([422, { error: expect.stringContaining('finite') as unknown }]);
   });
 
   test('200: an answer of many numbers comes in pieces, and whole', async () => {

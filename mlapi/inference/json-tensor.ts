@@ -1,6 +1,7 @@
-import type { TensorData } from '../inference/tensors.ts';
 import type { Datatype } from './datatypes.ts';
+import { isFiniteHalf, toHalf } from './half.ts';
 import { invalidInference } from './refusals.ts';
+import type { TensorData } from './tensors.ts';
 
 /** What is known of a tensor before its data is read; `count` is how many elements its shape has. */
 export interface Expected {
@@ -19,8 +20,6 @@ export interface Expected {
 export function readJsonData(data: unknown, exact: unknown, expected: Expected): TensorData {
   const { type, shape, count, where } = expected;
   if (!Array.isArray(data)) throw invalidInference(where, 'the elements of the tensor must be a list');
-  if (type.kind === 'half')
-    throw invalidInference(where, 'there are no FP16 numbers in JSON; send them as binary data');
   // Nothing is made of this size until as many elements are known to be there.
   const lists = shape.length > 1 && Array.isArray(data[0]) ? leavesOf(data, shape, where) : [data];
   const exactLists = lists.length === 1 && lists[0] === data ? [exact] : leavesOf(exact, shape, where);
@@ -55,7 +54,7 @@ interface Placer {
   put(at: number, value: unknown, exact: unknown): boolean;
 }
 
-function placerOf(type: Exclude<Datatype, { kind: 'half' }>, count: number): Placer {
+function placerOf(type: Datatype, count: number): Placer {
   switch (type.kind) {
     case 'boolean': {
       const cells = new type.Cells(count);
@@ -82,6 +81,18 @@ function placerOf(type: Exclude<Datatype, { kind: 'half' }>, count: number): Pla
     }
     case 'long':
       return placeLongs(type, count);
+    case 'half': {
+      const cells = new type.Cells(count);
+      return {
+        cells,
+        put: (at, value) => {
+          if (typeof value !== 'number') return false;
+          const bits = toHalf(value);
+          cells[at] = bits;
+          return isFiniteHalf(bits);
+        },
+      };
+    }
     case 'float': {
       const cells = new type.Cells(count);
       return {
@@ -128,7 +139,7 @@ function refuseElement({ type, where }: Expected, at: number) {
     boolean: 'true or false',
     integer: 'a whole number within its datatype',
     long: 'a whole number within its datatype, with all its digits',
-    half: 'binary data',
+    half: 'a finite number within its datatype',
     float: 'a finite number within its datatype',
     text: 'text',
   };
