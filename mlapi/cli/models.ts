@@ -13,7 +13,9 @@ export const modelCommands: Readonly<Record<string, Command>> = {
       const predictors = await Predictors.load(readConfig());
       for (const predictor of predictors.list()) {
         const { name, version, features, description } = predictor.contract;
-        print([name, version, `${features.length} features`, description].join('\t'));
+        print(
+          [name, version, features.length === 0 ? 'tensors' : `${features.length} features`, description].join('\t'),
+        );
       }
       await predictors.release();
     },
@@ -24,9 +26,10 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     run: async (given) => {
       const folder = onlyWord(given, 'folder');
       const predictor = await Predictor.load(folder, readConfig());
-      print(JSON.stringify(predictor.sampleAnswer));
+      const { sampleAnswer } = predictor;
+      print(sampleAnswer === undefined ? 'it takes tensors, and computes' : JSON.stringify(sampleAnswer));
       // A regressor's values would be cut, and nothing in the answer would say so.
-      if (!existsSync(join(folder, 'model.json')))
+      if (sampleAnswer !== undefined && !existsSync(join(folder, 'model.json')))
         process.stderr.write('there is no model.json: what is predicted is taken for the number of a class\n');
       await predictor.release();
     },

@@ -11,9 +11,12 @@ export function modelSection({ name, version, description, features, classes }: 
     `<code>${escapeHtml(feature.name)}</code><small>${escapeHtml(feature.description ?? '')}</small>`,
     `${feature.type}<small>${escapeHtml(allowed(feature))}</small>`,
   ]);
+  const title = `<section><h2 id="model">Model ${escapeHtml(name)}</h2>
+<p>Version ${escapeHtml(version)}. ${escapeHtml(description)}`;
+  if (features.length === 0)
+    return `${title}</p>\n<p>It takes tensors, and no rows: call it under <code>/v2</code>.</p></section>`;
   const labels = classes.map((label) => `<code>${escapeHtml(String(label))}</code>`).join(', ');
-  return `<section><h2 id="model">Model ${escapeHtml(name)}</h2>
-<p>Version ${escapeHtml(version)}. ${escapeHtml(description)}${labels === '' ? '' : `<br>It answers one of: ${labels}.`}</p>
+  return `${title}${labels === '' ? '' : `<br>It answers one of: ${labels}.`}</p>
 <p>A row is a list of these ${features.length} values in this order, or an object with these names in any order.</p>
 ${table(['#', 'Feature', 'Value'], rows)}</section>`;
 }

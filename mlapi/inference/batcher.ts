@@ -6,7 +6,7 @@ import { hasEntries, joinRows, sliceRun } from './output-rows.ts';
 import { busy, deadlineExceeded, processLost, unavailable } from './refusals.ts';
 import { RowBuffer } from './row-buffer.ts';
 import type { RunCost } from './run-cost.ts';
-import type { Matrix, RunOutput } from './types.ts';
+import type { RunInput, RunOutput } from './types.ts';
 import { Unanswered } from './unanswered.ts';
 import { WaitingRequest, type Slice } from './waiting-request.ts';
 
@@ -68,18 +68,18 @@ export class Batcher {
     return this.#options.executor;
   }
 
-  /** Computes the output of these rows, or all outputs. @throws {Problem} 422, 503 or 504 */
-  run(matrix: Matrix, client = '', wantsOthers = false): Promise<RunOutput> {
+  /** Computes the output of these rows or tensors, or all outputs. @throws {Problem} 422, 503 or 504 */
+  run(input: RunInput, client = '', wantsOthers = false): Promise<RunOutput> {
     return new Promise((resolve, reject) => {
       const { fault, free } = this.#options.executor;
       if (fault !== undefined) throw unavailable(fault);
       const acceptedMs = performance.now();
       const waits = free === 0 || this.#queue.rows > 0;
-      if (this.#queue.rows > 0) this.#refuseLongWait(client, matrix.rows);
+      if (this.#queue.rows > 0) this.#refuseLongWait(client, input.rows);
       else this.#waitingSinceMs = acceptedMs;
       const isAlone = wantsOthers && this.#options.otherEntries === undefined;
       const options = { client, acceptedMs, waits, wantsOthers, isAlone };
-      const request = new WaitingRequest(matrix, options, resolve, reject);
+      const request = new WaitingRequest(input, options, resolve, reject);
       this.#queue.push(request);
       this.#unanswered.add(request);
       this.#schedule();
@@ -168,9 +168,9 @@ export class Batcher {
   /** Never rejects: what goes wrong is the callers'. */
   async #compute(slices: readonly Slice[]): Promise<void> {
     const { executor, cost, timeoutMs } = this.#options;
-    const matrix = this.#buffer.join(slices);
+    const input = this.#buffer.join(slices);
     const beganMs = performance.now();
-    const { rows } = matrix;
+    const { rows } = input;
     let newestMs = 0;
     let wantsOthers = false;
     for (const { request } of slices) {
@@ -178,7 +178,7 @@ export class Batcher {
       wantsOthers ||= request.wantsOthers;
     }
     try {
-      const { output, seconds } = await executor.run(matrix, newestMs + timeoutMs, wantsOthers);
+      const { output, seconds } = await executor.run(input, newestMs + timeoutMs, wantsOthers);
       cost.observe(rows, seconds);
       this.#answer(slices, output, rows);
       this.#tell(slices, beganMs, { rows, runSeconds: seconds, outcome: 'ok' });
@@ -194,7 +194,7 @@ export class Batcher {
   /** Gives each request its own rows. */
   #answer(slices: readonly Slice[], output: RunOutput, rows: number): void {
     const [first] = slices;
-    if (slices.length === 1 && first!.rows === first!.request.matrix.rows) {
+    if (slices.length === 1 && first!.rows === first!.request.input.rows) {
       if (isWanted(first!)) this.#resolve(first!.request, output);
       return;
     }
@@ -218,7 +218,7 @@ export class Batcher {
   }
 
   #answerPart({ request, from, rows }: Slice, output: RunOutput): void {
-    if (rows === request.matrix.rows) {
+    if (rows === request.input.rows) {
       this.#resolve(request, output);
       return;
     }

@@ -1,5 +1,5 @@
 import type { ModelFacts } from './model-facts.ts';
-import type { Matrix, RunOutput } from './types.ts';
+import type { RunInput, RunOutput } from './types.ts';
 
 /** The output that the contract reads, and the others where they are wanted, too. */
 export interface WantedOutputs {
@@ -10,7 +10,7 @@ export interface WantedOutputs {
 /** What a child process is told: first which model, then one run after the other. */
 export type ParentMessage =
   | { readonly type: 'load'; readonly path: string; readonly sha256: string | undefined }
-  | ({ readonly type: 'run' } & WantedOutputs & Matrix);
+  | ({ readonly type: 'run' } & WantedOutputs & { readonly input: RunInput });
 
 /** What it says: that it is ready, or why not; then one answer for each run. */
 export type ChildMessage =

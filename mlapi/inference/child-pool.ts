@@ -1,6 +1,6 @@
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import { ModelProcess, type ChildModel } from './model-process.ts';
-import { ModelFolderError, type Matrix } from './types.ts';
+import { ModelFolderError, type RunInput } from './types.ts';
 
 /** So many crashes within this time, and no process is started for as long. */
 const crashLimit = 5;
@@ -60,10 +60,10 @@ export class ChildPool implements Executor {
     return free;
   }
 
-  run(matrix: Matrix, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
+  run(input: RunInput, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
     const { outputName, others } = this.#options;
     const wanted = wantsOthers ? { outputName, others } : { outputName };
-    for (const process of this.#processes) if (process.state === 'idle') return process.run(matrix, wanted, deadlineMs);
+    for (const process of this.#processes) if (process.state === 'idle') return process.run(input, wanted, deadlineMs);
     throw new Error('no process is free');
   }
 

@@ -1,17 +1,18 @@
 /* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
 import { readContract } from './contract.ts';
+import type { ModelFacts } from './model-facts.ts';
 import type { Contract } from './types.ts';
 
 export interface ContractQuestion {
   readonly folder: string;
-  readonly width: number | undefined;
+  readonly input: Pick<ModelFacts, 'inputType' | 'width'>;
 }
 
 export type ContractAnswer = { readonly contract: Contract } | { readonly reason: string };
 
-function answer({ folder, width }: ContractQuestion): ContractAnswer {
+function answer({ folder, input }: ContractQuestion): ContractAnswer {
   try {
-    return { contract: readContract(folder, width) };
+    return { contract: readContract(folder, input) };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }

@@ -2,32 +2,57 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseStrictJson } from '../http/strict-json.ts';
 import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { contractSchema } from './schemas.ts';
-import { ModelFolderError, type Contract, type Feature, type NamedRow, type NumericFeature } from './types.ts';
+import {
+  ModelFolderError,
+  type Contract,
+  type Feature,
+  type NamedRow,
+  type NumericFeature,
+  type OutputContract,
+} from './types.ts';
 
 type Table = ReadonlyMap<number, EncodedColumn>;
 
-interface ContractFile extends Omit<Contract, 'sample'> {
+interface ContractFile extends Omit<Contract, 'sample' | 'features' | 'output'> {
+  readonly features?: readonly Feature[];
+  readonly output?: OutputContract;
   readonly encoding?: string;
   readonly sample?: string;
 }
 
+type Input = Pick<ModelFacts, 'inputType' | 'width'>;
+
 /**
  * The contract of a model folder: `model.json` with its `encoding.csv` and sample; or, where there is none, derived from the
- * model's own input of `width` features (undefined where the model leaves it open).
+ * model's own input of rows of `width` features. It has no features where the model takes no rows, or leaves their width open.
  * @throws {ModelFolderError}
  */
-export function readContract(folder: string, width: number | undefined): Contract {
+export function readContract(folder: string, { inputType, width }: Input): Contract {
   const path = join(folder, 'model.json');
   const isGiven = existsSync(path);
-  const { encoding, sample, ...file } = isGiven
-    ? checkFile(readJson(path), path)
-    : checkFile(deriveFile(folder, width), folder);
-  if (width !== undefined && width !== file.features.length)
-    throw new ModelFolderError(path, `lists ${file.features.length} features, and the model takes ${width}`);
+  const {
+    encoding,
+    sample,
+    features: listed,
+    output,
+    ...file
+  } = isGiven ? checkFile(readJson(path), path) : checkFile(deriveFile(folder, width), folder);
+  if (listed === undefined) {
+    if (width !== undefined) throw new ModelFolderError(path, '"features" is required');
+    if (encoding !== undefined) throw new ModelFolderError(path, '"encoding" is for features, and there are none');
+    const rest = { output: output ?? { kind: 'values' }, ...readSampleRequest(folder, sample) } as const;
+    return { ...file, ...rest, features: [], sample: {} };
+  }
+  if (inputType === undefined)
+    throw new ModelFolderError(path, 'has "features", but the model takes no rows of them: it takes tensors');
+  if (output === undefined) throw new ModelFolderError(path, '"output" is required');
+  if (width !== undefined && width !== listed.length)
+    throw new ModelFolderError(path, `lists ${listed.length} features, and the model takes ${width}`);
   const encodingPath = join(folder, encoding ?? 'encoding.csv');
   const table: Table = encoding === undefined ? new Map() : readEncodingTable(encodingPath);
-  const features = file.features.map((feature, index) => completeFeature(feature, table.get(index), path));
+  const features = listed.map((feature, index) => completeFeature(feature, table.get(index), path));
   for (const { column, name } of table.values()) {
     if (features[column]?.type !== 'category')
       throw new ModelFolderError(encodingPath, `"${name}" (column ${column}) is no category of the model`);
@@ -39,6 +64,7 @@ export function readContract(folder: string, width: number | undefined): Contrac
   return {
     ...file,
     features,
+    output,
     sample: sample === undefined ? makeSample(features) : readSample(join(folder, sample)),
   };
 }
@@ -51,10 +77,8 @@ function checkFile(content: unknown, path: string): ContractFile {
 
 /** What `model.json` would say: numbers, but for the columns of an `encoding.csv`, named after the folder. */
 function deriveFile(folder: string, width: number | undefined): object {
-  if (width === undefined) {
-    const cause = 'the model does not say how many features it takes: write a model.json';
-    throw new ModelFolderError(folder, cause);
-  }
+  const name = basename(resolve(folder));
+  if (width === undefined) return { name };
   const encoding = 'encoding.csv';
   const isEncoded = existsSync(join(folder, encoding));
   const table: Table = isEncoded ? readEncodingTable(join(folder, encoding)) : new Map();
@@ -63,7 +87,7 @@ function deriveFile(folder: string, width: number | undefined): object {
     return { name: encoded?.name ?? `f${index}`, type: encoded === undefined ? 'number' : 'category' };
   });
   return {
-    name: basename(resolve(folder)),
+    name,
     features,
     ...(isEncoded && { encoding }),
     output: { kind: 'class_scores' },
@@ -83,6 +107,14 @@ function readSample(path: string): NamedRow {
   if (typeof sample !== 'object' || sample === null || Array.isArray(sample))
     throw new ModelFolderError(path, 'the sample is one named row');
   return sample as NamedRow;
+}
+
+/** The text of `sample.json`, or of another file of its kind, as it stands: what is wrong with it shows when it is tried. */
+function readSampleRequest(folder: string, named: string | undefined): Pick<Contract, 'sampleRequest'> {
+  const path = join(folder, named ?? 'sample.json');
+  if (named === undefined && !existsSync(path)) return {};
+  readJson(path);
+  return { sampleRequest: readFileSync(path, 'utf8') };
 }
 
 /** A row that the contract takes, where the folder brings none. */

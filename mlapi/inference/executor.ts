@@ -1,5 +1,5 @@
 import type { ExecutorKind } from './observer.ts';
-import type { Matrix, RunOutput } from './types.ts';
+import type { RunInput, RunOutput } from './types.ts';
 
 /** A process that holds the model. */
 export interface SessionMemory {
@@ -28,12 +28,12 @@ export interface Executor {
   /** Called when it became free, or got or lost its fault, by itself: not by the end of a run. */
   onChange: () => void;
   /**
-   * Begins a run; only where it is free. `matrix` may be overwritten once this has returned, where it is no inline run.
+   * Begins a run; only where it is free. `input` may be overwritten once this has returned, where it is no inline run.
    * @param deadlineMs by `performance.now()`, or Infinity: what can be stopped is stopped then
    * @param wantsOthers whether the model's other outputs are fetched, too
    * @throws {Problem} 422 where the model itself fails on these rows @throws {LostRun}
    */
-  run(matrix: Matrix, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult>;
+  run(input: RunInput, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult>;
   memory(): SessionMemory[];
   /** Ends it, after the runs that have begun. */
   release(): Promise<void>;

@@ -1,13 +1,13 @@
 import { basename } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { Answerer, type PredictionAnswer } from './answerer.ts';
+import { Answerer } from './answerer.ts';
 import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
 import { readForeignContract } from './foreign-contract.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { ModelProcess } from './model-process.ts';
 import type { InferenceObserver } from './observer.ts';
-import type { EngineOptions } from './open-batcher.ts';
+import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
 import { prepareForeign } from './prepared-model.ts';
 import type { Contract } from './types.ts';
@@ -23,8 +23,6 @@ interface ForeignModelsOptions extends EngineOptions {
   readonly memoryBytes: number;
   readonly logger?: Pick<Logger, 'info'>;
 }
-
-export type Inspection = ForeignModel & { readonly sampleAnswer: PredictionAnswer };
 
 /** How long one look at a model may take, and what of the processor. */
 const inspectionMs = 20_000;
@@ -57,11 +55,11 @@ export class ForeignModels {
   }
 
   /**
-   * Loads the model of a folder in a process that is thrown away, reads its contract in another, and predicts its sample.
+   * Loads the model of a folder in a process that is thrown away, reads its contract in another, and computes its sample.
    * @param sha256 what its file's digest was when it came
    * @throws {Problem} 422 with the reason
    */
-  async inspect(folder: string, sha256: string, { name, version }: ModelName): Promise<Inspection> {
+  async inspect(folder: string, sha256: string, { name, version }: ModelName): Promise<ForeignModel> {
     const path = `${folder}/model.onnx`;
     const confinement = await this.#confinement(inspectionCpuSeconds);
     const deadlineMs = performance.now() + inspectionMs;
@@ -69,14 +67,17 @@ export class ForeignModels {
     try {
       const facts = await process.ready;
       const read = await readForeignContract(
-        { folder, width: facts.width },
+        { folder, input: { inputType: facts.inputType, width: facts.width } },
         { confinement, timeoutMs: Math.max(1, deadlineMs - performance.now()) },
       );
       if ('reason' in read) throw new Error(read.reason);
       const contract = { ...read.contract, name, version };
       const prepared = prepareForeign({ path, facts, contract }, this.#options);
-      const { output } = await process.run(prepared.sample, { outputName: prepared.outputName }, deadlineMs);
-      return { facts, contract, sampleAnswer: new Answerer(prepared).answer(output, prepared.sample.rows) };
+      const { outputName, probe, preprocessor } = prepared;
+      const wanted = preprocessor === undefined ? { outputName, others: otherOutputs(prepared) } : { outputName };
+      const { output } = await process.run(probe.sample, wanted, deadlineMs);
+      if (preprocessor !== undefined) new Answerer(prepared).answer(output, probe.sample.rows);
+      return { facts, contract };
     } catch (cause) {
       throw refuse(folder, cause);
     } finally {

@@ -1,6 +1,6 @@
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
-import type { Matrix } from './types.ts';
+import type { RunInput } from './types.ts';
 
 /** Computes in this process, one run at a time; nothing can stop one that has begun. */
 export class InlineExecutor implements Executor {
@@ -20,11 +20,11 @@ export class InlineExecutor implements Executor {
     this.#others = others;
   }
 
-  async run(matrix: Matrix, _deadlineMs = Infinity, wantsOthers = false): Promise<RunResult> {
+  async run(input: RunInput, _deadlineMs = Infinity, wantsOthers = false): Promise<RunResult> {
     const { computedSeconds, processorSeconds } = this.#model;
     this.free = 0;
     try {
-      const running = this.#model.run(matrix, this.#outputName, wantsOthers ? this.#others : undefined);
+      const running = this.#model.run(input, this.#outputName, wantsOthers ? this.#others : undefined);
       this.#running = running;
       const output = await running;
       return {

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
 import { ModelWrapper } from './model-wrapper.ts';
-import type { Matrix } from './types.ts';
+import type { RunInput } from './types.ts';
 
 let model: ModelWrapper;
 
@@ -18,9 +18,9 @@ async function load(message: ParentMessage & { type: 'load' }): Promise<ChildMes
   }
 }
 
-async function run({ outputName, others, ...matrix }: Matrix & WantedOutputs): Promise<ChildMessage> {
+async function run({ input, outputName, others }: WantedOutputs & { input: RunInput }): Promise<ChildMessage> {
   try {
-    return { type: 'answered', output: await model.run(matrix, outputName, others), rssBytes: rss() };
+    return { type: 'answered', output: await model.run(input, outputName, others), rssBytes: rss() };
   } catch (error) {
     const { message, cause } = error as Error;
     return { type: 'refused', message, cause: String(cause) };

@@ -14,7 +14,8 @@ export interface ModelFacts {
   readonly inputs: readonly TensorInfo[];
   /** Those that are tensors. */
   readonly outputs: readonly TensorInfo[];
-  readonly inputType: InputType;
+  /** Undefined where the inputs are not one tensor of rows × features. */
+  readonly inputType?: InputType | undefined;
   /** Features that the model takes; undefined where it leaves that open. */
   readonly width: number | undefined;
   /** Models exported for a batch of one get their rows one by one. */

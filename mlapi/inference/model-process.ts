@@ -7,7 +7,7 @@ import type { ChildMessage, ParentMessage, WantedOutputs } from './child-message
 import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
 import { LostRun, type RunResult } from './executor.ts';
 import type { ModelFacts } from './model-facts.ts';
-import type { Matrix } from './types.ts';
+import type { RunInput } from './types.ts';
 
 /** Which model a child process computes with. */
 export interface ChildModel {
@@ -81,14 +81,14 @@ export class ModelProcess {
   }
 
   /** @throws {Problem} 422 @throws {LostRun} */
-  run({ data, rows, width }: Matrix, wanted: WantedOutputs, deadlineMs: number): Promise<RunResult> {
+  run(input: RunInput, wanted: WantedOutputs, deadlineMs: number): Promise<RunResult> {
     this.state = 'busy';
     return new Promise((resolve, reject) => {
       this.#running = { resolve, reject };
       this.#beganMs = performance.now();
       const leftMs = Math.max(1, deadlineMs - this.#beganMs);
       if (leftMs < Infinity) this.#deadline = setTimeout(() => this.#stop(), leftMs);
-      this.#send({ type: 'run', ...wanted, data, rows, width });
+      this.#send({ type: 'run', ...wanted, input });
     });
   }
 

@@ -4,7 +4,15 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { invalidModelOutput } from './invalid-output.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import { joinRows, type OutputPart } from './output-rows.ts';
-import { ModelFolderError, type InputType, type Matrix, type RunOutput } from './types.ts';
+import type { InputTensor } from './tensors.ts';
+import {
+  ModelFolderError,
+  type InputType,
+  type Matrix,
+  type OutputTensor,
+  type RunInput,
+  type RunOutput,
+} from './types.ts';
 
 // The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
 process.env.ORT_DISABLE_TELEMETRY = '1';
@@ -24,12 +32,14 @@ const datatypes: Readonly<Record<string, string>> = {
   float64: 'FP64',
   string: 'BYTES',
 };
-const inputTypes: readonly string[] = ['float32', 'float64', 'int32', 'int64'];
+const served = `inputs and outputs are ${Object.values(datatypes).join(', ')}`;
+/** Of rows. */
+const rowTypes: readonly string[] = ['float32', 'float64', 'int32', 'int64'];
 
 type Metadata = InferenceSession['inputMetadata'][number];
 type TensorMetadata = Extract<Metadata, { isTensor: true }>;
 
-/** One loaded ONNX model with one input of rows × features. Computes on one thread, inline. */
+/** One loaded ONNX model whose inputs are tensors. Computes on one thread, inline. */
 export class ModelWrapper {
   readonly facts: ModelFacts;
   /** What this process grew by when it loaded the model. */
@@ -41,27 +51,23 @@ export class ModelWrapper {
   /** By `performance.now()`. */
   watchedUntilMs = 0;
   readonly #session: InferenceSession;
-  readonly #inputName: string;
+  /** What the runtime calls the datatype of each input. */
+  readonly #inputTypes: ReadonlyMap<string, TensorMetadata['type']>;
   #beganMs = 0;
   #processorBefore: NodeJS.CpuUsage | undefined;
 
-  private constructor(
-    session: InferenceSession,
-    input: TensorMetadata,
-    { sha256, loadedBytes }: { sha256: string; loadedBytes: number },
-  ) {
+  private constructor(session: InferenceSession, { sha256, loadedBytes }: { sha256: string; loadedBytes: number }) {
     this.#session = session;
     this.loadedBytes = loadedBytes;
-    const [rows, width] = input.shape;
+    const inputs = session.inputMetadata.map(tensorOnly);
+    this.#inputTypes = new Map(inputs.map(({ name, type }) => [name, type]));
     this.facts = {
       sha256,
-      inputs: tensors(session.inputMetadata),
-      outputs: tensors(session.outputMetadata),
-      inputType: input.type as InputType,
-      width: typeof width === 'number' && width > 0 ? width : undefined,
-      takesOneRow: rows === 1,
+      inputs: inputs.map(describe),
+      // Sequences and maps (scikit-learn's ZipMap) may be there beside them.
+      outputs: session.outputMetadata.filter((output) => output.isTensor).map(describe),
+      ...rowsOf(inputs),
     };
-    this.#inputName = input.name;
   }
 
   /** Loads a file. @throws {ModelFolderError} */
@@ -77,17 +83,19 @@ export class ModelWrapper {
       });
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const loadedBytes = Math.max(0, process.memoryUsage.rss() - before);
-      return new ModelWrapper(session, chooseInput(session), { sha256, loadedBytes });
+      return new ModelWrapper(session, { sha256, loadedBytes });
     } catch (cause) {
-      throw ModelFolderError.of(path, cause);
+      throw ModelFolderError.of(path, explainType(cause));
     }
   }
 
   /**
-   * Computes one output for every row, and others where they are named.
-   * @throws {Problem} 422 `invalid_model_output` where the model itself fails on these rows
+   * Computes one output for every row, or for the tensors, and others where they are named.
+   * @throws {Problem} 422 `invalid_model_output` where the model itself fails on them
    */
-  async run({ data, rows, width }: Matrix, outputName: string, others?: readonly string[]): Promise<RunOutput> {
+  async run(input: RunInput, outputName: string, others?: readonly string[]): Promise<RunOutput> {
+    if (input.tensors !== undefined) return this.#compute(this.#feeds(input.tensors), outputName, others);
+    const { data, rows, width } = input;
     if (rows === 1 || !this.facts.takesOneRow) return this.#runBatch({ data, rows, width }, outputName, others);
     const parts: OutputPart[] = [];
     for (let row = 0; row < rows; row += 1) {
@@ -101,18 +109,28 @@ export class ModelWrapper {
     await this.#session.release();
   }
 
-  async #runBatch({ data, rows, width }: Matrix, outputName: string, others?: readonly string[]): Promise<RunOutput> {
-    const input = new Tensor(this.facts.inputType, data, [rows, width]);
+  #runBatch({ data, rows, width }: Matrix, outputName: string, others?: readonly string[]): Promise<RunOutput> {
+    const { inputs, inputType = 'float32' } = this.facts;
+    const feeds = { [inputs[0]!.name]: new Tensor(inputType, data, [rows, width]) };
+    return this.#compute(feeds, outputName, others);
+  }
+
+  #feeds(tensors: readonly InputTensor[]): Record<string, Tensor> {
+    const feeds = tensors.map(({ name, data, shape }): [string, Tensor] => {
+      return [name, new Tensor(this.#inputTypes.get(name)!, data, shape)];
+    });
+    return Object.fromEntries(feeds);
+  }
+
+  async #compute(feeds: Record<string, Tensor>, outputName: string, others?: readonly string[]): Promise<RunOutput> {
     // The runtime begins in an immediate of its own, the next one after this.
     setImmediate(this.#begin);
     try {
-      // No others are fetched: sequences and maps (scikit-learn's ZipMap) beside these would throw.
+      // No others are fetched: sequences and maps beside these would throw.
       const names = others === undefined ? [outputName] : [outputName, ...others];
-      const outputs = await this.#session.run({ [this.#inputName]: input }, names);
-      const { data: values, dims: shape } = outputs[outputName]!;
-      if (others === undefined) return { data: values, shape };
-      const more = others.map((name) => ({ data: outputs[name]!.data, shape: outputs[name]!.dims }));
-      return { data: values, shape, others: more };
+      const outputs = await this.#session.run(feeds, names);
+      const output = outputOf(outputs[outputName]!);
+      return others === undefined ? output : { ...output, others: others.map((name) => outputOf(outputs[name]!)) };
     } catch (cause) {
       throw invalidModelOutput('it failed on them', cause);
     } finally {
@@ -130,26 +148,44 @@ export class ModelWrapper {
   };
 }
 
-function chooseInput({ inputMetadata }: InferenceSession): TensorMetadata {
-  const [input, ...others] = inputMetadata;
-  if (input === undefined || others.length > 0)
-    throw new Error(`the model has ${inputMetadata.length} inputs; one input of rows × features is needed`);
-  if (!input.isTensor || input.shape.length !== 2)
-    throw new Error(`the input "${input.name}" is no tensor of rows × features`);
-  if (!inputTypes.includes(input.type))
-    throw new Error(`the input "${input.name}" is ${input.type}; it must be one of ${inputTypes.join(', ')}`);
-  const [rows] = input.shape;
-  if (typeof rows === 'number' && rows > 1)
-    throw new Error(`the model takes exactly ${rows} rows at once; export it with an open batch dimension`);
+function tensorOnly(input: Metadata): TensorMetadata {
+  if (!input.isTensor) throw new Error(`the input "${input.name}" is no tensor`);
   return input;
 }
 
-function tensors(metadata: readonly Metadata[]): TensorInfo[] {
-  return metadata
-    .filter((info) => info.isTensor)
-    .map(({ name, type, shape }) => ({
-      name,
-      datatype: datatypes[type] ?? type,
-      shape: shape.map((size) => (typeof size === 'number' && size >= 0 ? size : -1)),
-    }));
+function describe({ name, type, shape }: TensorMetadata): TensorInfo {
+  const datatype = datatypes[type];
+  if (datatype === undefined) throw new Error(`"${name}" is ${type}, which is not served; ${served}`);
+  return { name, datatype, shape: shape.map((size) => (typeof size === 'number' && size >= 0 ? size : -1)) };
+}
+
+/** What there is to say of the one tensor of rows × features, if that is what the model takes. */
+function rowsOf(inputs: readonly TensorMetadata[]): Pick<ModelFacts, 'inputType' | 'width' | 'takesOneRow'> {
+  const [input, ...others] = inputs;
+  if (input === undefined) throw new Error('the model has no inputs');
+  const [rows, width] = input.shape;
+  // A model that takes exactly so many rows at once has no use for any other number of them.
+  const isFixed = typeof rows === 'number' && rows > 1;
+  const takesRows = others.length === 0 && input.shape.length === 2 && rowTypes.includes(input.type) && !isFixed;
+  if (!takesRows) return { inputType: undefined, width: undefined, takesOneRow: false };
+  return {
+    inputType: input.type as InputType,
+    width: typeof width === 'number' && width > 0 ? width : undefined,
+    takesOneRow: rows === 1,
+  };
+}
+
+/** Of FP16, its bits: newer versions of Node have numbers for them. */
+function outputOf({ data, dims, type }: Tensor): OutputTensor {
+  if (type !== 'float16') return { data, shape: dims };
+  const { buffer, byteOffset, length } = data as Uint16Array;
+  return { data: new Uint16Array(buffer, byteOffset, length), shape: dims };
+}
+
+/** The runtime's binding does not load models with inputs or outputs of BF16, and says so by a number. */
+function explainType(cause: unknown): unknown {
+  const type = /^Unsupported data type: (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1];
+  if (type === undefined) return cause;
+  const shown = type === '16' ? 'BF16' : `of the ONNX element type ${type}`;
+  return new Error(`an input or an output is ${shown}, which is not served; ${served}`, { cause });
 }

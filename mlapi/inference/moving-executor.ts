@@ -1,7 +1,7 @@
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import type { InlineExecutor } from './inline-executor.ts';
 import type { ExecutorKind } from './observer.ts';
-import type { Matrix } from './types.ts';
+import type { RunInput } from './types.ts';
 
 /** Inline runs keep the whole process from answering. What they take of the processor counts: by the clock, a busy machine is slow. */
 const longRunSeconds = 0.05;
@@ -45,9 +45,9 @@ export class MovingExecutor implements Executor {
     this.#current.onChange = onChange;
   }
 
-  async run(matrix: Matrix, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult> {
+  async run(input: RunInput, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult> {
     const executor = this.#current;
-    const result = await executor.run(matrix, deadlineMs, wantsOthers);
+    const result = await executor.run(input, deadlineMs, wantsOthers);
     if (result.seconds > longRunSeconds && executor === this.#inline) this.#noteLongRun(result.processorSeconds);
     return result;
   }

@@ -6,11 +6,11 @@ import type { Confinement } from './confinement.ts';
 import type { Executor } from './executor.ts';
 import { InlineExecutor } from './inline-executor.ts';
 import { MovingExecutor } from './moving-executor.ts';
-import type { ModelFacts } from './model-facts.ts';
+import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
 import type { InferenceObserver } from './observer.ts';
-import type { Contract, Matrix } from './types.ts';
-import { timeOneRow, warmUp, type WarmUp } from './warm-up.ts';
+import type { Contract, Matrix, RunInput, TensorInput } from './types.ts';
+import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from './warm-up.ts';
 
 export interface EngineOptions extends Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'> {
   readonly observer?: InferenceObserver | undefined;
@@ -24,10 +24,12 @@ export interface KnownModel {
   readonly facts: ModelFacts;
   readonly contract: Contract;
   readonly outputName: string;
-  /** One row each, which are not alike. */
-  readonly sample: Matrix;
-  readonly other: Matrix;
+  readonly probe: Probe;
 }
+
+/** What a warm-up computes: two rows which are not alike, or tensors. */
+export type Probe =
+  { readonly sample: Matrix; readonly other: Matrix } | { readonly sample: TensorInput; readonly other?: undefined };
 
 /** One that is loaded in this process. */
 export interface LoadedModel extends KnownModel {
@@ -42,25 +44,39 @@ const longestInlineRequestSeconds = 0.05;
 const mostCellsPerRun = 131_072;
 /** Requests of the largest size that may wait for one model. */
 const mostLargestRequests = 10;
+/** Requests of tensors that may wait, each as large as a body. */
+const mostTensorRequests = 256;
 
 /**
  * Finds out where the model computes. It is measured one model at a time: others would be in the way.
  * @returns for a model that computes inline, what its warm-up found; undefined for one that belongs in child processes
  */
 export async function measureInline(model: LoadedModel, { maxRows }: EngineOptions): Promise<WarmUp | undefined> {
-  const { wrapper, contract, outputName, sample, other } = model;
-  const { takesOneRow } = wrapper.facts;
+  const { wrapper, facts, contract, outputName, probe } = model;
   if (contract.executor === 'child') return undefined;
   const others = otherOutputs(model);
-  const run = (matrix: Matrix, wantsOthers = false) =>
-    wrapper.run(matrix, outputName, wantsOthers ? others : undefined);
+  const run = (input: RunInput, wantsOthers = false) =>
+    wrapper.run(input, outputName, wantsOthers ? others : undefined);
   // The first run of a session prepares the others.
-  await run(sample);
+  await run(probe.sample);
   const isInline = contract.executor === 'inline';
-  if (!isInline && (await timeOneRow({ run, sample })) > longestInlineRunSeconds) return undefined;
-  const found = await warmUp({ run, sample, other, takesOneRow });
-  const isBounded = found.sharing !== 'whole' || found.cost.seconds(maxRows) < longestInlineRequestSeconds;
+  if (!isInline && (await timeOneRow({ run, sample: probe.sample })) > longestInlineRunSeconds) return undefined;
+  const found = await warmUpProbe(run, model);
+  const isBounded =
+    probe.other === undefined
+      ? facts.inputs.every(isOfOneSize)
+      : found.sharing !== 'whole' || found.cost.seconds(maxRows) < longestInlineRequestSeconds;
   return isInline || isBounded ? found : undefined;
+}
+
+function warmUpProbe(run: Parameters<typeof timeOneRow>[0]['run'], { probe, facts }: KnownModel): Promise<WarmUp> {
+  if (probe.other === undefined) return warmUpTensors({ run, sample: probe.sample });
+  return warmUp({ run, ...probe, takesOneRow: facts.takesOneRow });
+}
+
+/** Whether what the warm-up computed is all that a request can bring. */
+function isOfOneSize({ datatype, shape }: TensorInfo): boolean {
+  return datatype !== 'BYTES' && !shape.includes(-1);
 }
 
 /** @param inline what `measureInline` said; without it, child processes are started, and the model in this one is released */
@@ -82,11 +98,10 @@ export async function openBatcher(
 
 /** A batcher over child processes; this one never loads the model. */
 export async function openChildBatcher(model: KnownModel, options: EngineOptions): Promise<Batcher> {
-  const { facts, sample, other } = model;
   const pool = await ChildPool.start(poolOptions(model, options));
-  const run = async (matrix: Matrix, wantsOthers?: boolean) => (await pool.run(matrix, Infinity, wantsOthers)).output;
+  const run = async (input: RunInput, wantsOthers?: boolean) => (await pool.run(input, Infinity, wantsOthers)).output;
   try {
-    const found = await warmUp({ run, sample, other, takesOneRow: facts.takesOneRow });
+    const found = await warmUpProbe(run, model);
     return createBatcher(model, options, pool, found);
   } catch (cause) {
     await pool.release();
@@ -106,16 +121,22 @@ function poolOptions(model: KnownModel, { workers, confinement }: EngineOptions)
   return { path, sha256: facts.sha256, outputName, others: otherOutputs(model), slots, confinement };
 }
 
-function createBatcher({ contract }: KnownModel, options: EngineOptions, executor: Executor, found: WarmUp): Batcher {
+function createBatcher(
+  { contract, probe }: KnownModel,
+  options: EngineOptions,
+  executor: Executor,
+  found: WarmUp,
+): Batcher {
   const { name, version, features, batching } = contract;
   const { maxRows, predictTimeoutMs, observer } = options;
+  const takesRows = probe.other !== undefined;
   return new Batcher({
     ...found,
     executor,
-    maxRows: batching.maxRows ?? Math.max(1, Math.floor(mostCellsPerRun / features.length)),
+    maxRows: takesRows ? (batching.maxRows ?? Math.max(1, Math.floor(mostCellsPerRun / features.length))) : 1,
     maxWaitMicroseconds: batching.maxWaitMicroseconds,
     timeoutMs: predictTimeoutMs,
-    maxWaitingRows: mostLargestRequests * maxRows,
+    maxWaitingRows: takesRows ? mostLargestRequests * maxRows : mostTensorRequests,
     observed: { model: name, version },
     observer,
   });

@@ -8,14 +8,15 @@ import type { ExecutorKind } from './observer.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
 import type { Preprocessor } from './preprocessor.ts';
-import { invalidTensors, toMatrix, type InputTensor, type NamedOutput } from './tensors.ts';
-import type { Contract, Matrix, RunOutput } from './types.ts';
+import { takesTensors } from './refusals.ts';
+import { invalidTensors, quoteNames, toMatrix, toTensorInput, type InputTensor, type NamedOutput } from './tensors.ts';
+import type { Contract, Matrix, RunInput, RunOutput } from './types.ts';
 
 interface CallerOptions {
   /** Whose request it is: clients take turns. */
   readonly client?: string;
-  /** Sees the rows as the model gets them, before it computes; they must not be changed. */
-  readonly onEncoded?: (matrix: Matrix) => void;
+  /** Sees what the model gets, before it computes; it must not be changed. */
+  readonly onEncoded?: (input: RunInput) => void;
 }
 
 export interface PredictOptions extends CallerOptions {
@@ -36,7 +37,8 @@ export class Predictor {
   readonly headers: Readonly<Record<string, string>>;
   /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
   sampleAnswer: PredictionAnswer | undefined;
-  readonly #preprocessor: Preprocessor;
+  /** Undefined for a model that takes no rows. */
+  readonly #preprocessor: Preprocessor | undefined;
   readonly #facts: ModelFacts;
   readonly #batcher: Batcher;
   readonly #answerer: Answerer;
@@ -68,18 +70,20 @@ export class Predictor {
     const { contract, blamed } = prepared;
     try {
       const predictor = new Predictor(prepared, await prepared.open(options), options.maxRows);
-      predictor.sampleAnswer = await predictor.predict(contract.sample);
+      if (prepared.preprocessor !== undefined) predictor.sampleAnswer = await predictor.predict(contract.sample);
       return predictor;
     } catch (cause) {
       throw refuseModel(blamed, cause);
     }
   }
 
-  /** @param body rows as JSON has them, or CSV. @throws {Problem} 400, at once or by its promise; 413, 422, 503 or 504 */
+  /** @param body rows as JSON has them, or CSV. @throws {Problem} 400 or 409, at once or by its promise; 413, 422, 503 or 504 */
   predict(body: unknown, options: PredictOptions = {}): Promise<PredictionAnswer> {
     // An async function would keep the body while its rows wait: many times the memory of its matrix, copied by every collection.
-    if (!(body instanceof StreamedBody)) return this.predictEncoded(this.#preprocessor.preprocess(body), options);
-    return body.into((hold) => this.#preprocessor.csvRows(hold)).then((matrix) => this.predictEncoded(matrix, options));
+    const preprocessor = this.#preprocessor;
+    if (preprocessor === undefined) throw takesTensors();
+    if (!(body instanceof StreamedBody)) return this.predictEncoded(preprocessor.preprocess(body), options);
+    return body.into((hold) => preprocessor.csvRows(hold)).then((matrix) => this.predictEncoded(matrix, options));
   }
 
   /** The same for rows that are encoded already. @throws {Problem} 422, 503 or 504 */
@@ -100,16 +104,12 @@ export class Predictor {
    * @throws {Problem} 400 or 413, at once; 422, 503 or 504
    */
   infer(inputs: readonly InputTensor[], { outputs, client, onEncoded }: InferOptions = {}): Promise<NamedOutput[]> {
-    const matrix = toMatrix(inputs, {
-      facts: this.#facts,
-      width: this.contract.features.length,
-      maxRows: this.#maxRows,
-    });
+    const input = this.#toInput(inputs);
     if (this.#isReleased) throw serviceBusy();
-    onEncoded?.(matrix);
+    onEncoded?.(input);
     const wanted = this.#chooseOutputs(outputs);
     const wantsOthers = wanted.some(({ name }) => this.#places.get(name) !== -1);
-    return this.#batcher.run(matrix, client, wantsOthers).then((run) => wanted.map((info) => this.#named(info, run)));
+    return this.#batcher.run(input, client, wantsOthers).then((run) => wanted.map((info) => this.#named(info, run)));
   }
 
   get isUsable(): boolean {
@@ -122,13 +122,19 @@ export class Predictor {
     if (fault !== undefined) throw new Error(`${this.contract.name}: ${fault.message}`);
   }
 
+  #toInput(inputs: readonly InputTensor[]): RunInput {
+    if (this.#preprocessor === undefined) return toTensorInput(inputs, this.#facts);
+    const width = this.contract.features.length;
+    return toMatrix(inputs, { facts: this.#facts, width, maxRows: this.#maxRows });
+  }
+
   #chooseOutputs(names: readonly string[] | undefined): readonly TensorInfo[] {
     const { outputs } = this.#facts;
     if (names === undefined) return outputs;
     return names.map((name) => {
       const found = outputs.find((output) => output.name === name);
       if (found !== undefined) return found;
-      throw invalidTensors(`The outputs of this model are ${outputs.map((output) => `"${output.name}"`).join(', ')}`);
+      throw invalidTensors(`The outputs of this model are ${quoteNames(outputs)}`);
     });
   }
 
@@ -169,7 +175,10 @@ export function modelInformation(contract: Contract, facts: ModelFacts): ModelIn
   return { name, version, description, platform, sha256, inputs, outputs, features, classes, metrics, sample };
 }
 
-export interface ModelInformation extends Omit<Contract, 'output' | 'batching' | 'executor' | 'reference'> {
+export interface ModelInformation extends Omit<
+  Contract,
+  'output' | 'batching' | 'executor' | 'reference' | 'sampleRequest'
+> {
   readonly platform: string;
   readonly sha256: string;
   readonly inputs: readonly TensorInfo[];

@@ -8,11 +8,13 @@ import { ModelWrapper } from './model-wrapper.ts';
 import { measureInline, openBatcher, openChildBatcher, type EngineOptions, type KnownModel } from './open-batcher.ts';
 import { otherRow } from './other-row.ts';
 import { Preprocessor } from './preprocessor.ts';
+import { sampleTensors } from './sample-tensors.ts';
 import { ModelFolderError, type Contract } from './types.ts';
 
 /** A model that can be started: what is known of it is read and checked. */
 export interface PreparedModel extends KnownModel {
-  readonly preprocessor: Preprocessor;
+  /** Undefined for a model that takes no rows. */
+  readonly preprocessor: Preprocessor | undefined;
   /** The file to mend, if it cannot serve. */
   readonly blamed: string;
   /** Whether answers say by their digest which file gave them. */
@@ -27,7 +29,7 @@ export async function prepareModel(folder: string, options: EngineOptions): Prom
   const contractPath = join(folder, 'model.json');
   const wrapper = await ModelWrapper.load(path);
   const { facts } = wrapper;
-  const contract = readContract(folder, facts.width);
+  const contract = readContract(folder, facts);
   const blamed = existsSync(contractPath) ? contractPath : path;
   try {
     const model = { ...describeModel({ path, facts, contract }, options), wrapper };
@@ -55,12 +57,24 @@ export function prepareForeign(
 function describeModel(
   { path, facts, contract }: { path: string; facts: ModelFacts; contract: Contract },
   { maxRows }: EngineOptions,
-): KnownModel & { preprocessor: Preprocessor } {
+): KnownModel & Pick<PreparedModel, 'preprocessor'> {
+  if (facts.inputType === undefined || contract.features.length === 0) {
+    const outputName = facts.outputs[0]?.name;
+    if (outputName === undefined) throw new Error('the model has no output that is a tensor');
+    return {
+      path,
+      facts,
+      contract,
+      outputName,
+      probe: { sample: sampleTensors(facts, contract) },
+      preprocessor: undefined,
+    };
+  }
   const outputName = chooseOutput(facts, contract.output.tensor);
   const preprocessor = new Preprocessor(contract.features, facts.inputType, maxRows);
   const sample = preprocessor.preprocess(contract.sample);
   const other = preprocessor.preprocess(otherRow(contract));
-  return { path, facts, contract, outputName, sample, other, preprocessor };
+  return { path, facts, contract, outputName, probe: { sample, other }, preprocessor };
 }
 
 /** What stops the start. */
@@ -72,5 +86,5 @@ export function refuseModel(blamed: string, cause: unknown): ModelFolderError {
 
 function describeRefusal({ message, errors = [] }: Problem): string {
   const cells = errors.map(({ pointer, detail }) => ` ${pointer} ${detail}.`).join('');
-  return `the model cannot predict its sample row: ${message}${cells}`;
+  return `the model cannot compute its sample: ${message}${cells}`;
 }

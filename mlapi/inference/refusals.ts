@@ -27,6 +27,11 @@ export function deadlineExceeded(timeoutMs: number): Problem {
   return new Problem(504, 'deadline_exceeded', `The prediction takes longer than ${timeoutMs} ms.`);
 }
 
+/** 409: rows are nothing to this model. */
+export function takesTensors(): Problem {
+  return new Problem(409, 'takes_tensors', 'This model takes tensors, and no rows: infer with it under /v2.');
+}
+
 /** 400: the request is not one of tensors, or does not fit itself. @param where the place in the request, as `inputs[0].shape` */
 export function invalidInference(where: string, what: string): Problem {
   return new Problem(400, 'invalid_inference', where === '' ? `${what}.` : `${where}: ${what}.`);

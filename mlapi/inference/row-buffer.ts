@@ -1,21 +1,23 @@
-import type { InputData, Matrix } from './types.ts';
+import type { InputData, Matrix, RunInput } from './types.ts';
 import type { Slice } from './waiting-request.ts';
 
 /** Puts the rows of several requests side by side, in memory that is used again and again. */
 export class RowBuffer {
   #cells: InputData = new Float32Array(0);
 
-  /** Valid until the next call. */
-  join(slices: readonly Slice[]): Matrix {
-    const [first] = slices;
-    const { data, width } = first!.request.matrix;
-    if (slices.length === 1) return view(data, first!, width);
+  /** Valid until the next call. Only rows are put together: tensors come alone, and pass. */
+  join(slices: readonly Slice[]): RunInput {
+    const first = slices[0]!;
+    const { input } = first.request;
+    if (input.tensors !== undefined) return input;
+    const { data, width } = input;
+    if (slices.length === 1) return view(data, first, width);
     let rows = 0;
     for (const slice of slices) rows += slice.rows;
     this.#reserve(rows * width, data);
     let at = 0;
     for (const slice of slices) {
-      this.#cells.set(view(slice.request.matrix.data, slice, width).data as never, at);
+      this.#cells.set(view((slice.request.input as Matrix).data, slice, width).data as never, at);
       at += slice.rows * width;
     }
     return { data: this.#cells.subarray(0, at), rows, width };

@@ -85,10 +85,9 @@ export const contractSchema = Joi.object({
     )
     .min(1)
     .max(10_000)
-    .unique('name')
-    .required(),
+    .unique('name'),
   encoding: fileName,
-  output: output.required(),
+  output,
   sample: fileName,
   metrics: Joi.object().default({}),
   reference: referenceSchema,

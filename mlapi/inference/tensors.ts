@@ -1,7 +1,7 @@
 import { Problem } from '../http/problem.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { tooManyRows } from './request-rows.ts';
-import type { InputData, Matrix, OutputTensor } from './types.ts';
+import type { InputData, Matrix, OutputTensor, TensorInput } from './types.ts';
 
 /** A tensor's elements, row by row: BOOL as bytes of 0 and 1, FP16 as its bits, BYTES as text. */
 export type TensorData =
@@ -53,6 +53,34 @@ export function toMatrix(inputs: readonly InputTensor[], { facts, width, maxRows
     throw invalidTensors(`The input "${name}" has the shape [rows, ${width}], and at least one row`);
   if (rows > maxRows) throw tooManyRows(maxRows, rows);
   return { data: input.data as InputData, rows, width };
+}
+
+/**
+ * The tensors of a request to a model that takes no rows: each input once, of its datatype, with its fixed dimensions.
+ * @throws {Problem} 400 `invalid_tensors`
+ */
+export function toTensorInput(tensors: readonly InputTensor[], { inputs }: Pick<ModelFacts, 'inputs'>): TensorInput {
+  const given = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  if (given.size < inputs.length || tensors.some(({ name }) => !inputs.some((input) => input.name === name)))
+    throw invalidTensors(`The inputs of this model are ${quoteNames(inputs)}, each of them once`);
+  for (const { name, datatype, shape } of inputs) {
+    const tensor = given.get(name)!;
+    if (tensor.datatype !== datatype) throw invalidTensors(`The input "${name}" is ${datatype}`);
+    const isOfShape =
+      tensor.shape.length === shape.length &&
+      tensor.shape.every((size, at) => size > 0 && (shape[at] === -1 || shape[at] === size));
+    if (!isOfShape)
+      throw invalidTensors(`The input "${name}" has the shape [${shape.join(', ')}], where -1 is any number from 1 on`);
+    // The runtime would end the text there, and say nothing.
+    if (datatype === 'BYTES' && (tensor.data as readonly string[]).some((text) => text.includes('\0')))
+      throw invalidTensors(`The input "${name}" has a text with a zero character in it`);
+  }
+  return { tensors, rows: 1 };
+}
+
+/** What a model has, for a refusal. */
+export function quoteNames(tensors: readonly { readonly name: string }[]): string {
+  return tensors.map(({ name }) => `"${name}"`).join(', ');
 }
 
 /** 400: the tensors are not those that the model takes or answers. */

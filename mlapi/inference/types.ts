@@ -1,5 +1,6 @@
 import type { ExecutorKind } from './observer.ts';
 import type { Reference } from './reference.ts';
+import type { InputTensor } from './tensors.ts';
 
 /** A category and the number that the model was trained with in its place. */
 export interface Category {
@@ -55,12 +56,15 @@ export interface Contract {
   readonly name: string;
   readonly version: string;
   readonly description: string;
+  /** None: the model takes tensors, and no rows. */
   readonly features: readonly Feature[];
   readonly output: OutputContract;
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly sample: NamedRow;
   /** What inputs looked like in training; whoever watches for drift compares with it. */
   readonly reference?: Reference;
+  /** Where there are no features: an inference request as JSON text, for the warm-up; without it, that computes zeros. */
+  readonly sampleRequest?: string;
   readonly batching: BatchingContract;
   /** Where the model computes; by default, what its warm-up suggests. */
   readonly executor?: ExecutorKind;
@@ -83,7 +87,17 @@ export interface Matrix {
   readonly data: InputData;
   readonly rows: number;
   readonly width: number;
+  readonly tensors?: undefined;
 }
+
+/** The tensors of one request, each once and as the model takes them; its run is never shared. */
+export interface TensorInput {
+  readonly tensors: readonly InputTensor[];
+  readonly rows: 1;
+}
+
+/** What a run computes. */
+export type RunInput = Matrix | TensorInput;
 
 /** What the model answered: `data` row by row, `shape` with the rows first. */
 export interface OutputTensor {

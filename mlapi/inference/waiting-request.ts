@@ -1,5 +1,5 @@
 import type { OutputPart } from './output-rows.ts';
-import type { Matrix, RunOutput } from './types.ts';
+import type { RunInput, RunOutput } from './types.ts';
 
 /** Some rows of a request, for one run. */
 export interface Slice {
@@ -18,9 +18,9 @@ interface WaitingOptions {
   readonly isAlone?: boolean;
 }
 
-/** One caller's rows on their way through the model, and who waits for the answer. */
+/** One caller's rows or tensors on their way through the model, and who waits for the answer. */
 export class WaitingRequest {
-  readonly matrix: Matrix;
+  readonly input: RunInput;
   readonly client: string;
   /** By `performance.now()`. */
   readonly acceptedMs: number;
@@ -40,12 +40,12 @@ export class WaitingRequest {
   isSettled = false;
 
   constructor(
-    matrix: Matrix,
+    input: RunInput,
     { client, acceptedMs, waits, wantsOthers = false, isAlone = false }: WaitingOptions,
     resolve: (output: RunOutput) => void,
     reject: (cause: unknown) => void,
   ) {
-    this.matrix = matrix;
+    this.input = input;
     this.client = client;
     this.acceptedMs = acceptedMs;
     this.waits = waits;
@@ -57,7 +57,7 @@ export class WaitingRequest {
 
   /** Rows that no run has been given yet. */
   get left(): number {
-    return this.matrix.rows - this.taken;
+    return this.input.rows - this.taken;
   }
 
   /** The next rows, as many as are left. */
@@ -72,7 +72,7 @@ export class WaitingRequest {
     this.parts ??= [];
     this.parts.push(part);
     const rows = this.parts.reduce((sum, { rows }) => sum + rows, 0);
-    return rows === this.matrix.rows ? this.parts : undefined;
+    return rows === this.input.rows ? this.parts : undefined;
   }
 
   /** From its first row again; what runs still have of it no longer counts. */

@@ -1,7 +1,7 @@
 import type { Sharing } from './fair-queue.ts';
 import { hasEntries, sliceRows } from './output-rows.ts';
 import { RunCost, type MeasuredRun } from './run-cost.ts';
-import type { InputData, Matrix, OutputTensor, RunOutput } from './types.ts';
+import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from './types.ts';
 
 /** What a warm-up found out about a model. */
 export interface WarmUp {
@@ -18,8 +18,10 @@ interface WarmUpOptions {
   readonly sample: Matrix;
   readonly other: Matrix;
   readonly takesOneRow: boolean;
-  readonly run: (matrix: Matrix, wantsOthers?: boolean) => Promise<RunOutput>;
+  readonly run: Run;
 }
+
+type Run = (input: RunInput, wantsOthers?: boolean) => Promise<RunOutput>;
 
 /** Runs are repeated, and get longer, for about so long. */
 const usualSeconds = 0.01;
@@ -32,7 +34,7 @@ const mostSeconds = 0.25;
 const tolerance = 1e-3;
 
 /** The shortest of some runs of one row, in seconds. The others were waiting for the machine. */
-export async function timeOneRow({ run, sample }: Pick<WarmUpOptions, 'run' | 'sample'>): Promise<number> {
+export async function timeOneRow({ run, sample }: { run: Run; sample: RunInput }): Promise<number> {
   return (await timeRows(run, sample)).seconds;
 }
 
@@ -54,17 +56,29 @@ export async function warmUp({ run, sample, other, takesOneRow }: WarmUpOptions)
   return { cost: new RunCost(one, many), sharing, entry, otherEntries };
 }
 
-async function timeRows(run: WarmUpOptions['run'], matrix: Matrix): Promise<MeasuredRun> {
+/** Finds out what a run of these tensors takes. Each request has a run of its own. @throws what the model throws */
+export async function warmUpTensors({ run, sample }: { run: Run; sample: TensorInput }): Promise<WarmUp> {
+  await run(sample, true);
+  const one = await timeRows(run, sample);
+  return {
+    cost: new RunCost(one, { rows: 2, seconds: 2 * one.seconds }),
+    sharing: 'whole',
+    entry: [],
+    otherEntries: [],
+  };
+}
+
+async function timeRows(run: Run, input: RunInput): Promise<MeasuredRun> {
   let shortest = Infinity;
   for (let attempt = 0, spent = 0; attempt < tries; attempt += 1) {
     if (spent >= (attempt < leastTries ? mostSeconds : usualSeconds)) break;
     const beganMs = performance.now();
-    await run(matrix);
+    await run(input);
     const seconds = (performance.now() - beganMs) / 1_000;
     shortest = Math.min(shortest, seconds);
     spent += seconds;
   }
-  return { rows: matrix.rows, seconds: shortest };
+  return { rows: input.rows, seconds: shortest };
 }
 
 /** Whether two rows together get, one entry each, what they get alone. Some models answer for the batch, not for its rows. */

@@ -6,6 +6,7 @@ import type { Lifecycle } from '../http/lifecycle.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
 import type { Predictor } from '../inference/predictor.ts';
 import { version } from '../version.ts';
+import { requestExamples } from './examples.ts';
 import { fieldsOf, readFlag } from './fields.ts';
 import { infer } from './infer.ts';
 import { fixedRepository, type FindModel, type ModelRepository, type ServeModel } from './repository.ts';
@@ -74,14 +75,7 @@ export function oipEndpoints(options: OipOptions): Endpoint[] {
 const read = { access: 'models:read', method: 'GET' } as const;
 
 function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[] {
-  const [input] = shown.information().inputs;
-  const width = shown.contract.features.length;
-  const example = {
-    id: '1',
-    inputs: [
-      { name: input?.name, shape: [1, width], datatype: input?.datatype, data: Array(width).fill(0) as number[] },
-    ],
-  };
+  const examples = requestExamples(shown);
   const statuses = {
     ...noModel,
     422: 'The model gave no usable answer',
@@ -92,7 +86,7 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
     tag,
     statuses,
     answer: { schema: oipSchemas.response },
-    body: { schema: oipSchemas.request, examples: { 'one row': example } },
+    body: { schema: oipSchemas.request, examples },
   };
   const reader = bytesBody(['application/json', 'application/octet-stream'], bodyLimitBytes);
   const handle = async (call: Call) => {

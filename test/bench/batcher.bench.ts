@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { prepareModel } from '../../mlapi/inference/prepared-model.ts';
+import type { Matrix } from '../../mlapi/inference/types.ts';
 
 /*
  * What a prediction of one row costs through the batcher, beside a run of its own: callers that ask again as soon as they are
@@ -19,12 +20,13 @@ const batcher = await model.open(options);
 // The same without a model: what is left is the batcher's own.
 const nothing = { data: new Float32Array(5), shape: [1, 5] };
 const inputName = session.inputNames[0]!;
-const { sample, outputName, facts } = model;
+const { outputName, facts } = model;
+const sample = model.probe.sample as Matrix;
 
 const ways = {
   'session.run': () => {
     const { data, rows, width } = sample;
-    return session.run({ [inputName]: new Tensor(facts.inputType, data, [rows, width]) }, [outputName]);
+    return session.run({ [inputName]: new Tensor(facts.inputType!, data, [rows, width]) }, [outputName]);
   },
   batcher: () => batcher.run(sample),
   'setImmediate alone': () => new Promise((resolve) => setImmediate(() => resolve(nothing))),

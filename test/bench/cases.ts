@@ -5,7 +5,7 @@ import { projectRoot } from '../support/child.ts';
 import type { LoadRequest } from './load/types.ts';
 
 export const modelFolder = join(projectRoot, 'resources/models/nsl-kdd-classifier');
-const contract = readContract(modelFolder, undefined);
+const contract = readContract(modelFolder, { inputType: 'float32', width: undefined });
 const rows = JSON.parse(readFileSync(join(projectRoot, 'files/requests/three-rows.json'), 'utf8')) as unknown[][];
 /** What those rows are, as the README says. */
 const labels = ['dos', 'normal', 'probe'];

@@ -23,9 +23,9 @@ const chunkBytes = 65_536;
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'resources/models/nsl-kdd-classifier');
 const model = await ModelWrapper.load(join(folder, 'model.onnx'));
-const { features, output } = readContract(folder, model.facts.width);
+const { features, output } = readContract(folder, model.facts);
 const tensor = chooseOutput(model.facts, output.tensor);
-const preprocessor = new Preprocessor(features, model.facts.inputType, rows);
+const preprocessor = new Preprocessor(features, model.facts.inputType!, rows);
 const postprocessor = new Postprocessor(output);
 
 const file = join(root, 'test/fixtures/nsl-kdd/rows.csv');

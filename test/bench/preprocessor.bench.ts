@@ -17,9 +17,9 @@ const roundMs = 60;
 
 const folder = join(import.meta.dirname, '../../resources/models/nsl-kdd-classifier');
 const model = await ModelWrapper.load(join(folder, 'model.onnx'));
-const { features, sample, output } = readContract(folder, model.facts.width);
+const { features, sample, output } = readContract(folder, model.facts);
 const tensor = chooseOutput(model.facts, output.tensor);
-const preprocessor = new Preprocessor(features, model.facts.inputType, 10_000);
+const preprocessor = new Preprocessor(features, model.facts.inputType!, 10_000);
 const schema = Joi.array()
   .ordered(...features.map(cellSchema))
   .length(features.length)

@@ -176,7 +176,7 @@ describe('rows in CSV', () => {
   });
 
   test('of a real file are encoded to the bit as the same rows in JSON', () => {
-    const { features } = readContract('resources/models/nsl-kdd-classifier', 41);
+    const { features } = readContract('resources/models/nsl-kdd-classifier', { inputType: 'float32', width: 41 });
     const preprocessor = new Preprocessor(features, 'float32', 10_000);
     const path = 'test/fixtures/nsl-kdd/rows.csv';
     const lines = readFileSync(path, 'utf8')

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import tritonclient.http as http
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 
 address, token = sys.argv[1:]
 client = http.InferenceServerClient(address)
@@ -72,6 +72,38 @@ def datatypes():
                 np.testing.assert_array_equal(answer.as_numpy("y"), expected)
         # Without outputs, the client asks for all of them as binary data.
         np.testing.assert_array_equal(infer(name, [numbers(values[kind], kind)]).as_numpy("y"), expected)
+
+
+def tensors():
+    bounds = {
+        "BOOL": [True, False],
+        "UINT8": [0, 2**8 - 1],
+        "UINT16": [0, 2**16 - 1],
+        "UINT32": [0, 2**32 - 1],
+        "UINT64": [2**53 + 1, 2**64 - 1],
+        "INT8": [-(2**7), 2**7 - 1],
+        "INT16": [-(2**15), 2**15 - 1],
+        "INT32": [-(2**31), 2**31 - 1],
+        "INT64": [-(2**63), 2**53 + 1],
+        "FP16": [0.1, -65504],
+        "FP32": [0.1, -3e38],
+        "FP64": [0.1, 5e-324],
+        "BYTES": ["é", ""],
+    }
+    for datatype, values in bounds.items():
+        data = np.array([[values]], dtype=triton_to_np_dtype(datatype))
+        for binary_in in [True, False]:
+            for binary_out in [True, False]:
+                given = http.InferInput("x", data.shape, datatype)
+                given.set_data_from_numpy(data, binary_data=binary_in)
+                wanted = [http.InferRequestedOutput("X", binary_data=binary_out)]
+                found = infer(f"any-{datatype.lower()}", [given], outputs=wanted).as_numpy("X")
+                if datatype == "BYTES":
+                    found = [[[text.decode() if isinstance(text, bytes) else text for text in found.flatten()]]]
+                np.testing.assert_array_equal(found, data)
+    two = [tensor("text", ["a", "b"], "BYTES"), tensor("mask", np.array([[True, False]]), "BOOL")]
+    answer = infer("two", two, outputs=[http.InferRequestedOutput("MASK")])
+    assert answer.as_numpy("MASK").tolist() == [[True, False]] and answer.as_numpy("TEXT") is None
 
 
 def compression():
@@ -146,6 +178,7 @@ for check in [
     health,
     metadata,
     datatypes,
+    tensors,
     compression,
     classification,
     rows,

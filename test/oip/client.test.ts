@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startModels, type ModelService } from '../support/model-folders.ts';
-import { oipModels } from './models.ts';
+import { oipModels, tensorModels } from './models.ts';
 
 /** A Python with the packages of test/oip/requirements.txt. */
 const python = process.env.TEST_OIP_PYTHON ?? '';
@@ -11,7 +11,7 @@ if (python === '')
 
 let service: ModelService;
 beforeAll(async () => {
-  service = await startModels(oipModels);
+  service = await startModels({ ...oipModels, ...tensorModels });
 });
 afterAll(() => service.close());
 
@@ -24,6 +24,6 @@ afterAll(() => service.close());
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text: string) => (output += text));
   await once(child, 'close');
 
-  const passed = ['health', 'metadata', 'datatypes', 'compression', 'classification', 'rows', 'repository'];
+  const passed = ['health', 'metadata', 'datatypes', 'tensors', 'compression', 'classification', 'rows', 'repository'];
   expect(output.trim().split('\n')).toEqual([...passed, 'statistics', 'refusals']);
 });

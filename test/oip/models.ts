@@ -1,5 +1,5 @@
 import { contractOf, type ModelFolder } from '../support/model-folders.ts';
-import { buildModel, identityModel, type ElementType } from '../support/onnx-builder.ts';
+import { buildModel, identityModel, type ElementType, type Port } from '../support/onnx-builder.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `f${index}`, type: 'number' }));
 const identity = (name: string, type: ElementType): ModelFolder => {
@@ -52,4 +52,56 @@ export const oipModels: Readonly<Record<string, ModelFolder>> = {
     }),
     contract: contractOf('many', numbers(1)),
   },
+};
+
+/** What a runtime calls the datatypes of the protocol. */
+export const elementTypes: Readonly<Record<string, ElementType>> = {
+  ...{ BOOL: 'bool', UINT8: 'uint8', UINT16: 'uint16', UINT32: 'uint32', UINT64: 'uint64' },
+  ...{ INT8: 'int8', INT16: 'int16', INT32: 'int32', INT64: 'int64' },
+  ...{ FP16: 'float16', FP32: 'float32', FP64: 'float64', BYTES: 'string' },
+};
+
+/** Answers its inputs, each as the output of its upper-case name. */
+export function echoModel(inputs: readonly Port[]): Buffer {
+  const answered = ({ name }: Port) => name.toUpperCase();
+  return buildModel({
+    inputs,
+    nodes: inputs.map((input) => ({ op: 'Identity', inputs: [input.name], outputs: [answered(input)] })),
+    outputs: inputs.map((input) => ({ ...input, name: answered(input) })),
+  });
+}
+
+const echo = (name: string, inputs: readonly Port[]): ModelFolder => {
+  return { onnx: echoModel(inputs), contract: { name, executor: 'inline' } };
+};
+
+/** Counts from one number to another in steps, which must not be zero. */
+export const rangeModel = buildModel({
+  inputs: ['from', 'to', 'step'].map((name) => ({ name, type: 'int64', shape: [] })),
+  nodes: [{ op: 'Range', inputs: ['from', 'to', 'step'], outputs: ['y'] }],
+  outputs: [{ name: 'y', type: 'int64', shape: ['M'] }],
+});
+
+/** An inference request for it. */
+export function rangeRequest(step: number) {
+  const scalar = (name: string, value: number) => ({ name, datatype: 'INT64', shape: [], data: [value] });
+  return { inputs: [scalar('from', 0), scalar('to', 3), scalar('step', step)] };
+}
+
+/** Models that take no rows: one of each datatype with three dimensions, others of no, one and four, and one of two inputs. */
+export const tensorModels: Readonly<Record<string, ModelFolder>> = {
+  ...Object.fromEntries(
+    Object.entries(elementTypes).map(([datatype, type]): [string, ModelFolder] => {
+      const name = `any-${datatype.toLowerCase()}`;
+      return [name, echo(name, [{ name: 'x', type, shape: ['N', 1, 2] }])];
+    }),
+  ),
+  scalar: echo('scalar', [{ name: 'x', type: 'float64', shape: [] }]),
+  vector: echo('vector', [{ name: 'x', type: 'uint64', shape: ['N'] }]),
+  image: echo('image', [{ name: 'x', type: 'uint8', shape: [1, 'H', 'W', 3] }]),
+  words: echo('words', [{ name: 'x', type: 'int64', shape: ['N', 'T'] }]),
+  two: echo('two', [
+    { name: 'text', type: 'string', shape: ['N'] },
+    { name: 'mask', type: 'bool', shape: ['N', 2] },
+  ]),
 };

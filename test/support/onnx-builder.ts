@@ -4,7 +4,10 @@
  */
 export type Field = Buffer;
 
-const elementTypes = { float32: 1, int32: 6, int64: 7, string: 8, float16: 10, float64: 11 };
+const elementTypes = {
+  ...{ float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8 },
+  ...{ bool: 9, float16: 10, float64: 11, uint32: 12, uint64: 13, bfloat16: 16 },
+};
 
 export type ElementType = keyof typeof elementTypes;
 type Shape = readonly (number | string)[];

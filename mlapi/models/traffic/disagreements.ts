@@ -13,14 +13,14 @@ export function countDifferingRows(
   return one.filter((prediction, row) => differ(prediction, other[row]!, isMeasured)).length;
 }
 
-/** Of tensors, whose rows are their first dimension; a tensor of another shape differs in each. */
+/** Of tensors, whose rows are their first dimension, or which are one as a whole; a tensor of another shape differs in each. */
 export function countDifferingTensorRows(
   one: readonly NamedOutput[],
   other: readonly NamedOutput[],
   rows: number,
 ): number {
   const pairs = one.map((output, index): [NamedOutput, NamedOutput] => [output, other[index]!]);
-  if (pairs.some(([a, b]) => a.shape.join() !== b.shape.join() || a.shape[0] !== rows)) return rows;
+  if (pairs.some(([a, b]) => a.shape.join() !== b.shape.join() || (rows > 1 && a.shape[0] !== rows))) return rows;
   let differing = 0;
   for (let row = 0; row < rows; row += 1) if (pairs.some(([a, b]) => rowDiffers(a, b, row, rows))) differing += 1;
   return differing;

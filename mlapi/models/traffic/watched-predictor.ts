@@ -4,7 +4,7 @@ import type { Serving } from '../../inference/model-source.ts';
 import type { PredictionAnswer } from '../../inference/answerer.ts';
 import type { InferOptions, PredictOptions, Predictor } from '../../inference/predictor.ts';
 import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
-import type { Matrix } from '../../inference/types.ts';
+import type { Matrix, RunInput } from '../../inference/types.ts';
 import type { Counter } from './counter.ts';
 import type { InputBins } from './input-bins.ts';
 import type { Mirror } from './mirror.ts';
@@ -45,9 +45,9 @@ export class WatchedPredictor implements Serving {
     const answer = this.#count((onEncoded) =>
       this.predictor.infer(inputs, {
         ...options,
-        onEncoded: (matrix) => {
-          rows = matrix.rows;
-          onEncoded(matrix);
+        onEncoded: (input) => {
+          rows = input.rows;
+          onEncoded(input);
         },
       }),
     );
@@ -65,9 +65,9 @@ export class WatchedPredictor implements Serving {
     const answer = this.#count((onEncoded) =>
       this.predictor.predict(body, {
         ...options,
-        onEncoded: (matrix) => {
-          encoded = matrix;
-          onEncoded(matrix);
+        onEncoded: (input) => {
+          if ('data' in input) encoded = input;
+          onEncoded(input);
         },
       }),
     );
@@ -79,7 +79,7 @@ export class WatchedPredictor implements Serving {
     });
   }
 
-  #count<Answer>(work: (onEncoded: (matrix: Matrix) => void) => Promise<Answer>): Promise<Answer> {
+  #count<Answer>(work: (onEncoded: (input: RunInput) => void) => Promise<Answer>): Promise<Answer> {
     const beganMs = performance.now();
     const counter = this.#counter;
     let rows = 0;
@@ -89,9 +89,9 @@ export class WatchedPredictor implements Serving {
     };
     let answer: Promise<Answer>;
     try {
-      answer = work((matrix) => {
-        rows = matrix.rows;
-        this.#inputs.observe(matrix);
+      answer = work((input) => {
+        rows = input.rows;
+        if ('data' in input) this.#inputs.observe(input);
       });
     } catch (cause) {
       return refuse(cause);

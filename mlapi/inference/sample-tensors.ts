@@ -1,0 +1,70 @@
+import Joi from 'joi';
+import { parseStrictJson } from '../http/strict-json.ts';
+import { datatypes } from './datatypes.ts';
+import { quoteLongIntegers } from './exact-integers.ts';
+import { readJsonData } from './json-tensor.ts';
+import type { ModelFacts, TensorInfo } from './model-facts.ts';
+import { toTensorInput, type InputTensor } from './tensors.ts';
+import type { Contract, TensorInput } from './types.ts';
+
+/** Nobody could send more than this, and it is made before anybody asks. */
+const mostBytes = 16 * 1_048_576;
+/** What an empty one takes here. */
+const textBytes = 8;
+
+interface SampleRequest {
+  readonly inputs: readonly (Omit<InputTensor, 'data'> & { readonly data: unknown })[];
+}
+
+const sampleSchema = Joi.object<SampleRequest>({
+  inputs: Joi.array()
+    .items(
+      Joi.object({
+        name: Joi.string().required(),
+        datatype: Joi.valid(...datatypes.keys()).required(),
+        shape: Joi.array().items(Joi.number().integer().min(1)).max(8).required(),
+        data: Joi.array().required(),
+      }),
+    )
+    .required(),
+}).required();
+
+/** What a model that takes no rows is tried with: its sample, or zeros, with one of what its inputs leave open. @throws */
+export function sampleTensors(facts: ModelFacts, { sampleRequest }: Contract): TensorInput {
+  const tensors = sampleRequest === undefined ? facts.inputs.map(zeros) : readSampleRequest(sampleRequest);
+  return toTensorInput(tensors, facts);
+}
+
+/** The inputs of an inference request, as JSON has them. @throws */
+export function readSampleRequest(text: string): InputTensor[] {
+  const { inputs } = checkSample(parseStrictJson(Buffer.from(text)));
+  const exact = checkSample(JSON.parse(quoteLongIntegers(text)));
+  return inputs.map(({ name, datatype, shape, data }, index) => {
+    const [type, where] = [datatypes.get(datatype)!, `inputs[${index}].data`];
+    return {
+      name,
+      datatype,
+      shape,
+      data: readJsonData(data, exact.inputs[index]!.data, { type, shape, count: sizeOf(shape), where }),
+    };
+  });
+}
+
+function checkSample(value: unknown): SampleRequest {
+  const checked = sampleSchema.validate(value, { convert: false });
+  if (checked.error !== undefined) throw new Error(`the sample is no inference request: ${checked.error.message}`);
+  return checked.value;
+}
+
+function zeros({ name, datatype, shape: fixed }: TensorInfo): InputTensor {
+  const shape = fixed.map((size) => Math.max(1, size));
+  const type = datatypes.get(datatype)!;
+  const count = sizeOf(shape);
+  if (count * (type.kind === 'text' ? textBytes : type.Cells.BYTES_PER_ELEMENT) > mostBytes)
+    throw new Error(`the input "${name}" is larger than ${mostBytes} bytes`);
+  return { name, datatype, shape, data: type.kind === 'text' ? Array<string>(count).fill('') : new type.Cells(count) };
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

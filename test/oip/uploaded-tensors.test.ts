@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startService, type TestService } from '../support/service.ts';
+import { allScopes, ask, upload } from '../support/uploads.ts';
+import { echoModel, elementTypes, rangeModel, rangeRequest } from './models.ts';
+
+let service: TestService;
+let token: string;
+beforeAll(async () => {
+  service = await startService();
+  token = (await service.newClient('ada', allScopes)).tokens.access_token;
+});
+afterAll(() => service.close());
+
+const infer = (name: string, json: unknown) => ask(service, token, ['POST', `/v2/models/${name}/infer`], { json });
+
+describe('an uploaded model of any tensors', () => {
+  test('201, 200: an input of every datatype, computed in a process of its own', async () => {
+    const ports = Object.entries(elementTypes).map(([name, type]) => ({
+      name: name.toLowerCase(),
+      type,
+      shape: ['N'],
+    }));
+    const values: Readonly<Record<string, unknown>> = { BOOL: true, BYTES: 'é' };
+    const inputs = Object.keys(elementTypes).map((datatype) => {
+      return { name: datatype.toLowerCase(), datatype, shape: [1], data: [values[datatype] ?? 1] };
+    });
+    expect((await upload(service, token, ['all', '1'], { model: echoModel(ports) })).status).toBe(201);
+
+    const { status, body } = await infer('all', { inputs });
+
+    const outputs = inputs.map((input) => ({ ...input, name: input.name.toUpperCase() }));
+    expect([status, body]).toEqual([200, { model_name: 'all', model_version: '1', outputs }]);
+    const [predictor] = service.services.predictors.loaded().filter(({ contract }) => contract.name === 'all');
+    expect(predictor!.sessions().kind).toBe('child');
+    const rows = await ask(service, token, ['POST', '/api/models/all/predict'], { json: [[1]] });
+    expect(rows).toMatchObject({ status: 409, body: { code: 'takes_tensors' } });
+    const information = await ask(service, token, ['GET', '/api/models/all']);
+    expect(information.body).toMatchObject({ features: [], sample: {} });
+  });
+
+  test('422, then 201 with a sample: one that cannot compute zeros', async () => {
+    const refused = await upload(service, token, ['range', '1'], { model: rangeModel });
+    const taken = await upload(service, token, ['range', '1'], { model: rangeModel, sample: rangeRequest(1) });
+
+    expect(refused).toMatchObject({ status: 422, body: { code: 'model_refused' } });
+    expect(taken.status).toBe(201);
+    expect((await infer('range', rangeRequest(2))).body).toMatchObject({ outputs: [{ data: [0, 2] }] });
+    expect((await infer('range', rangeRequest(0))).status).toBe(422);
+  });
+
+  const port = { name: 'x', type: 'int64', shape: ['N', 2, 2] } as const;
+  test.each<[string, object, RegExp]>([
+    [
+      'features',
+      { contract: { name: 'a', features: [{ name: 'a', type: 'number' }], output: { kind: 'values' } } },
+      /takes tensors/,
+    ],
+    ['a sample of rows', { sample: { a: 1 } }, /the sample is no inference request/],
+    ['a sample of another input', { sample: rangeRequest(1) }, /The inputs of this model are "x"/],
+    [
+      'a sample that does not fit itself',
+      { sample: { inputs: [{ name: 'x', datatype: 'INT64', shape: [1, 2, 2], data: [1] }] } },
+      /its shape has 4 elements, and there are 1/,
+    ],
+  ])('422: %s is a mistake, and is named', async (_, files, reason) => {
+    const { status, body } = await upload(service, token, ['mistaken', '1'], { model: echoModel([port]), ...files });
+
+    expect([status, body.detail]).toEqual([422, expect.stringMatching(reason)]);
+  });
+
+  test('422: inputs that nobody could send are not made for a trial', async () => {
+    const model = echoModel([{ name: 'x', type: 'uint8', shape: [4_096, 4_097] }]);
+
+    const { status, body } = await upload(service, token, ['huge', '1'], { model });
+
+    expect([status, body.detail]).toEqual([422, expect.stringContaining('larger than 16777216 bytes')]);
+  });
+});
