@@ -31,10 +31,11 @@ const mostReferenceRows = 1_000_000;
 
 async function referenceOf(folder: string, path: string): Promise<Reference> {
   const model = await ModelWrapper.load(join(folder, 'model.onnx'));
-  const { width, inputType } = model.facts;
+  const { facts } = model;
   await model.release();
-  const { features } = readContract(folder, width);
-  const rows = new Preprocessor(features, inputType, mostReferenceRows).csvRows(() => undefined);
+  const { features } = readContract(folder, facts);
+  if (facts.inputType === undefined) throw new UsageMistake('this model takes tensors, and has no features');
+  const rows = new Preprocessor(features, facts.inputType, mostReferenceRows).csvRows(() => undefined);
   try {
     for await (const chunk of createReadStream(path)) rows.write(chunk as Buffer);
     return makeReference(features, rows.end());

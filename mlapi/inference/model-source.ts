@@ -22,6 +22,13 @@ export interface ModelPage {
   readonly ownerId: string | undefined;
 }
 
+/** A version that is there, and what computes it while it is in memory. */
+export interface KnownVersion {
+  readonly name: string;
+  readonly version: string;
+  readonly predictor: Predictor | undefined;
+}
+
 /** Where models come from beside the folders that the service ships with. `version` may be an alias, as `@stable`. */
 export interface ModelSource {
   /** Ready to predict; at once where it was just now. @throws {Problem} 404, 503 */
@@ -34,6 +41,8 @@ export interface ModelSource {
   information(name: string, version: string | undefined): Promise<ModelInformation>;
   /** In the order of their names. */
   list(page: ModelPage): Promise<ModelSummary[]>;
+  /** Every version, in the order of their names: the next ones. @param after the last one that is known */
+  index(after: { name: string; version: string } | undefined, limit: number): Promise<KnownVersion[]>;
   /** Those that are in memory now. */
   loaded(): Predictor[];
   release(): Promise<void>;

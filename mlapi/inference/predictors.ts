@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
-import type { ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
+import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
 import type { EngineOptions } from './open-batcher.ts';
 import { Predictor, type ModelInformation } from './predictor.ts';
@@ -10,6 +10,7 @@ import { prepareModel, type PreparedModel } from './prepared-model.ts';
 import { ModelFolderError } from './types.ts';
 
 const usualDefault = 'nsl-kdd-classifier';
+const versionsAtOnce = 500;
 
 type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'workers' | 'predictTimeoutMs'>;
 
@@ -53,6 +54,17 @@ export class Predictors {
   /** Those that are in memory now, the source's among them. */
   loaded(): Predictor[] {
     return [...this.list(), ...(this.#source?.loaded() ?? [])];
+  }
+
+  /** Every version that there is: the folders' first, then the source's, some at a time. */
+  async *versions(): AsyncGenerator<KnownVersion> {
+    for (const predictor of this.list()) yield { ...predictor.contract, predictor };
+    for (let last: KnownVersion | undefined; ;) {
+      const next = (await this.#source?.index(last, versionsAtOnce)) ?? [];
+      yield* next;
+      last = next.at(-1);
+      if (last === undefined) return;
+    }
   }
 
   /** Serves these beside those of the folders. */

@@ -84,7 +84,12 @@ export class LoadedModels {
   }
 
   predictors(): Predictor[] {
-    return [...this.#byId.values()].flatMap(({ predictor }) => predictor ?? []);
+    return this.entries().map(([, predictor]) => predictor);
+  }
+
+  /** Those that are loaded, by their ids; to look at them is not to use them. */
+  entries(): [id: string, predictor: Predictor][] {
+    return [...this.#byId].flatMap(([id, { predictor }]) => (predictor === undefined ? [] : [[id, predictor]]));
   }
 
   async release(): Promise<void> {

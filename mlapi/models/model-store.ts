@@ -1,6 +1,6 @@
 import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
-import type { ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
+import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../inference/predictor.ts';
 import type { Contract } from '../inference/types.ts';
 import type { Database } from '../persistence/database.ts';
@@ -19,6 +19,7 @@ import {
   listAllRecords,
   listNames,
   listRecords,
+  listServing,
   readForeignModel,
 } from './version-store.ts';
 
@@ -91,6 +92,13 @@ export class ModelStore implements ModelSource {
     return records
       .filter((record) => record !== undefined)
       .map(({ model, version, description, sha256 }) => ({ name: model, version, description, sha256 }));
+  }
+
+  async index(after = { name: '', version: '' }, limit: number): Promise<KnownVersion[]> {
+    const { database, loaded } = this.#options;
+    const inMemory = new Map(loaded.entries());
+    const found = await listServing(database, after, limit);
+    return found.map(({ id, name, version }) => ({ name, version, predictor: inMemory.get(id) }));
   }
 
   /**

@@ -6,6 +6,7 @@ import { Artifacts } from './artifacts.ts';
 import { LoadedModels } from './loaded-models.ts';
 import { ModelService } from './model-service.ts';
 import { ModelStore } from './model-store.ts';
+import { StoreCommands } from './store-commands.ts';
 import { Traffic } from './traffic/traffic.ts';
 
 interface OpenModelStoreOptions {
@@ -24,5 +25,5 @@ export function openModelStore({ config, database, foreign, predictors, clock }:
   const traffic = new Traffic({ database, clock });
   const store = new ModelStore({ database, artifacts, foreign, loaded, traffic });
   const service = new ModelService({ config, database, artifacts, foreign, predictors, clock });
-  return { store, foreign, service, traffic };
+  return { store, foreign, service, traffic, commands: new StoreCommands(store, service) };
 }

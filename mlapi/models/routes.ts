@@ -20,10 +20,9 @@ import type { ModelService } from './model-service.ts';
 import { aliasSchema, checkAlias, checkName, checkVersion, versionsQuery, type VersionsQuery } from './schemas.ts';
 import { trafficEndpoints } from './traffic/routes.ts';
 import type { Traffic } from './traffic/traffic.ts';
-import type { Actor, AliasTarget, VersionRecord } from './types.ts';
+import { actorOf, type AliasTarget, type VersionRecord } from './types.ts';
 
 const aliasBodyBytes = 4_096;
-const administration = 'models:admin';
 const tag = 'model store';
 const params = { name: 'my-model', version: '1', alias: 'stable' };
 const read = { access: 'models:read', method: 'GET' } as const;
@@ -238,12 +237,6 @@ function versionOf({ params }: Call): { model: string; version: string } {
 
 function aliasOf({ params }: Call): { model: string; alias: string } {
   return { model: checkName(params.name), alias: checkAlias(params.alias) };
-}
-
-function actorOf({ session, address, requestId }: Call): Actor {
-  // Without a session nobody comes this far; if somebody did, nothing would be theirs.
-  const { clientId = '', familyId = '', scopes = [] } = session ?? {};
-  return { clientId, familyId, address, requestId, isAdministrator: scopes.includes(administration) };
 }
 
 /** `If-Match` and `If-None-Match: *` (RFC 9110 section 13.1). @returns the revision that is asked for; 0 for none */

@@ -1,5 +1,8 @@
+import type { Call } from '../http/endpoint.ts';
 import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModel } from '../inference/foreign-models.ts';
+
+const administration = 'models:admin';
 
 /** What is known of a version without its contract: one line of a list. Times are epoch milliseconds. */
 export interface VersionRecord {
@@ -53,6 +56,13 @@ export interface Actor {
   readonly familyId?: string;
   readonly address?: string;
   readonly requestId?: string;
+}
+
+/** Who calls. */
+export function actorOf({ session, address, requestId }: Call): Actor {
+  // Without a session nobody comes this far; if somebody did, nothing would be theirs.
+  const { clientId = '', familyId = '', scopes = [] } = session ?? {};
+  return { clientId, familyId, address, requestId, isAdministrator: scopes.includes(administration) };
 }
 
 /** @throws {Problem} 404 unless it is there and serves */

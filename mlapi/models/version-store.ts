@@ -134,6 +134,28 @@ export async function listAllRecords(queries: Queries): Promise<VersionRecord[]>
   return (await query.execute()).map(toRecord);
 }
 
+/** Those that serve, by model and version: the ones after `after`. */
+export async function listServing(
+  queries: Queries,
+  after: { name: string; version: string },
+  limit: number,
+): Promise<{ id: string; name: string; version: string }[]> {
+  return queries
+    .selectFrom('model_versions')
+    .select(['id', 'model as name', 'version'])
+    .where('retired_at', 'is', null)
+    .where((where) =>
+      where.or([
+        where('model', '>', after.name),
+        where.and([where('model', '=', after.name), where('version', '>', after.version)]),
+      ]),
+    )
+    .orderBy('model')
+    .orderBy('version')
+    .limit(limit)
+    .execute();
+}
+
 /** Names of models that have a version that serves, in their order. */
 export async function listNames(
   queries: Queries,

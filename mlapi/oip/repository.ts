@@ -1,16 +1,19 @@
-import type { Access, Session } from '../http/endpoint.ts';
-import { Problem } from '../http/problem.ts';
-import type { Serving } from '../inference/model-source.ts';
+import type { Call, Session } from '../http/endpoint.ts';
+import { modelNotFound, Problem } from '../http/problem.ts';
+import { holdsFor } from '../http/scopes.ts';
+import type { KnownVersion, Serving } from '../inference/model-source.ts';
 import type { Predictor } from '../inference/predictor.ts';
+import type { Predictors } from '../inference/predictors.ts';
+
+/** The protocol has no pages: a longer index is cut. */
+const mostIndexed = 10_000;
 
 /** Where models come from, for the extension `model_repository`. */
 export interface ModelRepository {
-  /** What a token must hold in order to load and unload. */
-  readonly access: Access;
-  /** @throws {Problem} 404, or why it cannot be loaded */
-  load(name: string, session: Session | undefined): void | Promise<void>;
+  /** Of what the name stands for. @throws {Problem} 404, or why it cannot be loaded */
+  load(name: string, call: Call): Promise<void>;
   /** @throws {Problem} 404, or why it cannot be unloaded */
-  unload(name: string, session: Session | undefined): void | Promise<void>;
+  unload(name: string, call: Call): Promise<void>;
 }
 
 /** Finds a model that the caller may know of. @throws {Problem} 404 */
@@ -27,16 +30,35 @@ export type ServeModel = (
   session: Session | undefined,
 ) => Serving | Promise<Serving>;
 
-/** Models that are loaded when the service starts, and stay: to load one changes nothing. */
-export function fixedRepository(find: FindModel): ModelRepository {
+/** Models that are loaded when the service starts, and stay: to load one changes nothing. The others are the store's, if there is one. */
+export function repositoryOver(predictors: Pick<Predictors, 'has'>, store?: ModelRepository): ModelRepository {
+  const ofStore = (): ModelRepository => {
+    if (store === undefined) throw modelNotFound();
+    return store;
+  };
   return {
-    access: 'models:read',
-    load: async (name, session) => {
-      await find(name, undefined, session);
+    load: async (name, call) => {
+      if (!predictors.has(name)) await ofStore().load(name, call);
     },
-    unload: async (name, session) => {
-      await find(name, undefined, session);
+    unload: async (name, call) => {
+      if (!predictors.has(name)) return ofStore().unload(name, call);
       throw new Problem(409, 'model_stays', 'This model came with the service, and stays loaded.');
     },
   };
+}
+
+/** What the index says of the versions that the caller may know of. */
+export async function indexOf(
+  versions: AsyncIterable<KnownVersion>,
+  { scopes, onlyReady }: { scopes: readonly string[]; onlyReady: boolean },
+): Promise<object[]> {
+  const entries: object[] = [];
+  for await (const { name, version, predictor } of versions) {
+    if (entries.length >= mostIndexed) break;
+    const isReady = predictor?.isUsable === true;
+    if ((onlyReady && !isReady) || !holdsFor(scopes, 'models:read', name)) continue;
+    const reason = isReady ? '' : predictor === undefined ? 'unloaded' : 'it cannot compute now';
+    entries.push({ name, version, state: isReady ? 'READY' : 'UNAVAILABLE', reason });
+  }
+  return entries;
 }

@@ -3,13 +3,15 @@ import type { Answer, Call, Endpoint, Session } from '../http/endpoint.ts';
 import type { HealthChecks } from '../http/health-checks.ts';
 import { isReady } from '../http/health.ts';
 import type { Lifecycle } from '../http/lifecycle.ts';
+import { holdsFor } from '../http/scopes.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
+import type { KnownVersion } from '../inference/model-source.ts';
 import type { Predictor } from '../inference/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
 import { fieldsOf, readFlag } from './fields.ts';
 import { infer } from './infer.ts';
-import { fixedRepository, type FindModel, type ModelRepository, type ServeModel } from './repository.ts';
+import { indexOf, type FindModel, type ModelRepository, type ServeModel } from './repository.ts';
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
@@ -17,13 +19,15 @@ import type { RunStatistics } from './statistics.ts';
 export interface OipOptions {
   readonly find: FindModel;
   readonly serve: ServeModel;
-  /** Every model that the caller may know of. */
-  readonly list: (session: Session | undefined) => readonly Predictor[] | Promise<readonly Predictor[]>;
+  /** Every model that is in memory. */
+  readonly loaded: () => readonly Predictor[];
+  /** Every version that there is. */
+  readonly versions: () => AsyncIterable<KnownVersion>;
   readonly statistics: RunStatistics;
   readonly bodyLimitBytes: number;
   /** Whose tensors the documents show. */
   readonly shown: Predictor;
-  readonly repository?: ModelRepository;
+  readonly repository: ModelRepository;
 }
 
 const tag = 'open inference protocol';
@@ -104,8 +108,8 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
   ];
 }
 
-/** Ahead of the models: one may be called `stats`. */
-function statisticsEndpoints({ find, list, statistics }: OipOptions): Endpoint[] {
+/** Ahead of the models: none is called `stats`. */
+function statisticsEndpoints({ find, loaded, statistics }: OipOptions): Endpoint[] {
   const docs = { tag, statuses: noModel, answer: { schema: oipSchemas.statistics } };
   const answer = (predictors: readonly Predictor[]): Answer => ({
     body: { model_stats: predictors.map(({ contract }) => statistics.of(contract.name, contract.version)) },
@@ -116,7 +120,8 @@ function statisticsEndpoints({ find, list, statistics }: OipOptions): Endpoint[]
       ...read,
       path: '/v2/models/stats',
       docs: { ...docs, statuses: {}, summary: 'What all models did since this process started' },
-      handle: async ({ session }) => answer(await list(session)),
+      isFiltered: true,
+      handle: ({ session }) => answer(loaded().filter(({ contract }) => mayRead(session, contract.name))),
     },
     { ...read, path: '/v2/models/{name}/stats', docs: { ...docs, summary: 'The same of one model' }, handle },
     {
@@ -158,22 +163,26 @@ function modelEndpoints({ find }: OipOptions): Endpoint[] {
   ];
 }
 
-function repositoryEndpoints({ find, list, repository = fixedRepository(find) }: OipOptions): Endpoint[] {
+function repositoryEndpoints({ versions, repository }: OipOptions): Endpoint[] {
   const reader = bytesBody(['application/json'], commandLimitBytes, true);
   const command = { method: 'POST', body: { reader } } as const;
   const change = (what: 'load' | 'unload', summary: string): Endpoint => ({
     ...command,
-    access: repository.access,
+    access: 'models:read',
     path: `/v2/repository/models/{name}/${what}`,
     docs: {
       tag,
       summary,
-      statuses: { ...noModel, 409: 'That cannot be done with this model' },
+      statuses: {
+        ...noModel,
+        403: 'The token lacks the scope, or the model belongs to another client',
+        409: 'That cannot be done with this model',
+      },
       answer: { schema: { type: 'object' } },
     },
-    handle: async ({ params, session, body }) => {
-      readCommand(body as Buffer, ['parameters']);
-      await repository[what](params.name ?? '', session);
+    handle: async (call) => {
+      readCommand(call.body as Buffer, ['parameters']);
+      await repository[what](call.params.name ?? '', call);
       return { body: {} };
     },
   });
@@ -182,11 +191,16 @@ function repositoryEndpoints({ find, list, repository = fixedRepository(find) }:
       ...command,
       access: 'models:read',
       path: '/v2/repository/index',
-      docs: { tag, summary: 'All models and their states', statuses: {}, answer: { schema: oipSchemas.index } },
+      isFiltered: true,
+      docs: {
+        tag,
+        summary: 'All versions of models and their states',
+        statuses: {},
+        answer: { schema: oipSchemas.index },
+      },
       handle: async ({ session, body }) => {
         const onlyReady = readFlag(readCommand(body as Buffer, ['ready']).ready, 'ready') ?? false;
-        const models = (await list(session)).filter(({ isUsable }) => isUsable || !onlyReady);
-        return { body: models.map(indexEntry) };
+        return { body: await indexOf(versions(), { scopes: session?.scopes ?? [], onlyReady }) };
       },
     },
     change('load', 'Have a model loaded'),
@@ -194,9 +208,8 @@ function repositoryEndpoints({ find, list, repository = fixedRepository(find) }:
   ];
 }
 
-function indexEntry({ contract, isUsable }: Predictor): object {
-  const state = isUsable ? 'READY' : 'UNAVAILABLE';
-  return { name: contract.name, version: contract.version, state, reason: isUsable ? '' : 'it cannot compute now' };
+function mayRead(session: Session | undefined, name: string): boolean {
+  return holdsFor(session?.scopes ?? [], 'models:read', name);
 }
 
 /** The body of a command may be left out. */

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Predictors } from '../inference/predictors.ts';
+import { repositoryOver, type ModelRepository } from './repository.ts';
 import type { OipOptions } from './routes.ts';
 import type { RunStatistics } from './statistics.ts';
 
@@ -7,14 +8,18 @@ interface Served {
   readonly config: Pick<Config, 'bodyLimitBytes'>;
   readonly predictors: Predictors;
   readonly oipStatistics: RunStatistics;
+  /** Of models that clients bring. */
+  readonly modelStore?: { readonly commands: ModelRepository };
 }
 
 /** The protocol over the models that are there: those of the folders, and those of a source that are loaded. */
-export function oipOver({ config, predictors, oipStatistics }: Served): OipOptions {
+export function oipOver({ config, predictors, oipStatistics, modelStore }: Served): OipOptions {
   return {
     find: (name, version) => predictors.find(name, version),
     serve: (name, version, session) => predictors.serve(name, version, session?.clientId ?? ''),
-    list: () => predictors.loaded(),
+    loaded: () => predictors.loaded(),
+    versions: () => predictors.versions(),
+    repository: repositoryOver(predictors, modelStore?.commands),
     shown: predictors.shown,
     statistics: oipStatistics,
     bodyLimitBytes: config.bodyLimitBytes,
