@@ -22,7 +22,7 @@ import { Service } from './mlapi/http/service.ts';
 import { createShortWay } from './mlapi/http/short-way.ts';
 import { createStartingApplication } from './mlapi/http/starting-application.ts';
 import { ForeignModels } from './mlapi/inference/foreign-models.ts';
-import { tellAll, type InferenceObserver } from './mlapi/inference/observer.ts';
+import { tellAll, unnamed, type InferenceObserver } from './mlapi/inference/observer.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
 import { openModelStore } from './mlapi/models/open-model-store.ts';
@@ -67,10 +67,14 @@ export async function createServices(config: Config, foundations: Foundations = 
   loading.catch(() => undefined);
   const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
-  const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes, observer: metrics, logger });
+  const foreignModelsObservers: InferenceObserver[] = [unnamed(metrics)];
+  foreignModelsObservers.push(oipStatistics);
+  const foreignModelsOptions = { ...config, observer: tellAll(foreignModelsObservers), logger };
+  const foreign = new ForeignModels({ ...foreignModelsOptions, memoryBytes: config.modelMemoryBytes });
   const modelStore = openModelStore({ config, database, foreign, predictors, clock });
   modelStore.store.keepTidy(logger);
   predictors.attach(modelStore.store);
+  oipStatistics.forgetAllBut(() => predictors.loaded());
   const tracing = await openTracing(config, logger);
   const checks = new HealthChecks(
     [

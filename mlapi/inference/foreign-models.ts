@@ -6,7 +6,6 @@ import { findIsolation, type Confinement, type Isolation } from './confinement.t
 import { readForeignContract } from './foreign-contract.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { ModelProcess } from './model-process.ts';
-import type { InferenceObserver } from './observer.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
 import { prepareForeign } from './prepared-model.ts';
@@ -28,8 +27,6 @@ interface ForeignModelsOptions extends EngineOptions {
 const inspectionMs = 20_000;
 const inspectionCpuSeconds = 10;
 const maxReasonLength = 500;
-/** Of all of them together in the metrics: their names are strangers' words. */
-const label = 'uploaded';
 
 /**
  * Models of strangers: an ONNX file is a program. This process never loads one; it is tried, and computes, in processes that have
@@ -40,9 +37,9 @@ export class ForeignModels {
   readonly #logger: Pick<Logger, 'info'> | undefined;
   #isolation: Promise<Isolation> | undefined;
 
-  constructor({ observer, logger, ...options }: ForeignModelsOptions) {
+  constructor({ logger, ...options }: ForeignModelsOptions) {
     this.#logger = logger;
-    this.#options = { ...options, observer: observer === undefined ? undefined : unnamed(observer) };
+    this.#options = options;
   }
 
   /** Found out when it is first needed. */
@@ -133,9 +130,4 @@ function explain(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const { message, cause: deeper } = cause;
   return cause instanceof Problem && deeper !== undefined ? `${message} (${explain(deeper)})` : message;
-}
-
-function unnamed(observer: InferenceObserver): InferenceObserver {
-  const named = { model: label, version: '' };
-  return { ran: (run) => observer.ran({ ...run, ...named }), shed: () => observer.shed(named) };
 }

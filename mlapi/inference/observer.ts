@@ -25,6 +25,14 @@ export interface InferenceObserver {
   shed(model: ObservedModel): void;
 }
 
+/** Of strangers' models all together: their names are strangers' words. */
+const uploaded: ObservedModel = { model: 'uploaded', version: '' };
+
+/** Tells an observer of models without their names. */
+export function unnamed(observer: InferenceObserver): InferenceObserver {
+  return { ran: (run) => observer.ran({ ...run, ...uploaded }), shed: () => observer.shed(uploaded) };
+}
+
 /** Tells several observers. */
 export function tellAll(observers: readonly InferenceObserver[]): InferenceObserver {
   return {

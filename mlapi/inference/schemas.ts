@@ -4,6 +4,9 @@ import { referenceSchema } from './reference.ts';
 /** Names of models and versions: they are used in paths, on every file system, and compared byte for byte. */
 const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 
+/** `/v2/models/stats` is not about a model. */
+const reservedNames = ['stats'];
+
 const namePrefix = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 const identifier = Joi.string().pattern(modelName).messages({
@@ -67,7 +70,7 @@ const output = Joi.alternatives().conditional('.kind', {
 
 /** `model.json`. */
 export const contractSchema = Joi.object({
-  name: identifier.required(),
+  name: identifier.required().invalid(...reservedNames),
   version: identifier.default('1'),
   description: text.allow('').default(''),
   features: Joi.array()

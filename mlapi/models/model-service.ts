@@ -10,7 +10,7 @@ import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
 import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
 import type { Artifacts } from './artifacts.ts';
 import { Gate } from './gate.ts';
-import { aliasNotFound, clashes, notTheOwner, overQuota, shipped, storageFull, taken } from './refusals.ts';
+import { aliasNotFound, clashes, notTheOwner, overQuota, reserved, shipped, storageFull, taken } from './refusals.ts';
 import { serving } from './types.ts';
 import type { Actor, Alias, AliasTarget, Share, StoredVersion, VersionRecord } from './types.ts';
 import { discard, receiveUpload, type Upload } from './upload.ts';
@@ -34,6 +34,9 @@ interface ModelServiceOptions {
   readonly predictors: Pick<Predictors, 'has'>;
   readonly clock: () => number;
 }
+
+/** As in the contracts of model folders. */
+const reservedNames = ['stats'];
 
 interface VersionName {
   readonly model: string;
@@ -172,6 +175,7 @@ export class ModelService {
   /** Whether this may come in. @param bytes how large it is, where that is known. @throws {Problem} 403, 409, 413 */
   async #check(queries: Queries, { model, version }: VersionName, actor: Actor, bytes = 0): Promise<void> {
     const { config, predictors } = this.#options;
+    if (reservedNames.includes(model)) throw reserved(model);
     if (predictors.has(model)) throw shipped();
     if ((await findRecord(queries, { model, version })) !== undefined) throw taken();
     if ((await findModel(queries, model)) !== undefined) await this.#checkOwner(queries, model, actor);

@@ -8,6 +8,11 @@ export function taken(): Problem {
   );
 }
 
+/** 409: a path of the service has the place of its name. */
+export function reserved(name: string): Problem {
+  return clashes(`No model is called "${name}": the path /v2/models/${name} is not about a model.`, 'name_is_reserved');
+}
+
 /** 409: it lies in a folder of the service. */
 export function shipped(): Problem {
   return clashes('The service comes with a model of this name. Choose another.', 'model_is_shipped');

@@ -1,4 +1,5 @@
 import type { InferenceObserver, ObservedModel, ObservedRun } from '../inference/observer.ts';
+import type { Contract } from '../inference/types.ts';
 
 interface Duration {
   count: number;
@@ -44,10 +45,16 @@ const largestExactBatch = 32;
 export class RunStatistics implements InferenceObserver {
   readonly #clock: () => number;
   readonly #models = new Map<string, ModelCounts>();
+  #served: Parameters<RunStatistics['forgetAllBut']>[0] | undefined;
 
   /** @param clock epoch milliseconds */
   constructor(clock: () => number) {
     this.#clock = clock;
+  }
+
+  /** From now on, models that are not served are forgotten when there is another to count. */
+  forgetAllBut(served: () => readonly { readonly contract: Pick<Contract, 'name' | 'version'> }[]): void {
+    this.#served = served;
   }
 
   ran({ model, version, requests, rows, queueSeconds, runSeconds, outcome }: ObservedRun): void {
@@ -84,9 +91,19 @@ export class RunStatistics implements InferenceObserver {
 
   #countsOf(model: string, version: string): ModelCounts {
     const key = keyOf(model, version);
-    const counts = this.#models.get(key) ?? newCounts();
+    const known = this.#models.get(key);
+    if (known !== undefined) return known;
+    this.#forget();
+    const counts = newCounts();
     this.#models.set(key, counts);
     return counts;
+  }
+
+  /** What memory holds bounds these, too: names are strangers' words. */
+  #forget(): void {
+    if (this.#served === undefined) return;
+    const served = new Set(this.#served().map(({ contract }) => keyOf(contract.name, contract.version)));
+    for (const key of this.#models.keys()) if (!served.has(key)) this.#models.delete(key);
   }
 }
 
