@@ -67,7 +67,9 @@ export class BuiltService {
     const [program, ...words] = [...this.#command, 'build/mlapi/cli/serve.js'];
     const child = spawn(program, words, { cwd: this.#home, env: this.#environment, stdio: ['ignore', log, log] });
     this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('close', () => process.off('exit', kill));
     for (let attempt = 0; !(await this.#listens()); attempt += 1) {
       if (child.exitCode !== null || attempt > 3_000)
         throw new Error(`the service does not start: ${readFileSync(this.logFile, 'utf8')}`);

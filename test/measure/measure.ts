@@ -1,0 +1,51 @@
+import { sendHostile, type HostileRun } from './hostile-uploads.ts';
+import { firstPredictions, measureStarts, registerModels, type Starts } from './many-models.ts';
+import { Served } from './served.ts';
+
+export interface MeasureOptions {
+  /** Hostile ones. */
+  readonly uploads: number;
+  readonly warmUp: number;
+  /** Models that are registered. */
+  readonly models: number;
+  /** Starts without models, and as many with them. */
+  readonly starts: number;
+  /** How long the service is left alone before its memory is read. */
+  readonly settleMs: number;
+  /** Models that are sent, one after the other, and asked at once. */
+  readonly predictions: number;
+  readonly say: (line: string) => void;
+}
+
+/** All that was measured in one run. */
+export interface Measured {
+  readonly hostile: HostileRun;
+  /** Upload and first prediction together, in ms. */
+  readonly firstPredictionsMs: readonly number[];
+  readonly models: number;
+  readonly registeringSeconds: number;
+  readonly starts: { readonly without: Starts; readonly with: Starts };
+}
+
+/** Measures the model store of the compiled service, one question after the other. */
+export async function measure(options: MeasureOptions): Promise<Measured> {
+  const { uploads, warmUp, models, starts, settleMs, predictions, say } = options;
+  const attacked = new Served();
+  say(`${warmUp} and ${uploads} hostile uploads`);
+  await attacked.start();
+  const hostile = await sendHostile(attacked, { uploads, warmUp, settleMs });
+  say('first predictions of new models');
+  const firstPredictionsMs = await firstPredictions(attacked, predictions);
+  await attacked.stop();
+
+  const crowded = attacked.beside();
+  say(`${starts} starts without models`);
+  const without = await measureStarts(crowded, starts, settleMs);
+  say(`${models} models`);
+  await crowded.start();
+  const registeringSeconds = await registerModels(crowded, models);
+  await crowded.stop();
+  say(`${starts} starts with them`);
+  const withModels = await measureStarts(crowded, starts, settleMs);
+  return { hostile, firstPredictionsMs, models, registeringSeconds, starts: { without, with: withModels } };
+}
