@@ -31,6 +31,7 @@ import { oipEndpoints, oipHealthEndpoints } from './mlapi/oip/routes.ts';
 import { oipOver } from './mlapi/oip/shipped-models.ts';
 import { RunStatistics } from './mlapi/oip/statistics.ts';
 import { checkDatabase } from './mlapi/persistence/database.ts';
+import { AuditNotices } from './mlapi/telemetry/audit-notices.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
 import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
 import { openTracing } from './mlapi/telemetry/tracing.ts';
@@ -84,6 +85,7 @@ export async function createServices(config: Config, foundations: Foundations = 
     ],
     { clock: monotonicClock, logger },
   );
+  const notices = new AuditNotices({ database, clock, monotonicClock });
   const close = async () => {
     await auth.watch.stop();
     await predictors.release();
@@ -101,6 +103,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   return {
     ...foundation,
     ...auth,
+    notices,
     predictors,
     oipStatistics,
     modelStore,
@@ -110,7 +113,7 @@ export async function createServices(config: Config, foundations: Foundations = 
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
 export function mountRoutes(services: Services): { application: Express; shortWay: ShortWay } {
-  const { config, metrics, lifecycle, database, counters, keys, authenticator, tokens, predictors, clock } = services;
+  const { config, metrics, lifecycle, counters, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   guarded.push(...modelStoreEndpoints({ ...services.modelStore, predictors, config }));
   guarded.push(...oipEndpoints(oipOver(services)));
@@ -123,7 +126,7 @@ export function mountRoutes(services: Services): { application: Express; shortWa
   const auth = authEndpoints(authenticator, tokens);
   const session = sessionEndpoints();
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];
-  const authorize = scopeGuard(database, clock);
+  const authorize = scopeGuard(services);
 
   const application = createExpress();
   application.use(routes([...open, ...docs], authorize));
@@ -138,7 +141,7 @@ export function mountRoutes(services: Services): { application: Express; shortWa
   // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
   const checks = [
     accessGuard(tokens),
-    clientRateLimit(config, counters.of('per-client', config.rateLimitPerMinute), metrics),
+    clientRateLimit(config, counters.of('per-client', config.rateLimitPerMinute), services),
   ];
   application.use(['/auth/session', '/api', '/v2'], checked(checks));
   application.use(routes([...session, ...guarded], authorize));

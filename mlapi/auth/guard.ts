@@ -4,6 +4,7 @@ import { modelNotFound } from '../http/problem.ts';
 import type { Authorize } from '../http/perform.ts';
 import { holdsFor, holdsSome } from '../http/scopes.ts';
 import type { Database } from '../persistence/database.ts';
+import type { AuditNotices } from '../telemetry/audit-notices.ts';
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
 import type { TokenService } from './token-service.ts';
@@ -44,8 +45,14 @@ export function readBearer(authorization: string | undefined): string {
   return token;
 }
 
+interface ScopeGuardOptions {
+  readonly database: Database;
+  readonly clock: () => number;
+  readonly notices: AuditNotices;
+}
+
 /** Refuses a session without the endpoint's scope, and records it. An endpoint that was mounted without a guard is refused. */
-export function scopeGuard(database: Database, clock: () => number): Authorize {
+export function scopeGuard({ database, clock, notices }: ScopeGuardOptions): Authorize {
   const refuse = async (access: string, details: AuditDetails) => {
     await database.transaction().execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
     throw scopeRefused(access);
@@ -57,10 +64,19 @@ export function scopeGuard(database: Database, clock: () => number): Authorize {
     const { clientId, familyId } = session;
     if (holdsSome(session.scopes, access)) {
       if (isFiltered) return;
-      // As for a model that there is not: who may not see it does not learn of it.
-      if (params.name !== undefined && !holdsFor(session.scopes, access, params.name)) throw modelNotFound();
-      if (params.name !== undefined) return;
+      const { name } = params;
+      if (name !== undefined && holdsFor(session.scopes, access, name)) return;
+      if (name !== undefined) {
+        const detail = `${access}:${name.slice(0, 64)}`;
+        return hide(notices.note('model_hidden', { clientId, familyId, address, requestId, detail }));
+      }
     }
     return refuse(access, { clientId, familyId, address, requestId, detail: access });
   };
+}
+
+/** As for a model that there is not: who may not see it does not learn of it. */
+async function hide(noted: Promise<void> | undefined): Promise<void> {
+  await noted;
+  throw modelNotFound();
 }

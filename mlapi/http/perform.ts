@@ -45,7 +45,7 @@ function readBody({ reader, schema }: NonNullable<Endpoint['body']>, exchange: E
 }
 
 /** A proxy may hand on what its client made up: only an address is taken for one. */
-function readAddress(address: string | undefined): string {
+export function readAddress(address: string | undefined): string {
   if (address === undefined) return 'local';
   return isIP(address) === 0 ? 'unknown' : address;
 }

@@ -3,9 +3,12 @@ import { isIP } from 'node:net';
 import type { RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import type { Config } from '../config/config.ts';
+import type { AuditNotices } from '../telemetry/audit-notices.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { windowMs, type Counters, type WindowCount } from './counters.ts';
+import type { Session } from './endpoint.ts';
 import { Exchange, type Check } from './exchange.ts';
+import { readAddress } from './perform.ts';
 import { Problem } from './problem.ts';
 
 /** Of clients that were seen; past them they are worked out again. */
@@ -44,11 +47,14 @@ export function addressRateLimit(
   });
 }
 
-/** Requests per client: for routes behind the guard. Says what the library would say, without its price for each request. */
+/**
+ * Requests per client: for routes behind the guard. Says what the library would say, without its price for each request. That a client
+ * comes to its limit is recorded: it may be after a model.
+ */
 export function clientRateLimit(
   { rateLimitPerMinute: limit }: Pick<Config, 'rateLimitPerMinute'>,
   counters: Counters,
-  metrics: Metrics,
+  { metrics, notices }: { metrics: Metrics; notices: AuditNotices },
 ): Check {
   const policies = new Map<string, string>();
   const policyOf = (clientId: string) => {
@@ -59,21 +65,34 @@ export function clientRateLimit(
     policies.set(clientId, policy);
     return policy;
   };
-  const judge = ({ session, headers }: Exchange, { count, resetsInMs }: WindowCount) => {
+  const judge = (session: Session, exchange: Exchange, { count, resetsInMs }: WindowCount) => {
+    const { headers } = exchange;
     const seconds = Math.max(0, Math.ceil(resetsInMs / 1_000));
     headers.set('ratelimit', `"per-client"; r=${Math.max(0, limit - count)}; t=${seconds}`);
-    headers.set('ratelimit-policy', policyOf(session?.clientId ?? ''));
+    headers.set('ratelimit-policy', policyOf(session.clientId));
     if (count <= limit) return;
     metrics.rateLimited('per-client');
     headers.set('retry-after', String(seconds));
-    throw rateLimited();
+    const { clientId, familyId } = session;
+    const [address, requestId] = [readAddress(exchange.address), exchange.id];
+    const noted = notices.note('rate_limited', { clientId, familyId, address, requestId, detail: `${limit} a minute` });
+    return refuseAfter(noted);
   };
   return (exchange) => {
-    if (exchange.session === undefined) throw new Error('the limit per client stands before the guard');
-    const counted = counters.increment(exchange.session.clientId);
-    if (!(counted instanceof Promise)) judge(exchange, counted);
-    else return counted.then((count) => judge(exchange, count));
+    const { session } = exchange;
+    if (session === undefined) throw new Error('the limit per client stands before the guard');
+    const counted = counters.increment(session.clientId);
+    if (!(counted instanceof Promise)) return judge(session, exchange, counted);
+    return counted.then((count) => judge(session, exchange, count));
   };
+}
+
+/** Most refusals write nothing, and wait for nothing. */
+function refuseAfter(noted: Promise<void> | undefined): Promise<void> {
+  if (noted === undefined) throw rateLimited();
+  return noted.then(() => {
+    throw rateLimited();
+  });
 }
 
 function rateLimited(): Problem {

@@ -7,6 +7,8 @@ export type AuditEvent =
   | 'refresh_replay'
   | 'revocation'
   | 'scope_refused'
+  | 'model_hidden'
+  | 'rate_limited'
   | 'tokens_issued'
   | 'client_added'
   | 'client_disabled'

@@ -11,11 +11,15 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-async function auditOf(
-  name: string,
-): Promise<{ event: string; address: string | null; request_id: string | null; detail: string | null }[]> {
-  const { id } = await service.services.clients.get(name);
-  return service.services.database
+interface Row { event: string; address: string | null; request_id: string | null; detail: string | null }
+
+async function rowsOf(of: TestService, name: string, event: string): Promise<Row[]> {
+  return (await auditOf(name, of)).filter((row) => row.event === event);
+}
+
+async function auditOf(name: string, { services } = service): Promise<Row[]> {
+  const { id } = await services.clients.get(name);
+  return services.database
     .selectFrom('audit_events')
     .select(['event', 'address', 'request_id', 'detail'])
     .where('client_id', '=', id)
@@ -70,6 +74,53 @@ describe('audit rows', () => {
       detail: 'models:predict',
       address: '127.0.0.1',
     });
+  });
+
+  test('one a minute for a client over its limit, however often it is refused', async () => {
+    const busy = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '2' });
+    const { name, tokens } = await busy.newClient();
+    const ask = () => busy.http.get('/api/models').auth(tokens.access_token, { type: 'bearer' });
+    const rows = () => rowsOf(busy, name, 'rate_limited');
+
+    for (const status of [200, 200, 429]) expect((await ask()).status).toBe(status);
+    expect(await rows()).toMatchObject([{ address: '127.0.0.1', detail: '2 a minute' }]);
+    for (const status of [429, 429, 429]) expect((await ask()).status).toBe(status);
+    expect(await rows()).toHaveLength(1);
+    busy.clock.advanceSeconds(60);
+    for (const status of [200, 200, 429, 429]) expect((await ask()).status).toBe(status);
+    expect(await rows()).toHaveLength(2);
+    await busy.close();
+  });
+
+  test('one a minute for a client that asks for models beyond its scopes; other clients have their own', async () => {
+    const scopes = ['models:read:mine-*'];
+    const [first, second] = [await service.newClient(undefined, scopes), await service.newClient(undefined, scopes)];
+    const ask = (model: string, { tokens } = first) =>
+      service.http.get(`/api/models/${model}`).auth(tokens.access_token, { type: 'bearer' }).expect(404);
+
+    await ask('mine-too');
+    expect(await rowsOf(service, first.name, 'model_hidden')).toEqual([]);
+    await ask('nsl-kdd-classifier').set('X-Request-Id', 'request-of-a-probe');
+    for (const model of ['nobody', 'nsl-kdd-anomaly', 'nobody']) await ask(model);
+    await ask('nobody', second);
+
+    expect(await rowsOf(service, first.name, 'model_hidden')).toMatchObject([
+      { address: '127.0.0.1', request_id: 'request-of-a-probe', detail: 'models:read:nsl-kdd-classifier' },
+    ]);
+    expect(await rowsOf(service, second.name, 'model_hidden')).toHaveLength(1);
+  });
+
+  test('500 once where the row cannot be written, and 429 from then on: no refusal waits for the database again', async () => {
+    const busy = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '1' });
+    const { tokens } = await busy.newClient();
+    const ask = () => busy.http.get('/api/models').auth(tokens.access_token, { type: 'bearer' });
+    await ask().expect(200);
+    await busy.services.database.schema.dropTable('audit_events').execute();
+
+    const statuses = [await ask(), await ask(), await ask()].map(({ status }) => status);
+
+    expect(statuses).toEqual([500, 429, 429]);
+    await busy.close();
   });
 
   test('no row, and no other change, for what is refused', async () => {
