@@ -8,38 +8,68 @@ const maxInspections = 2;
 
 type Work<T> = () => Promise<T>;
 
-/** Lets so many models in at once, and so many of them be inspected; no client takes all the room. */
+/** A client that has models here. */
+interface Guest {
+  within: number;
+  inspected: number;
+  /** When one of its inspections was last begun: by their number. */
+  lastTurn: number;
+}
+
+interface Waiting {
+  readonly guest: Guest;
+  readonly start: () => void;
+}
+
+/** Lets so many models in at once, and so many of them be inspected; no client takes all the room, and clients take turns. */
 export class Gate {
-  readonly #within = new Map<string, number>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #guests = new Map<string, Guest>();
+  readonly #waiting: Waiting[] = [];
   #all = 0;
   #inspections = 0;
+  #turns = 0;
 
   /** @param work gets what it passes its inspection through. @throws {Problem} 503 where there is no room */
   async pass<T>(clientId: string, work: (inspecting: (inspection: Work<T>) => Promise<T>) => Promise<T>): Promise<T> {
-    const within = this.#within.get(clientId) ?? 0;
-    if (within >= maxPerClient || this.#all >= maxAll) throw serviceBusy();
-    this.#within.set(clientId, within + 1);
+    const guest = this.#guests.get(clientId) ?? { within: 0, inspected: 0, lastTurn: 0 };
+    if (guest.within >= maxPerClient || this.#all >= maxAll) throw serviceBusy();
+    this.#guests.set(clientId, guest);
+    guest.within += 1;
     this.#all += 1;
     try {
-      return await work((inspection) => this.#inspect(inspection));
+      return await work((inspection) => this.#inspect(guest, inspection));
     } finally {
       this.#all -= 1;
-      const left = (this.#within.get(clientId) ?? 1) - 1;
-      if (left > 0) this.#within.set(clientId, left);
-      else this.#within.delete(clientId);
+      guest.within -= 1;
+      if (guest.within === 0) this.#guests.delete(clientId);
     }
   }
 
-  async #inspect<T>(inspection: Work<T>): Promise<T> {
-    if (this.#inspections >= maxInspections) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#inspections += 1;
+  async #inspect<T>(guest: Guest, inspection: Work<T>): Promise<T> {
+    const mayStart = new Promise<void>((resolve) => this.#waiting.push({ guest, start: resolve }));
+    this.#startNext();
+    await mayStart;
     try {
       return await inspection();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#inspections -= 1;
-      else next();
+      this.#inspections -= 1;
+      guest.inspected -= 1;
+      this.#startNext();
     }
+  }
+
+  /** The client with the fewest inspections; among equals, whose last one is the longest ago; of its models, the first. */
+  #startNext(): void {
+    if (this.#inspections >= maxInspections) return;
+    const [next] = [...this.#waiting].sort(
+      ({ guest: one }, { guest: other }) => one.inspected - other.inspected || one.lastTurn - other.lastTurn,
+    );
+    if (next === undefined) return;
+    this.#waiting.splice(this.#waiting.indexOf(next), 1);
+    this.#inspections += 1;
+    this.#turns += 1;
+    next.guest.inspected += 1;
+    next.guest.lastTurn = this.#turns;
+    next.start();
   }
 }

@@ -27,7 +27,12 @@ export interface HostileRun {
   /** Files of the data directory that were not there before. */
   readonly filesLeft: readonly string[];
   readonly longestDelayMs: number;
-  readonly liveness: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number; readonly failed: number };
+  readonly liveness: {
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+    readonly maxMs: number;
+    readonly failed: number;
+  };
   readonly seconds: number;
 }
 

@@ -27,7 +27,13 @@ describe('a short run', () => {
     const { answers, inspected } = measured.hostile;
     expect(Object.values(answers).reduce((one, other) => one + other)).toBe(40);
     expect(Object.keys(answers)).toEqual(
-      expect.arrayContaining(['0 torn', '422 not_onnx', '422 malformed_model', '422 external_data', '422 model_refused']),
+      expect.arrayContaining([
+        '0 torn',
+        '422 not_onnx',
+        '422 malformed_model',
+        '422 external_data',
+        '422 model_refused',
+      ]),
     );
     expect(inspected).toBeGreaterThan(2);
   });

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BuiltService, compileProject } from '../support/built-service.ts';
 import { processTree } from '../support/process-tree.ts';
@@ -18,6 +19,8 @@ const variables = {
 export class Served {
   readonly #home: string;
   readonly dataDir: string;
+  /** Each start has a folder of its own. */
+  readonly #runs = temporaryFolder();
   readonly #clients = new Set<string>();
   #service: BuiltService;
 
@@ -83,7 +86,8 @@ export class Served {
 
   #build(): BuiltService {
     const home = this.#home;
-    return new BuiltService(temporaryFolder(), { home, variables: { ...variables, MLAPI_DATA_DIR: this.dataDir } });
+    const root = mkdtempSync(join(this.#runs, 'run-'));
+    return new BuiltService(root, { home, variables: { ...variables, MLAPI_DATA_DIR: this.dataDir } });
   }
 
   #log(): string {
