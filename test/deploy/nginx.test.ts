@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { hasProgram, makeAuthority, siteName, startNginx, type Nginx } from '../support/nginx.ts';
 import { startProxied, type ProxiedService } from '../support/proxied-service.ts';
 import { exchange, faultsOf, RawConnection, type RawAnswer } from '../support/raw-http.ts';
+import { buildModel, constantOf } from '../support/onnx-builder.ts';
 import { temporaryFolder } from '../support/service.ts';
+import { allScopes } from '../support/uploads.ts';
 
 const canRun = ['nginx', 'openssl'].every((program) => hasProgram(program, 'the shipped site in a real nginx'));
 const describeWithNginx = canRun ? describe : describe.skip;
@@ -103,6 +105,27 @@ describeWithNginx('the shipped site', () => {
     expect(plainInTls.answers.map(({ status }) => status)).toEqual([400]);
   });
 
+  test('201, 401 and 413: a model larger than other bodies may be comes in, and strangers send none', async () => {
+    const { tokens } = await proxied.service.newClient('ada', allScopes);
+    const model = largeModel(1_500_000);
+    const put = (token: string, length = model.length) =>
+      `PUT /api/models/large/versions/1 HTTP/1.1\r\nHost: ${siteName}\r\nAuthorization: Bearer ${token}\r\n` +
+      `Content-Type: application/octet-stream\r\nContent-Length: ${length}\r\n\r\n`;
+
+    // Refused on its headers alone: nothing of the body is waited for, or kept.
+    expect((await ask(nginx, put('x'))).status).toBe(401);
+    const tooLarge = await ask(nginx, put(tokens.access_token, 100 * 1_048_576 + 1));
+    expect([tooLarge.status, (JSON.parse(tooLarge.body) as { code: string }).code]).toEqual([413, 'body_too_large']);
+    const elsewhere = put(tokens.access_token, 1_048_577)
+      .replace('versions/1', 'versions/1/load')
+      .replace('PUT', 'POST');
+    expect((await ask(nginx, elsewhere)).status).toBe(413);
+    const connection = new RawConnection(() => nginx.connect()).send(put(tokens.access_token)).send(model);
+    const { answers } = await connection.until(1);
+    connection.close();
+    expect([answers[0]?.status, answers[0]?.headers.location]).toEqual([201, '/api/models/large/versions/1']);
+  });
+
   test('429: forged addresses are one address: the service counts whom nginx sees', async () => {
     const forge = (at: number) =>
       get(
@@ -162,7 +185,7 @@ describeWithNginx('where the service fails', () => {
       site
         .replace('proxy_read_timeout 60s', 'proxy_read_timeout 1s')
         .replaceAll('client_header_timeout 10s', 'client_header_timeout 1s')
-        .replaceAll('client_body_timeout 10s', 'client_body_timeout 300ms'),
+        .replaceAll(/client_body_timeout [13]0s/g, 'client_body_timeout 300ms'),
     );
   });
   afterAll(async () => {
@@ -189,6 +212,21 @@ describeWithNginx('where the service fails', () => {
     const { answers } = await connection.untilClosed().finally(() => clearInterval(drip));
     expect(answers.every(({ status }) => status === 408)).toBe(true);
     expect(held.size).toBe(before);
+  });
+
+  test('a slow upload: what has come is handed on while it comes, and the timeout ends it', async () => {
+    const before = held.size;
+    const head = post('/api/models/slow/versions/1', 100_000).replace('POST', 'PUT');
+    const connection = new RawConnection(() => nginx.connect()).send(head).send('the beginning');
+    while (held.size === before) await delay(10);
+    const upstream = [...held].at(-1)!;
+    let received = '';
+    upstream.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
+    while (!received.includes('the beginning')) await delay(10);
+
+    // 300 ms in this test, 30 s as shipped.
+    const [{ answers }] = await Promise.all([connection.untilClosed(), once(upstream, 'close')]);
+    expect(answers.every(({ status }) => status === 408)).toBe(true);
   });
 
   test('504, then 503: it hangs, it is gone; in the shape of the face, with Retry-After', async () => {
@@ -221,3 +259,17 @@ describeWithNginx('where the service fails', () => {
     expect(limited?.headers).toMatchObject({ 'content-type': 'application/problem+json', 'retry-after': '1' });
   });
 });
+
+/** Takes one number; its weights have so many bytes. */
+function largeModel(bytes: number): Buffer {
+  const weights = constantOf(Array.from({ length: bytes / 4 }, () => 1));
+  return buildModel({
+    inputs: [{ name: 'x', type: 'float32', shape: ['N', 1] }],
+    nodes: [
+      { op: 'Constant', inputs: [], outputs: ['w'], attributes: { value: weights } },
+      { op: 'ReduceSum', inputs: ['w'], outputs: ['sum'] },
+      { op: 'Add', inputs: ['x', 'sum'], outputs: ['y'] },
+    ],
+    outputs: [{ name: 'y', type: 'float32', shape: ['N', 1] }],
+  });
+}

@@ -36,3 +36,10 @@ testWithSystemd('so it is with a network, for servers on this machine or another
 testWithSystemd('the check bites: with fewer walls it is more', () => {
   expect(examine({}, (unit) => unit.replace(/^(?:Private|Protect).*\n/gm, ''))).not.toBe(0);
 });
+
+test('it has room for the processes and threads of models, and no more', () => {
+  const tasks = Number(/^TasksMax=(\d+)$/m.exec(readFileSync('deploy/mlapi.service', 'utf8'))?.[1]);
+  // By default 1 GiB of loaded models: ten processes of at least 100 MiB, two inspections, with some 15 threads each.
+  expect(tasks).toBeGreaterThanOrEqual(4 * (10 + 2) * 15);
+  expect(tasks).toBeLessThanOrEqual(1024);
+});
