@@ -10,9 +10,12 @@ export interface ContractQuestion {
 
 export type ContractAnswer = { readonly contract: Contract } | { readonly reason: string };
 
+/** The names that the parts of an upload get: those that its contract has for them are its sender's. */
+const files = { encoding: 'encoding.csv', sample: 'sample.json' };
+
 function answer({ folder, input }: ContractQuestion): ContractAnswer {
   try {
-    return { contract: readContract(folder, input) };
+    return { contract: readContract(folder, input, files) };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }

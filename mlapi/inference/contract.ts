@@ -27,18 +27,24 @@ type Input = Pick<ModelFacts, 'inputType' | 'width'>;
 /**
  * The contract of a model folder: `model.json` with its `encoding.csv` and sample; or, where there is none, derived from the
  * model's own input of rows of `width` features. It has no features where the model takes no rows, or leaves their width open.
+ * @param files where encoding and sample lie, whatever the contract calls them
  * @throws {ModelFolderError}
  */
-export function readContract(folder: string, { inputType, width }: Input): Contract {
+export function readContract(
+  folder: string,
+  { inputType, width }: Input,
+  files: { readonly encoding?: string; readonly sample?: string } = {},
+): Contract {
   const path = join(folder, 'model.json');
   const isGiven = existsSync(path);
   const {
     encoding,
-    sample,
+    sample: named,
     features: listed,
     output,
     ...file
   } = isGiven ? checkFile(readJson(path), path) : checkFile(deriveFile(folder, width), folder);
+  const sample = named && (files.sample ?? named);
   if (listed === undefined) {
     if (width !== undefined) throw new ModelFolderError(path, '"features" is required');
     if (encoding !== undefined) throw new ModelFolderError(path, '"encoding" is for features, and there are none');
@@ -50,7 +56,7 @@ export function readContract(folder: string, { inputType, width }: Input): Contr
   if (output === undefined) throw new ModelFolderError(path, '"output" is required');
   if (width !== undefined && width !== listed.length)
     throw new ModelFolderError(path, `lists ${listed.length} features, and the model takes ${width}`);
-  const encodingPath = join(folder, encoding ?? 'encoding.csv');
+  const encodingPath = join(folder, files.encoding ?? encoding ?? 'encoding.csv');
   const table: Table = encoding === undefined ? new Map() : readEncodingTable(encodingPath);
   const features = listed.map((feature, index) => completeFeature(feature, table.get(index), path));
   for (const { column, name } of table.values()) {

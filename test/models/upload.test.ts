@@ -77,6 +77,20 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect(predicted.body).toEqual({ model: 'plain', version: '1', sha256: sha256(model), predictions: [1] });
   });
 
+  test('201: whatever the contract calls its encoding and sample, they are the parts of the form; 422 where one is missing', async () => {
+    const contract = { ...(nsl.contract as object), encoding: 'codes.csv', sample: 'one-row.json' };
+    const others = await newToken();
+
+    expect((await upload(service, others, ['renamed', '1'], { ...nsl, contract })).status).toBe(201);
+    const information = await ask(service, others, ['GET', '/api/models/renamed']);
+    expect(information.body.sample).toEqual(nsl.sample);
+    const { encoding: _encoding, ...without } = nsl;
+    expect(await upload(service, others, ['renamed', '2'], { ...without, contract })).toMatchObject({
+      status: 422,
+      body: { code: 'model_refused', detail: expect.stringContaining('encoding.csv') },
+    });
+  });
+
   test('409: a version that is there, whoever asks, and the names of the service’s own models', async () => {
     const others = await newToken();
 
