@@ -11,7 +11,12 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-interface Row { event: string; address: string | null; request_id: string | null; detail: string | null }
+interface Row {
+  event: string;
+  address: string | null;
+  request_id: string | null;
+  detail: string | null;
+}
 
 async function rowsOf(of: TestService, name: string, event: string): Promise<Row[]> {
   return (await auditOf(name, of)).filter((row) => row.event === event);
