@@ -43,7 +43,7 @@ async function freshPassword({ clients }: Services): Promise<string> {
 }
 
 function welcome({ config, predictors }: Services, url: string, password: string): string {
-  const models = predictors.hasDefault ? [predictors.default(), ...predictors.list()] : predictors.list();
+  const models = [predictors.shown, ...predictors.list()];
   const { contract } = models.find((model) => model.contract.features.length > 0) ?? models[0]!;
   const row = contract.features.map(({ name }) => contract.sample[name] ?? null);
   const body = JSON.stringify([row]).replaceAll("'", '\\u0027');

@@ -8,6 +8,7 @@ import { receiveFolder } from '../models/folder-import.ts';
 import type { ModelService } from '../models/model-service.ts';
 import type { ModelStore } from '../models/model-store.ts';
 import { openModelStore } from '../models/open-model-store.ts';
+import { mayBeRemote } from '../models/remote-upload.ts';
 import { aliasSchema, checkName, checkVersion } from '../models/schemas.ts';
 import type { Actor, Share } from '../models/types.ts';
 import { onlyWord, print, UsageMistake, type Command } from './command.ts';
@@ -93,7 +94,8 @@ function inStore<T>(work: (opened: { store: ModelStore; service: ModelService })
 }
 
 async function add(service: ModelService, folder: string, { name, version }: Names): Promise<void> {
-  if (!existsSync(join(folder, 'model.onnx'))) throw new UsageMistake(`there is no model.onnx in ${folder}`);
+  if (!existsSync(join(folder, 'model.onnx')) && !(await mayBeRemote(folder)))
+    throw new UsageMistake(`there is no model.onnx in ${folder}`);
   try {
     const named = { model: checkName(name), version: checkVersion(version) };
     const { sha256 } = await service.add(named, (into) => receiveFolder(folder, into), operator);

@@ -19,6 +19,8 @@ export interface Config {
   readonly redisUrl: string | undefined;
   readonly modelsDir: string;
   readonly defaultModel: string | undefined;
+  /** Base URLs of those that may compute for models here. */
+  readonly remoteServers: readonly string[];
   readonly issuer: string;
   readonly audience: string;
   readonly accessTtlSeconds: number;
@@ -178,6 +180,7 @@ function toConfig(
     redisUrl: values.MLAPI_REDIS_URL as string | undefined,
     modelsDir: resolve(root, text('MLAPI_MODELS_DIR')),
     defaultModel: values.MLAPI_DEFAULT_MODEL as string | undefined,
+    remoteServers: Object.freeze((values.MLAPI_REMOTE_SERVERS as string[] | undefined) ?? []),
     issuer: text('MLAPI_ISSUER'),
     audience: text('MLAPI_AUDIENCE'),
     accessTtlSeconds: number('MLAPI_ACCESS_TTL_SECONDS'),

@@ -34,6 +34,10 @@ const origin = text.custom(refusing(isOrigin)).messages({
   'any.invalid': '{{#label}} must list exact origins such as https://app.example.com',
 });
 
+const remoteServer = text.custom(refusing(isBaseUrl)).messages({
+  'any.invalid': '{{#label}} must list base URLs, http:// or https://, without user, password, query or fragment',
+});
+
 /** Every variable that the server reads, in the order of the README's table. */
 export const variables: readonly Variable[] = [
   variable('MLAPI_HOST', text.hostname(), '127.0.0.1', 'address to listen on'),
@@ -55,6 +59,12 @@ export const variables: readonly Variable[] = [
   ),
   variable('MLAPI_MODELS_DIR', text, './resources/models', 'model folders loaded at start'),
   variable('MLAPI_DEFAULT_MODEL', text, '', 'what `/api/ml` serves; unset: the only model, else `nsl-kdd-classifier`'),
+  variable(
+    'MLAPI_REMOTE_SERVERS',
+    Joi.array().items(remoteServer),
+    '',
+    "base URLs of Open Inference Protocol servers that a model's `remote` may name; unset: none",
+  ),
   variable('MLAPI_ISSUER', text, 'mlapi', '`iss` of the tokens'),
   variable('MLAPI_AUDIENCE', text, 'mlapi', '`aud` of the access tokens'),
   variable('MLAPI_ACCESS_TTL_SECONDS', integer(10, 86_400), '900', 'life of an access token'),
@@ -125,7 +135,7 @@ export const variables: readonly Variable[] = [
   ),
   variable(
     'MLAPI_OTLP_ENDPOINT',
-    text.custom(refusing(isCollector)).messages({
+    text.custom(refusing(isBaseUrl)).messages({
       'any.invalid':
         '{{#label}} must be the base URL of a collector, http:// or https://, without user, password, query or fragment',
     }),
@@ -157,8 +167,8 @@ function refusing(isRight: (value: string) => boolean): Joi.CustomValidator<stri
   return (value, { error }) => (isRight(value) ? value : error('any.invalid'));
 }
 
-/** Nothing that may not stand in a log, and nothing that `/v1/metrics` could not follow. */
-function isCollector(value: string): boolean {
+/** Nothing that may not stand in a log, and nothing that a path could not follow. */
+function isBaseUrl(value: string): boolean {
   if (!/^https?:\/\/[^?#\s]+$/.test(value) || !URL.canParse(value)) return false;
   const { username, password } = new URL(value);
   return username === '' && password === '';

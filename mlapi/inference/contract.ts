@@ -24,6 +24,9 @@ interface ContractFile extends Omit<Contract, 'sample' | 'features' | 'output'> 
 
 type Input = Pick<ModelFacts, 'inputType' | 'width'>;
 
+/** Of a model that has not said yet what it takes: rows, as its contract has them. */
+export const unknownInput: Input = { inputType: 'float32', width: undefined };
+
 /**
  * The contract of a model folder: `model.json` with its `encoding.csv` and sample; or, where there is none, derived from the
  * model's own input of rows of `width` features. It has no features where the model takes no rows, or leaves their width open.
@@ -45,8 +48,10 @@ export function readContract(
     ...file
   } = isGiven ? checkFile(readJson(path), path) : checkFile(deriveFile(folder, width), folder);
   const sample = named && (files.sample ?? named);
+  if (file.remote !== undefined && existsSync(join(folder, 'model.onnx')))
+    throw new ModelFolderError(path, 'names a remote model, and there is a model.onnx: one of the two must go');
   if (listed === undefined) {
-    if (width !== undefined) throw new ModelFolderError(path, '"features" is required');
+    if (width !== undefined || file.remote !== undefined) throw new ModelFolderError(path, '"features" is required');
     if (encoding !== undefined) throw new ModelFolderError(path, '"encoding" is for features, and there are none');
     const rest = { output: output ?? { kind: 'values' }, ...readSampleRequest(folder, sample) } as const;
     return { ...file, ...rest, features: [], sample: {} };
@@ -54,8 +59,7 @@ export function readContract(
   if (inputType === undefined)
     throw new ModelFolderError(path, 'has "features", but the model takes no rows of them: it takes tensors');
   if (output === undefined) throw new ModelFolderError(path, '"output" is required');
-  if (width !== undefined && width !== listed.length)
-    throw new ModelFolderError(path, `lists ${listed.length} features, and the model takes ${width}`);
+  checkWidth(path, { features: listed }, width);
   const encodingPath = join(folder, files.encoding ?? encoding ?? 'encoding.csv');
   const table: Table = encoding === undefined ? new Map() : readEncodingTable(encodingPath);
   const features = listed.map((feature, index) => completeFeature(feature, table.get(index), path));
@@ -73,6 +77,12 @@ export function readContract(
     output,
     sample: sample === undefined ? makeSample(features) : readSample(join(folder, sample)),
   };
+}
+
+/** @param width what the model takes, where it says so. @throws {ModelFolderError} */
+export function checkWidth(path: string, { features }: Pick<Contract, 'features'>, width: number | undefined): void {
+  if (width !== undefined && width !== features.length)
+    throw new ModelFolderError(path, `lists ${features.length} features, and the model takes ${width}`);
 }
 
 function checkFile(content: unknown, path: string): ContractFile {

@@ -39,6 +39,17 @@ export interface Executor {
   release(): Promise<void>;
 }
 
+/** Why an executor takes no runs, and when it may be worth asking again. */
+export class Fault extends Error {
+  readonly retrySeconds: number;
+
+  constructor(reason: string, retrySeconds: number) {
+    super(reason);
+    this.name = 'Fault';
+    this.retrySeconds = retrySeconds;
+  }
+}
+
 /** A run that came to no end of its own. */
 export class LostRun extends Error {
   readonly outcome: 'timeout' | 'crashed';

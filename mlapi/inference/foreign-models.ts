@@ -3,12 +3,13 @@ import { Problem } from '../http/problem.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Answerer } from './answerer.ts';
 import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
+import { unknownInput } from './contract.ts';
 import { readForeignContract } from './foreign-contract.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { ModelProcess } from './model-process.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
-import { prepareForeign } from './prepared-model.ts';
+import { isRemote, prepareForeign, prepareRemote, type PreparedModel, type RemoteContract } from './prepared-model.ts';
 import type { Contract } from './types.ts';
 
 /** What is known of a model that was found good: plain data. */
@@ -53,10 +54,11 @@ export class ForeignModels {
 
   /**
    * Loads the model of a folder in a process that is thrown away, reads its contract in another, and computes its sample.
-   * @param sha256 what its file's digest was when it came
+   * @param sha256 what its file's digest was when it came; undefined where there is none, and the model is on another server
    * @throws {Problem} 422 with the reason
    */
-  async inspect(folder: string, sha256: string, { name, version }: ModelName): Promise<ForeignModel> {
+  async inspect(folder: string, sha256: string | undefined, { name, version }: ModelName): Promise<ForeignModel> {
+    if (sha256 === undefined) return this.#inspectRemote(folder, { name, version });
     const path = `${folder}/model.onnx`;
     const confinement = await this.#confinement(inspectionCpuSeconds);
     const deadlineMs = performance.now() + inspectionMs;
@@ -86,7 +88,10 @@ export class ForeignModels {
   async start(path: string, { contract, facts }: ForeignModel): Promise<Predictor> {
     const options = { ...this.#options, confinement: await this.#confinement() };
     try {
-      return await Predictor.start(prepareForeign({ path, facts, contract }, options), options);
+      const prepared: PreparedModel = isRemote(contract)
+        ? await prepareRemote({ path, contract, sha256: facts.sha256 }, options)
+        : prepareForeign({ path, facts, contract }, options);
+      return await Predictor.start(prepared, options);
     } catch (cause) {
       throw new Problem(503, 'model_unavailable', 'This model cannot be loaded at the moment.', {
         headers: { 'retry-after': '2' },
@@ -98,6 +103,30 @@ export class ForeignModels {
   /** What a client needs to know in order to call it. */
   information({ contract, facts }: ForeignModel): ModelInformation {
     return modelInformation(contract, facts);
+  }
+
+  /** Asks its server, once the contract is read in a process that is thrown away, and predicts its sample there. */
+  async #inspectRemote(folder: string, { name, version }: ModelName): Promise<ForeignModel> {
+    const confinement = await this.#confinement(inspectionCpuSeconds);
+    try {
+      const read = await readForeignContract({ folder, input: unknownInput }, { confinement, timeoutMs: inspectionMs });
+      if ('reason' in read) throw new Error(read.reason);
+      if (!isRemote(read.contract)) throw new Error('its contract names no remote model, and there is no model.onnx');
+      const contract: RemoteContract = { ...read.contract, name, version };
+      const prepared = await prepareRemote({ path: `${folder}/model.json`, contract }, this.#options);
+      const executor = prepared.connect();
+      try {
+        const { sample } = prepared.probe;
+        const { output } = await executor.run(sample, Infinity);
+        new Answerer(prepared).answer(output, sample.rows);
+        return { facts: prepared.facts, contract };
+      } finally {
+        await executor.release();
+      }
+    } catch (cause) {
+      if (cause instanceof Problem && cause.code === 'remote_not_allowed') throw cause;
+      throw refuse(folder, cause);
+    }
   }
 
   async #confinement(cpuSeconds?: number): Promise<Confinement> {

@@ -9,8 +9,10 @@ export interface TensorInfo {
 
 /** What a model says of itself when it is loaded, wherever that is: plain data. */
 export interface ModelFacts {
-  /** Of the very bytes that were loaded. */
+  /** Of the very bytes that were loaded; of a model on another server, of the reference and of what that says of it. */
   readonly sha256: string;
+  /** What it runs on, where that is not this service. */
+  readonly platform?: string;
   readonly inputs: readonly TensorInfo[];
   /** Those that are tensors. */
   readonly outputs: readonly TensorInfo[];

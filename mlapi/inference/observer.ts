@@ -1,5 +1,5 @@
-/** Where a model computes: in this process, or in child processes of it. */
-export type ExecutorKind = 'inline' | 'child';
+/** Where a model computes: in this process, in child processes of it, or on another server. */
+export type ExecutorKind = 'inline' | 'child' | 'remote';
 
 export interface ObservedModel {
   readonly model: string;
@@ -14,7 +14,7 @@ export interface ObservedRun extends ObservedModel {
   /** From the acceptance of its oldest request to its begin. */
   readonly queueSeconds: number;
   readonly runSeconds: number;
-  /** `timeout`: stopped at its deadline; `crashed`: its process ended. */
+  /** `timeout`: stopped at its deadline; `crashed`: its process ended, or its server gave no answer. */
   readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
 }
 

@@ -12,7 +12,8 @@ import type { InferenceObserver } from './observer.ts';
 import type { Contract, Matrix, RunInput, TensorInput } from './types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from './warm-up.ts';
 
-export interface EngineOptions extends Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'> {
+export interface EngineOptions
+  extends Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'>, Partial<Pick<Config, 'remoteServers'>> {
   readonly observer?: InferenceObserver | undefined;
   /** Of child processes, where the model is a stranger's. */
   readonly confinement?: Confinement;
@@ -98,13 +99,18 @@ export async function openBatcher(
 
 /** A batcher over child processes; this one never loads the model. */
 export async function openChildBatcher(model: KnownModel, options: EngineOptions): Promise<Batcher> {
-  const pool = await ChildPool.start(poolOptions(model, options));
-  const run = async (input: RunInput, wantsOthers?: boolean) => (await pool.run(input, Infinity, wantsOthers)).output;
+  return openWarm(model, options, await ChildPool.start(poolOptions(model, options)));
+}
+
+/** A batcher over an executor, after its warm-up. */
+export async function openWarm(model: KnownModel, options: EngineOptions, executor: Executor): Promise<Batcher> {
+  const run = async (input: RunInput, wantsOthers?: boolean) =>
+    (await executor.run(input, Infinity, wantsOthers)).output;
   try {
     const found = await warmUpProbe(run, model);
-    return createBatcher(model, options, pool, found);
+    return createBatcher(model, options, executor, found);
   } catch (cause) {
-    await pool.release();
+    await executor.release();
     throw cause;
   }
 }

@@ -169,15 +169,14 @@ export class Predictor {
 
 export function modelInformation(contract: Contract, facts: ModelFacts): ModelInformation {
   const { name, version, description, features, output, metrics, sample } = contract;
-  const { sha256, inputs, outputs } = facts;
+  const { sha256, inputs, outputs, platform = 'onnx_onnxv1' } = facts;
   const classes = output.labels ?? [];
-  const platform = 'onnx_onnxv1';
   return { name, version, description, platform, sha256, inputs, outputs, features, classes, metrics, sample };
 }
 
 export interface ModelInformation extends Omit<
   Contract,
-  'output' | 'batching' | 'executor' | 'reference' | 'sampleRequest'
+  'output' | 'batching' | 'executor' | 'reference' | 'remote' | 'sampleRequest'
 > {
   readonly platform: string;
   readonly sha256: string;

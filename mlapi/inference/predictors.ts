@@ -2,25 +2,28 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
+import { AwaitedModels } from './awaited-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
 import type { EngineOptions } from './open-batcher.ts';
 import { Predictor, type ModelInformation } from './predictor.ts';
-import { prepareModel, type PreparedModel } from './prepared-model.ts';
+import { prepareModel, readRemoteContract, type PreparedModel } from './prepared-model.ts';
 import { ModelFolderError } from './types.ts';
 
 const usualDefault = 'nsl-kdd-classifier';
 const versionsAtOnce = 500;
 
-type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'workers' | 'predictTimeoutMs'>;
+type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'workers' | 'predictTimeoutMs'> &
+  Partial<Pick<Config, 'remoteServers'>>;
 
 /** Every model that this service serves, by name: those of its folders, loaded and warm; and those of a source, if it has one. */
 export class Predictors {
-  readonly #byName: ReadonlyMap<string, Predictor>;
+  readonly #byName: Map<string, Predictor>;
+  readonly #awaited = new AwaitedModels((predictor) => this.#byName.set(predictor.contract.name, predictor));
   readonly #defaultName: string | undefined;
   #source: ModelSource | undefined;
 
-  private constructor(byName: ReadonlyMap<string, Predictor>, defaultName: string | undefined) {
+  private constructor(byName: Map<string, Predictor>, defaultName: string | undefined) {
     this.#byName = byName;
     this.#defaultName = defaultName;
   }
@@ -29,21 +32,27 @@ export class Predictors {
   static async load(config: ModelsConfig, observer?: InferenceObserver): Promise<Predictors> {
     const { modelsDir, defaultModel } = config;
     const options = { ...config, observer };
-    const prepared = new Map<string, PreparedModel>();
+    const folders = new Map<string, string>();
+    const prepared: PreparedModel[] = [];
+    const remote: string[] = [];
     for (const folder of listFolders(modelsDir)) {
-      const model = await prepareModel(folder, options);
-      const { name } = model.contract;
-      if (prepared.has(name)) throw new ModelFolderError(folder, `there is another model called "${name}"`);
-      prepared.set(name, model);
+      const contract = readRemoteContract(folder);
+      if (contract === undefined) prepared.push(await prepareModel(folder, options));
+      const { name } = contract ?? prepared.at(-1)!.contract;
+      if (contract !== undefined) remote.push(name);
+      if (folders.has(name)) throw new ModelFolderError(folder, `there is another model called "${name}"`);
+      folders.set(name, folder);
     }
-    if (prepared.size === 0) throw new ModelFolderError(modelsDir, 'there is no model folder in it');
-    if (defaultModel !== undefined && !prepared.has(defaultModel)) {
+    if (folders.size === 0) throw new ModelFolderError(modelsDir, 'there is no model folder in it');
+    if (defaultModel !== undefined && !folders.has(defaultModel)) {
       throw new ModelFolderError(modelsDir, `there is no model "${defaultModel}" (MLAPI_DEFAULT_MODEL)`);
     }
-    const [only] = prepared.size === 1 ? prepared.keys() : [usualDefault];
+    const [only] = folders.size === 1 ? folders.keys() : [usualDefault];
     const name = defaultModel ?? only;
-    const byName = await startAll([...prepared.values()], options);
-    return new Predictors(byName, name !== undefined && byName.has(name) ? name : undefined);
+    const byName = await startAll(prepared, options);
+    const predictors = new Predictors(byName, name !== undefined && folders.has(name) ? name : undefined);
+    await predictors.#startRemote(remote, (model) => Predictor.load(folders.get(model)!, options), modelsDir);
+    return predictors;
   }
 
   /** In the order of their names. */
@@ -74,12 +83,13 @@ export class Predictors {
 
   /** Whether a folder holds a model of this name. */
   has(name: string): boolean {
-    return this.#byName.has(name);
+    return this.#byName.has(name) || this.#awaited.has(name);
   }
 
-  /** One of the folders' models. @throws {Problem} 404 */
+  /** One of the folders' models. @throws {Problem} 404, 503 */
   get(name: string, version?: string): Predictor {
     const predictor = this.#byName.get(name);
+    if (predictor === undefined) this.#awaited.refuse(name);
     if (predictor === undefined || (version !== undefined && predictor.contract.version !== version))
       throw modelNotFound();
     return predictor;
@@ -87,13 +97,13 @@ export class Predictors {
 
   /** Any model, ready to predict; one of the folders' at once. @throws {Problem} 404, 503 */
   find(name: string, version?: string): Predictor | Promise<Predictor> {
-    if (this.#source === undefined || this.#byName.has(name)) return this.get(name, version);
+    if (this.#source === undefined || this.has(name)) return this.get(name, version);
     return this.#source.find(name, version);
   }
 
   /** What answers a client's predictions; at once for one of the folders' models. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
-    if (this.#source === undefined || this.#byName.has(name)) return this.watched(this.get(name, version));
+    if (this.#source === undefined || this.has(name)) return this.watched(this.get(name, version));
     return this.#source.serve(name, version, client);
   }
 
@@ -104,7 +114,7 @@ export class Predictors {
 
   /** @throws {Problem} 404 */
   information(name: string, version?: string): ModelInformation | Promise<ModelInformation> {
-    if (this.#source === undefined || this.#byName.has(name)) return this.get(name, version).information();
+    if (this.#source === undefined || this.has(name)) return this.get(name, version).information();
     return this.#source.information(name, version);
   }
 
@@ -124,9 +134,9 @@ export class Predictors {
     return this.#defaultName !== undefined;
   }
 
-  /** The one that documents show: the default, or the first. */
+  /** The one that documents show: the default if it is there, or the first. */
   get shown(): Predictor {
-    return this.hasDefault ? this.default() : this.list()[0]!;
+    return this.#byName.get(this.#defaultName ?? '') ?? this.list()[0]!;
   }
 
   /** What `/api/ml` serves. @throws {Problem} 404 where several models leave it open */
@@ -156,13 +166,28 @@ export class Predictors {
   check(): Promise<void> {
     return new Promise((resolve) => {
       for (const predictor of this.#byName.values()) predictor.check();
+      this.#awaited.check();
       resolve();
     });
   }
 
   async release(): Promise<void> {
+    await this.#awaited.release();
     await releaseAll([...this.#byName.values()]);
     await this.#source?.release();
+  }
+
+  /** Those whose servers are away come later, unless there are no others: then there is nothing to show, and no start. */
+  async #startRemote(
+    names: readonly string[],
+    load: (name: string) => Promise<Predictor>,
+    modelsDir: string,
+  ): Promise<void> {
+    const results = await Promise.allSettled(names.map((name) => this.#awaited.add(name, () => load(name))));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed === undefined && this.#byName.size > 0) return;
+    await this.release();
+    throw failed?.reason ?? new ModelFolderError(modelsDir, 'no server of its remote models answers');
   }
 }
 

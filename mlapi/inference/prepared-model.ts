@@ -2,12 +2,23 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import type { Batcher } from './batcher.ts';
-import { readContract } from './contract.ts';
+import { checkWidth, readContract, unknownInput } from './contract.ts';
 import { chooseOutput, type ModelFacts } from './model-facts.ts';
 import { ModelWrapper } from './model-wrapper.ts';
-import { measureInline, openBatcher, openChildBatcher, type EngineOptions, type KnownModel } from './open-batcher.ts';
+import {
+  measureInline,
+  openBatcher,
+  openChildBatcher,
+  openWarm,
+  otherOutputs,
+  type EngineOptions,
+  type KnownModel,
+} from './open-batcher.ts';
 import { otherRow } from './other-row.ts';
 import { Preprocessor } from './preprocessor.ts';
+import { allowedServer } from './remote/allowed-servers.ts';
+import { RemoteExecutor } from './remote/remote-executor.ts';
+import { describeRemote } from './remote/remote-model.ts';
 import { sampleTensors } from './sample-tensors.ts';
 import { ModelFolderError, type Contract } from './types.ts';
 
@@ -27,6 +38,12 @@ export interface PreparedModel extends KnownModel {
 export async function prepareModel(folder: string, options: EngineOptions): Promise<PreparedModel> {
   const path = join(folder, 'model.onnx');
   const contractPath = join(folder, 'model.json');
+  const remote = readRemoteContract(folder);
+  if (remote !== undefined)
+    return prepareRemote({ path: contractPath, contract: remote }, options).catch((cause: unknown) => {
+      const isOurs = cause instanceof Problem && cause.code === 'remote_not_allowed';
+      throw isOurs ? new ModelFolderError(contractPath, 'names a server that is not in MLAPI_REMOTE_SERVERS') : cause;
+    });
   const wrapper = await ModelWrapper.load(path);
   const { facts } = wrapper;
   const contract = readContract(folder, facts);
@@ -50,6 +67,49 @@ export function prepareForeign(
     return { ...model, blamed: known.path, saysDigest: true, open: (later) => openChildBatcher(model, later) };
   } catch (cause) {
     throw refuseModel(known.path, cause);
+  }
+}
+
+/** The contract of a folder whose model is on another server; undefined for all others. @throws {ModelFolderError} */
+export function readRemoteContract(folder: string): RemoteContract | undefined {
+  if (existsSync(join(folder, 'model.onnx')) || !existsSync(join(folder, 'model.json'))) return undefined;
+  const contract = readContract(folder, unknownInput);
+  return isRemote(contract) ? contract : undefined;
+}
+
+export type RemoteContract = Contract & Required<Pick<Contract, 'remote'>>;
+
+export function isRemote(contract: Contract): contract is RemoteContract {
+  return contract.remote !== undefined;
+}
+
+/** A model on another server. It is asked there what it is. @throws {ModelFolderError} @throws {Problem} 422 `remote_not_allowed` */
+export async function prepareRemote(
+  { path, contract, sha256 }: { path: string; contract: RemoteContract; sha256?: string },
+  options: EngineOptions,
+): Promise<PreparedModel & { connect(): RemoteExecutor }> {
+  const { remote: reference } = contract;
+  const { predictTimeoutMs: timeoutMs, remoteServers } = options;
+  const base = allowedServer(reference, remoteServers);
+  try {
+    const described = await describeRemote(base, reference, performance.now() + timeoutMs);
+    const { facts } = described;
+    if (sha256 !== undefined && sha256 !== facts.sha256)
+      throw new Error('its server describes another model than before');
+    checkWidth(path, contract, facts.width);
+    const model = describeModel({ path, facts, contract }, options);
+    const { outputName } = model;
+    const others = otherOutputs(model);
+    const connect = () => new RemoteExecutor({ ...described, base, reference, outputName, others, timeoutMs });
+    return {
+      ...model,
+      connect,
+      blamed: path,
+      saysDigest: sha256 !== undefined,
+      open: (later) => openWarm(model, later, connect()),
+    };
+  } catch (cause) {
+    throw refuseModel(path, cause);
   }
 }
 

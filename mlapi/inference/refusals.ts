@@ -1,4 +1,5 @@
 import { Problem } from '../http/problem.ts';
+import { Fault } from './executor.ts';
 
 const code = 'temporarily_unavailable';
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) });
@@ -9,15 +10,15 @@ export function busy(retrySeconds: number): Problem {
   return new Problem(503, code, message, { headers: retryAfter(retrySeconds) });
 }
 
-/** 503: the process that computed this ended. It is started again. */
+/** 503: the process that computed this ended, and is started again; or a server gave no answer. */
 export function processLost(cause: unknown): Problem {
   return new Problem(503, code, 'The computation was lost; try again in a moment.', { headers: retryAfter(1), cause });
 }
 
-/** 503: the model's processes keep ending, so that none is started for a while. */
+/** 503: the model's processes keep ending, or its server fails, so that none is tried for a while. */
 export function unavailable(cause: Error): Problem {
   return new Problem(503, 'model_unavailable', 'This model cannot compute at the moment.', {
-    headers: retryAfter(30),
+    headers: retryAfter(cause instanceof Fault ? cause.retrySeconds : 30),
     cause,
   });
 }

@@ -68,6 +68,14 @@ const output = Joi.alternatives().conditional('.kind', {
   otherwise: Joi.object({ kind: Joi.valid('class_scores', 'anomaly_scores', 'values').required() }),
 });
 
+/** A part of a path on another server. */
+const remoteName = Joi.string().pattern(/^\w[\w.-]{0,255}$/, 'name of a model');
+const remote = Joi.object({
+  url: Joi.string().max(1_024).required(),
+  model: remoteName.required(),
+  version: remoteName,
+});
+
 /** `model.json`. */
 export const contractSchema = Joi.object({
   name: identifier.required().invalid(...reservedNames),
@@ -99,7 +107,10 @@ export const contractSchema = Joi.object({
     maxWaitMicroseconds: Joi.number().integer().min(0).max(1_000_000).default(0),
   }).default({ maxWaitMicroseconds: 0 }),
   executor: Joi.valid('inline', 'child'),
-}).required();
+  remote,
+})
+  .without('remote', 'executor')
+  .required();
 
 export const predictQuery = Joi.object({ scores: Joi.boolean() });
 

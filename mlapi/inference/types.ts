@@ -67,7 +67,18 @@ export interface Contract {
   readonly sampleRequest?: string;
   readonly batching: BatchingContract;
   /** Where the model computes; by default, what its warm-up suggests. */
-  readonly executor?: ExecutorKind;
+  readonly executor?: Exclude<ExecutorKind, 'remote'>;
+  /** The model computes there, and no file of it is here. */
+  readonly remote?: RemoteReference;
+}
+
+/** A model on another server that speaks the Open Inference Protocol. */
+export interface RemoteReference {
+  /** Of the server, before `/v2`: one of those that the operator allows. */
+  readonly url: string;
+  readonly model: string;
+  /** Without it, the server's own choice. */
+  readonly version?: string;
 }
 
 /** How requests share the runs of a model. */

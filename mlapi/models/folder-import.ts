@@ -1,6 +1,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileSink } from './file-sink.ts';
+import { mayBeRemote, noFile } from './remote-upload.ts';
 import { OnnxScan } from './scan/onnx-scan.ts';
 import type { Upload } from './upload.ts';
 
@@ -10,6 +11,7 @@ const others = ['model.json', 'encoding.csv', 'sample.json'];
 export async function receiveFolder(from: string, folder: string): Promise<Upload> {
   for (const name of others)
     if (existsSync(join(from, name))) await copy(join(from, name), new FileSink(folder, name, {}));
+  if (!existsSync(join(from, 'model.onnx')) && (await mayBeRemote(from))) return noFile;
   return copy(join(from, 'model.onnx'), new FileSink(folder, 'model.onnx', { scan: new OnnxScan() }));
 }
 

@@ -153,7 +153,7 @@ export class ModelService {
     const { contract, facts } = await foreign.inspect(folder, upload.sha256, { name: model, version });
     const record: StoredVersion = {
       ...{ id, model, version, contract, facts },
-      ...{ sha256: upload.sha256, sizeBytes: upload.sizeBytes },
+      ...{ sha256: facts.sha256, sizeBytes: upload.sizeBytes },
       ownerId: actor.clientId ?? null,
       description: contract.description,
       createdAt: clock(),

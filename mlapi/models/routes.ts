@@ -76,7 +76,8 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       docs: {
         tag,
         params,
-        summary: 'Adds a version: an ONNX file; or a form with the files model, contract, encoding and sample',
+        summary:
+          'Adds a version: an ONNX file; or a form with the files model (unless it is remote), contract, encoding, sample',
         statuses: {
           ...foreign,
           201: { text: 'The version serves', schema: versionSchema },
@@ -251,6 +252,8 @@ function revisionOf({ headers }: Call): number | undefined {
 
 async function download(store: ModelStore, record: VersionRecord): Promise<Answer> {
   const { sha256, sizeBytes, model, version } = record;
+  if (sizeBytes === 0)
+    throw new Problem(404, 'no_artifact', 'This version has no file: it computes on another server.');
   const file = await open(store.artifactOf(record)).catch((cause: unknown) => {
     throw new Problem(503, 'model_unavailable', 'The file of this version cannot be read at the moment.', { cause });
   });

@@ -4,6 +4,7 @@ import { Busboy } from '@fastify/busboy';
 import { Problem } from '../http/problem.ts';
 import type { BodySink, StreamedBody } from '../http/streamed-body.ts';
 import { FileSink } from './file-sink.ts';
+import { mayBeRemote, noFile } from './remote-upload.ts';
 import { OnnxScan } from './scan/onnx-scan.ts';
 
 /** The parts of a form, by their names, and the files that they become. */
@@ -18,8 +19,8 @@ type PartName = keyof typeof parts;
 
 /** What came in. */
 export interface Upload {
-  /** Of the ONNX file. */
-  readonly sha256: string;
+  /** Of the ONNX file; undefined where there is none. */
+  readonly sha256: string | undefined;
   readonly sizeBytes: number;
 }
 
@@ -108,6 +109,7 @@ class FormSink implements UploadSink {
       await Promise.all(this.#writing);
     }
     if (this.#refusal !== undefined) throw this.#refusal as Error;
+    if (this.#upload === undefined && (await mayBeRemote(this.#folder))) return noFile;
     if (this.#upload === undefined) throw new Problem(400, 'invalid_request', 'The form lacks its part "model".');
     return this.#upload;
   }

@@ -36,7 +36,7 @@ export interface ObservedModel {
 
 /** One run of a model, which several requests may have shared. */
 export interface ObservedRun extends ObservedModel {
-  readonly executor: 'inline' | 'child';
+  readonly executor: 'inline' | 'child' | 'remote';
   readonly requests: number;
   readonly rows: number;
   readonly queueSeconds: number;

@@ -50,7 +50,7 @@ function titlesIn(path: string): ReadonlySet<string> {
   return found;
 }
 
-test('each case of the groups A to E and G, F99 and F100, and I1 to I7, has one row', () => {
+test('each case of the groups A to E and G, F99, F100 and F102, and I1 to I7, has one row', () => {
   const groups = [
     ['A', 1, 27],
     ['B', 28, 52],
@@ -58,6 +58,7 @@ test('each case of the groups A to E and G, F99 and F100, and I1 to I7, has one 
     ['D', 76, 80],
     ['E', 81, 98],
     ['F', 99, 100],
+    ['F', 102, 102],
     ['G', 111, 125],
     ['I', 1, 7],
   ] as const;

@@ -1,0 +1,80 @@
+import { Fault } from './executor.ts';
+import { unavailable } from './refusals.ts';
+import type { Predictor } from './predictor.ts';
+import { isAway } from './remote/remote-failure.ts';
+
+/** How long a server that was away is left alone. */
+const restMs = 5_000;
+
+type Load = () => Promise<Predictor>;
+
+interface Awaited {
+  fault: Fault;
+  timer: NodeJS.Timeout;
+}
+
+/** Models of folders whose servers were away at the start: they are asked for again until they are there. */
+export class AwaitedModels {
+  readonly #onArrival: (predictor: Predictor) => void;
+  readonly #byName = new Map<string, Awaited>();
+  #loading: Promise<unknown> = Promise.resolve();
+  #isReleased = false;
+
+  constructor(onArrival: (predictor: Predictor) => void) {
+    this.#onArrival = onArrival;
+  }
+
+  /** Loads a model, now or later. @throws what `load` does, unless its server is away */
+  async add(name: string, load: Load): Promise<void> {
+    try {
+      this.#onArrival(await load());
+    } catch (cause) {
+      if (!isAway(cause)) throw cause;
+      this.#wait(name, load, cause as Error);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  /** @throws {Problem} 503 where it is one of them */
+  refuse(name: string): void {
+    const awaited = this.#byName.get(name);
+    if (awaited !== undefined) throw unavailable(awaited.fault);
+  }
+
+  /** Fails while there is one. */
+  check(): void {
+    for (const [name, { fault }] of this.#byName) throw new Error(`${name}: ${fault.message}`);
+  }
+
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    for (const { timer } of this.#byName.values()) clearTimeout(timer);
+    await this.#loading;
+  }
+
+  #wait(name: string, load: Load, cause: Error): void {
+    const fault = new Fault(cause.message, restMs / 1_000);
+    const timer = setTimeout(() => {
+      this.#loading = Promise.all([this.#loading, this.#try(name, load)]);
+    }, restMs).unref();
+    this.#byName.set(name, { fault, timer });
+  }
+
+  async #try(name: string, load: Load): Promise<void> {
+    try {
+      const predictor = await load();
+      if (this.#isReleased) {
+        await predictor.release();
+        return;
+      }
+      this.#byName.delete(name);
+      this.#onArrival(predictor);
+    } catch (cause) {
+      // Also what its server says of it may be wrong only for now.
+      if (!this.#isReleased) this.#wait(name, load, cause as Error);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { Fault } from '../executor.ts';
+
+export interface BreakerOptions {
+  /** So many failures in a row, and nobody is called for a while. */
+  readonly failures: number;
+  readonly restMs: number;
+}
+
+export const usualBreaker: BreakerOptions = { failures: 5, restMs: 5_000 };
+
+/** Keeps requests from a server that fails, and lets a single one find out whether it is back. */
+export class CircuitBreaker {
+  /** While nobody is called. */
+  fault: Fault | undefined;
+  /** Whether the next answer decides. */
+  isTrying = false;
+  readonly #options: BreakerOptions;
+  readonly #onChange: () => void;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: BreakerOptions, onChange: () => void) {
+    this.#options = options;
+    this.#onChange = onChange;
+  }
+
+  succeeded(): void {
+    if (this.fault !== undefined) return;
+    this.#failures = 0;
+    this.isTrying = false;
+  }
+
+  failed(reason: string): void {
+    if (this.fault !== undefined) return;
+    this.#failures += 1;
+    const { failures, restMs } = this.#options;
+    if (!this.isTrying && this.#failures < failures) return;
+    const text = `its server failed ${this.#failures} times in a row; at last: ${reason}`;
+    this.fault = new Fault(text, Math.ceil(restMs / 1_000));
+    this.#timer = setTimeout(() => this.#try(), restMs).unref();
+    this.#onChange();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #try(): void {
+    this.fault = undefined;
+    this.isTrying = true;
+    this.#onChange();
+  }
+}

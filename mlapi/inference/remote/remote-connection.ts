@@ -1,0 +1,119 @@
+import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { Problem } from '../../http/problem.ts';
+import { invalidModelOutput } from '../invalid-output.ts';
+import { RemoteFailure } from './remote-failure.ts';
+
+export interface RemoteRequest {
+  readonly path: string;
+  /** Sent with POST; without it, it is a GET. */
+  readonly body?: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Larger answers are not read. */
+  readonly maxBytes: number;
+  /** By `performance.now()`: then it is broken off. */
+  readonly deadlineMs: number;
+}
+
+export interface RemoteAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
+const connectLimitMs = 2_000;
+/** What the system says of a connection that was gone, or never there. */
+const lostCodes: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'];
+
+/** Calls one server, on connections that are kept. No redirect is followed, nothing is unpacked, and no environment names a proxy. */
+export class RemoteConnection {
+  readonly #base: string;
+  readonly #agent: HttpAgent;
+  readonly #request: typeof requestHttp;
+
+  /** @param base without a slash at the end */
+  constructor(base: string, sockets: number) {
+    const options = { keepAlive: true, maxSockets: sockets };
+    const isSecure = base.startsWith('https:');
+    this.#base = base;
+    this.#agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options);
+    this.#request = isSecure ? requestHttps : requestHttp;
+  }
+
+  /** @throws {RemoteFailure} without an answer @throws {Problem} 422 for one that is not read */
+  send({ path, body, headers = {}, maxBytes, deadlineMs }: RemoteRequest): Promise<RemoteAnswer> {
+    return new Promise((resolve, reject) => {
+      const request = this.#request(`${this.#base}${path}`, {
+        agent: this.#agent,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: {
+          accept: 'application/json',
+          'accept-encoding': 'identity',
+          ...headers,
+          ...(body !== undefined && { 'content-length': body.length }),
+        },
+      });
+      const leftMs = Math.max(1, deadlineMs - performance.now());
+      const late = () => request.destroy(new RemoteFailure('timeout', 'the server took too long'));
+      const deadline = setTimeout(late, leftMs);
+      const hasAnswered = watchSocket(request);
+      const settle = (cause: unknown) => {
+        clearTimeout(deadline);
+        reject(cause instanceof Problem || cause instanceof RemoteFailure ? cause : lost(cause, hasAnswered()));
+      };
+      request.on('error', settle);
+      request.once('response', (response) => {
+        read(response, maxBytes).then((answer) => {
+          clearTimeout(deadline);
+          resolve(answer);
+        }, settle);
+      });
+      request.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** @returns whether a byte of an answer has come */
+function watchSocket(request: ClientRequest): () => boolean {
+  let bytesRead = () => 0;
+  request.once('socket', (socket) => {
+    const before = socket.bytesRead;
+    bytesRead = () => socket.bytesRead - before;
+    if (!socket.connecting) return;
+    const limit = setTimeout(() => {
+      request.destroy(new RemoteFailure('crashed', 'the server took no connection in time'));
+    }, connectLimitMs);
+    for (const event of ['connect', 'close'] as const) socket.once(event, () => clearTimeout(limit));
+  });
+  return () => bytesRead() > 0;
+}
+
+async function read(response: IncomingMessage, maxBytes: number): Promise<RemoteAnswer> {
+  const { statusCode: status = 0, headers } = response;
+  const refuse = (reason: string) => {
+    // What else it sends is not waited for.
+    response.destroy();
+    return invalidModelOutput(reason);
+  };
+  if (!['identity', ''].includes(headers['content-encoding'] ?? '')) throw refuse('its answer is packed');
+  const tooLarge = 'its answer is larger than any could be';
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw refuse(tooLarge);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) throw refuse(tooLarge);
+    chunks.push(chunk);
+  }
+  return { status, headers, body: Buffer.concat(chunks, length) };
+}
+
+function lost(cause: unknown, hasAnswered: boolean): RemoteFailure {
+  const { code } = cause as NodeJS.ErrnoException;
+  const reason = `the connection to the server failed (${code ?? 'no reason'})`;
+  return new RemoteFailure('crashed', reason, { isRetryable: !hasAnswered && lostCodes.includes(code), cause });
+}

@@ -1,0 +1,135 @@
+import { Problem } from '../../http/problem.ts';
+import type { Executor, RunResult, SessionMemory } from '../executor.ts';
+import { invalidModelOutput } from '../invalid-output.ts';
+import type { TensorInfo } from '../model-facts.ts';
+import type { RemoteReference, RunInput, RunOutput } from '../types.ts';
+import { CircuitBreaker, usualBreaker, type BreakerOptions } from './circuit-breaker.ts';
+import { writeInferRequest, type WrittenRequest } from './infer-request.ts';
+import { maxAnswerBytes, readInferResponse } from './infer-response.ts';
+import { RemoteConnection, type RemoteAnswer } from './remote-connection.ts';
+import { RemoteFailure } from './remote-failure.ts';
+import { pathOf, type RemoteModel } from './remote-model.ts';
+import { RetryBudget } from './retry-budget.ts';
+
+interface RemoteExecutorOptions extends RemoteModel {
+  /** As `allowedServer` has it. */
+  readonly base: string;
+  readonly reference: RemoteReference;
+  readonly outputName: string;
+  /** The model's other outputs. */
+  readonly others: readonly string[];
+  /** Of a run without a deadline. */
+  readonly timeoutMs: number;
+  readonly breaker?: BreakerOptions;
+}
+
+interface Wanted {
+  readonly rows: number;
+  readonly outputs: readonly TensorInfo[];
+}
+
+/** Requests that one process has at one server for one model. */
+const mostRequests = 8;
+/** The model failed on these rows, or would not have them: others may be good, and the server is well. */
+const refusals: readonly number[] = [400, 413, 422, 500];
+const overloads: readonly number[] = [502, 503, 504];
+const maxLoggedText = 300;
+/** About what its contract, its batcher and its connections take in this process. */
+const ownBytes = 1_048_576;
+
+/** Computes on another server that speaks the Open Inference Protocol. Nothing of a caller's request but its rows goes there. */
+export class RemoteExecutor implements Executor {
+  readonly kind = 'remote';
+  readonly slots = mostRequests;
+  onChange: () => void = () => undefined;
+  readonly #options: RemoteExecutorOptions;
+  readonly #connection: RemoteConnection;
+  readonly #breaker: CircuitBreaker;
+  readonly #budget = new RetryBudget();
+  #running = 0;
+
+  constructor(options: RemoteExecutorOptions) {
+    this.#options = options;
+    this.#connection = new RemoteConnection(options.base, mostRequests);
+    this.#breaker = new CircuitBreaker(options.breaker ?? usualBreaker, () => this.onChange());
+  }
+
+  get fault(): Error | undefined {
+    return this.#breaker.fault;
+  }
+
+  get free(): number {
+    if (this.fault !== undefined) return 0;
+    return Math.max(0, (this.#breaker.isTrying ? 1 : this.slots) - this.#running);
+  }
+
+  run(input: RunInput, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
+    // Its contract has features, so that none comes.
+    if (!('data' in input)) throw new Error('a remote model takes rows');
+    const { facts, isBinary, outputName, others, timeoutMs } = this.#options;
+    const names = wantsOthers ? [outputName, ...others] : [outputName];
+    const outputs = names.map((name) => facts.outputs.find((output) => output.name === name)!);
+    const request = writeInferRequest(input, { input: facts.inputs[0]!, outputs: names, isBinary });
+    const endMs = Math.min(deadlineMs, performance.now() + timeoutMs);
+    return this.#run(request, { rows: input.rows, outputs }, endMs);
+  }
+
+  /** The model is in another machine's; here is what serves it, which is counted so that it, too, makes room for others. */
+  memory(): SessionMemory[] {
+    return [{ pid: process.pid, rssBytes: ownBytes }];
+  }
+
+  release(): Promise<void> {
+    this.#breaker.stop();
+    this.#connection.close();
+    return Promise.resolve();
+  }
+
+  async #run(request: WrittenRequest, wanted: Wanted, deadlineMs: number): Promise<RunResult> {
+    const beganMs = performance.now();
+    this.#running += 1;
+    this.#budget.earn();
+    try {
+      const output = await this.#compute(request, wanted, deadlineMs).catch((cause: unknown) => {
+        if (!this.#mayRetry(cause, beganMs, deadlineMs)) throw cause;
+        return this.#compute(request, wanted, deadlineMs);
+      });
+      this.#breaker.succeeded();
+      return { output, seconds: (performance.now() - beganMs) / 1_000 };
+    } catch (cause) {
+      if (cause instanceof RemoteFailure && cause.isFault) this.#breaker.failed(cause.message);
+      else this.#breaker.succeeded();
+      throw cause;
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  async #compute({ headers, body }: WrittenRequest, wanted: Wanted, deadlineMs: number): Promise<RunOutput> {
+    const { reference } = this.#options;
+    const path = `${pathOf(reference)}/infer`;
+    const answer = await this.#connection.send({ path, headers, body, maxBytes: maxAnswerBytes(wanted), deadlineMs });
+    if (answer.status !== 200) throw refusalOf(answer);
+    return readInferResponse(answer, { ...wanted, reference });
+  }
+
+  /** A run changes nothing, so that a second one is safe: where the first has no answer, and no one who tries for all. */
+  #mayRetry(cause: unknown, beganMs: number, deadlineMs: number): boolean {
+    if (!(cause instanceof RemoteFailure) || !cause.isRetryable || this.#breaker.isTrying) return false;
+    const now = performance.now();
+    return this.#budget.spend({ tookMs: now - beganMs, leftMs: deadlineMs - now });
+  }
+}
+
+/** Of what the server says, nothing but the status is for others than the log. */
+function refusalOf({ status, body }: RemoteAnswer): Problem | RemoteFailure {
+  const reason = `the server answered ${status}`;
+  const text = body
+    .toString('latin1')
+    .slice(0, maxLoggedText)
+    .replace(/[^\x20-\x7e]+/g, ' ');
+  const cause = new Error(text);
+  if (refusals.includes(status)) return invalidModelOutput('it failed on them', new Error(reason, { cause }));
+  const isFault = status < 400 || status >= 500;
+  return new RemoteFailure('crashed', reason, { isFault, isRetryable: overloads.includes(status), cause });
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import Joi from 'joi';
+import { parseStrictJson } from '../../http/strict-json.ts';
+import type { ModelFacts, TensorInfo } from '../model-facts.ts';
+import type { RemoteReference } from '../types.ts';
+import { RemoteConnection } from './remote-connection.ts';
+import { inputTypes, outputCells } from './remote-datatypes.ts';
+import { RemoteFailure } from './remote-failure.ts';
+
+/** What a server says of a model. */
+export interface RemoteModel {
+  readonly facts: ModelFacts;
+  /** Whether tensors may go and come as binary data. */
+  readonly isBinary: boolean;
+}
+
+interface Metadata {
+  readonly platform: string;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+}
+
+const maxMetadataBytes = 262_144;
+const binaryExtension = 'binary_tensor_data';
+
+const tensors = Joi.array()
+  .items(
+    Joi.object({
+      name: Joi.string()
+        .max(256)
+        .pattern(/^[^\p{Cc}\p{Cs}]+$/u)
+        .required(),
+      datatype: Joi.string().max(16).required(),
+      shape: Joi.array().items(Joi.number().integer().min(-1)).max(8).required(),
+    }).unknown(),
+  )
+  .min(1)
+  .max(64)
+  .unique('name')
+  .required();
+const metadataSchema = Joi.object({
+  platform: Joi.string()
+    .max(64)
+    .pattern(/^[\w .+-]*$/)
+    .allow('')
+    .default(''),
+  inputs: tensors,
+  outputs: tensors,
+})
+  .unknown()
+  .required();
+
+export function pathOf({ model, version }: RemoteReference): string {
+  const path = `/v2/models/${encodeURIComponent(model)}`;
+  return version === undefined ? path : `${path}/versions/${encodeURIComponent(version)}`;
+}
+
+/** Asks a server for a model. @param base as `allowedServer` has it. @throws {RemoteFailure} @throws if it cannot be served */
+export async function describeRemote(
+  base: string,
+  reference: RemoteReference,
+  deadlineMs: number,
+): Promise<RemoteModel> {
+  const connection = new RemoteConnection(base, 1);
+  const ask = async (path: string): Promise<unknown> => {
+    const { status, body } = await connection.send({ path, maxBytes: maxMetadataBytes, deadlineMs });
+    if (status !== 200)
+      throw new RemoteFailure('crashed', `the server answered ${status} where its model is described`);
+    return parseStrictJson(body);
+  };
+  try {
+    const metadata = readMetadata(await ask(pathOf(reference)));
+    const server = (await ask('/v2').catch(() => undefined)) as { extensions?: unknown } | undefined | null;
+    const isBinary = Array.isArray(server?.extensions) && server.extensions.includes(binaryExtension);
+    return { facts: factsOf({ ...reference, url: base }, metadata), isBinary };
+  } finally {
+    connection.close();
+  }
+}
+
+function readMetadata(content: unknown): Metadata {
+  const checked = metadataSchema.validate(content, { convert: false });
+  // The message would quote the server.
+  if (checked.error) throw new Error("the server does not describe the model's tensors as the protocol has it");
+  const { platform, inputs, outputs } = checked.value as Metadata;
+  const plain = ({ name, datatype, shape }: TensorInfo): TensorInfo => ({ name, datatype, shape });
+  return { platform, inputs: inputs.map(plain), outputs: outputs.map(plain) };
+}
+
+function factsOf({ url, model, version }: RemoteReference, { platform, inputs, outputs }: Metadata): ModelFacts {
+  const [input, ...others] = inputs;
+  const [rows, width = -1, ...more] = input!.shape;
+  const inputType = inputTypes.get(input!.datatype);
+  if (others.length > 0 || rows !== -1 || input!.shape.length !== 2 || more.length > 0 || inputType === undefined) {
+    const types = [...inputTypes.keys()].join(', ');
+    throw new Error(`the model must have one input of the shape [-1, features], and one of the datatypes ${types}`);
+  }
+  // What it is known by: where it is, and what its server says of it.
+  const identity = JSON.stringify({ url, model, version, platform, inputs, outputs });
+  return {
+    sha256: createHash('sha256').update(identity).digest('hex'),
+    platform: platform === '' ? 'remote' : platform,
+    inputs,
+    outputs: outputs.filter(({ datatype }) => outputCells.has(datatype)),
+    inputType,
+    width: width > 0 ? width : undefined,
+    takesOneRow: false,
+  };
+}
