@@ -19,6 +19,10 @@ export interface AliasTarget {
   readonly [other: string]: unknown;
 }
 
+export interface NamedAlias extends AliasTarget {
+  readonly alias: string;
+}
+
 /** Moving names for versions: `@champion` wherever a version is. */
 export class Aliases {
   readonly #api: Api;
@@ -27,8 +31,11 @@ export class Aliases {
     this.#api = api;
   }
 
-  list(name: string, options: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
-    return this.#api.json('GET', apiPath`models/${name}/aliases`, { options });
+  /** By name. */
+  async list(name: string, options: CallOptions = {}): Promise<readonly NamedAlias[]> {
+    const expects = ({ aliases }: Readonly<Record<string, unknown>>) => Array.isArray(aliases);
+    const path = apiPath`models/${name}/aliases`;
+    return (await this.#api.json<{ aliases: readonly NamedAlias[] }>('GET', path, { expects, options })).aliases;
   }
 
   get(name: string, alias: string, options: CallOptions = {}): Promise<AliasTarget> {

@@ -14,11 +14,12 @@ export interface FeatureReference {
 /** By feature. */
 export type Reference = Readonly<Record<string, FeatureReference>>;
 
-const mostEdges = 1_000;
+/** Of all features: each is counted, kept and added up. */
+export const mostBins = 4_096;
 /** Shares are written with few digits. */
 const roundingError = 0.01;
 
-const edges = Joi.array().items(Joi.number().unsafe()).max(mostEdges).unique().sort({ order: 'ascending' });
+const edges = Joi.array().items(Joi.number().unsafe()).max(mostBins).unique().sort({ order: 'ascending' });
 const shares = Joi.array()
   .items(Joi.number().min(0).max(1))
   .length(Joi.ref('edges.length', { adjust: (length: number) => length + 1 }))
@@ -27,7 +28,10 @@ const shares = Joi.array()
   )
   .messages({ 'shares.sum': '{{#label}} must add up to 1' });
 
-export const referenceSchema = Joi.object().pattern(
-  Joi.string(),
-  Joi.object({ edges: edges.required(), shares: shares.required() }),
-);
+export const referenceSchema = Joi.object()
+  .pattern(Joi.string(), Joi.object({ edges: edges.required(), shares: shares.required() }))
+  .custom((reference: Reference, helpers) => {
+    const bins = Object.values(reference).reduce((sum, feature) => sum + feature.shares.length, 0);
+    return bins > mostBins ? helpers.error('reference.bins') : reference;
+  })
+  .messages({ 'reference.bins': `{{#label}} must not have more than ${mostBins} bins in all` });

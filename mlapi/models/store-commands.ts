@@ -9,10 +9,10 @@ const permission = 'models:write';
 
 /** Loads and unloads the version that a name stands for, for faces that have words of their own for that. The rules are the store's. */
 export class StoreCommands {
-  readonly #store: Pick<ModelStore, 'load' | 'unload'>;
+  readonly #store: Pick<ModelStore, 'checkModel' | 'load' | 'unload'>;
   readonly #service: Pick<ModelService, 'checkOwner'>;
 
-  constructor(store: Pick<ModelStore, 'load' | 'unload'>, service: Pick<ModelService, 'checkOwner'>) {
+  constructor(store: Pick<ModelStore, 'checkModel' | 'load' | 'unload'>, service: Pick<ModelService, 'checkOwner'>) {
     this.#store = store;
     this.#service = service;
   }
@@ -29,7 +29,9 @@ export class StoreCommands {
     await this.#store.unload(name, undefined);
   }
 
+  /** Who asks may read it: whether it is there is no secret. */
   async #check(name: string, call: Call): Promise<void> {
+    await this.#store.checkModel(name);
     if (!holdsFor(call.session?.scopes ?? [], permission, name))
       throw new Problem(403, 'insufficient_scope', `The access token lacks the scope ${permission}.`);
     await this.#service.checkOwner(name, actorOf(call));

@@ -51,6 +51,22 @@ const shareGoals: readonly ShareGoal[] = [
     figure: 'p99Ms',
     most: 2,
   },
+  {
+    name: 'binary tensors, 1 row',
+    title: 'protocol, 1 rows',
+    of: '/v2 infer',
+    to: '/api predict',
+    figure: requests,
+    least: 1,
+  },
+  {
+    name: 'binary tensors, 32 rows',
+    title: 'protocol, 32 rows',
+    of: '/v2 infer',
+    to: '/api predict',
+    figure: requests,
+    least: 1,
+  },
   { name: 'observing', title: 'observing', of: 'log and metrics', to: 'neither', figure: requests, least: 0.85 },
   { name: 'a full database', title: 'state', of: 'full', to: 'empty', figure: requests, least: 0.95 },
 ];

@@ -142,7 +142,7 @@ describe('versions', () => {
     const path = '/api/models/m/aliases';
     let set: unknown;
     handlers = {
-      [`GET ${path}`]: json(200, { champion: { version: '2' } }),
+      [`GET ${path}`]: json(200, { aliases: [{ alias: 'champion', version: '2' }] }),
       [`GET ${path}/champion`]: json(200, { version: '2' }),
       [`PUT ${path}/champion`]: async (request, response) => {
         set = await readJson(request);
@@ -153,7 +153,7 @@ describe('versions', () => {
     await client.aliases.set('m', 'champion', '2');
     expect(set).toEqual({ version: '2' });
     expect(await client.aliases.get('m', 'champion')).toEqual({ version: '2' });
-    expect(await client.aliases.list('m')).toEqual({ champion: { version: '2' } });
+    expect(await client.aliases.list('m')).toEqual([{ alias: 'champion', version: '2' }]);
     await client.aliases.delete('m', 'champion');
   });
 });

@@ -60,6 +60,10 @@ describe('drift', () => {
     ['a feature that there is not', { other: { edges: [0], shares: [0.5, 0.5] } }],
     ['shares that are too few', { f0: { edges: [0], shares: [1] } }],
     ['shares that do not add up', { f0: { edges: [0], shares: [0.5, 0.4] } }],
+    [
+      'more bins than are counted',
+      { f0: { edges: Array.from({ length: 4_096 }, (_, at) => at), shares: [1, ...Array<number>(4_096).fill(0)] } },
+    ],
     ['edges in no order', { f0: { edges: [1, 0], shares: [0.5, 0.25, 0.25] } }],
   ])('422: a reference with %s', async (_, wrong) => {
     const { status, body } = await upload(service, owner, ['misreferenced', '1'], watched({ reference: wrong }));

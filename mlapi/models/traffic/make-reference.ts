@@ -1,8 +1,9 @@
-import type { FeatureReference, Reference } from '../../inference/reference.ts';
+import { mostBins, type FeatureReference, type Reference } from '../../inference/reference.ts';
 import type { Feature, Matrix } from '../../inference/types.ts';
 import { binOf } from './bins.ts';
 
-const numberBins = 10;
+/** Fewer, where there are very many features. */
+const usualBins = 10;
 const digits = 1e6;
 
 /**
@@ -10,6 +11,7 @@ const digits = 1e6;
  * otherwise a bin for each code.
  */
 export function makeReference(features: readonly Feature[], { data, rows, width }: Matrix): Reference {
+  const numberBins = Math.max(2, Math.min(usualBins, Math.floor(mostBins / features.length) - 1));
   const references = features.map(({ name, type }, column): [string, FeatureReference] => {
     const values = Float64Array.from({ length: rows }, (_, row) => Number(data[row * width + column])).sort();
     const isNumber = type === 'number' || type === 'integer';

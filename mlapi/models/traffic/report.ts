@@ -30,31 +30,37 @@ interface VersionInputs {
   readonly drift: readonly FeatureDrift[] | null;
 }
 
-/** Adds up what the processes wrote. */
-export function reportTraffic(records: readonly TrafficRecord[]): VersionTraffic[] {
-  const byRole = new Map<string, { version: string; role: Role; counts: Counts }>();
-  for (const record of records) {
-    if (record.kind === 'inputs') continue;
-    const key = `${record.version}/${record.kind}`;
-    const sum = byRole.get(key) ?? { version: record.version, role: record.kind, counts: newCounts() };
-    addCounts(sum.counts, record.counts);
-    byRole.set(key, sum);
-  }
-  return [...byRole.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => describe(sum));
-}
+/** Adds up what the processes wrote of a model. */
+export class TrafficSum {
+  readonly #counts = new Map<string, { version: string; role: Role; counts: Counts }>();
+  readonly #inputs = new Map<string, InputCounts>();
 
-/** @param contracts of the versions whose inputs are watched, by version */
-export function reportInputs(
-  records: readonly TrafficRecord[],
-  contracts: ReadonlyMap<string, Contract>,
-): VersionInputs[] {
-  return [...contracts].map(([version, contract]) => {
-    const counts = records
-      .filter((record) => record.kind === 'inputs' && record.version === version)
-      .map((record) => record.counts as InputCounts);
-    const seen = addInputs(counts);
-    return { version, rows: seen.rows, drift: driftOf(contract, seen) ?? null };
-  });
+  add(record: TrafficRecord): void {
+    const { version, kind } = record;
+    if (kind === 'inputs') {
+      const known = this.#inputs.get(version);
+      this.#inputs.set(version, known === undefined ? record.counts : addInputs([known, record.counts]));
+      return;
+    }
+    const key = `${version}/${kind}`;
+    const sum = this.#counts.get(key) ?? { version, role: kind, counts: newCounts() };
+    addCounts(sum.counts, record.counts);
+    this.#counts.set(key, sum);
+  }
+
+  versions(): VersionTraffic[] {
+    return [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => describe(sum));
+  }
+
+  /** @param contractOf finds the contract of a version, where there is one */
+  async inputs(contractOf: (version: string) => Promise<Contract | undefined>): Promise<VersionInputs[]> {
+    const inputs: VersionInputs[] = [];
+    for (const [version, seen] of [...this.#inputs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const contract = await contractOf(version);
+      if (contract !== undefined) inputs.push({ version, rows: seen.rows, drift: driftOf(contract, seen) ?? null });
+    }
+    return inputs;
+  }
 }
 
 function describe({ version, role, counts }: { version: string; role: Role; counts: Counts }): VersionTraffic {

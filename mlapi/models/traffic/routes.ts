@@ -3,9 +3,8 @@ import type { Predictors } from '../../inference/predictors.ts';
 import type { Contract } from '../../inference/types.ts';
 import type { ModelStore } from '../model-store.ts';
 import { checkName, trafficQuery } from '../schemas.ts';
-import { reportInputs, reportTraffic, trafficSchema } from './report.ts';
+import { trafficSchema } from './report.ts';
 import type { Traffic } from './traffic.ts';
-import type { TrafficRecord } from './traffic-store.ts';
 
 interface TrafficEndpointsOptions {
   readonly traffic: Traffic;
@@ -37,22 +36,10 @@ export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpoint
         const name = checkName(params.name);
         const { minutes } = query as unknown as { minutes: number };
         if (!predictors.has(name)) await store.checkModel(name);
-        const records = await traffic.read(name, minutes);
-        const contracts = await contractsOf(records, (version) => contractOf(name, version));
-        return {
-          body: { name, minutes, versions: reportTraffic(records), inputs: reportInputs(records, contracts) },
-        };
+        const sum = await traffic.read(name, minutes);
+        const inputs = await sum.inputs((version) => contractOf(name, version));
+        return { body: { name, minutes, versions: sum.versions(), inputs } };
       },
     },
   ];
-}
-
-/** Of the versions whose inputs were watched. */
-async function contractsOf(
-  records: readonly TrafficRecord[],
-  find: (version: string) => Promise<Contract | undefined>,
-): Promise<Map<string, Contract>> {
-  const versions = new Set(records.filter(({ kind }) => kind === 'inputs').map(({ version }) => version));
-  const found = [...versions].sort().map(async (version) => [version, await find(version)] as const);
-  return new Map((await Promise.all(found)).filter((each): each is [string, Contract] => each[1] !== undefined));
 }

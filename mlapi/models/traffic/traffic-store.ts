@@ -10,9 +10,6 @@ export type TrafficRecord = {
   readonly at: number;
 } & ({ readonly kind: Role; readonly counts: Counts } | { readonly kind: 'inputs'; readonly counts: InputCounts });
 
-/** Of one model more is not added up at once. */
-const mostRead = 5_000;
-
 /** Writes what a process has counted so far in a period, in place of what it wrote of it before. */
 export async function writeTraffic(queries: Queries, writer: string, records: readonly TrafficRecord[]): Promise<void> {
   await queries
@@ -26,15 +23,13 @@ export async function writeTraffic(queries: Queries, writer: string, records: re
     .execute();
 }
 
-/** Of all processes, the newest first. */
-export async function readTraffic(queries: Queries, model: string, since: number): Promise<TrafficRecord[]> {
+/** What all processes wrote of one period. */
+export async function readTraffic(queries: Queries, model: string, at: number): Promise<TrafficRecord[]> {
   const rows = await queries
     .selectFrom('model_traffic')
     .select(['model', 'version', 'kind', 'at', 'counts'])
     .where('model', '=', model)
-    .where('at', '>=', since)
-    .orderBy('at', 'desc')
-    .limit(mostRead)
+    .where('at', '=', at)
     .execute();
   return rows.map(({ counts, ...row }) => ({ ...row, counts: JSON.parse(counts) as Counts }) as TrafficRecord);
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Serving } from '../../inference/model-source.ts';
 import type { Predictor } from '../../inference/predictor.ts';
 import type { Contract } from '../../inference/types.ts';
@@ -10,6 +11,7 @@ import { newCounts, type Role } from './counts.ts';
 import { InputBins } from './input-bins.ts';
 import { Mirror, Places } from './mirror.ts';
 import { deleteTraffic, readTraffic, writeTraffic, type TrafficRecord } from './traffic-store.ts';
+import { TrafficSum } from './report.ts';
 import { trafficMetrics } from './traffic-metrics.ts';
 import { WatchedPredictor } from './watched-predictor.ts';
 
@@ -76,10 +78,17 @@ export class Traffic {
   }
 
   /** What all processes have counted of a model in the last minutes, as far as they have written it: this one has. */
-  async read(model: string, minutes: number): Promise<TrafficRecord[]> {
+  async read(model: string, minutes: number): Promise<TrafficSum> {
     await this.write();
     const { database, clock } = this.#options;
-    return readTraffic(database, model, periodOf(clock() - minutes * minuteMs));
+    const sum = new TrafficSum();
+    const now = clock();
+    for (let at = periodOf(now - minutes * minuteMs); at <= now; at += periodMs) {
+      for (const record of await readTraffic(database, model, at)) sum.add(record);
+      // Others have their turn: a day of many versions is much to read.
+      await setImmediate();
+    }
+    return sum;
   }
 
   /** Writes down what is new. */
