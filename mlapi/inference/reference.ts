@@ -15,7 +15,7 @@ export interface FeatureReference {
 export type Reference = Readonly<Record<string, FeatureReference>>;
 
 /** Of all features: each is counted, kept and added up. */
-export const mostBins = 4_096;
+const mostBins = 4_096;
 /** Shares are written with few digits. */
 const roundingError = 0.01;
 

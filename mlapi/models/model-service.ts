@@ -11,6 +11,7 @@ import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts'
 import type { Artifacts } from './artifacts.ts';
 import { Gate } from './gate.ts';
 import { aliasNotFound, clashes, notTheOwner, overQuota, reserved, shipped, storageFull, taken } from './refusals.ts';
+import type { Targets } from './targets.ts';
 import { serving } from './types.ts';
 import type { Actor, Alias, AliasTarget, Share, StoredVersion, VersionRecord } from './types.ts';
 import { discard, receiveUpload, type Upload } from './upload.ts';
@@ -30,6 +31,7 @@ interface ModelServiceOptions {
   readonly database: Database;
   readonly artifacts: Artifacts;
   readonly foreign: Pick<ForeignModels, 'inspect'>;
+  readonly targets: Targets;
   /** Those that the service comes with. */
   readonly predictors: Pick<Predictors, 'has'>;
   readonly clock: () => number;
@@ -101,6 +103,7 @@ export class ModelService {
       await this.#record(queries, 'model_retired', actor, `${model} ${version}`);
       return record.id;
     });
+    this.#options.targets.forget(model);
     await artifacts.remove(id);
   }
 
@@ -110,7 +113,7 @@ export class ModelService {
     ifRevision: number | undefined,
     actor: Actor,
   ): Promise<Alias> {
-    return this.#options.database.transaction().execute(async (queries) => {
+    const set = await this.#options.database.transaction().execute(async (queries) => {
       await this.#checkOwner(queries, model, actor);
       for (const version of versionsOf(target)) serving(await findRecord(queries, { model, version }));
       const current = await findAlias(queries, { model, alias });
@@ -121,6 +124,8 @@ export class ModelService {
       await this.#record(queries, 'model_alias_set', actor, `${model} @${alias} ${describeTarget(target)}`);
       return moved;
     });
+    this.#options.targets.forget(model);
+    return set;
   }
 
   /** @throws {Problem} 403, 404, 412 */
@@ -137,6 +142,7 @@ export class ModelService {
       await deleteAlias(queries, { model, alias });
       await this.#record(queries, 'model_alias_removed', actor, `${model} @${alias}`);
     });
+    this.#options.targets.forget(model);
   }
 
   /** @throws {Problem} 403, 404 */
@@ -169,6 +175,7 @@ export class ModelService {
       if (!(await insertVersion(queries, record))) throw taken();
       await this.#record(queries, 'model_added', actor, `${model} ${version} ${record.sha256}`);
     });
+    this.#options.targets.forget(model);
     return record;
   }
 

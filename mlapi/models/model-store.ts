@@ -9,7 +9,7 @@ import { findAlias, listAliases } from './alias-store.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { LoadedModels } from './loaded-models.ts';
 import { aliasNotFound } from './refusals.ts';
-import { isCanaryClient, Targets, type Target } from './targets.ts';
+import { isCanaryClient, type Target, type Targets } from './targets.ts';
 import type { Traffic } from './traffic/traffic.ts';
 import type { Alias, VersionRecord } from './types.ts';
 import {
@@ -28,6 +28,7 @@ interface ModelStoreOptions {
   readonly artifacts: Artifacts;
   readonly foreign: Pick<ForeignModels, 'information'>;
   readonly loaded: LoadedModels;
+  readonly targets: Targets;
   readonly traffic: Traffic;
 }
 
@@ -38,12 +39,10 @@ const sweepMs = 3_600_000;
 /** The models that clients brought, as predictions find them: by name, and version or alias. */
 export class ModelStore implements ModelSource {
   readonly #options: ModelStoreOptions;
-  readonly #targets: Targets;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: ModelStoreOptions) {
     this.#options = options;
-    this.#targets = new Targets(options.database);
   }
 
   /** Lets go what others retire, from now on, takes away what was left behind, and writes down what was counted. */
@@ -63,13 +62,13 @@ export class ModelStore implements ModelSource {
   }
 
   find(name: string, version: string | undefined): Predictor | Promise<Predictor> {
-    const known = this.#targets.known(name, version);
+    const known = this.#options.targets.known(name, version);
     const predictor = known === undefined ? undefined : this.#options.loaded.get(known.id);
-    return predictor ?? this.#targets.find(name, version).then(({ id }) => this.#load(id));
+    return predictor ?? this.#options.targets.find(name, version).then(({ id }) => this.#load(id));
   }
 
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
-    const known = this.#targets.known(name, version);
+    const known = this.#options.targets.known(name, version);
     const way = known === undefined ? undefined : wayOf(known, client);
     const predictor = way === undefined ? undefined : this.#options.loaded.get(way.id);
     if (way !== undefined && predictor !== undefined) return this.#watch(predictor, way);
@@ -106,7 +105,7 @@ export class ModelStore implements ModelSource {
    * newest. @throws {Problem} 404
    */
   resolve(model: string, version: string | undefined): Promise<VersionRecord> {
-    return this.#targets.find(model, version);
+    return this.#options.targets.find(model, version);
   }
 
   /** Of one model, also retired ones. @throws {Problem} 404 */
@@ -173,7 +172,7 @@ export class ModelStore implements ModelSource {
   }
 
   async #serve(name: string, version: string | undefined, client: string): Promise<Serving> {
-    const way = wayOf(await this.#targets.find(name, version), client);
+    const way = wayOf(await this.#options.targets.find(name, version), client);
     return this.#watch(await this.#load(way.id), way);
   }
 

@@ -7,6 +7,7 @@ import { LoadedModels } from './loaded-models.ts';
 import { ModelService } from './model-service.ts';
 import { ModelStore } from './model-store.ts';
 import { StoreCommands } from './store-commands.ts';
+import { Targets } from './targets.ts';
 import { Traffic } from './traffic/traffic.ts';
 
 interface OpenModelStoreOptions {
@@ -23,7 +24,8 @@ export function openModelStore({ config, database, foreign, predictors, clock }:
   const memoryBytes = config.modelsMemoryBytes / config.workers;
   const loaded = new LoadedModels({ foreign, artifacts, memoryBytes });
   const traffic = new Traffic({ database, clock });
-  const store = new ModelStore({ database, artifacts, foreign, loaded, traffic });
-  const service = new ModelService({ config, database, artifacts, foreign, predictors, clock });
+  const targets = new Targets(database);
+  const store = new ModelStore({ database, artifacts, foreign, loaded, targets, traffic });
+  const service = new ModelService({ config, database, artifacts, foreign, targets, predictors, clock });
   return { store, foreign, service, traffic, commands: new StoreCommands(store, service) };
 }

@@ -50,6 +50,11 @@ export class Targets {
     return target;
   }
 
+  /** Something of this model has changed here: whoever asks next gets to know it. Other processes follow by themselves. */
+  forget(model: string): void {
+    for (const key of this.#known.keys()) if (key.startsWith(keyOf(model))) this.#known.delete(key);
+  }
+
   /** The one that is named, or an alias points to; without either, the alias `default`, or the newest. */
   async #read(model: string, version: string | undefined): Promise<Target> {
     const name = version === undefined ? 'default' : version.startsWith('@') ? version.slice(1) : undefined;

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Counter } from '../../mlapi/models/traffic/counter.ts';
+import { InputBins } from '../../mlapi/models/traffic/input-bins.ts';
+import { trafficMetrics } from '../../mlapi/models/traffic/traffic-metrics.ts';
 import { createMetrics } from '../../mlapi/telemetry/metrics.ts';
 import { WorkerMetrics } from '../../mlapi/workers/worker-metrics.ts';
 
@@ -29,7 +32,17 @@ beforeAll(async () => {
   metrics.requestAnswered({ method: 'GET', route: '/', status: 200, seconds: 1 });
   metrics.ran({ ...model, executor: 'inline', requests: 1, rows: 1, queueSeconds: 1, runSeconds: 1, outcome: 'ok' });
   metrics.shed(model);
-  metrics.watch({ tokenCacheEntries: () => 1, modelMemoryBytes: () => [['iris', 1]] });
+  const shadow = new Counter({ ...model, role: 'shadow' });
+  shadow.compared(1, 1);
+  const reference = { size: { edges: [0], shares: [0.5, 0.5] } };
+  const contract = { features: [{ name: 'size', type: 'number', missing: 'reject' }], reference } as const;
+  const bins = new InputBins(contract);
+  for (let row = 0; row < 100; row += 1) bins.observe({ data: Float32Array.of(1), rows: 1, width: 1 });
+  metrics.watch({
+    tokenCacheEntries: () => 1,
+    modelMemoryBytes: () => [['iris', 1]],
+    others: () => trafficMetrics([shadow], [{ ...model, contract, bins }]),
+  });
   for (const { name, type, values } of await metrics.read()) {
     const labels = values.flatMap((value) => Object.keys(value.labels));
     const series = type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name];
@@ -71,7 +84,7 @@ describe('deploy/grafana/mlapi.json', () => {
     const own = [...labelsOf.keys()].filter((name) => /^(?:http|mlapi)_/.test(name));
     const families = new Set(own.map((name) => name.replace(/_(?:bucket|sum|count)$/, '')));
     const isShown = (family: string) => [...shown].some((name) => name.startsWith(family));
-    expect(families.size).toBe(17);
+    expect(families.size).toBe(22);
     expect([...families].filter((family) => !isShown(family))).toEqual([]);
   });
 

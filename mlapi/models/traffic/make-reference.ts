@@ -1,9 +1,11 @@
-import { mostBins, type FeatureReference, type Reference } from '../../inference/reference.ts';
+import type { FeatureReference, Reference } from '../../inference/reference.ts';
 import type { Feature, Matrix } from '../../inference/types.ts';
 import { binOf } from './bins.ts';
 
 /** Fewer, where there are very many features. */
 const usualBins = 10;
+/** As many as a contract may have. */
+const mostBins = 4_096;
 const digits = 1e6;
 
 /**

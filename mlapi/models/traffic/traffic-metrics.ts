@@ -13,7 +13,7 @@ interface Series {
 interface WatchedInputs {
   readonly model: string;
   readonly version: string;
-  readonly contract: Contract;
+  readonly contract: Pick<Contract, 'features' | 'reference'>;
   readonly bins: InputBins;
 }
 
