@@ -117,7 +117,10 @@ export class ModelWrapper {
 
   #feeds(tensors: readonly InputTensor[]): Record<string, Tensor> {
     const feeds = tensors.map(({ name, data, shape }): [string, Tensor] => {
-      return [name, new Tensor(this.#inputTypes.get(name)!, data, shape)];
+      const type = this.#inputTypes.get(name)!;
+      const tensor = new Tensor(type, data, shape);
+      // Its binding reads the bits of FP16, and not the numbers that newer versions of Node have for them.
+      return [name, type === 'float16' ? Object.assign(tensor, { cpuData: data }) : tensor];
     });
     return Object.fromEntries(feeds);
   }
