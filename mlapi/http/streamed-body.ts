@@ -108,7 +108,7 @@ export class StreamedBody {
       request.on('data', take).on('end', finish).on('error', fail);
       // A request that was answered while its body broke off is never closed by Node.
       response.on('close', fail);
-      if (request.destroyed) fail();
+      if (request.destroyed || response.closed) fail();
     });
   }
 }
