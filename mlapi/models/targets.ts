@@ -31,6 +31,8 @@ const maxKnown = 10_000;
 export class Targets {
   readonly #queries: Queries;
   readonly #known = new Map<string, Known>();
+  /** Counts what has changed here: what was read before is not known after it. */
+  #changes = 0;
 
   constructor(queries: Queries) {
     this.#queries = queries;
@@ -44,7 +46,9 @@ export class Targets {
 
   /** As the database has it. @throws {Problem} 404 */
   async find(model: string, version: string | undefined): Promise<Target> {
+    const changes = this.#changes;
     const target = await this.#read(model, version);
+    if (changes !== this.#changes) return target;
     if (this.#known.size >= maxKnown) this.#known.clear();
     this.#known.set(keyOf(model, version), { target, untilMs: performance.now() + knownForMs });
     return target;
@@ -52,6 +56,7 @@ export class Targets {
 
   /** Something of this model has changed here: whoever asks next gets to know it. Other processes follow by themselves. */
   forget(model: string): void {
+    this.#changes += 1;
     for (const key of this.#known.keys()) if (key.startsWith(keyOf(model))) this.#known.delete(key);
   }
 
