@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
 import type { Exchange } from './exchange.ts';
 import { inflate, isInflatable } from './inflate.ts';
@@ -8,6 +7,7 @@ import { parseMultipart, parseUrlencoded } from './forms.ts';
 import { Problem, serviceBusy } from './problem.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { StreamedBody } from './streamed-body.ts';
+import { ownTurn } from './turns.ts';
 import { UnfinishedBodies } from './unfinished-bodies.ts';
 
 /** Reads a request's body, or refuses it. */
@@ -21,14 +21,6 @@ const firstBufferBytes = 4_096;
 /** From this size on, parsing takes about as long as a turn of the event loop may. */
 const largeBytes = 65_536;
 const nothing = Buffer.alloc(0);
-
-let lastTurn = Promise.resolve();
-
-/** One turn of the event loop for each who asks: however many large bodies end together, others are served between them. */
-function ownTurn(): Promise<void> {
-  lastTurn = lastTurn.then(() => nextTurn());
-  return lastTurn;
-}
 
 type Parse = (bytes: Buffer, contentType: string) => unknown;
 

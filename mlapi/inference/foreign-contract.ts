@@ -1,9 +1,7 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
+import { ownTurn } from '../http/turns.ts';
+import type { Confinement } from './confinement.ts';
 import type { ContractAnswer, ContractQuestion } from './contract-child.ts';
-
-const program = fileURLToPath(new URL(`./contract-child.${isSource ? 'ts' : 'js'}`, import.meta.url));
+import { startProgram } from './start-program.ts';
 
 /**
  * Reads a model folder's contract in a process of its own: a large one would keep this one from answering.
@@ -13,15 +11,9 @@ export async function readForeignContract(
   question: ContractQuestion,
   { confinement, timeoutMs }: { confinement: Confinement; timeoutMs: number },
 ): Promise<ContractAnswer> {
-  const { execPath, execArgv, parentPid } = launch(confinement, [question.folder]);
-  const child = fork(program, [String(parentPid)], {
-    execPath,
-    cwd: '/',
-    env: { ...loaderVariables },
-    execArgv: [...execArgv],
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
+  // A start waits until the system has made the process.
+  await ownTurn();
+  const child = startProgram('contract-child', { confinement, files: [question.folder] });
   const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   const answer = new Promise<ContractAnswer>((resolve) => {

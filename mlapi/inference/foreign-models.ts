@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Problem } from '../http/problem.ts';
+import { ownTurn } from '../http/turns.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Answerer } from './answerer.ts';
 import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
@@ -61,6 +62,8 @@ export class ForeignModels {
     if (sha256 === undefined) return this.#inspectRemote(folder, { name, version });
     const path = `${folder}/model.onnx`;
     const confinement = await this.#confinement(inspectionCpuSeconds);
+    // A start waits until the system has made the process.
+    await ownTurn();
     const deadlineMs = performance.now() + inspectionMs;
     const process = new ModelProcess({ path, sha256, confinement, loadLimitMs: inspectionMs });
     try {

@@ -1,12 +1,10 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { Problem } from '../http/problem.ts';
 import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
-import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
+import type { Confinement } from './confinement.ts';
 import { LostRun, type RunResult } from './executor.ts';
 import type { ModelFacts } from './model-facts.ts';
+import { startProgram } from './start-program.ts';
 import type { RunInput } from './types.ts';
 
 /** Which model a child process computes with. */
@@ -25,7 +23,6 @@ interface Settle<T> {
   reject(cause: unknown): void;
 }
 
-const program = fileURLToPath(new URL(`./model-child.${isSource ? 'ts' : 'js'}`, import.meta.url));
 /** Half of what the systemd unit gives a start: also the largest files are read and prepared by then, or something hangs. */
 const usualLoadLimitMs = 60_000;
 /** How long a child that was asked to end may take. */
@@ -48,17 +45,7 @@ export class ModelProcess {
   readonly #loadLimit: NodeJS.Timeout;
 
   constructor({ loadLimitMs = usualLoadLimitMs, confinement, path, sha256 }: ChildModel) {
-    const { execPath, execArgv, parentPid } = launch(confinement, [path]);
-    // It gets nothing of this process: no variables, which may hold secrets, no folder, no streams.
-    this.#child = fork(program, [String(parentPid)], {
-      execPath,
-      cwd: '/',
-      env: { ORT_DISABLE_TELEMETRY: '1', ...(confinement !== undefined && loaderVariables) },
-      execArgv: [...execArgv],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
-    lowerPriority(this.#child.pid);
+    this.#child = startProgram('model-child', { confinement, files: [path], env: { ORT_DISABLE_TELEMETRY: '1' } });
     this.ready = new Promise((resolve, reject) => (this.#starting = { resolve, reject }));
     this.ready.catch(() => undefined);
     this.ended = new Promise((resolve) => {
@@ -154,20 +141,5 @@ export class ModelProcess {
   /** What cannot be sent is answered by its end. */
   #send(message: ParentMessage): void {
     this.#child.send(message, () => undefined);
-  }
-}
-
-/**
- * Where processors are scarce, the process that answers requests comes first. On Linux this is each thread's own, and passed on to
- * those that it begins: it is done as soon as there is a process, before the model is loaded.
- */
-function lowerPriority(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    const folder = `/proc/${pid}/task`;
-    const threads = existsSync(folder) ? readdirSync(folder).map(Number) : [pid];
-    for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // A sandbox may forbid it; it works without.
   }
 }

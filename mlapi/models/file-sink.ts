@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Problem } from '../http/problem.ts';
+import { ownTurn } from '../http/turns.ts';
 import type { OnnxScan } from './scan/onnx-scan.ts';
 
-/** So many bytes are looked at before others get their turn: the worst of them take milliseconds. */
-const bytesPerTurn = 16_384;
+/** So long is looked at bytes in one turn, whoever sends them: a tensor's take nothing, the worst ones milliseconds. */
+const msPerTurn = 2;
+/** So many bytes at a time. */
+const bytesPerLook = 4_096;
 
 interface FileSinkOptions {
   readonly maxBytes?: number;
@@ -41,12 +43,7 @@ export class FileSink {
     this.#length += chunk.length;
     if (this.#length > maxBytes)
       throw new Problem(413, 'body_too_large', `The file ${this.#name} may have ${maxBytes} bytes.`);
-    if (scan !== undefined) {
-      for (let from = 0; from < chunk.length; from += bytesPerTurn) {
-        if (from > 0) await nextTurn();
-        scan.write(chunk.subarray(from, from + bytesPerTurn));
-      }
-    }
+    if (scan !== undefined) await scanInTurns(scan, chunk);
     this.#hash.update(chunk);
     this.#file ??= await open(this.#path, 'wx', 0o600);
     await writeAll(this.#file, chunk);
@@ -65,6 +62,17 @@ export class FileSink {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
+  }
+}
+
+async function scanInTurns(scan: OnnxScan, chunk: Buffer): Promise<void> {
+  for (let at = 0; at < chunk.length;) {
+    await ownTurn();
+    const endMs = performance.now() + msPerTurn;
+    do {
+      scan.write(chunk.subarray(at, at + bytesPerLook));
+      at += bytesPerLook;
+    } while (at < chunk.length && performance.now() < endMs);
   }
 }
 

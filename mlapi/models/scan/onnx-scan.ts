@@ -27,7 +27,7 @@ export interface OnnxSummary {
  * byte that shows a reason, with a `Problem` of status 422. It keeps names and counts, but no tensor, and its time
  * grows with the bytes alone. What passes is well-formed and bounded, and uses only operators of the list; what those
  * compute is bounded elsewhere, by the process that runs them.
- * For the event loop: a piece of 16 KiB takes a few milliseconds at the very worst, one of a tensor's values nothing.
+ * For the event loop: a piece of 4 KiB takes a millisecond at the very worst, one of a tensor's values nothing.
  */
 export class OnnxScan {
   readonly #tally: Tally;
