@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -27,6 +29,8 @@ export interface HostileRun {
   /** Files of the data directory that were not there before. */
   readonly filesLeft: readonly string[];
   readonly longestDelayMs: number;
+  /** Of a process that had nothing to do at the same time: what the machine itself was late by. */
+  readonly idleDelayMs: number;
   readonly liveness: {
     readonly p50Ms: number;
     readonly p99Ms: number;
@@ -61,12 +65,14 @@ export async function sendHostile(served: Served, { uploads, warmUp, settleMs }:
 
   const end = new AbortController();
   const probing = probe(served.port, end.signal);
+  const idling = idleProcess(end.signal);
   const startedAt = performance.now();
   const answers = await sendAll(served, tokens, uploads);
   const seconds = (performance.now() - startedAt) / 1_000;
   end.abort();
   const liveness = await probing;
   const longestDelayMs = await served.longestDelayMs();
+  const idleDelayMs = await idling;
   await settle();
   return {
     uploads,
@@ -76,6 +82,7 @@ export async function sendHostile(served: Served, { uploads, warmUp, settleMs }:
     processes: { before: processesBefore, after: served.pids().length },
     filesLeft: filesOf(served).filter((name) => !filesBefore.has(name)),
     longestDelayMs,
+    idleDelayMs,
     liveness,
     seconds,
   };
@@ -113,6 +120,20 @@ function tear({ port }: Served, token: string): Promise<string> {
       resolve('0 torn');
     });
   });
+}
+
+/** Measures like the service does. @returns its longest delay, in ms */
+async function idleProcess(end: AbortSignal): Promise<number> {
+  const program = `
+    const delay = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    process.stdin.resume().on('end', () => console.log(delay.max / 1e6));`;
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+  end.addEventListener('abort', () => child.stdin.end());
+  await once(child, 'close');
+  return Number(text);
 }
 
 async function probe(port: number, end: AbortSignal) {

@@ -11,7 +11,16 @@ import { judge } from './verdicts.ts';
 let measured: Measured;
 beforeAll(async () => {
   const say = () => undefined;
-  measured = await measure({ uploads: 40, warmUp: 3, models: 6, starts: 1, predictions: 1, settleMs: 0, say });
+  measured = await measure({
+    uploads: 40,
+    warmUp: 3,
+    models: 6,
+    starts: 1,
+    predictions: 1,
+    settleMs: 0,
+    startSettleMs: 0,
+    say,
+  });
 }, 300_000);
 
 const verdictOf = (name: string, changed: Partial<Measured> = {}) =>

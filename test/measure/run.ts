@@ -22,7 +22,8 @@ const measured = await measure({
   warmUp: Math.ceil(Number(uploads) / 5),
   models: Number(models),
   starts: Number(starts),
-  settleMs: 8_000,
+  settleMs: 40_000,
+  startSettleMs: 20_000,
   predictions: 10,
   say,
 });
