@@ -1,11 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Check } from '../http/exchange.ts';
-import { modelNotFound } from '../http/problem.ts';
+import { modelNotFound, type Problem } from '../http/problem.ts';
 import type { Authorize } from '../http/perform.ts';
 import { holdsFor, holdsSome } from '../http/scopes.ts';
-import type { Database } from '../persistence/database.ts';
 import type { AuditNotices } from '../telemetry/audit-notices.ts';
-import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
 import type { TokenService } from './token-service.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
@@ -45,38 +43,29 @@ export function readBearer(authorization: string | undefined): string {
   return token;
 }
 
-interface ScopeGuardOptions {
-  readonly database: Database;
-  readonly clock: () => number;
-  readonly notices: AuditNotices;
-}
-
 /** Refuses a session without the endpoint's scope, and records it. An endpoint that was mounted without a guard is refused. */
-export function scopeGuard({ database, clock, notices }: ScopeGuardOptions): Authorize {
-  const refuse = async (access: string, details: AuditDetails) => {
-    await database.transaction().execute((queries) => recordAudit(queries, clock(), 'scope_refused', details));
-    throw scopeRefused(access);
-  };
+export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Authorize {
   return (session, { access, isFiltered = false }, { address, requestId, params }) => {
     if (access === 'public' || access === 'refresh token') return;
     if (session === undefined) throw tokenMissing();
     if (access === 'access token' || session.scopes.includes(access)) return;
     const { clientId, familyId } = session;
+    const who = { clientId, familyId, address, requestId };
     if (holdsSome(session.scopes, access)) {
       if (isFiltered) return;
       const { name } = params;
       if (name !== undefined && holdsFor(session.scopes, access, name)) return;
       if (name !== undefined) {
+        // As for a model that there is not: who may not see it does not learn of it.
         const detail = `${access}:${name.slice(0, 64)}`;
-        return hide(notices.note('model_hidden', { clientId, familyId, address, requestId, detail }));
+        return refuse(modelNotFound(), notices.note('model_hidden', { ...who, detail }));
       }
     }
-    return refuse(access, { clientId, familyId, address, requestId, detail: access });
+    return refuse(scopeRefused(access), notices.note('scope_refused', { ...who, detail: access }, access));
   };
 }
 
-/** As for a model that there is not: who may not see it does not learn of it. */
-async function hide(noted: Promise<void> | undefined): Promise<void> {
+async function refuse(problem: Problem, noted: Promise<void> | undefined): Promise<void> {
   await noted;
-  throw modelNotFound();
+  throw problem;
 }

@@ -12,7 +12,7 @@ interface AuditNoticesOptions {
   readonly monotonicClock: () => number;
 }
 
-/** Records what a client can cause at will: once a minute for each client and event, in each process. So no refusal costs a row. */
+/** Records what a client can cause at will: once a minute for each client, event and kind of it, in each process. So no refusal costs a row. */
 export class AuditNotices {
   readonly #options: AuditNoticesOptions;
   readonly #noted = new Set<string>();
@@ -22,15 +22,18 @@ export class AuditNotices {
     this.#options = options;
   }
 
-  /** @returns a promise where a row is written, and nothing where there is one */
-  note(event: AuditEvent, details: AuditDetails & { readonly clientId: string }): Promise<void> | undefined {
+  /**
+   * @param kind of the event, of few: each has a row of its own
+   * @returns a promise where a row is written, and nothing where there is one
+   */
+  note(event: AuditEvent, details: AuditDetails & { readonly clientId: string }, kind = ''): Promise<void> | undefined {
     const { database, clock, monotonicClock } = this.#options;
     const now = monotonicClock();
     if (now >= this.#windowStart + windowMs) {
       this.#noted.clear();
       this.#windowStart = now;
     }
-    const key = `${event} ${details.clientId}`;
+    const key = `${event} ${kind} ${details.clientId}`;
     if (this.#noted.has(key) || this.#noted.size >= maxNoted) return undefined;
     // At once: where the database is slow, the next refusal does not wait for it, too.
     this.#noted.add(key);

@@ -81,6 +81,25 @@ describe('audit rows', () => {
     });
   });
 
+  test('one a minute for a client that lacks a scope, however often it asks; other scopes have their own', async () => {
+    const { name, tokens } = await service.newClient(undefined, ['models:read']);
+    const send = (method: 'post' | 'put', path: string) =>
+      service.http[method](path)
+        .auth(tokens.access_token, { type: 'bearer' })
+        .send([[1]])
+        .expect(403);
+
+    for (let time = 0; time < 3; time += 1) await send('post', '/api/ml');
+    await send('put', '/api/models/mine/aliases/default');
+    expect((await rowsOf(service, name, 'scope_refused')).map(({ detail }) => detail)).toEqual([
+      'models:predict',
+      'models:write',
+    ]);
+    service.clock.advanceSeconds(60);
+    for (let time = 0; time < 2; time += 1) await send('post', '/api/ml');
+    expect(await rowsOf(service, name, 'scope_refused')).toHaveLength(3);
+  });
+
   test('one a minute for a client over its limit, however often it is refused', async () => {
     const busy = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '2' });
     const { name, tokens } = await busy.newClient();
