@@ -50,6 +50,8 @@ export function readAddress(address: string | undefined): string {
   return isIP(address) === 0 ? 'unknown' : address;
 }
 
+const fewBytes = 4_096;
+
 /** Writes an answer. */
 export function send(
   { response, headers }: Exchange,
@@ -57,7 +59,7 @@ export function send(
 ): void {
   const isText = typeof body === 'string' || Buffer.isBuffer(body);
   if (body !== undefined) headers.set('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
-  if (own !== undefined) for (const [name, value] of Object.entries(own)) headers.set(name.toLowerCase(), value);
+  for (const name in own) headers.set(name.toLowerCase(), own[name]!);
   if (chunks !== undefined) {
     writeChunks(response.writeHead(status, headers.flat), chunks[Symbol.iterator]());
     return;
@@ -66,8 +68,10 @@ export function send(
     pipeline(stream, response.writeHead(status, headers.flat), () => undefined);
     return;
   }
-  // Bytes are not copied: however many readers are slow, they wait for the same ones.
   const content = isText ? body : body === undefined ? '' : JSON.stringify(body);
   if (status !== 204 && status !== 304) headers.set('content-length', String(Buffer.byteLength(content)));
-  response.writeHead(status, headers.flat).end(content);
+  response.writeHead(status, headers.flat);
+  // A few bytes go out together with the headers. Many are not copied: however many readers are slow, they wait for the same ones.
+  if (typeof content !== 'string' && content.length <= fewBytes) response.end(content.toString('latin1'), 'latin1');
+  else response.end(content);
 }

@@ -19,12 +19,13 @@ export function createShortWay(
   checks: readonly Check[],
   authorize: Authorize,
 ): ShortWay {
-  const all = endpoints.map(compile);
+  const byMethod = new Map<string | undefined, ShortRoute[]>();
+  for (const endpoint of endpoints)
+    byMethod.set(endpoint.method, [...(byMethod.get(endpoint.method) ?? []), compile(endpoint)]);
   return (exchange) => {
-    const { method } = exchange.request;
     const { path } = exchange;
-    for (const { endpoint, pattern, names } of all) {
-      const found = endpoint.method === method ? pattern.exec(path) : null;
+    for (const { endpoint, pattern, names } of byMethod.get(exchange.request.method) ?? []) {
+      const found = pattern.exec(path);
       if (found === null) continue;
       const params = Object.fromEntries(names.map((name, index) => [name, found[index + 1]!]));
       void serve(endpoint, exchange, params);

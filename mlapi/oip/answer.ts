@@ -11,18 +11,32 @@ const charactersPerTurn = 65_536;
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 
 /** The answer as it goes out, compressed where the caller asks for that. @param accepted its `Accept-Encoding` */
-export async function toAnswer(written: WrittenResponse, accepted: string | undefined): Promise<Answer> {
+export function toAnswer(written: WrittenResponse, accepted: string | undefined): Answer | Promise<Answer> {
   const encoding = accepted === undefined ? undefined : chooseEncoding(accepted);
-  if (encoding === undefined && !written.isBinary) return jsonAnswer(written.json[Symbol.iterator]());
-  const { json } = written;
-  const text = Array.isArray(json) ? (json as string[]).join('') : await collect(json);
+  const { json, isBinary } = written;
+  if (encoding === undefined && !isBinary) return jsonAnswer(json[Symbol.iterator]());
+  const finish = (text: string) => {
+    const answer = bytesAnswer(text, written);
+    return encoding === undefined ? answer : compress(answer, encoding);
+  };
+  return Array.isArray(json) ? finish((json as string[]).join('')) : collect(json).then(finish);
+}
+
+interface BytesAnswer {
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+}
+
+function bytesAnswer(text: string, { isBinary, binary }: WrittenResponse): BytesAnswer {
   const length = Buffer.byteLength(text);
-  const whole = joinBytes(text, length, written.binary);
-  const headers: Record<string, string> = written.isBinary
+  const headers: Record<string, string> = isBinary
     ? { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(length) }
     : { 'content-type': 'application/json' };
-  if (encoding === undefined) return { headers, body: whole };
-  return { headers: { ...headers, 'content-encoding': encoding }, body: await compressors[encoding](whole) };
+  return { headers, body: joinBytes(text, length, binary) };
+}
+
+async function compress({ headers, body }: BytesAnswer, encoding: keyof typeof compressors): Promise<Answer> {
+  return { headers: { ...headers, 'content-encoding': encoding }, body: await compressors[encoding](body) };
 }
 
 function joinBytes(text: string, length: number, binary: readonly Buffer[]): Buffer {

@@ -4,7 +4,8 @@ import type { NamedOutput, TensorData } from '../inference/tensors.ts';
 import { writeBinaryData } from './binary-tensor.ts';
 
 /** An output, and how it is to be written. */
-export interface AnsweredOutput extends NamedOutput {
+export interface AnsweredOutput {
+  readonly output: NamedOutput;
   readonly isBinary: boolean;
 }
 
@@ -28,14 +29,16 @@ const elementsPerPiece = 8_192;
 
 /** @throws {Problem} 422 where JSON has no way to write an output */
 export function writeInferResponse({ model, version, id, outputs }: InferResponse): WrittenResponse {
-  const binary = outputs.map((output) => (output.isBinary ? writeBinaryData(output.data as TensorData) : undefined));
-  for (const output of outputs) if (!output.isBinary) refuseUnwritable(output);
+  const binary = outputs.map(({ output, isBinary }) =>
+    isBinary ? writeBinaryData(output.data as TensorData) : undefined,
+  );
+  for (const { output, isBinary } of outputs) if (!isBinary) refuseUnwritable(output);
   const shownId = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
   const head = `{"model_name":"${model}","model_version":"${version}"${shownId},"outputs":[`;
-  const isShort = outputs.every(({ isBinary, data }) => isBinary || data.length <= elementsPerPiece);
-  const pieces = writePieces(head, outputs, binary);
+  const isShort = outputs.every(({ output, isBinary }) => isBinary || output.data.length <= elementsPerPiece);
+  const whole = () => `${head}${outputs.map(({ output }, index) => writeOutput(output, binary[index])).join(',')}]}`;
   return {
-    json: isShort ? [[...pieces].join('')] : pieces,
+    json: isShort ? [whole()] : writePieces(head, outputs, binary),
     binary: binary.filter((bytes) => bytes !== undefined),
     isBinary: binary.some((bytes) => bytes !== undefined),
   };
@@ -47,15 +50,11 @@ function* writePieces(
   binary: readonly (Buffer | undefined)[],
 ): Generator<string> {
   let begin = head;
-  for (const [index, { name, shape, datatype, data }] of outputs.entries()) {
-    const tensor = `${begin}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}]`;
+  for (const [index, { output, isBinary }] of outputs.entries()) {
+    const { data, datatype } = output;
+    yield begin + (isBinary ? writeOutput(output, binary[index]) : `${beginOutput(output)}${beginData}`);
     begin = ',';
-    const bytes = binary[index];
-    if (bytes !== undefined) {
-      yield `${tensor},"parameters":{"binary_data_size":${bytes.length}}}`;
-      continue;
-    }
-    yield `${tensor},"data":[`;
+    if (isBinary) continue;
     for (let from = 0; from < data.length; from += elementsPerPiece) {
       const comma = from === 0 ? '' : ',';
       yield comma + writeElements(data as TensorData, datatype, from, Math.min(data.length, from + elementsPerPiece));
@@ -63,6 +62,20 @@ function* writePieces(
     yield ']}';
   }
   yield ']}';
+}
+
+function writeOutput(output: NamedOutput, bytes: Buffer | undefined): string {
+  const begin = beginOutput(output);
+  if (bytes !== undefined) return `${begin},"parameters":{"binary_data_size":${bytes.length}}}`;
+  const { data, datatype } = output;
+  return `${begin}${beginData}${writeElements(data as TensorData, datatype, 0, data.length)}]}`;
+}
+
+const beginData = ',"data":[';
+
+/** What is said of it ahead of its data. */
+function beginOutput({ name, datatype, shape }: NamedOutput): string {
+  return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}]`;
 }
 
 function writeElements(data: TensorData, datatype: string, from: number, to: number): string {

@@ -10,7 +10,7 @@ import type { Predictor } from '../inference/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
 import { fieldsOf, readFlag } from './fields.ts';
-import { infer } from './infer.ts';
+import { Inference } from './infer.ts';
 import { indexOf, type FindModel, type ModelRepository, type ServeModel } from './repository.ts';
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
@@ -93,9 +93,13 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
     body: { schema: oipSchemas.request, examples },
   };
   const reader = bytesBody(['application/json', 'application/octet-stream'], bodyLimitBytes);
-  const handle = async (call: Call) => {
+  const inference = new Inference();
+  const handle = (call: Call) => {
     const { params, session } = call;
-    return infer(await serve(params.name ?? '', params.version, session), call);
+    const serving = serve(params.name ?? '', params.version, session);
+    return serving instanceof Promise
+      ? serving.then((found) => inference.answer(found, call))
+      : inference.answer(serving, call);
   };
   const post = { access: 'models:predict', method: 'POST', body: { reader }, handle } as const;
   return [

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { quoteLongIntegers } from '../../mlapi/inference/exact-integers.ts';
 import type { TensorData } from '../../mlapi/inference/tensors.ts';
-import { readInferRequest } from '../../mlapi/oip/infer-request.ts';
+import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
 import { writeInferResponse } from '../../mlapi/oip/infer-response.ts';
 
 const whole = (min: number, max: number) => fc.integer({ min, max });
@@ -40,10 +40,10 @@ function positive(value: unknown): unknown {
 function backAsRequest(
   tensors: readonly { datatype: string; shape: readonly number[]; data: TensorData; isBinary: boolean }[],
 ) {
-  const outputs = tensors.map((each, index) => ({ name: `t${index}`, ...each }));
-  const { json, binary } = writeInferResponse({ model: 'm', version: '1', id: 'é', outputs: outputs });
+  const outputs = tensors.map(({ isBinary, ...each }, index) => ({ output: { name: `t${index}`, ...each }, isBinary }));
+  const { json, binary } = writeInferResponse({ model: 'm', version: '1', id: 'é', outputs });
   const text = [...json].join('').replace('"outputs"', '"inputs"');
-  return readInferRequest(Buffer.concat([Buffer.from(text), ...binary]), String(Buffer.byteLength(text)));
+  return new InferRequestReader().read(Buffer.concat([Buffer.from(text), ...binary]), String(Buffer.byteLength(text)));
 }
 
 describe('the codec', () => {
@@ -86,7 +86,7 @@ describe('the codec', () => {
     fc.assert(
       fc.property(json, fc.uint8Array({ maxLength: 40 }), (text, bytes) => {
         try {
-          readInferRequest(Buffer.concat([Buffer.from(text), bytes]), String(Buffer.byteLength(text)));
+          new InferRequestReader().read(Buffer.concat([Buffer.from(text), bytes]), String(Buffer.byteLength(text)));
         } catch (error) {
           expect(error).toMatchObject({ name: 'Problem', status: 400 });
         }

@@ -1,10 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { readInferRequest } from '../../mlapi/oip/infer-request.ts';
+import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
 
 const input = { name: 'x', shape: [2], datatype: 'FP32', data: [1, 2] };
 
 function read(request: object | string) {
-  return readInferRequest(Buffer.from(typeof request === 'string' ? request : JSON.stringify(request)), undefined);
+  return new InferRequestReader().read(
+    Buffer.from(typeof request === 'string' ? request : JSON.stringify(request)),
+    undefined,
+  );
 }
 
 /** What the one input holds. */
@@ -18,7 +21,7 @@ function readBinary(datatype: string, shape: readonly number[], bytes: Buffer, s
   const json = Buffer.from(
     JSON.stringify({ inputs: [{ name: 'x', shape, datatype, parameters: { binary_data_size: size } }] }),
   );
-  return readInferRequest(Buffer.concat([json, bytes]), String(json.length)).inputs[0]!;
+  return new InferRequestReader().read(Buffer.concat([json, bytes]), String(json.length)).inputs[0]!;
 }
 
 describe('the data of an input', () => {
@@ -117,7 +120,7 @@ describe('binary data', () => {
       const whole = Buffer.from(new ArrayBuffer(json.length + 12));
       whole.write(json);
       bytes.copy(whole, json.length);
-      const { data } = readInferRequest(whole, String(json.length)).inputs[0]!;
+      const { data } = new InferRequestReader().read(whole, String(json.length)).inputs[0]!;
       expect(data).toEqual(Float32Array.of(1, 2, 3));
       expect((data as Float32Array).buffer === whole.buffer).toBe(json.length % 4 === 0);
     }
@@ -131,7 +134,10 @@ describe('binary data', () => {
         { name: 'c', shape: [1], datatype: 'BOOL', parameters: { binary_data_size: 1 } },
       ],
     });
-    const { inputs } = readInferRequest(Buffer.concat([Buffer.from(json), Buffer.of(3, 4, 1)]), String(json.length));
+    const { inputs } = new InferRequestReader().read(
+      Buffer.concat([Buffer.from(json), Buffer.of(3, 4, 1)]),
+      String(json.length),
+    );
     expect(inputs.map(({ data }) => [...data])).toEqual([[3, 4], [7], [1]]);
   });
 
@@ -160,7 +166,7 @@ describe('binary data', () => {
   test.each([['-1'], ['1.0'], ['0x10'], ['1, 1'], [''], ['99999'], ['9'.repeat(30)]])(
     '400: %s is not how many bytes of the body are JSON',
     (length) => {
-      expect(() => readInferRequest(Buffer.from(JSON.stringify({ inputs: [input] })), length)).toThrow(
+      expect(() => new InferRequestReader().read(Buffer.from(JSON.stringify({ inputs: [input] })), length)).toThrow(
         /^Inference-Header-Content-Length/,
       );
     },

@@ -1,0 +1,145 @@
+import { decodeUtf8, parseStrictJson } from '../http/strict-json.ts';
+import { datatypes } from '../inference/datatypes.ts';
+import { mayRound, quoteLongIntegers } from '../inference/exact-integers.ts';
+import type { Expected } from '../inference/json-tensor.ts';
+import { invalidInference } from '../inference/refusals.ts';
+import type { InputTensor } from '../inference/tensors.ts';
+import { fieldsOf, isCount, isGiven, parametersOf, readFlag, readText, type Fields } from './fields.ts';
+
+export interface RequestedOutput {
+  readonly name: string;
+  readonly isBinary: boolean | undefined;
+  /** How many of the highest classes to answer in place of the tensor. */
+  readonly classes: number | undefined;
+}
+
+/** What the JSON of a request says, as it stands: what the model takes is not known here. */
+export interface DescribedRequest {
+  readonly id: string | undefined;
+  /** Whether the inputs are rows for the contract, one input for each feature, and no raw tensors. */
+  readonly rows: boolean;
+  readonly inputs: readonly DescribedInput[];
+  /** The outputs to answer; undefined where all are. */
+  readonly outputs: readonly RequestedOutput[] | undefined;
+  readonly outputNames: readonly string[] | undefined;
+  /** Whether outputs are binary data, unless they say otherwise themselves. */
+  readonly isBinary: boolean;
+}
+
+export interface DescribedInput extends Omit<InputTensor, 'data'>, Expected {
+  /** Of binary data, in bytes; undefined where they are in the JSON. */
+  readonly size: number | undefined;
+  /** In JSON, with long whole numbers rounded, and as text. */
+  readonly data: unknown;
+  readonly exact: unknown;
+}
+
+/** Where an input says how long its binary data are. */
+export const sizeField = 'parameters.binary_data_size';
+
+const mostTensors = 10_000;
+const mostDimensions = 8;
+/** More cannot be in a body, and their product stays exact. */
+const mostElements = 2 ** 31;
+/** Of the request's own parameters that change the answer, those that no model here can follow. */
+const unsupported = ['sequence_id', 'sequence_start', 'sequence_end'];
+
+/** @throws {Problem} 400 */
+export function describeRequest(json: Buffer): DescribedRequest {
+  const request = fieldsOf(parseStrictJson(json), '', ['id', 'parameters', 'inputs', 'outputs', ...ignored]);
+  const exact = hasLongs(request) ? readExactly(json, request) : request;
+  const parameters = parametersOf(request, '');
+  for (const name of unsupported)
+    if (isGiven(parameters[name]) && parameters[name] !== false && parameters[name] !== 0)
+      throw invalidInference(`parameters.${name}`, 'sequences are not supported');
+  const exactInputs = exact.inputs as readonly Fields[];
+  const inputs = listOf(request.inputs, 'inputs').map((input, index) =>
+    describeInput(input, exactInputs[index]!, `inputs[${index}]`),
+  );
+  if (inputs.length === 0) throw invalidInference('inputs', 'there must be at least one');
+  refuseTwice(inputs, 'inputs');
+  const listed = isGiven(request.outputs) ? listOf(request.outputs, 'outputs') : [];
+  // An empty list asks for all, as the public client means it.
+  const outputs = listed.length === 0 ? undefined : listed.map((one, index) => readOutput(one, `outputs[${index}]`));
+  refuseTwice(outputs ?? [], 'outputs');
+  return {
+    id: readText(request.id, 'id'),
+    rows: readFlag(parameters.rows, 'parameters.rows') ?? false,
+    inputs,
+    outputs,
+    outputNames: outputs?.map(({ name }) => name),
+    isBinary: readFlag(parameters.binary_data_output, 'parameters.binary_data_output') ?? false,
+  };
+}
+
+function hasLongs({ inputs }: Fields): boolean {
+  return Array.isArray(inputs) && inputs.some((input: Fields | null) => /^U?INT64$/.test(String(input?.datatype)));
+}
+
+/** The request with its long whole numbers as text, where there are any: of the same shape, as no name is there twice. */
+function readExactly(json: Buffer, request: Fields): Fields {
+  const text = decodeUtf8(json);
+  return mayRound(text) ? (JSON.parse(quoteLongIntegers(text)) as Fields) : request;
+}
+
+/** Clients repeat there what the path says. */
+const ignored = ['model_name', 'model_version'];
+
+function describeInput(value: unknown, exact: Fields, where: string): DescribedInput {
+  const input = fieldsOf(value, where, ['name', 'shape', 'datatype', 'parameters', 'data']);
+  const name = readText(input.name, `${where}.name`);
+  if (name === undefined) throw invalidInference(where, 'it has no name');
+  const datatype = typeof input.datatype === 'string' ? input.datatype : '';
+  const type = datatypes.get(datatype);
+  if (type === undefined)
+    throw invalidInference(`${where}.datatype`, `it must be one of ${[...datatypes.keys()].join(', ')}`);
+  const shape = readShape(input.shape, `${where}.shape`);
+  const count = elementsOf(shape, `${where}.shape`);
+  const given = parametersOf(input, where).binary_data_size;
+  const { data } = input;
+  const described = { name, datatype, type, shape, count, where: `${where}.data`, data, exact: exact.data };
+  if (!isGiven(given)) return { ...described, size: undefined };
+  if (isGiven(data)) throw invalidInference(where, 'it has both data and binary data');
+  if (!isCount(given)) throw invalidInference(`${where}.${sizeField}`, 'it must be a number of bytes');
+  return { ...described, size: given };
+}
+
+function readOutput(value: unknown, where: string): RequestedOutput {
+  const output = fieldsOf(value, where, ['name', 'parameters']);
+  const name = readText(output.name, `${where}.name`);
+  if (name === undefined) throw invalidInference(where, 'it has no name');
+  const parameters = parametersOf(output, where);
+  const { classification } = parameters;
+  // The public client sends 0 for none.
+  if (isGiven(classification) && !isCount(classification))
+    throw invalidInference(`${where}.parameters.classification`, 'it must be a number of classes');
+  const isBinary = readFlag(parameters.binary_data, `${where}.parameters.binary_data`);
+  return { name, isBinary, classes: isCount(classification) && classification > 0 ? classification : undefined };
+}
+
+function readShape(value: unknown, where: string): number[] {
+  if (!Array.isArray(value) || value.length > mostDimensions || !value.every(isCount))
+    throw invalidInference(where, `it must be a list of up to ${mostDimensions} whole numbers, none of them negative`);
+  return value;
+}
+
+function elementsOf(shape: readonly number[], where: string): number {
+  let count = 1;
+  for (const size of shape) {
+    if (size > mostElements) throw invalidInference(where, 'it has more elements than a request can');
+    count *= size;
+    if (count > mostElements) throw invalidInference(where, 'it has more elements than a request can');
+  }
+  return count;
+}
+
+function listOf(value: unknown, where: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw invalidInference(where, 'it must be a list');
+  if (value.length > mostTensors) throw invalidInference(where, `there may be ${mostTensors}`);
+  return value;
+}
+
+function refuseTwice(tensors: readonly { readonly name: string }[], where: string): void {
+  if (new Set(tensors.map(({ name }) => name)).size < tensors.length)
+    throw invalidInference(where, 'a name is there twice');
+}
