@@ -23,12 +23,8 @@ export class InputBins {
     });
   }
 
-  /** Whether there is anything to compare with. */
-  get isWatched(): boolean {
-    return this.#features.length > 0;
-  }
-
   observe({ data, rows, width }: Matrix): void {
+    if (this.#features.length === 0) return;
     const step = Math.ceil(rows / mostRows);
     // What comes in a rhythm is not met at the same beat each time.
     for (let row = Math.floor(Math.random() * step); row < rows; row += step) {

@@ -36,6 +36,8 @@ interface Inputs {
 }
 
 const minuteMs = 60_000;
+/** Of contracts that say nothing of what is usual. */
+const nothingWatched = new InputBins({ features: [] });
 const periodMs = 10 * minuteMs;
 const keptMs = 24 * 60 * minuteMs;
 /** Requests of this process that are with shadows at once. */
@@ -51,6 +53,8 @@ export class Traffic {
   readonly #writer = randomUUID();
   readonly #counters = new Map<string, Counter>();
   readonly #inputs = new Map<string, Inputs>();
+  /** Primary versions without a shadow. */
+  #watched = new WeakMap<Predictor, WatchedPredictor>();
   readonly #places = new Places(mostMirrored);
   /** Counted, and not written yet. */
   readonly #unwritten = new Map<string, TrafficRecord>();
@@ -62,7 +66,17 @@ export class Traffic {
     this.#at = periodOf(options.clock());
   }
 
-  watch(predictor: Predictor, { role, shadow }: Way = { role: 'primary' }): Serving {
+  watch(predictor: Predictor, way: Way = { role: 'primary' }): Serving {
+    if (way.role !== 'primary' || way.shadow !== undefined) return this.#watch(predictor, way);
+    let watched = this.#watched.get(predictor);
+    if (watched === undefined) {
+      watched = this.#watch(predictor, way);
+      this.#watched.set(predictor, watched);
+    }
+    return watched;
+  }
+
+  #watch(predictor: Predictor, { role, shadow }: Way): WatchedPredictor {
     const { contract } = predictor;
     const counter = this.#counter(contract, role);
     const inputs = this.#binsOf(contract);
@@ -116,8 +130,9 @@ export class Traffic {
     const key = `${model}/${version}`;
     const known = this.#inputs.get(key);
     if (known !== undefined) return known.bins;
+    if (contract.reference === undefined) return nothingWatched;
     const bins = new InputBins(contract);
-    if (bins.isWatched) this.#inputs.set(key, { model, version, contract, bins, writtenRows: 0 });
+    this.#inputs.set(key, { model, version, contract, bins, writtenRows: 0 });
     return bins;
   }
 
@@ -162,6 +177,8 @@ export class Traffic {
 
   #begin(at: number): void {
     this.#at = at;
+    // They know counters that may be forgotten.
+    this.#watched = new WeakMap();
     const isCrowded = this.#counters.size > mostRemembered;
     for (const [key, counter] of this.#counters) {
       const isIdle = Object.values(counter.period.requests).every((count) => count === 0);

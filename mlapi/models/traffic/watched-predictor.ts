@@ -41,6 +41,9 @@ export class WatchedPredictor implements Serving {
   }
 
   infer(inputs: readonly InputTensor[], options: InferOptions): Promise<NamedOutput[]> {
+    const mirror = this.#mirror?.chosen();
+    if (mirror === undefined)
+      return this.#count((onEncoded) => this.predictor.infer(inputs, { ...options, onEncoded }));
     let rows = 0;
     const answer = this.#count((onEncoded) =>
       this.predictor.infer(inputs, {
@@ -51,8 +54,6 @@ export class WatchedPredictor implements Serving {
         },
       }),
     );
-    const mirror = this.#mirror?.chosen();
-    if (mirror === undefined) return answer;
     return answer.then((outputs) => {
       void mirror.infer(inputs, { outputs, rows });
       return outputs;
