@@ -4,19 +4,26 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { temporaryFolder } from '../support/service.ts';
 import { Generator, type Cell } from './measure.ts';
+import { inferBinary } from './scenarios/protocol.ts';
 import { startService } from './servers.ts';
 import { readProfile } from './stages.ts';
 
 const shownFunctions = 40;
 
-/** Where the time of a request goes, by stage: one worker under load, first as it is, then under the profiler. @returns Markdown */
-export async function profile(cell: Cell, seconds: number, home: string): Promise<string> {
+/**
+ * Where the time of a request goes, by stage: one worker under load, first as it is, then under the profiler.
+ * @param isBinary whether binary tensors are asked for under /v2, in place of rows under /api
+ * @returns Markdown
+ */
+export async function profile(cell: Cell, seconds: number, home: string, isBinary = false): Promise<string> {
   const file = join(temporaryFolder(), 'worker.cpuprofile');
-  const service = await startService({
+  const started = await startService({
     home,
     variables: { BENCH_PROFILE: file },
     nodeOptions: ['--import', join(home, 'build/test/bench/servers/profiler.js')],
   });
+  const binary = (rows: number) => started.tokens.map((token, index) => inferBinary(rows, index % 3, token));
+  const service = isBinary ? { ...started, requests: binary } : started;
   const generator = new Generator(home);
   const pace = { warmUpSeconds: 2, seconds };
   const plain = await generator.measure(service, cell, pace);
@@ -31,7 +38,7 @@ export async function profile(cell: Cell, seconds: number, home: string): Promis
   return [
     '# Where the time goes',
     '',
-    `\`npm run bench:profile -- --rows ${cell.rows} --connections ${cell.connections} --seconds ${seconds}\`, ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}.`,
+    `\`npm run bench:profile -- --rows ${cell.rows} --connections ${cell.connections} --seconds ${seconds}${isBinary ? ' --binary' : ''}\`, ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}.`,
     '',
     `One worker, everything on: ${plain.requestsPerSecond.toFixed(0)} requests/s at ${plain.cpuMicroseconds.toFixed(1)} µs of CPU time each; under the profiler ` +
       `${watched.requestsPerSecond.toFixed(0)} at ${watched.cpuMicroseconds.toFixed(1)} µs. Of the main thread's profile, in µs per request:`,

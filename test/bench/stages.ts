@@ -51,6 +51,7 @@ const rules: readonly Rule[] = [
     file: /node_modules\/onnxruntime|mlapi\/inference\/(?:model-wrapper|model-process|child-pool|[a-z]+-executor|batcher)/,
   },
   { stage: 'postprocess', file: /mlapi\/inference\/postprocessor/ },
+  { stage: 'Open Inference Protocol', file: /mlapi\/oip\// },
   { stage: 'predictor, other inference', file: /mlapi\/inference\// },
   {
     stage: 'validation (query)',

@@ -37,7 +37,8 @@ export async function protocol({ home, generator, pace, say }: Bench): Promise<S
   }
 }
 
-function inferBinary(rows: number, offset: number, token: string): LoadRequest {
+/** Binary tensors both ways, of the output that the contract reads. */
+export function inferBinary(rows: number, offset: number, token: string): LoadRequest {
   const cells = Float32Array.from((JSON.parse(encodedQuestion(rows, offset).body) as number[][]).flat());
   const shape = [rows, cells.length / rows];
   const parameters = { binary_data_size: cells.byteLength };
