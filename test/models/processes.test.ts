@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mlapi, serve, type TestProcess } from '../support/child.ts';
@@ -73,6 +73,25 @@ describe('the commands', () => {
       code: 1,
       stderr: expect.stringContaining('The service comes with a model of this name'),
     });
+  }, 120_000);
+
+  test('models add: encoding and sample are those that the contract names, in the folder and nowhere else', async () => {
+    const folder = join(temporaryFolder(), 'renamed');
+    cpSync(shipped, folder, { recursive: true });
+    const contract = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')) as object;
+    const rename = (names: object) =>
+      writeFileSync(join(folder, 'model.json'), JSON.stringify({ ...contract, ...names }));
+    renameSync(join(folder, 'encoding.csv'), join(folder, 'codes.csv'));
+    renameSync(join(folder, 'sample.json'), join(folder, 'one-row.json'));
+    const add = () => mlapi(dataDir, ['models', 'add', folder, '--name', 'renamed', '--version', '1']);
+
+    rename({ encoding: '../renamed/codes.csv', sample: 'one-row.json' });
+    expect(await add()).toMatchObject({ code: 1, stderr: expect.stringContaining('encoding') });
+    rename({ encoding: 'codes.csv', sample: 'one-row.json' });
+    expect(await add()).toMatchObject({ code: 0 });
+
+    const information = await ask({ url }, token, ['GET', '/api/models/renamed']);
+    expect(information.body.sample).toEqual(JSON.parse(readFileSync(join(shipped, 'sample.json'), 'utf8')));
   }, 120_000);
 
   test('models import: every folder; those that are refused are named, and the others added', async () => {
