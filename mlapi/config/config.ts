@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import Joi from 'joi';
+import { readRemoteTokens, readSecretFile, type RemoteToken } from './secret-files.ts';
 import { variables } from './variables.ts';
 
 /** The whole configuration, validated and frozen. Times carry their unit in the name. */
@@ -21,6 +22,7 @@ export interface Config {
   readonly defaultModel: string | undefined;
   /** Base URLs of those that may compute for models here. */
   readonly remoteServers: readonly string[];
+  readonly remoteTokens: readonly RemoteToken[];
   readonly issuer: string;
   readonly audience: string;
   readonly accessTtlSeconds: number;
@@ -78,9 +80,11 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, root = 
   const mode = environmentSchema.validate(merged.NODE_ENV === '' ? undefined : merged.NODE_ENV);
   if (mode.error) mistakes.push('NODE_ENV must be production, development or test');
   const passphrase = readPassphrase(values, mode.value as string, root, mistakes);
+  const remoteTokens = readTokens(values, root, mistakes);
   checkTogether(values, mistakes);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  return Object.freeze(toConfig(values, mode.value as Config['environment'], passphrase, root));
+  const environmentName = mode.value as Config['environment'];
+  return Object.freeze({ ...toConfig(values, environmentName, passphrase, root), remoteTokens });
 }
 
 type Values = Record<string, unknown>;
@@ -139,16 +143,17 @@ function readPassphrase(values: Values, mode: string, root: string, mistakes: st
       mistakes.push('MLAPI_KEY_PASSPHRASE or MLAPI_KEY_PASSPHRASE_FILE is required in production');
     return undefined;
   }
-  try {
-    const path = resolve(root, file);
-    if ((statSync(path).mode & 0o022) !== 0) mistakes.push('MLAPI_KEY_PASSPHRASE_FILE may be written by other users');
-    const passphrase = readFileSync(path, 'utf8').trim();
-    if (passphrase.length < 16) mistakes.push('MLAPI_KEY_PASSPHRASE_FILE must hold at least 16 characters');
-    return passphrase;
-  } catch {
-    mistakes.push('MLAPI_KEY_PASSPHRASE_FILE names a file that cannot be read');
-    return undefined;
-  }
+  const passphrase = readSecretFile('MLAPI_KEY_PASSPHRASE_FILE', file, root, mistakes)?.trim();
+  if (passphrase !== undefined && passphrase.length < 16)
+    mistakes.push('MLAPI_KEY_PASSPHRASE_FILE must hold at least 16 characters');
+  return passphrase;
+}
+
+function readTokens(values: Values, root: string, mistakes: string[]): readonly RemoteToken[] {
+  const file = values.MLAPI_REMOTE_TOKENS_FILE as string | undefined;
+  const text = file === undefined ? '' : readSecretFile('MLAPI_REMOTE_TOKENS_FILE', file, root, mistakes);
+  const servers = (values.MLAPI_REMOTE_SERVERS as string[] | undefined) ?? [];
+  return Object.freeze(readRemoteTokens(text ?? '', servers, mistakes));
 }
 
 function checkTogether(values: Values, mistakes: string[]): void {
@@ -164,7 +169,7 @@ function toConfig(
   environment: Config['environment'],
   keyPassphrase: string | undefined,
   root: string,
-): Config {
+): Omit<Config, 'remoteTokens'> {
   const text = (name: string) => values[name] as string;
   const number = (name: string) => values[name] as number;
   const isDevelopment = environment === 'development';

@@ -65,6 +65,12 @@ export const variables: readonly Variable[] = [
     '',
     "base URLs of Open Inference Protocol servers that a model's `remote` may name; unset: none",
   ),
+  variable(
+    'MLAPI_REMOTE_TOKENS_FILE',
+    text.max(4096),
+    '',
+    'file with a line `URL TOKEN` for each of those servers that wants a bearer token',
+  ),
   variable('MLAPI_ISSUER', text, 'mlapi', '`iss` of the tokens'),
   variable('MLAPI_AUDIENCE', text, 'mlapi', '`aud` of the access tokens'),
   variable('MLAPI_ACCESS_TTL_SECONDS', integer(10, 86_400), '900', 'life of an access token'),

@@ -13,7 +13,9 @@ import type { Contract, Matrix, RunInput, TensorInput } from './types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from './warm-up.ts';
 
 export interface EngineOptions
-  extends Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'>, Partial<Pick<Config, 'remoteServers'>> {
+  extends
+    Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'>,
+    Partial<Pick<Config, 'remoteServers' | 'remoteTokens'>> {
   readonly observer?: InferenceObserver | undefined;
   /** Of child processes, where the model is a stranger's. */
   readonly confinement?: Confinement;

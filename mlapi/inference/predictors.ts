@@ -14,7 +14,7 @@ const usualDefault = 'nsl-kdd-classifier';
 const versionsAtOnce = 500;
 
 type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'workers' | 'predictTimeoutMs'> &
-  Partial<Pick<Config, 'remoteServers'>>;
+  Partial<Pick<Config, 'remoteServers' | 'remoteTokens'>>;
 
 /** Every model that this service serves, by name: those of its folders, loaded and warm; and those of a source, if it has one. */
 export class Predictors {

@@ -89,10 +89,10 @@ export async function prepareRemote(
   options: EngineOptions,
 ): Promise<PreparedModel & { connect(): RemoteExecutor }> {
   const { remote: reference } = contract;
-  const { predictTimeoutMs: timeoutMs, remoteServers } = options;
-  const base = allowedServer(reference, remoteServers);
+  const { predictTimeoutMs: timeoutMs } = options;
+  const server = allowedServer(reference, options);
   try {
-    const described = await describeRemote(base, reference, performance.now() + timeoutMs);
+    const described = await describeRemote(server, reference, performance.now() + timeoutMs);
     const { facts } = described;
     if (sha256 !== undefined && sha256 !== facts.sha256)
       throw new Error('its server describes another model than before');
@@ -100,7 +100,7 @@ export async function prepareRemote(
     const model = describeModel({ path, facts, contract }, options);
     const { outputName } = model;
     const others = otherOutputs(model);
-    const connect = () => new RemoteExecutor({ ...described, base, reference, outputName, others, timeoutMs });
+    const connect = () => new RemoteExecutor({ ...described, server, reference, outputName, others, timeoutMs });
     return {
       ...model,
       connect,

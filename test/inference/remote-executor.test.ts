@@ -15,12 +15,12 @@ afterEach(async () => {
 
 const matrix = { data: Float32Array.of(1, 2, 3), rows: 1, width: 3 };
 const reference = () => ({ url: server.url, model: 'echo' });
-const describeEcho = () => describeRemote(server.url, reference(), performance.now() + 5_000);
+const allowed = () => ({ base: server.url, token: undefined });
+const describeEcho = () => describeRemote(allowed(), reference(), performance.now() + 5_000);
 
 async function open(breaker: { failures: number; restMs: number }): Promise<RemoteExecutor> {
-  const base = server.url;
   const described = await describeEcho();
-  const more = { base, reference: reference(), outputName: 'y', others: [], timeoutMs: 5_000 };
+  const more = { server: allowed(), reference: reference(), outputName: 'y', others: [], timeoutMs: 5_000 };
   executor = new RemoteExecutor({ ...described, ...more, breaker });
   return executor;
 }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface Received {
@@ -28,10 +29,16 @@ export class OipServer {
   /** How it answers inferences; honestly, unless a test says otherwise. */
   infer: Answer = echo;
   #target: { readonly url: string; readonly token: string } | undefined;
-  readonly #server = createServer((request, response) => void this.#serve(request, response)).on(
-    'connection',
-    () => (this.connections += 1),
-  );
+  readonly #scheme: string;
+  readonly #server: ReturnType<typeof createServer>;
+
+  /** @param tls a certificate and its key: then it is spoken to with HTTPS alone */
+  constructor(tls?: Pick<ServerOptions, 'cert' | 'key'>) {
+    const serve = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response);
+    this.#scheme = tls === undefined ? 'http' : 'https';
+    this.#server = tls === undefined ? createServer(serve) : createSecureServer(tls, serve);
+    this.#server.on('connection', () => (this.connections += 1));
+  }
 
   async listen(port = 0): Promise<this> {
     await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
@@ -43,7 +50,7 @@ export class OipServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   /** The inferences among what it received. */

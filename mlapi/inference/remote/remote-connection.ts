@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type In
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { Problem } from '../../http/problem.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
+import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
 export interface RemoteRequest {
@@ -28,14 +29,15 @@ const lostCodes: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'];
 /** Calls one server, on connections that are kept. No redirect is followed, nothing is unpacked, and no environment names a proxy. */
 export class RemoteConnection {
   readonly #base: string;
+  readonly #credentials: Readonly<Record<string, string>>;
   readonly #agent: HttpAgent;
   readonly #request: typeof requestHttp;
 
-  /** @param base without a slash at the end */
-  constructor(base: string, sockets: number) {
+  constructor({ base, token }: AllowedServer, sockets: number) {
     const options = { keepAlive: true, maxSockets: sockets };
     const isSecure = base.startsWith('https:');
     this.#base = base;
+    this.#credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
     this.#agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options);
     this.#request = isSecure ? requestHttps : requestHttp;
   }
@@ -50,6 +52,7 @@ export class RemoteConnection {
           accept: 'application/json',
           'accept-encoding': 'identity',
           ...headers,
+          ...this.#credentials,
           ...(body !== undefined && { 'content-length': body.length }),
         },
       });

@@ -3,6 +3,7 @@ import type { Executor, RunResult, SessionMemory } from '../executor.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
 import type { TensorInfo } from '../model-facts.ts';
 import type { RemoteReference, RunInput, RunOutput } from '../types.ts';
+import type { AllowedServer } from './allowed-servers.ts';
 import { CircuitBreaker, usualBreaker, type BreakerOptions } from './circuit-breaker.ts';
 import { writeInferRequest, type WrittenRequest } from './infer-request.ts';
 import { maxAnswerBytes, readInferResponse } from './infer-response.ts';
@@ -12,8 +13,7 @@ import { pathOf, type RemoteModel } from './remote-model.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 interface RemoteExecutorOptions extends RemoteModel {
-  /** As `allowedServer` has it. */
-  readonly base: string;
+  readonly server: AllowedServer;
   readonly reference: RemoteReference;
   readonly outputName: string;
   /** The model's other outputs. */
@@ -50,7 +50,7 @@ export class RemoteExecutor implements Executor {
 
   constructor(options: RemoteExecutorOptions) {
     this.#options = options;
-    this.#connection = new RemoteConnection(options.base, mostRequests);
+    this.#connection = new RemoteConnection(options.server, mostRequests);
     this.#breaker = new CircuitBreaker(options.breaker ?? usualBreaker, () => this.onChange());
   }
 

@@ -3,6 +3,7 @@ import Joi from 'joi';
 import { parseStrictJson } from '../../http/strict-json.ts';
 import type { ModelFacts, TensorInfo } from '../model-facts.ts';
 import type { RemoteReference } from '../types.ts';
+import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';
 import { inputTypes, outputCells } from './remote-datatypes.ts';
 import { RemoteFailure } from './remote-failure.ts';
@@ -55,13 +56,13 @@ export function pathOf({ model, version }: RemoteReference): string {
   return version === undefined ? path : `${path}/versions/${encodeURIComponent(version)}`;
 }
 
-/** Asks a server for a model. @param base as `allowedServer` has it. @throws {RemoteFailure} @throws if it cannot be served */
+/** Asks a server for a model. @throws {RemoteFailure} @throws if it cannot be served */
 export async function describeRemote(
-  base: string,
+  server: AllowedServer,
   reference: RemoteReference,
   deadlineMs: number,
 ): Promise<RemoteModel> {
-  const connection = new RemoteConnection(base, 1);
+  const connection = new RemoteConnection(server, 1);
   const ask = async (path: string): Promise<unknown> => {
     const { status, body } = await connection.send({ path, maxBytes: maxMetadataBytes, deadlineMs });
     if (status !== 200)
@@ -70,9 +71,9 @@ export async function describeRemote(
   };
   try {
     const metadata = readMetadata(await ask(pathOf(reference)));
-    const server = (await ask('/v2').catch(() => undefined)) as { extensions?: unknown } | undefined | null;
-    const isBinary = Array.isArray(server?.extensions) && server.extensions.includes(binaryExtension);
-    return { facts: factsOf({ ...reference, url: base }, metadata), isBinary };
+    const said = (await ask('/v2').catch(() => undefined)) as { extensions?: unknown } | undefined | null;
+    const isBinary = Array.isArray(said?.extensions) && said.extensions.includes(binaryExtension);
+    return { facts: factsOf({ ...reference, url: server.base }, metadata), isBinary };
   } finally {
     connection.close();
   }
