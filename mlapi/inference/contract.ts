@@ -51,7 +51,7 @@ export function readContract(
   if (file.remote !== undefined && existsSync(join(folder, 'model.onnx')))
     throw new ModelFolderError(path, 'names a remote model, and there is a model.onnx: one of the two must go');
   if (listed === undefined) {
-    if (width !== undefined || file.remote !== undefined) throw new ModelFolderError(path, '"features" is required');
+    if (width !== undefined) throw new ModelFolderError(path, '"features" is required');
     if (encoding !== undefined) throw new ModelFolderError(path, '"encoding" is for features, and there are none');
     const rest = { output: output ?? { kind: 'values' }, ...readSampleRequest(folder, sample) } as const;
     return { ...file, ...rest, features: [], sample: {} };

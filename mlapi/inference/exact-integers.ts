@@ -1,10 +1,18 @@
+import { decodeUtf8 } from '../http/strict-json.ts';
+
 const quote = 0x22;
 const backslash = 0x5c;
 const longNumber = /-?\d[\d.eE+-]{15,}/y;
 const wholeNumber = /^-?\d+$/;
 
+/** What was parsed, with its long whole numbers as text, where there are any: of the same shape, as no name is there twice. */
+export function readExactly<T>(json: Buffer, parsed: T): T {
+  const text = decodeUtf8(json);
+  return mayRound(text) ? (JSON.parse(quoteLongIntegers(text)) as T) : parsed;
+}
+
 /** Whether a whole number may be in the text that `JSON.parse` rounds: the smallest has sixteen digits. */
-export function mayRound(text: string): boolean {
+function mayRound(text: string): boolean {
   return /\d{16}/.test(text);
 }
 

@@ -119,9 +119,9 @@ export class ForeignModels {
       const prepared = await prepareRemote({ path: `${folder}/model.json`, contract }, this.#options);
       const executor = prepared.connect();
       try {
-        const { sample } = prepared.probe;
-        const { output } = await executor.run(sample, Infinity);
-        new Answerer(prepared).answer(output, sample.rows);
+        const { probe, preprocessor } = prepared;
+        const { output } = await executor.run(probe.sample, Infinity, preprocessor === undefined);
+        if (preprocessor !== undefined) new Answerer(prepared).answer(output, probe.sample.rows);
         return { facts: prepared.facts, contract };
       } finally {
         await executor.release();

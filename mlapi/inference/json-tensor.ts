@@ -10,6 +10,8 @@ export interface Expected {
   readonly count: number;
   /** The place in the request, for refusals. */
   readonly where: string;
+  /** Whether binary data may be NaN or infinite. */
+  readonly takesNonFinite?: boolean;
 }
 
 /**

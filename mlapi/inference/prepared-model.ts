@@ -96,6 +96,8 @@ export async function prepareRemote(
     const { facts } = described;
     if (sha256 !== undefined && sha256 !== facts.sha256)
       throw new Error('its server describes another model than before');
+    if (contract.features.length > 0 && facts.inputType === undefined)
+      throw new ModelFolderError(path, 'has "features", but the model takes no rows of them: it takes tensors');
     checkWidth(path, contract, facts.width);
     const model = describeModel({ path, facts, contract }, options);
     const { outputName } = model;

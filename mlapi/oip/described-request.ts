@@ -1,6 +1,6 @@
-import { decodeUtf8, parseStrictJson } from '../http/strict-json.ts';
+import { parseStrictJson } from '../http/strict-json.ts';
 import { datatypes } from '../inference/datatypes.ts';
-import { mayRound, quoteLongIntegers } from '../inference/exact-integers.ts';
+import { readExactly } from '../inference/exact-integers.ts';
 import type { Expected } from '../inference/json-tensor.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor } from '../inference/tensors.ts';
@@ -74,12 +74,6 @@ export function describeRequest(json: Buffer): DescribedRequest {
 
 function hasLongs({ inputs }: Fields): boolean {
   return Array.isArray(inputs) && inputs.some((input: Fields | null) => /^U?INT64$/.test(String(input?.datatype)));
-}
-
-/** The request with its long whole numbers as text, where there are any: of the same shape, as no name is there twice. */
-function readExactly(json: Buffer, request: Fields): Fields {
-  const text = decodeUtf8(json);
-  return mayRound(text) ? (JSON.parse(quoteLongIntegers(text)) as Fields) : request;
 }
 
 /** Clients repeat there what the path says. */

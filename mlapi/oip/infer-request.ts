@@ -1,7 +1,7 @@
+import { readBinaryData } from '../inference/binary-tensor.ts';
 import { readJsonData } from '../inference/json-tensor.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor } from '../inference/tensors.ts';
-import { readBinaryData } from './binary-tensor.ts';
 import { describeRequest, sizeField, type DescribedRequest } from './described-request.ts';
 
 /** An inference request of the Open Inference Protocol. */

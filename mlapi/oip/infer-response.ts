@@ -1,7 +1,8 @@
-import { fromHalf, isFiniteHalf } from '../inference/half.ts';
+import { writeBinaryData } from '../inference/binary-tensor.ts';
+import { isFiniteHalf } from '../inference/half.ts';
 import { invalidModelOutput } from '../inference/invalid-output.ts';
+import { writeElements } from '../inference/json-elements.ts';
 import type { NamedOutput, TensorData } from '../inference/tensors.ts';
-import { writeBinaryData } from './binary-tensor.ts';
 
 /** An output, and how it is to be written. */
 export interface AnsweredOutput {
@@ -76,14 +77,6 @@ const beginData = ',"data":[';
 /** What is said of it ahead of its data. */
 function beginOutput({ name, datatype, shape }: NamedOutput): string {
   return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}]`;
-}
-
-function writeElements(data: TensorData, datatype: string, from: number, to: number): string {
-  if (!ArrayBuffer.isView(data)) return JSON.stringify(data.slice(from, to)).slice(1, -1);
-  const part = data.subarray(from, to);
-  if (datatype === 'BOOL') return Array.from(part as Uint8Array, Boolean).join(',');
-  if (datatype === 'FP16') return Array.from(part as Uint16Array, fromHalf).join(',');
-  return part.join(',');
 }
 
 function refuseUnwritable({ data, datatype }: NamedOutput): void {

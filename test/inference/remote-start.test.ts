@@ -86,12 +86,15 @@ test('other spellings of an allowed server are that server', async () => {
   }
 });
 
-test('the start is refused: a remote model and a model.onnx, another width, an executor', async () => {
+test('the start is refused: a remote model and a model.onnx, another width, none, an executor', async () => {
   const good = echoContract(server.url);
   const features = [{ name: 'a', type: 'number' }];
 
   await expect(load(good, [server.url], local)).rejects.toThrow(/one of the two must go/);
   await expect(load({ ...good, features }, [server.url])).rejects.toThrow(/lists 1 features, and the model takes 3/);
+  await expect(load({ ...good, features: undefined, output: undefined }, [server.url])).rejects.toThrow(
+    /lists 0 features, and the model takes 3/,
+  );
   await expect(load({ ...good, executor: 'child' }, [server.url])).rejects.toThrow(/conflict/);
 });
 

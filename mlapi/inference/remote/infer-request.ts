@@ -1,5 +1,6 @@
-import type { TensorInfo } from '../model-facts.ts';
-import type { Matrix } from '../types.ts';
+import { writeBinaryData } from '../binary-tensor.ts';
+import { writeElements } from '../json-elements.ts';
+import type { InputTensor } from '../tensors.ts';
 
 /** The header that says where JSON ends and binary data begins, in the protocol's extension. */
 export const jsonLengthHeader = 'inference-header-content-length';
@@ -9,29 +10,26 @@ export interface WrittenRequest {
   readonly body: Buffer;
 }
 
-/** An inference in the words of the Open Inference Protocol: a copy of the matrix, and the outputs that are wanted. */
+/** An inference in the words of the Open Inference Protocol: a copy of the tensors, and the outputs that are wanted. */
 export function writeInferRequest(
-  { data, rows, width }: Matrix,
-  {
-    input: { name, datatype },
-    outputs,
-    isBinary,
-  }: { input: TensorInfo; outputs: readonly string[]; isBinary: boolean },
+  inputs: readonly InputTensor[],
+  { outputs, isBinary }: { outputs: readonly string[]; isBinary: boolean },
 ): WrittenRequest {
-  const input = { name, shape: [rows, width], datatype };
   if (!isBinary) {
-    const wanted = JSON.stringify(outputs.map((output) => ({ name: output })));
-    const tensor = JSON.stringify(input).slice(0, -1);
-    const body = Buffer.from(`{"inputs":[${tensor},"data":[${data.join(',')}]}],"outputs":${wanted}}`);
+    const tensors = inputs.map(({ name, shape, datatype, data }) => {
+      const description = JSON.stringify({ name, shape, datatype }).slice(0, -1);
+      return `${description},"data":[${writeElements(data, datatype)}]}`;
+    });
+    const wanted = JSON.stringify(outputs.map((name) => ({ name })));
+    const body = Buffer.from(`{"inputs":[${tensors.join(',')}],"outputs":${wanted}}`);
     return { headers: { 'content-type': 'application/json' }, body };
   }
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  const json = Buffer.from(
-    JSON.stringify({
-      inputs: [{ ...input, parameters: { binary_data_size: bytes.length } }],
-      outputs: outputs.map((output) => ({ name: output, parameters: { binary_data: true } })),
-    }),
-  );
+  const binary = inputs.map(({ data }) => writeBinaryData(data));
+  const described = inputs.map(({ name, shape, datatype }, index) => {
+    return { name, shape, datatype, parameters: { binary_data_size: binary[index]!.length } };
+  });
+  const wanted = outputs.map((name) => ({ name, parameters: { binary_data: true } }));
+  const json = Buffer.from(JSON.stringify({ inputs: described, outputs: wanted }));
   const headers = { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(json.length) };
-  return { headers, body: Buffer.concat([json, bytes]) };
+  return { headers, body: Buffer.concat([json, ...binary]) };
 }

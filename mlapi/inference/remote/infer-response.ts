@@ -1,13 +1,15 @@
-import { isUtf8 } from 'node:buffer';
 import Joi from 'joi';
 import { Problem } from '../../http/problem.ts';
 import { parseStrictJson } from '../../http/strict-json.ts';
+import { readBinaryData } from '../binary-tensor.ts';
+import { datatypes } from '../datatypes.ts';
+import { readExactly } from '../exact-integers.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
+import { readJsonData } from '../json-tensor.ts';
 import type { TensorInfo } from '../model-facts.ts';
 import type { OutputTensor, RemoteReference, RunOutput } from '../types.ts';
 import { jsonLengthHeader } from './infer-request.ts';
 import type { RemoteAnswer } from './remote-connection.ts';
-import { outputCells, type CellsOf } from './remote-datatypes.ts';
 
 interface AnsweredTensor {
   readonly name: string;
@@ -25,7 +27,8 @@ interface Answer {
 
 interface Wanted {
   readonly reference: RemoteReference;
-  readonly rows: number;
+  /** Undefined where tensors were sent, and no rows. */
+  readonly rows: number | undefined;
   /** The one that the contract reads first. */
   readonly outputs: readonly TensorInfo[];
 }
@@ -40,7 +43,7 @@ const schema = Joi.object({
       Joi.object({
         name: Joi.string().required(),
         datatype: Joi.string().required(),
-        shape: Joi.array().items(size).min(1).max(8).required(),
+        shape: Joi.array().items(size).max(8).required(),
         parameters: Joi.object({ binary_data_size: size }).unknown(),
         data: Joi.any().strip(),
       }).unknown(),
@@ -51,7 +54,6 @@ const schema = Joi.object({
   .required();
 
 const bytesPerTensor = 4_096;
-const lengthBytes = 4;
 
 /** The largest answer that is read: what the outputs can be, however they are written. */
 export function maxAnswerBytes({ rows, outputs }: Omit<Wanted, 'reference'>): number {
@@ -59,7 +61,8 @@ export function maxAnswerBytes({ rows, outputs }: Omit<Wanted, 'reference'>): nu
   const numberBytes = 32;
   const textBytes = 1_024;
   const bytes = outputs.map(({ datatype, shape }) => {
-    const elements = shape.slice(1).reduce((product, length) => product * (length < 0 ? openSize : length), rows);
+    const own = rows === undefined ? shape : [rows, ...shape.slice(1)];
+    const elements = own.reduce((product, length) => product * (length < 0 ? openSize : length), 1);
     return bytesPerTensor + elements * (datatype === 'BYTES' ? textBytes : numberBytes);
   });
   return Math.min(
@@ -79,7 +82,8 @@ export function readInferResponse({ headers, body }: RemoteAnswer, wanted: Wante
   if ((model ?? reference.model) !== reference.model) throw invalidModelOutput('another model answered');
   if (reference.version !== undefined && (version ?? reference.version) !== reference.version)
     throw invalidModelOutput('another version answered');
-  const found = readOutputs(outputs, body.subarray(jsonLength), wanted);
+  const exact = readExactly(body.subarray(0, jsonLength), answer as Answer).outputs;
+  const found = readOutputs(outputs, exact, body.subarray(jsonLength), wanted);
   const [first, ...others] = wanted.outputs.map(({ name }) => {
     const output = found.get(name);
     if (output === undefined) throw invalidModelOutput('an output is missing');
@@ -105,77 +109,42 @@ function parse(json: Buffer): unknown {
 
 function readOutputs(
   tensors: readonly AnsweredTensor[],
+  exact: readonly AnsweredTensor[],
   binary: Buffer,
   { rows, outputs }: Wanted,
 ): Map<string, OutputTensor> {
   const found = new Map<string, OutputTensor>();
   let at = 0;
-  for (const { name, datatype, shape, parameters, data } of tensors) {
+  for (const [index, { name, datatype, shape, parameters, data }] of tensors.entries()) {
     const info = outputs.find((output) => output.name === name);
     if (info === undefined || found.has(name)) throw invalidModelOutput('an output was not asked for');
-    if (datatype !== info.datatype) throw invalidModelOutput('an output has another datatype than its model says');
-    if (shape[0] !== rows) throw invalidModelOutput('an output has another number of rows');
+    const type = datatypes.get(datatype);
+    if (type === undefined || datatype !== info.datatype)
+      throw invalidModelOutput('an output has another datatype than its model says');
+    if (rows === undefined ? !isOfShape(shape, info) : shape[0] !== rows)
+      throw invalidModelOutput(`an output has another ${rows === undefined ? 'shape' : 'number of rows'}`);
     const count = shape.reduce((product, length) => product * length, 1);
-    const cells = outputCells.get(datatype);
+    const expected = { type, shape, count, where: `outputs[${index}].data`, takesNonFinite: true };
     const bytes = parameters?.binary_data_size;
-    if (bytes === undefined) found.set(name, { data: readJsonData(data, { count, datatype, cells }), shape });
-    else found.set(name, { data: readBinaryData(binary.subarray(at, at + bytes), { count, datatype, cells }), shape });
+    try {
+      const cells =
+        bytes === undefined
+          ? readJsonData(data, exact[index]!.data, expected)
+          : readBinaryData(binary.subarray(at, at + bytes), expected);
+      found.set(name, { data: cells, shape });
+    } catch (cause) {
+      // Of its own words, nothing is in it.
+      throw invalidModelOutput(
+        cause instanceof Problem ? cause.message.replace(/\.$/, '') : 'its data are none',
+        cause,
+      );
+    }
     at += bytes ?? 0;
   }
   if (at !== binary.length) throw invalidModelOutput('its binary data do not end where its outputs do');
   return found;
 }
 
-interface Expected {
-  readonly count: number;
-  readonly datatype: string;
-  readonly cells: CellsOf | undefined;
-}
-
-function readJsonData(data: unknown, { count, datatype, cells }: Expected): OutputTensor['data'] {
-  if (!Array.isArray(data) || data.length !== count) throw invalidModelOutput('its shape does not fit its data');
-  const elements = data as unknown[];
-  if (cells === undefined) {
-    if (elements.every((element) => typeof element === 'string')) return elements;
-    throw invalidModelOutput('an element is no text');
-  }
-  const wrong = () => invalidModelOutput(`an element is no ${datatype}`);
-  if (datatype === 'BOOL') {
-    if (!elements.every((element) => typeof element === 'boolean')) throw wrong();
-    return Uint8Array.from(elements, Number);
-  }
-  if (!elements.every((element) => Number.isFinite(element))) throw wrong();
-  const numbers = elements as number[];
-  if (cells === Float32Array || cells === Float64Array) return cells.from(numbers);
-  if (!numbers.every(Number.isSafeInteger)) throw wrong();
-  const whole =
-    cells === BigInt64Array || cells === BigUint64Array
-      ? cells.from(numbers.map(BigInt))
-      : (cells as typeof Int32Array).from(numbers);
-  // What is out of range has become something else.
-  if (numbers.some((number, index) => Number(whole[index]) !== number)) throw wrong();
-  return whole;
-}
-
-function readBinaryData(bytes: Buffer, { count, cells }: Expected): OutputTensor['data'] {
-  if (cells === undefined) return readTexts(bytes, count);
-  if (bytes.length !== count * cells.BYTES_PER_ELEMENT) throw invalidModelOutput('its shape does not fit its data');
-  const { buffer, byteOffset, byteLength } = bytes;
-  // A copy begins where such elements may begin.
-  return new cells(buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer);
-}
-
-/** Each element has its length before it. */
-function readTexts(bytes: Buffer, count: number): string[] {
-  const texts: string[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const end = at + lengthBytes + (at + lengthBytes <= bytes.length ? bytes.readUInt32LE(at) : Infinity);
-    if (end > bytes.length) throw invalidModelOutput('its shape does not fit its data');
-    const text = bytes.subarray(at + lengthBytes, end);
-    if (!isUtf8(text)) throw invalidModelOutput('an element is no UTF-8');
-    texts.push(text.toString());
-    at = end;
-  }
-  if (texts.length !== count) throw invalidModelOutput('its shape does not fit its data');
-  return texts;
+function isOfShape(shape: readonly number[], info: TensorInfo): boolean {
+  return shape.length === info.shape.length && info.shape.every((size, at) => size === -1 || size === shape[at]);
 }

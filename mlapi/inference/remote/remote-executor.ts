@@ -2,7 +2,8 @@ import { Problem } from '../../http/problem.ts';
 import type { Executor, RunResult, SessionMemory } from '../executor.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
 import type { TensorInfo } from '../model-facts.ts';
-import type { RemoteReference, RunInput, RunOutput } from '../types.ts';
+import type { InputTensor } from '../tensors.ts';
+import type { Matrix, RemoteReference, RunInput, RunOutput } from '../types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { CircuitBreaker, usualBreaker, type BreakerOptions } from './circuit-breaker.ts';
 import { writeInferRequest, type WrittenRequest } from './infer-request.ts';
@@ -24,7 +25,7 @@ interface RemoteExecutorOptions extends RemoteModel {
 }
 
 interface Wanted {
-  readonly rows: number;
+  readonly rows: number | undefined;
   readonly outputs: readonly TensorInfo[];
 }
 
@@ -37,7 +38,7 @@ const maxLoggedText = 300;
 /** About what its contract, its batcher and its connections take in this process. */
 const ownBytes = 1_048_576;
 
-/** Computes on another server that speaks the Open Inference Protocol. Nothing of a caller's request but its rows goes there. */
+/** Computes on another server that speaks the Open Inference Protocol. Nothing of a caller's request but its rows or tensors goes there. */
 export class RemoteExecutor implements Executor {
   readonly kind = 'remote';
   readonly slots = mostRequests;
@@ -64,14 +65,14 @@ export class RemoteExecutor implements Executor {
   }
 
   run(input: RunInput, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
-    // Its contract has features, so that none comes.
-    if (!('data' in input)) throw new Error('a remote model takes rows');
     const { facts, isBinary, outputName, others, timeoutMs } = this.#options;
     const names = wantsOthers ? [outputName, ...others] : [outputName];
     const outputs = names.map((name) => facts.outputs.find((output) => output.name === name)!);
-    const request = writeInferRequest(input, { input: facts.inputs[0]!, outputs: names, isBinary });
+    const isRows = input.tensors === undefined;
+    const tensors = isRows ? [asTensor(input, facts.inputs[0]!)] : input.tensors;
+    const request = writeInferRequest(tensors, { outputs: names, isBinary });
     const endMs = Math.min(deadlineMs, performance.now() + timeoutMs);
-    return this.#run(request, { rows: input.rows, outputs }, endMs);
+    return this.#run(request, { rows: isRows ? input.rows : undefined, outputs }, endMs);
   }
 
   /** The model is in another machine's; here is what serves it, which is counted so that it, too, makes room for others. */
@@ -119,6 +120,10 @@ export class RemoteExecutor implements Executor {
     const now = performance.now();
     return this.#budget.spend({ tookMs: now - beganMs, leftMs: deadlineMs - now });
   }
+}
+
+function asTensor({ data, rows, width }: Matrix, { name, datatype }: TensorInfo): InputTensor {
+  return { name, datatype, shape: [rows, width], data };
 }
 
 /** Of what the server says, nothing but the status is for others than the log. */

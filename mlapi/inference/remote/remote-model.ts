@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import Joi from 'joi';
 import { parseStrictJson } from '../../http/strict-json.ts';
+import { datatypes } from '../datatypes.ts';
 import type { ModelFacts, TensorInfo } from '../model-facts.ts';
-import type { RemoteReference } from '../types.ts';
+import type { InputType, RemoteReference } from '../types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';
-import { inputTypes, outputCells } from './remote-datatypes.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
 /** What a server says of a model. */
@@ -21,6 +21,13 @@ interface Metadata {
   readonly outputs: readonly TensorInfo[];
 }
 
+/** Datatypes that rows may have. */
+const inputTypes: ReadonlyMap<string, InputType> = new Map<string, InputType>([
+  ['FP32', 'float32'],
+  ['FP64', 'float64'],
+  ['INT32', 'int32'],
+  ['INT64', 'int64'],
+]);
 const maxMetadataBytes = 262_144;
 const binaryExtension = 'binary_tensor_data';
 
@@ -89,22 +96,26 @@ function readMetadata(content: unknown): Metadata {
 }
 
 function factsOf({ url, model, version }: RemoteReference, { platform, inputs, outputs }: Metadata): ModelFacts {
-  const [input, ...others] = inputs;
-  const [rows, width = -1, ...more] = input!.shape;
-  const inputType = inputTypes.get(input!.datatype);
-  if (others.length > 0 || rows !== -1 || input!.shape.length !== 2 || more.length > 0 || inputType === undefined) {
-    const types = [...inputTypes.keys()].join(', ');
-    throw new Error(`the model must have one input of the shape [-1, features], and one of the datatypes ${types}`);
-  }
+  if (!inputs.every(({ datatype }) => datatypes.has(datatype)))
+    throw new Error('the model has an input of a datatype that is none of the protocol');
+  const rows = rowsOf(inputs);
   // What it is known by: where it is, and what its server says of it.
   const identity = JSON.stringify({ url, model, version, platform, inputs, outputs });
   return {
     sha256: createHash('sha256').update(identity).digest('hex'),
     platform: platform === '' ? 'remote' : platform,
     inputs,
-    outputs: outputs.filter(({ datatype }) => outputCells.has(datatype)),
-    inputType,
-    width: width > 0 ? width : undefined,
+    outputs: outputs.filter(({ datatype }) => datatypes.has(datatype)),
+    ...rows,
     takesOneRow: false,
   };
+}
+
+/** What there is to say of one input of the shape [-1, features], if that is what the model takes. */
+function rowsOf([input, ...others]: readonly TensorInfo[]): Pick<ModelFacts, 'inputType' | 'width'> {
+  const [rows, width = -1, ...more] = input!.shape;
+  const inputType = inputTypes.get(input!.datatype);
+  const takesRows = others.length === 0 && rows === -1 && input!.shape.length === 2 && more.length === 0;
+  if (!takesRows || inputType === undefined) return { inputType: undefined, width: undefined };
+  return { inputType, width: width > 0 ? width : undefined };
 }

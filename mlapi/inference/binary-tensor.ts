@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { isFiniteHalf } from '../inference/half.ts';
-import type { Expected } from '../inference/json-tensor.ts';
-import { invalidInference } from '../inference/refusals.ts';
-import type { TensorData } from '../inference/tensors.ts';
+import { isFiniteHalf } from './half.ts';
+import type { Expected } from './json-tensor.ts';
+import { invalidInference } from './refusals.ts';
+import type { TensorData } from './tensors.ts';
 
 const lengthBytes = 4;
 
@@ -10,7 +10,7 @@ const lengthBytes = 4;
  * Reads a tensor from its bytes, little-endian and row by row: where they lie, if that is a place for such elements, or from a copy.
  * @throws {Problem} 400 unless they are as many elements as the shape says
  */
-export function readBinaryData(bytes: Buffer, { type, count, where }: Expected): TensorData {
+export function readBinaryData(bytes: Buffer, { type, count, where, takesNonFinite = false }: Expected): TensorData {
   if (type.kind === 'text') return readTexts(bytes, count, where);
   const { Cells } = type;
   const size = Cells.BYTES_PER_ELEMENT;
@@ -21,6 +21,7 @@ export function readBinaryData(bytes: Buffer, { type, count, where }: Expected):
   const cells = new Cells(buffer as ArrayBuffer, byteOffset, count);
   if (type.kind === 'boolean' && cells.some((cell) => (cell as number) > 1))
     throw invalidInference(where, 'a BOOL is a byte of 0 or 1');
+  if (takesNonFinite) return cells;
   if (type.kind === 'float' && !areFinite(cells as Float32Array | Float64Array))
     throw invalidInference(where, 'there is an element that is no finite number');
   if (type.kind === 'half' && cells.some((cell) => !isFiniteHalf(cell as number)))
