@@ -8,7 +8,7 @@ import { Problem, serviceBusy } from './problem.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { StreamedBody } from './streamed-body.ts';
 import { ownTurn } from './turns.ts';
-import { UnfinishedBodies } from './unfinished-bodies.ts';
+import { ClientMemory } from './client-memory.ts';
 
 /** Reads a request's body, or refuses it. */
 export interface BodyReader {
@@ -17,6 +17,8 @@ export interface BodyReader {
   read(exchange: Exchange): Promise<unknown>;
 }
 
+/** Unfinished ones that a client may have: begun and not ended, thousands of them would fill the memory. */
+const maxWholeBodies = 32;
 const firstBufferBytes = 4_096;
 /** From this size on, parsing takes about as long as a turn of the event loop may. */
 const largeBytes = 65_536;
@@ -88,7 +90,7 @@ function readerOf(
   limitBytes: number,
   { isStreamed = false, takesBytes = false }: ReaderOptions = {},
 ): BodyReader['read'] {
-  const unfinished = new UnfinishedBodies(limitBytes);
+  const unfinished = new ClientMemory(maxWholeBodies * limitBytes);
   return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType);

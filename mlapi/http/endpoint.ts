@@ -30,6 +30,8 @@ export interface Answer {
   readonly body?: unknown;
   /** In place of a body: pieces of text, each made when its turn has come. */
   readonly chunks?: Iterable<string>;
+  /** What waits in memory with those, until the last of them has left. */
+  readonly heldBytes?: number;
   /** In place of a body: the bytes of a file, whose length the headers say. */
   readonly stream?: Readable;
 }

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import { pipeline } from 'node:stream';
 import { writeChunks } from './chunks.ts';
+import { ClientMemory } from './client-memory.ts';
 import type { Answer, Call, Endpoint, Session } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
-import { Problem } from './problem.ts';
+import { Problem, serviceBusy } from './problem.ts';
 import { readQuery } from './query.ts';
 import { validate } from './validate.ts';
 
@@ -51,16 +52,30 @@ export function readAddress(address: string | undefined): string {
 }
 
 const fewBytes = 4_096;
+/** Smaller answers wait in the system's own buffers. */
+const manyBytes = 65_536;
+/** Of one client, in all its connections: who asks for much and reads nothing must not fill the memory. */
+const unsent = new ClientMemory(134_217_728);
+
+/** @throws {Problem} 503 for an answer too many that its client does not read */
+function holdUntilSent({ session, response }: Exchange, bytes: number): void {
+  if (bytes < manyBytes || session === undefined || response.closed) return;
+  const { clientId } = session;
+  if (!unsent.take(clientId, bytes)) throw serviceBusy();
+  response.once('close', () => unsent.give(clientId, bytes));
+}
 
 /** Writes an answer. */
 export function send(
-  { response, headers }: Exchange,
-  { status = 200, headers: own, body, chunks, stream }: Answer,
+  exchange: Exchange,
+  { status = 200, headers: own, body, chunks, heldBytes = 0, stream }: Answer,
 ): void {
+  const { response, headers } = exchange;
   const isText = typeof body === 'string' || Buffer.isBuffer(body);
   if (body !== undefined) headers.set('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
   for (const name in own) headers.set(name.toLowerCase(), own[name]!);
   if (chunks !== undefined) {
+    holdUntilSent(exchange, heldBytes);
     writeChunks(response.writeHead(status, headers.flat), chunks[Symbol.iterator]());
     return;
   }
@@ -69,7 +84,9 @@ export function send(
     return;
   }
   const content = isText ? body : body === undefined ? '' : JSON.stringify(body);
-  if (status !== 204 && status !== 304) headers.set('content-length', String(Buffer.byteLength(content)));
+  const length = Buffer.byteLength(content);
+  holdUntilSent(exchange, length);
+  if (status !== 204 && status !== 304) headers.set('content-length', String(length));
   response.writeHead(status, headers.flat);
   // A few bytes go out together with the headers. Many are not copied: however many readers are slow, they wait for the same ones.
   if (typeof content !== 'string' && content.length <= fewBytes) response.end(content.toString('latin1'), 'latin1');

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
 import { serviceBusy } from './problem.ts';
-import type { UnfinishedBodies } from './unfinished-bodies.ts';
+import type { ClientMemory } from './client-memory.ts';
 
 /** So many bytes are taken before others get their turn: one connection may have many more at hand. */
 const bytesPerTurn = 65_536;
@@ -17,7 +17,7 @@ interface StreamedBodyOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly limitBytes: number;
-  readonly unfinished: UnfinishedBodies;
+  readonly unfinished: ClientMemory;
   readonly clientId: string;
   /** Its `Content-Type`, whose media type the reader takes. */
   readonly contentType: string;

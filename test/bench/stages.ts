@@ -40,7 +40,7 @@ const rules: readonly Rule[] = [
   },
   {
     stage: 'body',
-    file: /mlapi\/http\/(?:body|collecting-request|streamed-body|unfinished-bodies|forms)|node_modules\/(?:body-parser|raw-body|bytes|type-is|iconv-lite)\//,
+    file: /mlapi\/http\/(?:body|collecting-request|streamed-body|client-memory|forms)|node_modules\/(?:body-parser|raw-body|bytes|type-is|iconv-lite)\//,
   },
   {
     stage: 'encoding (preprocess)',

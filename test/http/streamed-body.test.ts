@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, test } from '@jest/globals';
 import { StreamedBody } from '../../mlapi/http/streamed-body.ts';
-import { UnfinishedBodies } from '../../mlapi/http/unfinished-bodies.ts';
+import { ClientMemory } from '../../mlapi/http/client-memory.ts';
 
 test('however much is there at once, others get their turn after 64 KiB', async () => {
   const chunk = Buffer.alloc(16_384);
@@ -16,7 +16,7 @@ test('however much is there at once, others get their turn after 64 KiB', async 
     request: Object.assign(request, { rawTrailers: [] }) as unknown as IncomingMessage,
     response: new EventEmitter() as ServerResponse,
     limitBytes,
-    unfinished: new UnfinishedBodies(limitBytes),
+    unfinished: new ClientMemory(32 * limitBytes),
     clientId: 'a',
     contentType: 'text/csv',
   });

@@ -1,15 +1,11 @@
-const maxWholeBodies = 32;
-
-/**
- * Counts the memory of bodies that are not whole yet, by client: each may hold as much as 32 of the largest bodies, so that one
- * that begins thousands and ends none is refused alone.
- */
-export class UnfinishedBodies {
+/** Counts the memory that each client has taken up here, so that one who takes and takes is refused alone. */
+export class ClientMemory {
   readonly #maxBytes: number;
   readonly #held = new Map<string, number>();
 
-  constructor(bodyLimitBytes: number) {
-    this.#maxBytes = maxWholeBodies * bodyLimitBytes;
+  /** @param maxBytes of one client */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
   /** @returns false when the client would hold too much; nothing is taken then */
