@@ -1,7 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileName } from '../inference/schemas.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';
 import { OnnxScan } from './scan/onnx-scan.ts';
@@ -17,6 +16,9 @@ export async function receiveFolder(from: string, folder: string): Promise<Uploa
   return copy(join(from, 'model.onnx'), new FileSink(folder, 'model.onnx', { scan: new OnnxScan() }));
 }
 
+/** A file of this folder, and none elsewhere. */
+const besideIt = /^\w[\w.-]*$/;
+
 /** What the contract calls its encoding and its sample: files beside it. What else is wrong with it is said where it is read. */
 async function namesIn(from: string): Promise<{ encoding: string; sample: string }> {
   const usual = { encoding: 'encoding.csv', sample: 'sample.json' };
@@ -24,7 +26,7 @@ async function namesIn(from: string): Promise<{ encoding: string; sample: string
     const contract = JSON.parse(await readFile(join(from, 'model.json'), 'utf8')) as Record<string, unknown> | null;
     const named = (field: keyof typeof usual) => {
       const name = contract?.[field];
-      return typeof name === 'string' && fileName.validate(name).error === undefined ? name : usual[field];
+      return typeof name === 'string' && besideIt.test(name) ? name : usual[field];
     };
     return { encoding: named('encoding'), sample: named('sample') };
   } catch {

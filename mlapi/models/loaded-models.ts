@@ -99,13 +99,16 @@ export class LoadedModels {
 
   async #start(id: string, read: () => Promise<ForeignModel>): Promise<Predictor> {
     const { foreign, artifacts } = this.#options;
-    await this.#makeRoom();
+    await this.#makeRoom(id);
     return foreign.start(artifacts.pathOf(id), await read());
   }
 
   /** The room is there when those who leave have left. @throws {Problem} 503 where all of it is in use */
-  async #makeRoom(): Promise<void> {
-    const idle = [...this.#byId].sort(([, a], [, b]) => a.usedMs - b.usedMs);
+  async #makeRoom(forId: string): Promise<void> {
+    // Those that start make room themselves: two would wait for each other.
+    const idle = [...this.#byId]
+      .filter(([id, { predictor }]) => id !== forId && predictor !== undefined)
+      .sort(([, a], [, b]) => a.usedMs - b.usedMs);
     while (this.#bytes() > this.#options.memoryBytes) {
       const [id, loaded] = idle.shift() ?? [];
       if (id === undefined || loaded === undefined || loaded.usedMs > performance.now() - leastIdleMs) {
@@ -115,7 +118,8 @@ export class LoadedModels {
           headers: { 'retry-after': '2' },
         });
       }
-      await this.unload(id);
+      // It may have left meanwhile, and come back.
+      if (this.#byId.get(id) === loaded) await this.unload(id);
     }
   }
 

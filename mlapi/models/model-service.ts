@@ -10,7 +10,17 @@ import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
 import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
 import type { Artifacts } from './artifacts.ts';
 import { Gate } from './gate.ts';
-import { aliasNotFound, clashes, notTheOwner, overQuota, reserved, shipped, storageFull, taken } from './refusals.ts';
+import {
+  aliasNotFound,
+  clashes,
+  notTheOwner,
+  overQuota,
+  reserved,
+  shipped,
+  storageFull,
+  taken,
+  tooManyAliases,
+} from './refusals.ts';
 import type { Targets } from './targets.ts';
 import { serving } from './types.ts';
 import type { Actor, Alias, AliasTarget, Share, StoredVersion, VersionRecord } from './types.ts';
@@ -118,6 +128,9 @@ export class ModelService {
       for (const version of versionsOf(target)) serving(await findRecord(queries, { model, version }));
       const current = await findAlias(queries, { model, alias });
       checkRevision(current, ifRevision);
+      if (current !== undefined && describeTarget(current) === describeTarget(target)) return current;
+      if (current === undefined && (await listAliases(queries, model)).length >= mostAliases)
+        throw tooManyAliases(mostAliases);
       const revision = (current?.revision ?? 0) + 1;
       const moved = { model, alias, ...target, revision, updatedAt: this.#options.clock() };
       await setAlias(queries, moved);
@@ -210,6 +223,8 @@ export class ModelService {
     });
   }
 }
+
+const mostAliases = 100;
 
 function versionsOf({ version, canary, shadow }: AliasTarget): string[] {
   return [version, canary, shadow].flatMap((each) => (typeof each === 'object' ? (each?.version ?? []) : each));

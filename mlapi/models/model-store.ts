@@ -137,10 +137,10 @@ export class ModelStore implements ModelSource {
     if ((await findModel(this.#options.database, model)) === undefined) throw modelNotFound();
   }
 
-  /** Also of a retired version. */
+  /** Of a version that serves. */
   async contract(model: string, version: string): Promise<Contract | undefined> {
     const record = await findRecord(this.#options.database, { model, version });
-    return record && (await this.#read(record.id)).contract;
+    return record?.retiredAt === null ? (await this.#read(record.id)).contract : undefined;
   }
 
   /** The ONNX file. */

@@ -32,6 +32,10 @@ export function overQuota(limit: string): Problem {
   return new Problem(403, 'quota_exceeded', `A client may have ${limit} in the store: retire what is not needed.`);
 }
 
+export function tooManyAliases(most: number): Problem {
+  return new Problem(403, 'quota_exceeded', `A model may have ${most} aliases: remove one first.`);
+}
+
 export function aliasNotFound(): Problem {
   return new Problem(404, 'alias_not_found', 'There is no such alias.');
 }

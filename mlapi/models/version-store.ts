@@ -200,7 +200,8 @@ export async function readUsage(queries: Queries, ownerId: string): Promise<Usag
 export async function retireVersion(queries: Queries, id: string, at: number): Promise<boolean> {
   const { numUpdatedRows } = await queries
     .updateTable('model_versions')
-    .set({ retired_at: at })
+    // Nobody reads them any more, and names are never given away: what stays of it must be small.
+    .set({ retired_at: at, contract: '{}', facts: '{}' })
     .where('id', '=', id)
     .where('retired_at', 'is', null)
     .executeTakeFirst();

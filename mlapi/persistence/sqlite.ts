@@ -9,6 +9,7 @@ import {
   type DatabaseConnection,
   type Driver,
   type QueryResult,
+  type SelectModifierNode,
 } from 'kysely';
 import Libsql from 'libsql';
 import { DatabaseBusy } from './busy.ts';
@@ -47,10 +48,10 @@ export class WalSqliteDialect extends SqliteDialect {
   }
 }
 
-/** Leaves out what PostgreSQL needs (`for update`): here a transaction holds the lock on everything. */
+/** Leaves out the locks that PostgreSQL needs (`for update`): here a transaction holds the lock on everything. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {
-  protected override visitSelectModifier(): void {
-    return;
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier === 'Distinct') super.visitSelectModifier(node);
   }
 }
 

@@ -5,6 +5,7 @@ import { run } from '../../mlapi/cli/commands.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
 import { Predictor } from '../../mlapi/inference/predictor.ts';
 import type { Contract } from '../../mlapi/inference/types.ts';
+import { TrafficSum } from '../../mlapi/models/traffic/report.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, temporaryFolder, type TestService } from '../support/service.ts';
 import type { Traffic } from '../support/traffic.ts';
@@ -22,6 +23,29 @@ const predict = (path: string, rows: unknown) =>
   ask(service, owner, ['POST', `/api/models/${path}/predict`], { json: rows });
 const inputsOf = async (name: string) =>
   ((await ask(service, owner, ['GET', `/api/models/${name}/traffic`])).body as unknown as Traffic).inputs;
+
+test('what was counted for another reference is left out, and never a failure', () => {
+  const features = [{ name: 'a', type: 'number' }] as never;
+  const now = { features, reference: { a: { edges: [0], shares: [0.5, 0.5] } } };
+  const record = (rows: number, bins: number[][]) =>
+    ({ model: 'm', version: '1', at: 0, kind: 'inputs', counts: { rows, bins } }) as const;
+  const drift = async (...records: ReturnType<typeof record>[]) => {
+    const sum = new TrafficSum();
+    for (const each of records) sum.add(each);
+    return sum.inputs(() => Promise.resolve(now as never));
+  };
+  return expect(
+    Promise.all([
+      drift(record(500, [[1, 2, 3], [4]]), record(200, [[100, 100]])),
+      drift(record(200, [[100, 100]]), record(100, [[50, 50]])),
+      drift(record(500, [[1, 2], [4]])),
+    ]),
+  ).resolves.toEqual([
+    [{ version: '1', rows: 200, drift: [{ name: 'a', psi: 0 }] }],
+    [{ version: '1', rows: 300, drift: [{ name: 'a', psi: 0 }] }],
+    [{ version: '1', rows: 500, drift: null }],
+  ]);
+});
 
 describe('drift', () => {
   /** Half of the values up to 0, half of them above. */

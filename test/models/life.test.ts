@@ -25,6 +25,11 @@ const predict = (path: string, token = owner) =>
 const point = (alias: string, version: string, headers = {}, token = owner): Promise<UploadAnswer> =>
   ask(service, token, ['PUT', `/api/models/m/aliases/${alias}`], { json: { version }, headers });
 
+test('200: a model of several versions stands in the list once', async () => {
+  const { body } = await get('/api/models?prefix=m&limit=2');
+  expect(body).toMatchObject({ models: [{ name: 'm', version: '2' }], next: null });
+});
+
 describe('which version answers', () => {
   test('200: the one that is named; without a name, the newest, until the alias `default` says otherwise', async () => {
     expect((await predict('m/versions/1')).body).toMatchObject({ version: '1', predictions: [1] });
@@ -49,6 +54,27 @@ describe('which version answers', () => {
     expect((await get('/api/models/m/aliases')).body).toMatchObject({ aliases: [{ alias: 'stable', version: '2' }] });
   });
 
+  test('403: the hundred and first alias of a model; one that moves nowhere is no change, and no audit row', async () => {
+    await add('crowded', '1');
+    const set = (alias: string) =>
+      ask(service, owner, ['PUT', `/api/models/crowded/aliases/${alias}`], { json: { version: '1' } });
+    const rows = async () =>
+      (
+        await service.services.database
+          .selectFrom('audit_events')
+          .select('id')
+          .where('detail', 'like', 'crowded @a0 %')
+          .execute()
+      ).length;
+
+    for (let index = 0; index < 100; index += 1) expect((await set(`a${index}`)).status).toBe(200);
+    const before = await rows();
+    const again = await set('a0');
+    expect([again.status, again.headers.get('etag'), await rows()]).toEqual([200, '"1"', before]);
+    const refused = await set('one-too-many');
+    expect([refused.status, refused.body.code]).toEqual([403, 'quota_exceeded']);
+  });
+
   test('412: an alias that somebody moved meanwhile', async () => {
     const tag = (await point('guarded', '1')).headers.get('etag') ?? '';
     expect((await point('guarded', '2', { 'if-match': tag })).status).toBe(200);
@@ -62,7 +88,7 @@ describe('which version answers', () => {
   test('of two who move an alias from the same state, one gets 412', async () => {
     const tag = (await point('contested', '1')).headers.get('etag') ?? '';
 
-    const moved = await Promise.all(['1', '2'].map((version) => point('contested', version, { 'if-match': tag })));
+    const moved = await Promise.all(['2', '2'].map((version) => point('contested', version, { 'if-match': tag })));
 
     expect(moved.map(({ status }) => status).sort()).toEqual([200, 412]);
   });

@@ -114,6 +114,20 @@ describe('a version that is on another server', () => {
     expect(JSON.stringify(refused.body)).not.toContain('secret');
   });
 
+  test('503, and the name is free: a server that gives no answer while its model is brought', async () => {
+    server.infer = (response) => response.socket?.resetAndDestroy();
+
+    const refused = await upload(service, token, ['late', '1'], { contract: contract(), encoding });
+
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([
+      503,
+      'model_unavailable',
+      '2',
+    ]);
+    server.infer = echo;
+    expect((await upload(service, token, ['late', '1'], { contract: contract(), encoding })).status).toBe(201);
+  });
+
   test('503: a server that describes another model than when the version came', async () => {
     await upload(service, token, ['changed', '1'], { contract: contract(), encoding });
     server.metadata = { ...server.metadata, platform: 'another' };

@@ -37,6 +37,7 @@ function rowDiffers({ data, datatype }: NamedOutput, other: NamedOutput, row: nu
 function differ(one: Prediction | bigint, other: Prediction | bigint, isMeasured: boolean): boolean {
   if (typeof one === 'object' && typeof other === 'object')
     return one.length !== other.length || one.some((value, index) => differ(value, other[index]!, isMeasured));
+  if (Object.is(one, other)) return false;
   if (!isMeasured || typeof one !== 'number' || typeof other !== 'number') return one !== other;
   return !(Math.abs(one - other) <= tolerance * Math.max(Math.abs(one), Math.abs(other), Number.EPSILON));
 }

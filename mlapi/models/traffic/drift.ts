@@ -29,9 +29,9 @@ export function driftOf(
   { features, reference = {} }: Pick<Contract, 'features' | 'reference'>,
   { rows, bins }: InputCounts,
 ): FeatureDrift[] | undefined {
-  if (rows < fewestRows) return undefined;
-  return features
-    .filter(({ name }) => Object.hasOwn(reference, name))
+  const watched = features.filter(({ name }) => Object.hasOwn(reference, name));
+  if (rows < fewestRows || bins.length !== watched.length) return undefined;
+  return watched
     .map(({ name }, index) => ({ name, psi: stabilityIndex(bins[index]!, reference[name]!.shares) }))
     .sort((a, b) => b.psi - a.psi);
 }

@@ -39,7 +39,9 @@ export class TrafficSum {
     const { version, kind } = record;
     if (kind === 'inputs') {
       const known = this.#inputs.get(version);
-      this.#inputs.set(version, known === undefined ? record.counts : addInputs([known, record.counts]));
+      // What was counted for another reference, before it was made anew, is not comparable.
+      const isAlike = known !== undefined && areAlike(known, record.counts);
+      this.#inputs.set(version, isAlike ? addInputs([known, record.counts]) : record.counts);
       return;
     }
     const key = `${version}/${kind}`;
@@ -61,6 +63,10 @@ export class TrafficSum {
     }
     return inputs;
   }
+}
+
+function areAlike({ bins }: InputCounts, { bins: others }: InputCounts): boolean {
+  return bins.length === others.length && bins.every((counts, index) => counts.length === others[index]!.length);
 }
 
 function describe({ version, role, counts }: { version: string; role: Role; counts: Counts }): VersionTraffic {

@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import type { Predictor } from '../../mlapi/inference/predictor.ts';
+import { LoadedModels } from '../../mlapi/models/loaded-models.ts';
+
+const megabytes = 1_048_576;
+/** Above the second that nobody is made to leave within. */
+const idleMs = 1_050;
+
+/** Models whose starts and ends a test holds up. */
+class Models {
+  readonly started: string[] = [];
+  readonly released: string[] = [];
+  readonly #holds = new Map<string, Promise<void>>();
+
+  hold(what: string): () => void {
+    const holding: { resolve?: () => void } = {};
+    this.#holds.set(what, new Promise((resolve) => (holding.resolve = resolve)));
+    return () => holding.resolve?.();
+  }
+
+  async start(path: string): Promise<Predictor> {
+    this.started.push(path);
+    await this.#holds.get(`start ${path}`);
+    const release = async () => {
+      await this.#holds.get(`release ${path}`);
+      this.released.push(path);
+    };
+    return { memoryBytes: 100 * megabytes, release } as unknown as Predictor;
+  }
+}
+
+function open(room: number) {
+  const models = new Models();
+  const artifacts = { pathOf: (id: string) => id } as never;
+  const loaded = new LoadedModels({ foreign: models, artifacts, memoryBytes: room * megabytes });
+  const load = (id: string) => loaded.load(id, () => Promise.resolve({} as never));
+  return { models, loaded, load };
+}
+
+test('the one that was used the longest ago makes room', async () => {
+  const { models, loaded, load } = open(250);
+  for (const id of ['a', 'b']) await load(id);
+  await delay(idleMs);
+  loaded.get('a');
+  await load('c');
+  expect(models.released).toEqual(['b']);
+  expect(loaded.ids()).toEqual(['a', 'c']);
+});
+
+test('one that waits long for room never waits for itself', async () => {
+  const { models, load } = open(150);
+  await load('a');
+  await delay(idleMs);
+  const letGo = models.hold('release a');
+  const starting = load('b');
+  // By now it seems to be idle itself.
+  await delay(idleMs);
+  letGo();
+  await starting;
+  expect(models.started).toEqual(['a', 'b']);
+});
+
+test('503: two that start at once do not wait for each other', async () => {
+  const { models, load } = open(150);
+  const letGo = models.hold('start a');
+  const first = load('a');
+  await delay(idleMs);
+  await expect(load('b')).rejects.toMatchObject({ status: 503 });
+  letGo();
+  await first;
+  expect(models.released).toEqual([]);
+});
