@@ -125,7 +125,7 @@ export function mountRoutes(services: Services): { application: Express; shortWa
   ];
   const auth = authEndpoints(authenticator, tokens);
   const session = sessionEndpoints();
-  const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version) : [];
+  const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version, config) : [];
   const authorize = scopeGuard(services);
 
   const application = createExpress();

@@ -1,11 +1,11 @@
 import type { Endpoint } from '../http/endpoint.ts';
 import type { PathSamples } from './shown-model.ts';
 
-const readTokens = `TOKEN=$(echo "$ANSWER" | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-REFRESH_TOKEN=$(echo "$ANSWER" | sed 's/.*"refresh_token":"\\([^"]*\\)".*/\\1/')`;
+const readTokens = `TOKEN=$(echo "$ANSWER" | sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p')
+REFRESH_TOKEN=$(echo "$ANSWER" | sed -n 's/.*"refresh_token":"\\([^"]*\\)".*/\\1/p')`;
 
-/** Sets the variables that the other lines use. */
-export const resetLines = `HOST=http://127.0.0.1:8080
+/** Sets the variables that the other lines use. @param host where the service is, as a URL */
+export const resetLines = (host: string) => `HOST=${host}
 PASSWORD='the password of the client'
 ANSWER=$(curl -s "$HOST/auth/reset" -d username=demo --data-urlencode "password=$PASSWORD")
 ${readTokens}`;

@@ -11,8 +11,11 @@ const styleDigest = createHash('sha256').update(style).digest('base64');
 /** Allows this page its own style and nothing else. */
 export const pagePolicy = `default-src 'none'; style-src 'sha256-${styleDigest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
-/** The endpoints as a page for people: no script, no outside asset, every sample a real one. */
-export function docsPage(endpoints: readonly Endpoint[], version: string): string {
+/**
+ * The endpoints as a page for people: no script, no outside asset, every sample a real one.
+ * @param host where the service is, as a URL
+ */
+export function docsPage(endpoints: readonly Endpoint[], version: string, host: string): string {
   const tags = [...new Set(endpoints.map(({ docs }) => docs.tag))];
   const model = shownModel(endpoints);
   const samples = pathSamples(endpoints);
@@ -34,7 +37,7 @@ export function docsPage(endpoints: readonly Endpoint[], version: string): strin
 <p>Predictions of machine-learned models, under tokens. For programs: <a href="/api/openapi.json">OpenAPI 3.1</a>.</p>
 <nav aria-label="Sections">${anchors.join('')}</nav></header>
 <main>
-${startSection(endpoints, samples)}
+${startSection(endpoints, samples, host)}
 ${model === undefined ? '' : modelSection(model)}
 ${sections.join('\n')}
 ${errorsSection}
@@ -48,11 +51,11 @@ function heading(tag: string): string {
   return tag.charAt(0).toUpperCase() + tag.slice(1);
 }
 
-function startSection(endpoints: readonly Endpoint[], samples: PathSamples): string {
+function startSection(endpoints: readonly Endpoint[], samples: PathSamples, host: string): string {
   const predict = endpoints.find(({ path }) => path === '/api/models/{name}/predict');
   return `<section><h2 id="start">Start</h2>
 <p>Get tokens. The password works once: keep the newest refresh token, it is the only way on.</p>
-${textBlock('Get tokens', resetLines)}
+${textBlock('Get tokens', resetLines(host))}
 ${predict === undefined ? '' : `<p>Predict.</p>${textBlock('Predict', curlLine(predict, samples))}`}
 <p>Before the access token expires, trade the refresh token for the next two. Each refresh token works once;
 using one again ends all tokens that came from the same reset.</p>

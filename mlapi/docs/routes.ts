@@ -1,7 +1,14 @@
+import type { Config } from '../config/config.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 
+const usualPort = 8080;
+
 /** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */
-export function docsEndpoints(described: readonly Endpoint[], version: string): Endpoint[] {
+export function docsEndpoints(
+  described: readonly Endpoint[],
+  version: string,
+  config: Pick<Config, 'host' | 'port' | 'socket'>,
+): Endpoint[] {
   const own: Endpoint[] = [
     {
       method: 'GET',
@@ -38,16 +45,23 @@ export function docsEndpoints(described: readonly Endpoint[], version: string): 
     },
   ];
   let made: ReturnType<typeof makeDocuments> | undefined;
-  const documents = () => (made ??= makeDocuments([...described, ...own], version));
+  const documents = () => (made ??= makeDocuments([...described, ...own], version, shownHost(config)));
   return own;
 }
 
-async function makeDocuments(endpoints: readonly Endpoint[], version: string) {
+/** Where people on this machine find it; behind a proxy, they know better. */
+function shownHost({ host, port, socket }: Pick<Config, 'host' | 'port' | 'socket'>): string {
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const name = socket !== undefined || isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${socket !== undefined || port === 0 ? usualPort : port}`;
+}
+
+async function makeDocuments(endpoints: readonly Endpoint[], version: string, host: string) {
   const [{ openApiDocument }, { docsPage, pagePolicy }] = await Promise.all([
     import('./openapi.ts'),
     import('./page.ts'),
   ]);
-  const page = Buffer.from(docsPage(endpoints, version));
+  const page = Buffer.from(docsPage(endpoints, version, host));
   const document = Buffer.from(JSON.stringify(openApiDocument(endpoints, version)));
   return { page, pagePolicy, document };
 }

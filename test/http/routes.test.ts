@@ -18,7 +18,7 @@ beforeAll(async () => {
   endpoints = [
     ...healthEndpoints(lifecycle),
     ...discoveryEndpoints(keys, config),
-    ...docsEndpoints([], version),
+    ...docsEndpoints([], version, config),
     ...authEndpoints(authenticator, tokens),
     ...sessionEndpoints(),
     ...inferenceEndpoints(predictors, config),
