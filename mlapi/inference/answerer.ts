@@ -1,3 +1,4 @@
+import { invalidModelOutput } from './invalid-output.ts';
 import type { KnownModel } from './open-batcher.ts';
 import { Postprocessor } from './postprocessor.ts';
 import type { OutputTensor, Prediction } from './types.ts';
@@ -13,19 +14,27 @@ export interface PredictionAnswer {
   readonly scores?: readonly (readonly number[])[];
 }
 
+/** An answer is written in one turn of the event loop. */
+const mostNumbers = 1_000_000;
+
 /** Makes the answer of what a model computed. */
 export class Answerer {
   readonly #identity: Pick<PredictionAnswer, 'model' | 'version' | 'sha256'>;
   readonly #postprocessor: Postprocessor;
+  /** Whether an answer has all that the output has. */
+  readonly #isValues: boolean;
 
   /** @param saysDigest whether answers say by its digest which file gave them */
   constructor({ contract, facts, saysDigest }: Pick<KnownModel, 'contract' | 'facts'> & { saysDigest: boolean }) {
     const { name: model, version, output } = contract;
     this.#identity = { model, version, ...(saysDigest && { sha256: facts.sha256 }) };
     this.#postprocessor = new Postprocessor(output);
+    this.#isValues = output.kind === 'values';
   }
 
   answer(output: OutputTensor, rows: number, hasScores = false): PredictionAnswer {
+    if ((hasScores || this.#isValues) && output.data.length > mostNumbers)
+      throw invalidModelOutput(`its outputs have more than ${mostNumbers} numbers; send fewer rows`);
     const predictions = this.#postprocessor.predictions(output, rows);
     if (!hasScores) return { ...this.#identity, predictions };
     return { ...this.#identity, predictions, ...this.#postprocessor.scores(output, rows) };

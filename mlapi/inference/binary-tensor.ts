@@ -55,11 +55,12 @@ function readTexts(bytes: Buffer, count: number, where: string): string[] {
 /** The bytes of a tensor; those of numbers are not copied. */
 export function writeBinaryData(data: TensorData): Buffer {
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  const parts = data.flatMap((text) => {
-    const bytes = Buffer.from(text);
-    const length = Buffer.allocUnsafe(lengthBytes);
-    length.writeUInt32LE(bytes.length);
-    return [length, bytes];
-  });
-  return Buffer.concat(parts);
+  const bytes = Buffer.allocUnsafe(data.reduce((sum, text) => sum + lengthBytes + Buffer.byteLength(text), 0));
+  let at = 0;
+  for (const text of data) {
+    const length = bytes.write(text, at + lengthBytes);
+    bytes.writeUInt32LE(length, at);
+    at += lengthBytes + length;
+  }
+  return bytes;
 }

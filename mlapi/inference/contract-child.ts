@@ -1,4 +1,5 @@
 /* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
+import './give-way.ts';
 import { readContract } from './contract.ts';
 import type { ModelFacts } from './model-facts.ts';
 import type { Contract } from './types.ts';

@@ -11,6 +11,7 @@ import { ModelProcess } from './model-process.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
 import { isRemote, prepareForeign, prepareRemote, type PreparedModel, type RemoteContract } from './prepared-model.ts';
+import { isAway } from './remote/remote-failure.ts';
 import type { Contract } from './types.ts';
 
 /** What is known of a model that was found good: plain data. */
@@ -96,10 +97,7 @@ export class ForeignModels {
         : prepareForeign({ path, facts, contract }, options);
       return await Predictor.start(prepared, options);
     } catch (cause) {
-      throw new Problem(503, 'model_unavailable', 'This model cannot be loaded at the moment.', {
-        headers: { 'retry-after': '2' },
-        cause,
-      });
+      throw unavailableNow('This model cannot be loaded at the moment.', cause);
     }
   }
 
@@ -128,6 +126,7 @@ export class ForeignModels {
       }
     } catch (cause) {
       if (cause instanceof Problem && cause.code === 'remote_not_allowed') throw cause;
+      if (isAway(cause)) throw unavailableNow('The server of this model gives no answer at the moment.', cause);
       throw refuse(folder, cause);
     }
   }
@@ -136,6 +135,10 @@ export class ForeignModels {
     const { memoryBytes } = this.#options;
     return { memoryBytes, isolation: await this.isolation, ...(cpuSeconds !== undefined && { cpuSeconds }) };
   }
+}
+
+function unavailableNow(text: string, cause: unknown): Problem {
+  return new Problem(503, 'model_unavailable', text, { headers: { 'retry-after': '2' }, cause });
 }
 
 export interface ModelName {

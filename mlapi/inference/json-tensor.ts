@@ -128,12 +128,17 @@ function placeLongs({ Cells, min, max }: Datatype & { kind: 'long' }, count: num
     put: (at, value, exact) => {
       const isExact = Number.isSafeInteger(value);
       // Rounded, and not written with all its digits, nobody can say what it was.
-      if (typeof value !== 'number' || (!isExact && typeof exact !== 'string')) return false;
+      if (typeof value !== 'number' || (!isExact && !isLongText(exact))) return false;
       const long = BigInt(isExact ? value : (exact as string));
       cells[at] = long;
       return long >= min && long <= max;
     },
   };
+}
+
+/** More digits no datatype has, and to read a million of them takes long. */
+function isLongText(exact: unknown): exact is string {
+  return typeof exact === 'string' && exact.length <= 20;
 }
 
 function refuseElement({ type, where }: Expected, at: number) {

@@ -1,4 +1,5 @@
 /* The program of a child process: it computes with one model for the process that started it (its argument), and ends with that. */
+import './give-way.ts';
 import { Worker } from 'node:worker_threads';
 import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
 import { ModelWrapper } from './model-wrapper.ts';

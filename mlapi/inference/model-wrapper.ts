@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Problem } from '../http/problem.ts';
 import { invalidModelOutput } from './invalid-output.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import { joinRows, type OutputPart } from './output-rows.ts';
@@ -132,10 +133,11 @@ export class ModelWrapper {
       // No others are fetched: sequences and maps beside these would throw.
       const names = others === undefined ? [outputName] : [outputName, ...others];
       const outputs = await this.#session.run(feeds, names);
+      refuseLarge(Object.values(outputs));
       const output = outputOf(outputs[outputName]!);
       return others === undefined ? output : { ...output, others: others.map((name) => outputOf(outputs[name]!)) };
     } catch (cause) {
-      throw invalidModelOutput('it failed on them', cause);
+      throw cause instanceof Problem ? cause : invalidModelOutput('it failed on them', cause);
     } finally {
       this.computedSeconds += (performance.now() - this.#beganMs) / 1_000;
       if (this.#processorBefore !== undefined) {
@@ -149,6 +151,22 @@ export class ModelWrapper {
     this.#beganMs = performance.now();
     this.#processorBefore = this.#beganMs < this.watchedUntilMs ? process.cpuUsage() : undefined;
   };
+}
+
+/** Of all outputs of a run together: they go from process to process, and wait for whoever reads them. */
+const mostOutputBytes = 67_108_864;
+/** Of a text, besides its characters. */
+const textBytes = 64;
+
+/** @throws {Problem} 422 `invalid_model_output` */
+function refuseLarge(outputs: readonly Tensor[]): void {
+  let bytes = 0;
+  for (const { data } of outputs) {
+    if (ArrayBuffer.isView(data)) bytes += data.byteLength;
+    else for (let at = 0; at < data.length && bytes <= mostOutputBytes; at += 1) bytes += textBytes + data[at]!.length;
+  }
+  if (bytes > mostOutputBytes)
+    throw invalidModelOutput(`its outputs are larger than ${mostOutputBytes} bytes; fewer rows may have smaller ones`);
 }
 
 function tensorOnly(input: Metadata): TensorMetadata {

@@ -42,7 +42,8 @@ export class Predictor {
   readonly #facts: ModelFacts;
   readonly #batcher: Batcher;
   readonly #answerer: Answerer;
-  readonly #maxRows: number;
+  /** Of one request. */
+  readonly maxRows: number;
   /** Where a run has each output: the contract's at -1, the others at their index. */
   readonly #places: ReadonlyMap<string, number>;
   #isReleased = false;
@@ -52,7 +53,7 @@ export class Predictor {
     this.contract = contract;
     this.headers = { 'x-model-sha256': facts.sha256 };
     this.#facts = facts;
-    this.#maxRows = maxRows;
+    this.maxRows = maxRows;
     const others = otherOutputs(prepared).map((name, index): [string, number] => [name, index]);
     this.#places = new Map([[outputName, -1], ...others]);
     this.#preprocessor = preprocessor;
@@ -69,8 +70,15 @@ export class Predictor {
   static async start(prepared: PreparedModel, options: EngineOptions): Promise<Predictor> {
     const { contract, blamed } = prepared;
     try {
-      const predictor = new Predictor(prepared, await prepared.open(options), options.maxRows);
-      if (prepared.preprocessor !== undefined) predictor.sampleAnswer = await predictor.predict(contract.sample);
+      const batcher = await prepared.open(options);
+      const predictor = new Predictor(prepared, batcher, options.maxRows);
+      try {
+        if (prepared.preprocessor !== undefined) predictor.sampleAnswer = await predictor.predict(contract.sample);
+      } catch (cause) {
+        // Its processes would go on without anybody who knows of them.
+        await predictor.release();
+        throw cause;
+      }
       return predictor;
     } catch (cause) {
       throw refuseModel(blamed, cause);
@@ -125,7 +133,7 @@ export class Predictor {
   #toInput(inputs: readonly InputTensor[]): RunInput {
     if (this.#preprocessor === undefined) return toTensorInput(inputs, this.#facts);
     const width = this.contract.features.length;
-    return toMatrix(inputs, { facts: this.#facts, width, maxRows: this.#maxRows });
+    return toMatrix(inputs, { facts: this.#facts, width, maxRows: this.maxRows });
   }
 
   #chooseOutputs(names: readonly string[] | undefined): readonly TensorInfo[] {

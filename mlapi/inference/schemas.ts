@@ -42,7 +42,7 @@ const category = Joi.object({
 });
 
 /** A file beside `model.json`, and none elsewhere. */
-export const fileName = Joi.string()
+const fileName = Joi.string()
   .max(128)
   .pattern(/^\w[\w.-]*$/, 'file name');
 

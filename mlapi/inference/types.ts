@@ -132,6 +132,8 @@ export class ModelFolderError extends Error {
 
   /** The same for what a reader or the model runtime threw. */
   static of(file: string, cause: unknown): ModelFolderError {
-    return new ModelFolderError(file, cause instanceof Error ? cause.message : String(cause), { cause });
+    const isMissing = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    const reason = isMissing ? 'there is no such file' : cause instanceof Error ? cause.message : String(cause);
+    return new ModelFolderError(file, reason, { cause });
   }
 }

@@ -11,14 +11,16 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
-import { getPriority } from 'node:os';
+import { constants as constantsOf, getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ChildPool } from '../../mlapi/inference/child-pool.ts';
+import { findIsolation, type Confinement } from '../../mlapi/inference/confinement.ts';
 import type { Matrix } from '../../mlapi/inference/types.ts';
 import { startScript } from '../support/child.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
+import { loadPredictor } from '../support/predictors.ts';
 import { processTree } from '../support/process-tree.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { slowFolder } from '../support/slow-model.ts';
@@ -42,7 +44,13 @@ async function until(holds: () => boolean): Promise<void> {
 
 let pool: ChildPool;
 async function start(
-  options: { slots?: number; quarantineMs?: number; path?: string; loadLimitMs?: number } = {},
+  options: {
+    slots?: number;
+    quarantineMs?: number;
+    path?: string;
+    loadLimitMs?: number;
+    confinement?: Confinement;
+  } = {},
 ): Promise<ChildPool> {
   const { path = modelPath(), ...rest } = options;
   pool = await ChildPool.start({ path, sha256: sha256Of(path), outputName: 'y', slots: 1, ...rest });
@@ -96,6 +104,20 @@ describe('a child process', () => {
     expect(threads.length).toBeGreaterThan(1);
     for (const thread of threads) expect(niceOf(thread)).toBeGreaterThan(getPriority());
   });
+
+  test('gives way also behind the wall that strangers’ models have', async () => {
+    const isolation = await findIsolation();
+    for (let time = 0; time < 3; time += 1) {
+      await start({ confinement: { isolation, memoryBytes: 2 ** 30 } });
+      const { pid } = pool.memory()[0]!;
+      // What builds the wall may be above it.
+      const commandOf = (member: number) => readFileSync(`/proc/${member}/cmdline`, 'utf8').split('\0');
+      const programs = processTree(pid).filter((member) => commandOf(member)[0] === process.execPath);
+      expect(programs.some((member) => commandOf(member).some((word) => word.includes('model-child')))).toBe(true);
+      for (const member of programs) expect(getPriority(member)).toBe(constantsOf.priority.PRIORITY_BELOW_NORMAL);
+      await pool.release();
+    }
+  }, 60_000);
 
   test('is killed at the deadline of its run, and another one takes its place', async () => {
     await start();
@@ -228,3 +250,13 @@ describe('a model that keeps crashing', () => {
     );
   });
 });
+
+test('a model whose sample takes longer than it may leaves no process behind', async () => {
+  await start();
+  const before = processTree(process.pid).length;
+
+  const late = loadPredictor(slowFolder({ executor: 'child' }, 1_000), { predictTimeoutMs: 20 });
+
+  await expect(late).rejects.toThrow(/takes longer than 20 ms/);
+  await until(() => processTree(process.pid).length <= before);
+}, 60_000);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { RemoteExecutor } from '../../mlapi/inference/remote/remote-executor.ts';
 import { describeRemote } from '../../mlapi/inference/remote/remote-model.ts';
@@ -100,6 +101,31 @@ test('tensors go and come as binary data where the server announces it', async (
   server.infer = (response) =>
     response.writeHead(200, { 'inference-header-content-length': json.length }).end(`${json}12345678`);
   expect(await run(opened)).toContain('its shape has 12 bytes, and there are 8');
+});
+
+test('what repeats the token is not passed on: not to a log, nor as the name of a tensor', async () => {
+  const token = 'a-token-of-the-operator';
+  const allowedWith = { base: server.url, token };
+  const described = await describeRemote(allowedWith, reference(), performance.now() + 5_000);
+  const more = { server: allowedWith, reference: reference(), outputName: 'y', others: [], timeoutMs: 5_000 };
+  executor = new RemoteExecutor({ ...described, ...more });
+  server.infer = (response, { headers }) => say(response, { error: `you said ${headers.authorization}` }, 500);
+
+  const cause: unknown = await executor.run(matrix, Infinity).catch((error: unknown) => error);
+
+  expect(String(cause)).toContain('repeated its token');
+  expect(inspect(cause, { depth: 9, showHidden: true })).not.toContain(token);
+  server.metadata = { inputs: [x], outputs: [{ ...y, name: token }] };
+  await expect(describeRemote(allowedWith, reference(), performance.now() + 5_000)).rejects.toThrow(
+    /repeated its token/,
+  );
+});
+
+test('where a server fails to say what it announces, its model is not described; where it has no such path, it is', async () => {
+  server.root = 503;
+  await expect(describeEcho()).rejects.toThrow(/answered 503/);
+  server.root = 404;
+  expect((await describeEcho()).isBinary).toBe(false);
 });
 
 const x = { name: 'x', datatype: 'FP32', shape: [-1, 3] };

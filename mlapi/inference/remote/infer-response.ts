@@ -66,7 +66,7 @@ export function maxAnswerBytes({ rows, outputs }: Omit<Wanted, 'reference'>): nu
     return bytesPerTensor + elements * (datatype === 'BYTES' ? textBytes : numberBytes);
   });
   return Math.min(
-    268_435_456,
+    67_108_864,
     bytes.reduce((sum, one) => sum + one, 65_536),
   );
 }

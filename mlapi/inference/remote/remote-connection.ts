@@ -29,7 +29,7 @@ const lostCodes: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'];
 /** Calls one server, on connections that are kept. No redirect is followed, nothing is unpacked, and no environment names a proxy. */
 export class RemoteConnection {
   readonly #base: string;
-  readonly #credentials: Readonly<Record<string, string>>;
+  readonly #token: string | undefined;
   readonly #agent: HttpAgent;
   readonly #request: typeof requestHttp;
 
@@ -37,7 +37,7 @@ export class RemoteConnection {
     const options = { keepAlive: true, maxSockets: sockets };
     const isSecure = base.startsWith('https:');
     this.#base = base;
-    this.#credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    this.#token = token;
     this.#agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options);
     this.#request = isSecure ? requestHttps : requestHttp;
   }
@@ -52,7 +52,7 @@ export class RemoteConnection {
           accept: 'application/json',
           'accept-encoding': 'identity',
           ...headers,
-          ...this.#credentials,
+          ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
           ...(body !== undefined && { 'content-length': body.length }),
         },
       });
@@ -68,7 +68,10 @@ export class RemoteConnection {
       request.once('response', (response) => {
         read(response, maxBytes).then((answer) => {
           clearTimeout(deadline);
-          resolve(answer);
+          // It would stand in a log, or in the name of a tensor.
+          if (this.#token !== undefined && answer.body.includes(this.#token))
+            reject(new RemoteFailure('crashed', `the server answered ${answer.status}, and repeated its token`));
+          else resolve(answer);
         }, settle);
       });
       request.end(body);

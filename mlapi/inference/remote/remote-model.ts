@@ -72,18 +72,31 @@ export async function describeRemote(
   const connection = new RemoteConnection(server, 1);
   const ask = async (path: string): Promise<unknown> => {
     const { status, body } = await connection.send({ path, maxBytes: maxMetadataBytes, deadlineMs });
+    // Some servers have no such path; one that fails may announce more another time.
+    if (path === '/v2' && status >= 400 && status < 500) return undefined;
     if (status !== 200)
-      throw new RemoteFailure('crashed', `the server answered ${status} where its model is described`);
-    return parseStrictJson(body);
+      throw new RemoteFailure(
+        'crashed',
+        `the server answered ${status} where its model is described${hintFor(status)}`,
+      );
+    try {
+      return parseStrictJson(body);
+    } catch (cause) {
+      throw new Error('the server describes its model, or itself, in what is no JSON', { cause });
+    }
   };
   try {
     const metadata = readMetadata(await ask(pathOf(reference)));
-    const said = (await ask('/v2').catch(() => undefined)) as { extensions?: unknown } | undefined | null;
+    const said = (await ask('/v2')) as { extensions?: unknown } | undefined | null;
     const isBinary = Array.isArray(said?.extensions) && said.extensions.includes(binaryExtension);
     return { facts: factsOf({ ...reference, url: server.base }, metadata), isBinary };
   } finally {
     connection.close();
   }
+}
+
+function hintFor(status: number): string {
+  return status === 401 || status === 403 ? ' (what it wants to see stands in MLAPI_REMOTE_TOKENS_FILE)' : '';
 }
 
 function readMetadata(content: unknown): Metadata {
