@@ -14,7 +14,7 @@ const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 export function toAnswer(written: WrittenResponse, accepted: string | undefined): Answer | Promise<Answer> {
   const encoding = accepted === undefined ? undefined : chooseEncoding(accepted);
   const { json, isBinary } = written;
-  if (encoding === undefined && !isBinary) return jsonAnswer(json[Symbol.iterator]());
+  if (encoding === undefined && !isBinary) return jsonAnswer(json[Symbol.iterator](), written.heldBytes);
   const finish = (text: string) => {
     const answer = bytesAnswer(text, written);
     return encoding === undefined ? answer : compress(answer, encoding);
@@ -47,7 +47,7 @@ function joinBytes(text: string, length: number, binary: readonly Buffer[]): Buf
 }
 
 /** At once where it is short, piece by piece where it is long. */
-function jsonAnswer(pieces: Iterator<string>): Answer {
+function jsonAnswer(pieces: Iterator<string>, heldBytes: number): Answer {
   const headers = { 'content-type': 'application/json' };
   let text = '';
   for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
@@ -58,7 +58,7 @@ function jsonAnswer(pieces: Iterator<string>): Answer {
       yield first;
       for (let more = pieces.next(); more.done !== true; more = pieces.next()) yield more.value;
     };
-    return { headers, chunks: chunks() };
+    return { headers, chunks: chunks(), heldBytes };
   }
   return { headers, body: text };
 }

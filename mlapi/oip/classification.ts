@@ -1,28 +1,43 @@
+import { ownTurn } from '../http/turns.ts';
 import { datatypes } from '../inference/datatypes.ts';
 import { fromHalf } from '../inference/half.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { NamedOutput } from '../inference/tensors.ts';
 
+/** So many elements are looked at in one turn of the event loop. */
+const elementsPerTurn = 8_192;
+const mostClasses = 1_000;
+
 /**
  * The highest classes of each row as text, `value:index:label`, the highest first; of equal ones, the first. Without labels for the
  * columns of the output there are none. As the extension has it, floats have six decimals.
- * @throws {Problem} 400 for an output that is no numbers
+ * @throws {Problem} 400 for an output that is no numbers, and for more than 1,000 classes of a row
  */
-export function classify(output: NamedOutput, count: number, labels: readonly (string | number)[] = []): NamedOutput {
+export async function classify(
+  output: NamedOutput,
+  count: number,
+  labels: readonly (string | number)[] = [],
+): Promise<NamedOutput> {
   const { name, datatype, data, shape } = output;
   const kind = datatypes.get(datatype)?.kind;
   if (kind === 'text') throw invalidInference('outputs', `"${name}" is ${datatype}, whose elements are no scores`);
-  const values = kind === 'half' ? Array.from(data as Uint16Array, fromHalf) : (data as ArrayLike<number | bigint>);
+  const values = data as ArrayLike<number | bigint>;
+  const at = kind === 'half' ? (index: number) => fromHalf(Number(values[index])) : (index: number) => values[index]!;
   const rows = shape[0] ?? 1;
   const columns = rows === 0 ? 0 : values.length / rows;
   const shown = Math.min(count, columns);
+  if (shown > mostClasses) throw invalidInference('outputs', `there may be ${mostClasses} classes of a row`);
   const isLabelled = labels.length === columns;
   const texts: string[] = [];
+  let inTurn = 0;
   for (let row = 0; row < rows; row += 1) {
-    const at = (column: number) => values[row * columns + column]!;
-    const order = Array.from({ length: columns }, (_, column) => column).sort((a, b) => compare(at(b), at(a)));
-    for (const column of order.slice(0, shown)) {
-      const value = at(column);
+    const best = new Highest(shown);
+    for (let column = 0; column < columns; column += 1) {
+      best.take(at(row * columns + column), column);
+      inTurn += 1;
+      if (inTurn % elementsPerTurn === 0) await ownTurn();
+    }
+    for (const { value, column } of best.list) {
       const text = kind === 'float' || kind === 'half' ? (value as number).toFixed(6) : String(value);
       texts.push(`${text}:${column}${isLabelled ? `:${labels[column]}` : ''}`);
     }
@@ -30,7 +45,37 @@ export function classify(output: NamedOutput, count: number, labels: readonly (s
   return { name, datatype: 'BYTES', data: texts, shape: [rows, shown] };
 }
 
-function compare(a: number | bigint, b: number | bigint): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+interface Scored {
+  readonly value: number | bigint;
+  readonly column: number;
+}
+
+/** The highest of what it is given, in order; NaN comes last. */
+class Highest {
+  readonly list: Scored[] = [];
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  take(value: number | bigint, column: number): void {
+    const { list } = this;
+    const last = list.at(-1);
+    const isFull = list.length === this.#most;
+    if (isFull && (last === undefined || !isHigher(value, last.value))) return;
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isHigher(value, list[middle]!.value)) high = middle;
+      else low = middle + 1;
+    }
+    list.splice(low, 0, { value, column });
+    if (isFull) list.pop();
+  }
+}
+
+function isHigher(one: number | bigint, other: number | bigint): boolean {
+  return one > other || (Number.isNaN(other) && !Number.isNaN(one));
 }

@@ -73,7 +73,10 @@ export function describeRequest(json: Buffer): DescribedRequest {
 }
 
 function hasLongs({ inputs }: Fields): boolean {
-  return Array.isArray(inputs) && inputs.some((input: Fields | null) => /^U?INT64$/.test(String(input?.datatype)));
+  return (
+    Array.isArray(inputs) &&
+    inputs.some((input: Fields | null) => input?.datatype === 'INT64' || input?.datatype === 'UINT64')
+  );
 }
 
 /** Clients repeat there what the path says. */

@@ -16,6 +16,11 @@ const mostRememberedBytes = 1_024;
 export class InferRequestReader {
   readonly #remembered = new Map<string, DescribedRequest>();
 
+  /** How many are remembered now. */
+  get remembered(): number {
+    return this.#remembered.size;
+  }
+
   /**
    * Reads a request from its body: JSON, and behind it the binary data of its inputs.
    * @param headerLength `Inference-Header-Content-Length`: how many bytes the JSON has, if that is not all

@@ -24,6 +24,8 @@ export interface WrittenResponse {
   readonly binary: readonly Buffer[];
   /** Whether an output is binary data, even where that has no bytes. */
   readonly isBinary: boolean;
+  /** What the pieces are made of. */
+  readonly heldBytes: number;
 }
 
 const elementsPerPiece = 8_192;
@@ -36,13 +38,32 @@ export function writeInferResponse({ model, version, id, outputs }: InferRespons
   for (const { output, isBinary } of outputs) if (!isBinary) refuseUnwritable(output);
   const shownId = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
   const head = `{"model_name":"${model}","model_version":"${version}"${shownId},"outputs":[`;
-  const isShort = outputs.every(({ output, isBinary }) => isBinary || output.data.length <= elementsPerPiece);
+  const isShort = weightOf(outputs) <= elementsPerPiece;
   const whole = () => `${head}${outputs.map(({ output }, index) => writeOutput(output, binary[index])).join(',')}]}`;
   return {
     json: isShort ? [whole()] : writePieces(head, outputs, binary),
     binary: binary.filter((bytes) => bytes !== undefined),
     isBinary: binary.some((bytes) => bytes !== undefined),
+    heldBytes: isShort ? 0 : outputs.reduce((sum, { output }) => sum + sizeOf(output.data as TensorData), 0),
   };
+}
+
+/** @returns bytes; about, where they are text */
+function sizeOf(data: TensorData): number {
+  return ArrayBuffer.isView(data) ? data.byteLength : 64 * data.length;
+}
+
+/** What JSON takes, all together: elements, and the characters of text. */
+function weightOf(outputs: readonly AnsweredOutput[]): number {
+  let weight = 0;
+  for (const { output, isBinary } of outputs) {
+    if (isBinary) continue;
+    const { data } = output;
+    weight += data.length;
+    if (ArrayBuffer.isView(data)) continue;
+    for (let at = 0; at < data.length && weight <= elementsPerPiece; at += 1) weight += (data[at] as string).length;
+  }
+  return weight;
 }
 
 function* writePieces(

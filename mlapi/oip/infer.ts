@@ -4,7 +4,7 @@ import type { NamedOutput } from '../inference/tensors.ts';
 import { toAnswer } from './answer.ts';
 import { classify } from './classification.ts';
 import { InferRequestReader, type InferRequest } from './infer-request.ts';
-import { writeInferResponse } from './infer-response.ts';
+import { writeInferResponse, type AnsweredOutput } from './infer-response.ts';
 import { predictRows } from './rows.ts';
 
 /** Answers inference requests: with raw tensors past the contract, or with rows through it. */
@@ -15,17 +15,14 @@ export class Inference {
     const request = this.#reader.read(body as Buffer, headers['inference-header-content-length']);
     const outputs = await compute(serving, request, session?.clientId ?? '');
     const { name, version, output: its } = serving.predictor.contract;
-    const written = writeInferResponse({
-      model: name,
-      version,
-      id: request.id,
-      outputs: outputs.map((computed, index) => {
-        const wanted = request.outputs?.[index];
-        const classes = wanted?.classes;
-        const output = classes === undefined ? computed : classify(computed, classes, its.labels);
-        return { output, isBinary: wanted?.isBinary ?? request.isBinary };
-      }),
-    });
+    const answered: AnsweredOutput[] = [];
+    for (const [index, computed] of outputs.entries()) {
+      const wanted = request.outputs?.[index];
+      const classes = wanted?.classes;
+      const output = classes === undefined ? computed : await classify(computed, classes, its.labels);
+      answered.push({ output, isBinary: wanted?.isBinary ?? request.isBinary });
+    }
+    const written = writeInferResponse({ model: name, version, id: request.id, outputs: answered });
     return toAnswer(written, headers['accept-encoding']);
   }
 }

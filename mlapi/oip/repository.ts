@@ -2,7 +2,7 @@ import type { Call, Session } from '../http/endpoint.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
 import { holdsFor } from '../http/scopes.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
-import type { Predictor } from '../inference/predictor.ts';
+import type { ModelInformation } from '../inference/predictor.ts';
 import type { Predictors } from '../inference/predictors.ts';
 
 /** The protocol has no pages: a longer index is cut. */
@@ -16,14 +16,10 @@ export interface ModelRepository {
   unload(name: string, call: Call): Promise<void>;
 }
 
-/** Finds a model that the caller may know of. @throws {Problem} 404 */
-export type FindModel = (
-  name: string,
-  version: string | undefined,
-  session: Session | undefined,
-) => Predictor | Promise<Predictor>;
+/** What is known of the version that a name stands for; it need not be in memory. @throws {Problem} 404 */
+export type DescribeModel = (name: string, version: string | undefined) => ModelInformation | Promise<ModelInformation>;
 
-/** The same for inference: a name may stand for several versions. @throws {Problem} 404 */
+/** Finds what answers an inference: a name may stand for several versions. @throws {Problem} 404, 503 */
 export type ServeModel = (
   name: string,
   version: string | undefined,

@@ -6,18 +6,18 @@ import type { Lifecycle } from '../http/lifecycle.ts';
 import { holdsFor } from '../http/scopes.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
-import type { Predictor } from '../inference/predictor.ts';
+import type { ModelInformation, Predictor } from '../inference/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
 import { fieldsOf, readFlag } from './fields.ts';
 import { Inference } from './infer.ts';
-import { indexOf, type FindModel, type ModelRepository, type ServeModel } from './repository.ts';
+import { indexOf, type DescribeModel, type ModelRepository, type ServeModel } from './repository.ts';
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
 /** What the protocol is spoken over. */
 export interface OipOptions {
-  readonly find: FindModel;
+  readonly describe: DescribeModel;
   readonly serve: ServeModel;
   /** Every model that is in memory. */
   readonly loaded: () => readonly Predictor[];
@@ -113,19 +113,22 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
 }
 
 /** Ahead of the models: none is called `stats`. */
-function statisticsEndpoints({ find, loaded, statistics }: OipOptions): Endpoint[] {
+function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endpoint[] {
   const docs = { tag, statuses: noModel, answer: { schema: oipSchemas.statistics } };
-  const answer = (predictors: readonly Predictor[]): Answer => ({
-    body: { model_stats: predictors.map(({ contract }) => statistics.of(contract.name, contract.version)) },
+  const answer = (models: readonly Pick<ModelInformation, 'name' | 'version'>[]): Answer => ({
+    body: { model_stats: models.map(({ name, version: its }) => statistics.of(name, its)) },
   });
-  const handle = async (call: Call) => answer([await found(find, call)]);
+  const handle = async (call: Call) => answer([await aboutOf(describe, call)]);
   return [
     {
       ...read,
       path: '/v2/models/stats',
       docs: { ...docs, statuses: {}, summary: 'What all models did since this process started' },
       isFiltered: true,
-      handle: ({ session }) => answer(loaded().filter(({ contract }) => mayRead(session, contract.name))),
+      handle: ({ session }) => {
+        const contracts = loaded().map(({ contract }) => contract);
+        return answer(contracts.filter(({ name }) => mayRead(session, name)));
+      },
     },
     { ...read, path: '/v2/models/{name}/stats', docs: { ...docs, summary: 'The same of one model' }, handle },
     {
@@ -137,26 +140,28 @@ function statisticsEndpoints({ find, loaded, statistics }: OipOptions): Endpoint
   ];
 }
 
-function modelEndpoints({ find }: OipOptions): Endpoint[] {
+function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
   const metadata = { tag, statuses: noModel, answer: { schema: oipSchemas.model } };
   const ready = {
     tag,
     statuses: { ...noModel, 503: { text: 'It cannot compute at the moment', schema: oipSchemas.modelReady } },
     answer: { schema: oipSchemas.modelReady },
   };
-  const describe = async (call: Call): Promise<Answer> => {
-    const { name, version: its, platform, inputs, outputs } = (await found(find, call)).information();
+  const show = async (call: Call): Promise<Answer> => {
+    const { name, version: its, platform, inputs, outputs } = await aboutOf(describe, call);
     return { body: { name, versions: [its], platform, inputs, outputs } };
   };
   const check = async (call: Call): Promise<Answer> => {
-    const predictor = await found(find, call);
-    return readiness(predictor.isUsable, { name: predictor.contract.name, ready: true });
+    const { name, version: its } = await aboutOf(describe, call);
+    const inMemory = loaded().find(({ contract }) => contract.name === name && contract.version === its);
+    // One that is not in memory is loaded when it is asked.
+    return readiness(inMemory?.isUsable ?? true, { name, ready: true });
   };
   const model = '/v2/models/{name}';
   const itsVersion = `${model}/versions/{version}`;
   return [
-    { ...read, path: model, docs: { ...metadata, summary: 'The tensors of a model' }, handle: describe },
-    { ...read, path: itsVersion, docs: { ...metadata, summary: 'The same of one version' }, handle: describe },
+    { ...read, path: model, docs: { ...metadata, summary: 'The tensors of a model' }, handle: show },
+    { ...read, path: itsVersion, docs: { ...metadata, summary: 'The same of one version' }, handle: show },
     { ...read, path: `${model}/ready`, docs: { ...ready, summary: 'Whether a model can serve' }, handle: check },
     {
       ...read,
@@ -221,8 +226,8 @@ function readCommand(body: Buffer, known: readonly string[]) {
   return body.length === 0 ? {} : fieldsOf(parseStrictJson(body), '', known);
 }
 
-function found(find: FindModel, { params, session }: Call): Predictor | Promise<Predictor> {
-  return find(params.name ?? '', params.version, session);
+function aboutOf(describe: DescribeModel, { params }: Call): ModelInformation | Promise<ModelInformation> {
+  return describe(params.name ?? '', params.version);
 }
 
 function readiness(isReadyNow: boolean, body: { name?: string; ready: true }): Answer {

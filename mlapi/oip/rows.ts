@@ -1,6 +1,7 @@
 import type { Serving } from '../inference/model-source.ts';
 import { fromHalf } from '../inference/half.ts';
 import type { Predictor } from '../inference/predictor.ts';
+import { tooManyRows } from '../inference/request-rows.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors.ts';
 import type { Prediction } from '../inference/types.ts';
@@ -24,7 +25,7 @@ export async function predictRows(
   if (outputs.some(({ name }) => !rowOutputs.includes(name)))
     throw invalidInference('outputs', `for rows they are ${rowOutputs.join(' and ')}`);
   const scores = outputs.some(({ name }) => name === 'scores');
-  const answer = await serving.predict(toRows(inputs), { scores, client });
+  const answer = await serving.predict(toRows(inputs, serving.predictor.maxRows), { scores, client });
   const tensors = new Map([
     ['predictions', predictionTensor(answer.predictions, serving.predictor)],
     ['scores', tableTensor('scores', answer.scores ?? [])],
@@ -32,8 +33,9 @@ export async function predictRows(
   return outputs.map(({ name }) => tensors.get(name)!);
 }
 
-function toRows(inputs: readonly InputTensor[]): Record<string, unknown>[] {
+function toRows(inputs: readonly InputTensor[], maxRows: number): Record<string, unknown>[] {
   const [rows = 0] = inputs[0]?.shape ?? [];
+  if (rows > maxRows) throw tooManyRows(maxRows, rows);
   const columns = inputs.map((input, index): [string, (row: number) => unknown] => {
     const [length, width = 1, ...more] = input.shape;
     if (length !== rows || width !== 1 || more.length > 0)

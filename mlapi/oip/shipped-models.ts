@@ -15,7 +15,7 @@ interface Served {
 /** The protocol over the models that are there: those of the folders, and those of a source that are loaded. */
 export function oipOver({ config, predictors, oipStatistics, modelStore }: Served): OipOptions {
   return {
-    find: (name, version) => predictors.find(name, version),
+    describe: (name, version) => predictors.information(name, version),
     serve: (name, version, session) => predictors.serve(name, version, session?.clientId ?? ''),
     loaded: () => predictors.loaded(),
     versions: () => predictors.versions(),

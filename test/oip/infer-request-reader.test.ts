@@ -19,6 +19,7 @@ describe('a reader of many requests', () => {
       [1, 2],
       [3, 4],
     ]);
+    expect(reader.remembered).toBe(1);
     expect(first.inputs[0]).toMatchObject({ name: 'x', shape: [2, 1], datatype: 'FP32' });
   });
 
@@ -56,5 +57,6 @@ describe('a reader of many requests', () => {
         const { id, inputs } = reader.read(binaryOf(json, index), String(json.length));
         expect([id, inputs[0]!.data[0]]).toEqual([`request ${index}`, index]);
       }
+    expect(reader.remembered).toBe(128);
   });
 });

@@ -21,6 +21,8 @@ function send(model: string, body: Buffer | string | object, { headers, path }: 
   return sendTo(service.port, model, body, path === undefined ? sent : { ...sent, path });
 }
 
+const tensorsOf = (digits: string) => `{"inputs":[{"name":"x","datatype":"INT64","shape":[1,2],"data":[${digits},1]}]}`;
+
 describe('an inference that is refused', () => {
   const one = tensors('FP32', [1, 2], [1, 2]);
   const bytes = Buffer.from(Float32Array.of(1, 2).buffer);
@@ -60,6 +62,21 @@ describe('an inference that is refused', () => {
     [405, 'another method', () => send('', one, { path: '/v2/models/fp32' })],
     [409, 'to unload what came with the service', () => send('', '', { path: '/v2/repository/models/fp32/unload' })],
     [413, 'too many rows', () => send('fp32', tensors('FP32', [51, 2], Array(102).fill(0)))],
+    [
+      413,
+      'too many rows of the contract, whatever is in them',
+      () =>
+        send(
+          'rows',
+          `{"parameters":{"rows":true},"inputs":[{"name":"size","datatype":"INT64","shape":[51],"data":[${'9007199254740993,'.repeat(50)}1]}]}`,
+        ),
+    ],
+    [
+      400,
+      'a datatype that is an object',
+      () => send('fp32', { inputs: [{ name: 'x', shape: [1], datatype: { toString: 1, valueOf: 1 }, data: [1] }] }),
+    ],
+    [400, 'a whole number of very many digits', () => send('int64', tensorsOf('9'.repeat(9_000)))],
     [413, 'too many bytes', () => send('fp32', ' '.repeat(20_001))],
     [
       413,

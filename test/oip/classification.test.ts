@@ -1,0 +1,49 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { TensorData } from '../../mlapi/inference/tensors.ts';
+import { classify } from '../../mlapi/oip/classification.ts';
+
+const output = (data: TensorData, shape: number[], datatype = 'FP64') => ({ name: 'y', datatype, data, shape });
+
+describe('the highest classes of each row', () => {
+  test('are those of a sorted row, of equal ones the first, for any numbers', async () => {
+    const row = fc.array(fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true })), {
+      minLength: 1,
+      maxLength: 40,
+    });
+    await fc.assert(
+      fc.asyncProperty(row, fc.integer({ min: 0, max: 50 }), async (values, count) => {
+        const { data, shape } = await classify(output(Float64Array.from(values), [1, values.length]), count);
+        const order = values.map((_, column) => column).sort((a, b) => values[b]! - values[a]! || a - b);
+        expect(Array.from(data, (text) => Number(String(text).split(':')[1]))).toEqual(order.slice(0, count));
+        expect(shape).toEqual([1, Math.min(count, values.length)]);
+      }),
+    );
+  });
+
+  test('NaN comes last; FP16 is compared as the numbers that its bits are', async () => {
+    const numbers = await classify(output(Float64Array.of(NaN, 1, NaN, 2), [1, 4]), 3);
+    expect(numbers.data).toEqual(['2.000000:3', '1.000000:1', 'NaN:0']);
+    const halves = await classify(output(Uint16Array.of(0xbc00, 0x3c00, 0xc000), [1, 3], 'FP16'), 3);
+    expect(halves.data).toEqual(['1.000000:1', '-1.000000:0', '-2.000000:2']);
+  });
+
+  test('others have their turns while a large output is looked at', async () => {
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    await classify(output(new Float64Array(400_000), [4, 100_000]), 5);
+    isOver = true;
+    expect(turns).toBeGreaterThan(30);
+  });
+
+  test('400: more than 1,000 of a row', async () => {
+    const wide = output(new Float64Array(2_000), [1, 2_000]);
+    await expect(classify(wide, 1_001)).rejects.toMatchObject({ status: 400 });
+    expect((await classify(wide, 1_000)).shape).toEqual([1, 1_000]);
+  });
+});
