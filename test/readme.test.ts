@@ -110,6 +110,22 @@ describe('the documents', () => {
     expect(links.filter((target) => !existsSync(target))).toEqual([]);
   });
 
+  test.each(documents)('every link of %s to a place on a page finds its heading', (path) => {
+    const headingsOf = (page: string) =>
+      [...readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+        title
+          .toLowerCase()
+          .replace(/[^\w -]/g, '')
+          .replaceAll(' ', '-'),
+      );
+    const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)];
+
+    const lost = links
+      .map(([, page = '', anchor = '']) => ({ page: page === '' ? path : join(dirname(path), page), anchor }))
+      .filter(({ page, anchor }) => !headingsOf(page).includes(anchor));
+    expect(lost).toEqual([]);
+  });
+
   test.each(documents)('%s names no variable and no command that is not there', (path) => {
     const text = readFileSync(path, 'utf8');
     const known = variables.map(({ name }) => name);

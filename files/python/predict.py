@@ -120,8 +120,12 @@ def checked(answer):
 
 
 def main():
+    if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
     url, *username = sys.argv[1:]
     api = Mlapi(url)
+    if not username and api.tokens is None:
+        sys.exit("There is no tokens.json here yet: name the client, too.")
     if username:
         asks = getpass.getpass if sys.stdin.isatty() else lambda: sys.stdin.readline().rstrip("\n")
         api.reset(username[0], asks())

@@ -3,10 +3,10 @@ import { expect, test } from '@jest/globals';
 import { startScript } from '../support/child.ts';
 import { startService } from '../support/service.ts';
 
-test('the program in the README lists, predicts, sends CSV, and revokes its tokens', async () => {
+test('the program that people are shown lists, predicts, sends CSV, and revokes its tokens', async () => {
   const service = await startService();
   const password = await service.services.clients.add('demo', { scopes: ['models:predict', 'models:read'] });
-  const [, program = ''] = /```ts\n(\/\/ try\.ts[^]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? [];
+  const [, program = ''] = /```ts\n(\/\/ try\.ts[^]*?)```/.exec(readFileSync('files/clients.md', 'utf8')) ?? [];
   // Beside application.ts, where its import leads from.
   const path = `.try-${process.pid}.ts`;
   writeFileSync(path, program.replace('http://127.0.0.1:8080', service.url));

@@ -101,9 +101,9 @@ describe('deploy/grafana/mlapi.json', () => {
   });
 });
 
-test('the README has a table of every metric of our own, with its labels', () => {
+test('the page of operations has a table of every metric of our own, with its labels', () => {
   const section =
-    readFileSync('README.md', 'utf8')
+    readFileSync('files/operations.md', 'utf8')
       .split(/^## Metrics$/m)[1]
       ?.split(/^## /m)[0] ?? '';
   const written = [...section.matchAll(/^\| `(\w+)` +\| ([^|]*?) +\|/gm)].map(([, name = '', labels = '']) => [

@@ -86,7 +86,7 @@ describeRedis('counters in Redis', () => {
   });
 
   test('the user that the README describes may do all that is needed, and nothing else', async () => {
-    const rights = /ACL SETUSER mlapi on >PASSWORD (.*)/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
+    const rights = /ACL SETUSER mlapi on >PASSWORD (.*)/.exec(readFileSync('files/operations.md', 'utf8'))?.[1] ?? '';
     await redis.command('ACL', 'SETUSER', 'mlapi', 'on', '>its-own', ...rights.split(' '));
     const home = await open(redis.url.replace(`:${redis.password}`, 'mlapi:its-own'));
     const counters = home.of('per-address');

@@ -102,7 +102,7 @@ describeOnPostgres('the start on PostgreSQL', () => {
   });
 
   test('on a Unix socket, as the role that the README makes, on the database that it makes', async () => {
-    const written = /```sql\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
+    const written = /```sql\n([\s\S]*?)```/.exec(readFileSync('files/operations.md', 'utf8'))?.[1] ?? '';
     const statements = written.split(';').map((statement) => statement.trim());
     for (const statement of statements.filter(Boolean)) await server.query(statement);
     const databaseUrl = `postgres://mlapi:...@${encodeURIComponent(server.socketFolder)}:${server.port}/mlapi`;
