@@ -11,7 +11,7 @@ import { ModelProcess } from './model-process.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
 import { isRemote, prepareForeign, prepareRemote, type PreparedModel, type RemoteContract } from './prepared-model.ts';
-import { isAway } from './remote/remote-failure.ts';
+import { isOutage } from './remote/remote-failure.ts';
 import type { Contract } from './types.ts';
 
 /** What is known of a model that was found good: plain data. */
@@ -126,7 +126,7 @@ export class ForeignModels {
       }
     } catch (cause) {
       if (cause instanceof Problem && cause.code === 'remote_not_allowed') throw cause;
-      if (isAway(cause)) throw unavailableNow('The server of this model gives no answer at the moment.', cause);
+      if (isOutage(cause)) throw unavailableNow('The server of this model gives no answer at the moment.', cause);
       throw refuse(folder, cause);
     }
   }

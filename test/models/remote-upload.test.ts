@@ -128,6 +128,16 @@ describe('a version that is on another server', () => {
     expect((await upload(service, token, ['late', '1'], { contract: contract(), encoding })).status).toBe(201);
   });
 
+  test('422, with what it answered: a server that has no such model, or wants a token', async () => {
+    for (const status of [401, 404]) {
+      server.described = status;
+      const refused = await upload(service, token, ['unknown', '1'], { contract: contract(), encoding });
+      expect([refused.status, refused.body.code]).toEqual([422, 'model_refused']);
+      expect(refused.body.detail).toContain(`the server answered ${status} where its model is described`);
+    }
+    server.described = 200;
+  });
+
   test('503: a server that describes another model than when the version came', async () => {
     await upload(service, token, ['changed', '1'], { contract: contract(), encoding });
     server.metadata = { ...server.metadata, platform: 'another' };

@@ -26,6 +26,8 @@ export class OipServer {
   connections = 0;
   metadata: object = metadata;
   extensions: readonly string[] = [];
+  /** The status of what says what its model is. */
+  described = 200;
   /** The status of `/v2`. */
   root = 200;
   /** How it answers inferences; honestly, unless a test says otherwise. */
@@ -80,7 +82,7 @@ export class OipServer {
     if (this.#target !== undefined) await forward(received, response, this.#target);
     else if (path.endsWith('/infer')) this.infer(response, received);
     else if (path === '/v2') say(response, { name: 'scripted', version: '1', extensions: this.extensions }, this.root);
-    else say(response, this.metadata);
+    else say(response, this.metadata, this.described);
   }
 }
 

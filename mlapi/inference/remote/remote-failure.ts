@@ -25,7 +25,16 @@ export class RemoteFailure extends LostRun {
 
 /** Whether a model could not be started because its server gave no answer: later it may. */
 export function isAway(cause: unknown): boolean {
+  return failureOf(cause) !== undefined;
+}
+
+/** Whether that says something of the server, and not of what was asked of it. */
+export function isOutage(cause: unknown): boolean {
+  return failureOf(cause)?.isFault === true;
+}
+
+function failureOf(cause: unknown): RemoteFailure | undefined {
   for (let at = cause, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth += 1)
-    if (at instanceof RemoteFailure) return true;
-  return false;
+    if (at instanceof RemoteFailure) return at;
+  return undefined;
 }

@@ -78,6 +78,7 @@ export async function describeRemote(
       throw new RemoteFailure(
         'crashed',
         `the server answered ${status} where its model is described${hintFor(status)}`,
+        { isFault: status < 400 || status >= 500 },
       );
     try {
       return parseStrictJson(body);
