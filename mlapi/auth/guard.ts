@@ -61,7 +61,7 @@ export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Aut
         return refuse(modelNotFound(), notices.note('model_hidden', { ...who, detail }));
       }
     }
-    return refuse(scopeRefused(access), notices.note('scope_refused', { ...who, detail: access }, access));
+    return refuse(scopeRefused(access), notices.note('scope_refused', { ...who, detail: access }, { kind: access }));
   };
 }
 

@@ -75,7 +75,8 @@ export function clientRateLimit(
     headers.set('retry-after', String(seconds));
     const { clientId, familyId } = session;
     const [address, requestId] = [readAddress(exchange.address), exchange.id];
-    const noted = notices.note('rate_limited', { clientId, familyId, address, requestId, detail: `${limit} a minute` });
+    const details = { clientId, familyId, address, requestId, detail: `${limit} a minute` };
+    const noted = notices.note('rate_limited', details, { mayBeLost: true });
     return refuseAfter(noted);
   };
   return (exchange) => {

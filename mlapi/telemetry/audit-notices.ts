@@ -12,6 +12,13 @@ interface AuditNoticesOptions {
   readonly monotonicClock: () => number;
 }
 
+interface NoticeOptions {
+  /** Of the event, of few: each has a row of its own. */
+  readonly kind?: string;
+  /** Whether the database is asked once a minute, whatever comes of it. Otherwise the next refusal tries again. */
+  readonly mayBeLost?: boolean;
+}
+
 /** Records what a client can cause at will: once a minute for each client, event and kind of it, in each process. So no refusal costs a row. */
 export class AuditNotices {
   readonly #options: AuditNoticesOptions;
@@ -22,11 +29,12 @@ export class AuditNotices {
     this.#options = options;
   }
 
-  /**
-   * @param kind of the event, of few: each has a row of its own
-   * @returns a promise where a row is written, and nothing where there is one
-   */
-  note(event: AuditEvent, details: AuditDetails & { readonly clientId: string }, kind = ''): Promise<void> | undefined {
+  /** @returns a promise where a row is written, and nothing where there is one */
+  note(
+    event: AuditEvent,
+    details: AuditDetails & { readonly clientId: string },
+    { kind = '', mayBeLost = false }: NoticeOptions = {},
+  ): Promise<void> | undefined {
     const { database, clock, monotonicClock } = this.#options;
     const now = monotonicClock();
     if (now >= this.#windowStart + windowMs) {
@@ -37,6 +45,11 @@ export class AuditNotices {
     if (this.#noted.has(key) || this.#noted.size >= maxNoted) return undefined;
     // At once: where the database is slow, the next refusal does not wait for it, too.
     this.#noted.add(key);
-    return recordAudit(database, clock(), event, details);
+    const recorded = recordAudit(database, clock(), event, details);
+    if (mayBeLost) return recorded;
+    return recorded.catch((cause: unknown) => {
+      this.#noted.delete(key);
+      throw cause;
+    });
   }
 }
