@@ -69,6 +69,14 @@ describe('over HTTP', () => {
     return body.model_stats as { name: string; inference_count: number }[];
   };
 
+  test('200: what a model is, whether it can serve and what it did loads it not', async () => {
+    await upload(service, token, ['idle', '1'], { model: identityModel(2) });
+    for (const path of ['', '/ready', '/stats', '/versions/1'])
+      expect((await ask(service, token, ['GET', `/v2/models/idle${path}`])).status).toBe(200);
+    expect((await ask(service, token, ['GET', '/v2/models/idle/versions/2/ready'])).status).toBe(404);
+    expect(service.services.modelStore.store.loaded().map(({ contract }) => contract.name)).not.toContain('idle');
+  });
+
   test('200: uploaded models are counted by their names, and seen by those who may know of them', async () => {
     const predict = () =>
       ask(service, token, ['POST', '/api/models/brought/predict'], {
