@@ -124,7 +124,9 @@ describe('the start stops at encoding.csv', () => {
     const { onnx: model, contract } = withFeature(category('b'), header);
 
     expect(await refusal({ m: ragged })).toMatch(/^\/m\/encoding\.csv: .*line 2/i);
-    expect(await refusal({ m: { onnx: model!, contract: contract! } })).toMatch(/^\/m\/encoding\.csv: there is no such file/);
+    expect(await refusal({ m: { onnx: model!, contract: contract! } })).toMatch(
+      /^\/m\/encoding\.csv: there is no such file/,
+    );
   });
 
   test('bytes that are no UTF-8', async () => {

@@ -117,7 +117,11 @@ describe('the start stops where contract and model do not fit', () => {
       /^\/m\/model\.json: the model cannot compute its sample: .* \/b missing/,
     ],
     ['a sample that is a list', sampled([[1, 2]]), /^\/m\/sample\.json: the sample is one named row$/],
-    ['a sample that is not there', withContract({ sample: 'sample.json' }), /^\/m\/sample\.json: there is no such file/],
+    [
+      'a sample that is not there',
+      withContract({ sample: 'sample.json' }),
+      /^\/m\/sample\.json: there is no such file/,
+    ],
     [
       'an output that is not finite',
       { onnx: constantModel(constantOf([['NaN']])), contract: contractOf('m', [number('a')]) },
