@@ -63,6 +63,8 @@ describe('the metrics of two workers', () => {
     expect(first['mlapi_workers{state="ready"}']).toBe(2);
     expect(first.mlapi_worker_restarts_total).toBe(0);
     expect(first.nodejs_heap_size_used_bytes).toBeGreaterThan(10_000_000);
+    // Twice 8 MiB for each, always.
+    expect(first['nodejs_heap_space_size_total_bytes{space="new"}']).toBe(2 * 16 * 1_048_576);
 
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
     await service.says(/"a worker ended"/);
