@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { projectRoot } from './support/child.ts';
+import { projectRoot } from './support/compiled.ts';
 import { temporaryFolder } from './support/service.ts';
 
 /** What makes this a template: paths under mlapi/, and what the lines of other files that name them have in common. */

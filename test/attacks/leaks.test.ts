@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mlapi, serve, startScript, type TestProcess } from '../support/child.ts';
+import { mlapi, serve, startCompiled, type TestProcess } from '../support/child.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 import { until } from '../support/workers.ts';
 
@@ -174,7 +174,7 @@ describe('secrets in a configuration that is wrong, or names what does not answe
     ['a passphrase beside a file', { MLAPI_KEY_PASSPHRASE: passphrase, MLAPI_KEY_PASSPHRASE_FILE: '/dev/null' }],
     ['a variable that is none', { MLAPI_PASSWORD: passwords.url }],
   ])('are not repeated: %s', async (_name, variables) => {
-    const child = startScript('mlapi/cli/serve.ts', [], {
+    const child = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), ...variables },
     });
     await Promise.race([
@@ -188,7 +188,7 @@ describe('secrets in a configuration that is wrong, or names what does not answe
   });
 
   test('are not repeated: another passphrase than that of the keys', async () => {
-    const child = startScript('mlapi/cli/serve.ts', [], {
+    const child = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: 'CANARY-another-passphrase' },
     });
     expect((await child.ended).code).toBe(1);

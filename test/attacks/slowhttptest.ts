@@ -8,7 +8,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
-import { serve, startScript } from '../support/child.ts';
+import { serve, startCompiled } from '../support/child.ts';
 import { hasProgram, makeAuthority, siteName, startNginx } from '../support/nginx.ts';
 import { temporaryFolder } from '../support/service.ts';
 
@@ -82,7 +82,7 @@ const at = (times: readonly number[], share: number) =>
 const untilTheEnd = setInterval(() => undefined, 1_000);
 const node = await serve(temporaryFolder(), { variables: { MLAPI_DOCS: 'true' } });
 const socket = join(temporaryFolder(), 's');
-const behind = startScript('mlapi/cli/serve.ts', [], {
+const behind = startCompiled('mlapi/cli/serve.ts', [], {
   variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_SOCKET: socket, MLAPI_DOCS: 'true' },
 });
 await behind.says(/"listening"/);

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server as HttpServer } from 'n
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { compileProject } from '../support/built-service.ts';
+import { compileProject } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { encodedQuestion, post } from './cases.ts';
 import { ratiosOf, spreadOf } from './figures.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readContract } from '../../mlapi/inference/contract.ts';
-import { projectRoot } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import type { LoadRequest } from './load/types.ts';
 
 export const modelFolder = join(projectRoot, 'resources/models/nsl-kdd-classifier');

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { projectRoot } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { freePort } from '../support/nginx.ts';
 import { processTree } from '../support/process-tree.ts';
 import { temporaryFolder } from '../support/service.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compileProject } from '../support/built-service.ts';
+import { compileProject } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 import type { Cell } from './measure.ts';
 import { profile } from './profile.ts';

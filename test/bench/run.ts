@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { compileProject } from '../support/built-service.ts';
+import { compileProject } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { digitsOf, showSpread } from './figures.ts';
 import type { Goal } from './goals.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import Libsql from 'libsql';
-import { mlapi, serve, startScript } from '../support/child.ts';
+import { mlapi, serve, startCompiled } from '../support/child.ts';
 import { decodeToken } from '../support/forge.ts';
 import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
@@ -201,7 +201,7 @@ describe('a backup while the service writes', () => {
       with recursive n(i) as (select 1 union all select i + 1 from n where i < 60000) select 1, 'reset', hex(randomblob(500)) from n`);
     database.close();
     const folder = temporaryFolder();
-    const command = startScript('mlapi/cli/main.ts', ['backup', join(folder, 'backup.db')], {
+    const command = startCompiled('mlapi/cli/main.ts', ['backup', join(folder, 'backup.db')], {
       variables: { MLAPI_DATA_DIR: dataDir },
     });
     const size = () => readdirSync(folder).map((name) => statSync(join(folder, name)).size)[0] ?? 0;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mlapi, projectRoot } from '../support/child.ts';
+import { mlapi } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;

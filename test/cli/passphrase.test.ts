@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { KeyManager } from '../../mlapi/auth/key-manager.ts';
 import { KeyStore } from '../../mlapi/auth/key-store.ts';
-import { childVariables, mlapi, serve, startScript } from '../support/child.ts';
+import { childVariables, mlapi, serve, startCompiled } from '../support/child.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
 
 /** Each test here starts many processes, one after the other. */
@@ -61,7 +61,7 @@ describe('keys change-passphrase', () => {
       // From before the keys are read until after the commit.
       for (const part of [0.7, 0.8, 0.9, 1]) {
         const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: now };
-        const command = startScript('mlapi/cli/main.ts', change, { variables });
+        const command = startCompiled('mlapi/cli/main.ts', change, { variables });
         command.child.stdin?.end(next);
         await Promise.race([delay(wholeMs * part), command.ended]);
         await command.kill();

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mlapi, projectRoot } from '../support/child.ts';
+import { mlapi } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { startService, temporaryFolder, type TestService } from '../support/service.ts';
 
 let service: TestService;

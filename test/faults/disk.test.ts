@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } f
 import { connect, type Socket } from 'node:net';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import Libsql from 'libsql';
-import { mlapi, startScript, type TestProcess } from '../support/child.ts';
+import { mlapi, startCompiled, type TestProcess } from '../support/child.ts';
 import { processTree } from '../support/process-tree.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 
@@ -36,7 +36,7 @@ class DiskService {
       MLAPI_DATA_DIR: this.dataDir,
       MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000',
     };
-    this.service = startScript('mlapi/cli/serve.ts', [], {
+    this.service = startCompiled('mlapi/cli/serve.ts', [], {
       prefix: [...unshared, 'sh', '-c', script, this.dataDir],
       variables,
     });
@@ -131,7 +131,7 @@ describeLimits('limits of the process', () => {
     const dataDir = temporaryFolder();
     execFileSync('cp', ['-p', `${seed}/mlapi.db`, dataDir]);
     const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000' };
-    const service = startScript('mlapi/cli/serve.ts', [], { variables });
+    const service = startCompiled('mlapi/cli/serve.ts', [], { variables });
     const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
     const limit = (option: string) => {
       for (const pid of processTree(service.child.pid!)) execFileSync('prlimit', ['--pid', String(pid), option]);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { serve, startScript, type TestProcess } from '../support/child.ts';
+import { serve, startCompiled, type TestProcess } from '../support/child.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 /** Requests whose lines in the log are as long as the address of a request may be. @returns their statuses */
@@ -62,7 +62,7 @@ describe('a log that nobody takes', () => {
     }
     const dataDir = temporaryFolder();
     const socket = join(dataDir, 's');
-    const service = startScript('mlapi/cli/serve.ts', [], {
+    const service = startCompiled('mlapi/cli/serve.ts', [], {
       prefix: ['sh', '-c', 'exec "$@" >/dev/full', 'sh'],
       variables: { MLAPI_DATA_DIR: dataDir, MLAPI_SOCKET: socket },
     });

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
-import { mlapi, projectRoot, serve } from '../support/child.ts';
+import { mlapi, serve } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 
 const dataDir = temporaryFolder();

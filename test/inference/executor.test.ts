@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { startScript } from '../support/child.ts';
+import { startCompiled } from '../support/child.ts';
 import { contractOf, writeModelFolders } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { loadPredictor, type WatchedPredictor } from '../support/predictors.ts';
@@ -63,7 +63,7 @@ describe('a model whose runs are long, other than its sample', () => {
 
   test('stays inline where it is the machine that lets its runs wait', async () => {
     await open(slowFolder());
-    const runner = startScript('test/support/inline-runner.ts', [join(writeModelFolders({ m: slowFolder() }), 'm')]);
+    const runner = startCompiled('test/support/inline-runner.ts', [join(writeModelFolders({ m: slowFolder() }), 'm')]);
     await runner.says(/inline/);
     const longRuns = () => runner.stdout.split('\n').filter((line) => Number(line.split(' ')[1]) > 0.05);
 

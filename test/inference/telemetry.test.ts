@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { mlapi, projectRoot } from '../support/child.ts';
+import { mlapi } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 test('the runtime reports nothing: a prediction leaves no identity of the machine and no queue of events behind', async () => {

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BuiltService, compileProject } from '../support/built-service.ts';
+import { BuiltService } from '../support/built-service.ts';
+import { compileProject } from '../support/compiled.ts';
 import { processTree } from '../support/process-tree.ts';
 import { scrape } from '../support/scrape.ts';
 import { temporaryFolder } from '../support/service.ts';

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { openDatabase, type Database } from '../../mlapi/persistence/database.ts';
 import { MigrationPending, migrate, prepareDatabase, type Migrations } from '../../mlapi/persistence/migrations.ts';
-import { mlapi, startScript } from '../support/child.ts';
+import { mlapi, startCompiled } from '../support/child.ts';
 import { databaseOf } from '../support/postgres.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
 
@@ -82,7 +82,7 @@ describe('migrations', () => {
   test('four processes that open the same empty folder at once all start', async () => {
     const dataDir = temporaryFolder();
     const opener = () =>
-      startScript('mlapi/cli/main.ts', ['clients', 'list'], { variables: { MLAPI_DATA_DIR: dataDir } });
+      startCompiled('mlapi/cli/main.ts', ['clients', 'list'], { variables: { MLAPI_DATA_DIR: dataDir } });
     const processes = [opener(), opener(), opener(), opener()];
     for (const process of processes) {
       expect({ ...(await process.ended), stderr: process.stderr }).toEqual({

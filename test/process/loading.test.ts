@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { projectRoot, serve, startScript } from '../support/child.ts';
+import { serve, startScript } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { childrenOf } from '../support/workers.ts';
 

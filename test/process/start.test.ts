@@ -1,7 +1,8 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { mlapi, projectRoot, serve, startScript } from '../support/child.ts';
+import { mlapi, serve, startCompiled } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 const iris = join(projectRoot, 'test/fixtures/iris');
@@ -58,7 +59,7 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
 });
 
 async function serveOnSocket(dataDir: string, variables: Record<string, string>) {
-  const service = startScript('application.ts', [], {
+  const service = startCompiled('application.ts', [], {
     variables: { MLAPI_DATA_DIR: dataDir, ...variables },
   });
   await service.says(/"listening"/);

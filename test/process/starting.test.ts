@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import Libsql from 'libsql';
-import { projectRoot, startScript, TestProcess } from '../support/child.ts';
+import { startCompiled, TestProcess } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
 
 async function freePort(): Promise<string> {
@@ -41,7 +42,7 @@ describe('while it starts', () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_PORT: port };
-    const service = startScript('mlapi/cli/serve.ts', [], { variables });
+    const service = startCompiled('mlapi/cli/serve.ts', [], { variables });
     expect(await statusOf(`${url}/api/liveness`)).toBe(200);
     expect(await statusOf(`${url}/api/readiness`)).toBe(503);
     expect(await statusOf(`${url}/api/ml`)).toBe(503);
@@ -57,7 +58,7 @@ describe('while it starts', () => {
     const { dataDir, held } = await heldDatabase();
     const port = await freePort();
     const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_PORT: port };
-    const service = startScript('mlapi/cli/serve.ts', [], { variables });
+    const service = startCompiled('mlapi/cli/serve.ts', [], { variables });
     await statusOf(`http://127.0.0.1:${port}/api/liveness`);
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     held.close();

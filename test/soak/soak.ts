@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Passwords } from '../../mlapi/auth/passwords.ts';
-import { projectRoot } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 import { BuiltService } from '../support/built-service.ts';
 import { exchange, pause, steadily } from './exchange.ts';

@@ -1,10 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { projectRoot } from './child.ts';
-
-const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
+import { compileProject, projectRoot } from './compiled.ts';
 
 interface BuiltOptions {
   /** Where `compileProject` has put it; without it, it is compiled into the service's own folder. */
@@ -14,14 +12,6 @@ interface BuiltOptions {
   readonly nodeOptions?: readonly string[];
   /** A program that becomes the service, such as taskset. */
   readonly prefix?: readonly string[];
-}
-
-/** Compiles the project by a configuration that says what, so that it runs in this folder as it is shipped. @returns the folder */
-export function compileProject(folder: string, configuration = 'tsconfig.build.json'): string {
-  execFileSync(process.execPath, [tsc, '-p', configuration, '--outDir', join(folder, 'build')], { cwd: projectRoot });
-  cpSync(join(projectRoot, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
-  return folder;
 }
 
 /** The service as it is shipped: compiled, in production, its log in a file. */

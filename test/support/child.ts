@@ -1,10 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { compiledPath, projectRoot } from './compiled.ts';
 import { databaseOf } from './postgres.ts';
 import { temporaryFolder } from './service.ts';
 
-export const projectRoot = process.cwd();
 const tsx = createRequire(join(projectRoot, 'package.json')).resolve('tsx');
 
 /** What the child processes of tests run with, unless a test says otherwise. The environment of the tests is not passed on. */
@@ -95,7 +95,12 @@ export class TestProcess {
   }
 }
 
-/** A TypeScript file of the project, as a process of its own. */
+/** A TypeScript file of the project, compiled as it is shipped, as a process of its own. */
+export function startCompiled(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
+  return new TestProcess([compiledPath(path), ...words], options);
+}
+
+/** The same from source, wherever it lies. */
 export function startScript(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
   return new TestProcess(['--import', tsx, resolve(projectRoot, path), ...words], options);
 }
@@ -113,7 +118,7 @@ export async function mlapi(
   { input = '', ...options }: StartOptions & { input?: string | Uint8Array } = {},
 ): Promise<Outcome> {
   const variables = { MLAPI_DATA_DIR: dataDir, ...options.variables };
-  const command = startScript('mlapi/cli/main.ts', words, { ...options, variables });
+  const command = startCompiled('mlapi/cli/main.ts', words, { ...options, variables });
   command.child.stdin?.end(input);
   const { code } = await command.ended;
   return { code, stdout: command.stdout, stderr: command.stderr };
@@ -124,7 +129,7 @@ export async function serve(
   dataDir: string,
   { variables = {}, ...options }: StartOptions = {},
 ): Promise<{ service: TestProcess; url: string }> {
-  const service = startScript('mlapi/cli/serve.ts', [], {
+  const service = startCompiled('mlapi/cli/serve.ts', [], {
     ...options,
     variables: { MLAPI_DATA_DIR: dataDir, ...variables },
   });

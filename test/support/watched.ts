@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { startScript, type TestProcess } from './child.ts';
+import { startCompiled, type TestProcess } from './child.ts';
 import { wayVariables } from './listener.ts';
 import { FakeClock, startService, temporaryFolder, type TestService } from './service.ts';
 
@@ -33,7 +33,7 @@ export interface WatchedService {
 export async function startWatched(variables: Readonly<Record<string, string>> = {}): Promise<WatchedService> {
   const dataDir = temporaryFolder();
   const limits = { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000', MLAPI_RATE_LIMIT_PER_MINUTE: '1000000' };
-  const watched = startScript('test/support/watched-child.ts', [], {
+  const watched = startCompiled('test/support/watched-child.ts', [], {
     variables: { MLAPI_DATA_DIR: dataDir, ...wayVariables, ...limits, ...variables },
     nodeOptions: ['--expose-gc'],
     hasChannel: true,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { toLoggable } from '../../mlapi/telemetry/loggable.ts';
-import { startScript } from '../support/child.ts';
+import { startCompiled } from '../support/child.ts';
 
 const token = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhcHAifQ.c2lnbmF0dXJlLWJ5dGVz';
 
 describe('the log', () => {
   test('hostile values: one line of valid JSON for each, and nothing is thrown', async () => {
-    const script = startScript('test/telemetry/hostile-values.ts');
+    const script = startCompiled('test/telemetry/hostile-values.ts');
     const end = await script.ended;
     expect({ ...end, stderr: script.stderr }).toEqual({ code: 0, signal: null, stderr: '' });
 
@@ -23,7 +23,7 @@ describe('the log', () => {
   });
 
   test('hostile values in text for people: one line each, without control characters', async () => {
-    const script = startScript('test/telemetry/hostile-values.ts', ['pretty']);
+    const script = startCompiled('test/telemetry/hostile-values.ts', ['pretty']);
     expect(await script.ended).toEqual({ code: 0, signal: null });
     const lines = script.stdout.trimEnd().split('\n');
     const count = Number(/^(\d+) values$/.exec(lines.pop() ?? '')?.[1]);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, jest, test } from '@jest/globals';
-import { startScript, type TestProcess } from '../support/child.ts';
+import { startCompiled, type TestProcess } from '../support/child.ts';
 import { TestCollector, type Received } from '../support/collector.ts';
 import { hasOtlpMessages, parseExport } from '../support/otlp.ts';
 import { temporaryFolder } from '../support/service.ts';
@@ -18,7 +18,7 @@ afterEach(async () => {
 
 /** A supervisor whose workers count what they answer. */
 async function start(variables: Record<string, string>, cwd = temporaryFolder()) {
-  const started = startScript('test/support/metered-service.ts', [], { variables, cwd });
+  const started = startCompiled('test/support/metered-service.ts', [], { variables, cwd });
   service = started;
   const [, url = ''] = await started.says(/"address":"(http[^"]+)"/);
   return { started, url };

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { serve, startScript, type TestProcess } from '../support/child.ts';
+import { serve, startCompiled, type TestProcess } from '../support/child.ts';
 import { metricsUrlOf, scrape } from '../support/scrape.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { childrenOf, readyWorkersOf, until } from '../support/workers.ts';
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 /** Two workers that answer with their process number, and the address of their metrics. */
 async function startMetered(cwd = temporaryFolder(), variables: Record<string, string> = { MLAPI_METRICS_PORT: '0' }) {
-  const service = startScript('test/support/metered-service.ts', [], {
+  const service = startCompiled('test/support/metered-service.ts', [], {
     cwd,
     variables: { MLAPI_WORKERS: '2', MLAPI_DATA_DIR: temporaryFolder(), ...variables },
   });
@@ -163,7 +163,7 @@ describe('MLAPI_METRICS_PORT', () => {
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
 
-    const refused = startScript('test/support/metered-service.ts', [], {
+    const refused = startCompiled('test/support/metered-service.ts', [], {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_METRICS_PORT: String(port) },
     });
     expect(await refused.ended).toEqual({ code: 1, signal: null });

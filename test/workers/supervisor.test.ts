@@ -1,7 +1,8 @@
 import { cpSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
-import { projectRoot, serve, startScript } from '../support/child.ts';
+import { serve, startCompiled } from '../support/child.ts';
+import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { allReady, ask, childrenOf, readyWorkersOf, until } from '../support/workers.ts';
 
@@ -20,7 +21,7 @@ async function serveReady(variables: Record<string, string> = two, cwd?: string)
 
 describe('the first worker', () => {
   test('is ready before the others start: whoever connects from then on meets no other that refuses', async () => {
-    const service = startScript('mlapi/cli/serve.ts', [], {
+    const service = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_WORKERS: '3' },
     });
     let mostAtOnce = 0;

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { verify } from '@node-rs/argon2';
-import { mlapi, startScript } from '../../support/child.ts';
+import { mlapi, startCompiled } from '../../support/child.ts';
 import { KilledDatabase } from './database-check.ts';
 
 /** What is wrong after a kill, given what was done, and what was begun and perhaps not done. */
@@ -107,7 +107,7 @@ export interface CommandKill {
 
 /** Kills a process in the middle of its writes, and looks at what is left. `run` is a word that no other kill has had. */
 export async function killCommand(dataDir: string, kind: string, run: string): Promise<CommandKill> {
-  const writer = startScript('test/faults/kills/writer.ts', [kind, run], { variables: { MLAPI_DATA_DIR: dataDir } });
+  const writer = startCompiled('test/faults/kills/writer.ts', [kind, run], { variables: { MLAPI_DATA_DIR: dataDir } });
   await writer.says(/^do /m);
   await delay(Math.random() * (longestMs[kind] ?? 250));
   const { signal } = await writer.kill();
