@@ -2,10 +2,29 @@
  * Imported before all else by the programs of child processes. Their parent sets their priority, too, but behind a wall of namespaces
  * it may come too late: what it started begins the program in another process.
  */
+import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 
+const priority = constants.priority.PRIORITY_BELOW_NORMAL;
+/** An unprivileged process may do this ten times a second, on the whole machine. */
+const retryMs = 150;
+const tries = 20;
+/** There, this process has a session of its own. */
+const isBehindWall = process.argv[2] === '1';
+
 try {
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  setPriority(priority);
 } catch {
   // A sandbox may forbid it; it works without.
+}
+if (isBehindWall) lowerSession(tries);
+
+/** Between sessions, Linux heeds no process's priority, but that of each session as a whole. */
+function lowerSession(triesLeft: number): void {
+  try {
+    writeFileSync('/proc/self/autogroup', String(priority));
+  } catch (error) {
+    const isTooSoon = (error as NodeJS.ErrnoException).code === 'EAGAIN';
+    if (isTooSoon && triesLeft > 1) setTimeout(() => lowerSession(triesLeft - 1), retryMs).unref();
+  }
 }

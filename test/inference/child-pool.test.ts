@@ -18,7 +18,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { ChildPool } from '../../mlapi/inference/child-pool.ts';
 import { findIsolation, type Confinement } from '../../mlapi/inference/confinement.ts';
 import type { Matrix } from '../../mlapi/inference/types.ts';
-import { startScript } from '../support/child.ts';
+import { startCompiled } from '../support/child.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { loadPredictor } from '../support/predictors.ts';
 import { processTree } from '../support/process-tree.ts';
@@ -119,6 +119,28 @@ describe('a child process', () => {
     }
   }, 60_000);
 
+  const heedsSessions = existsSync('/proc/sys/kernel/sched_autogroup_enabled');
+  (heedsSessions ? test : test.skip)(
+    'gives way as a session, where Linux compares those alone',
+    async () => {
+      const isolation = await findIsolation();
+      if (isolation !== 'namespaces') {
+        console.warn('NOT TESTED: there is no bubblewrap, or it is not allowed');
+        return;
+      }
+      const sessionOf = (process: number | string) => readFileSync(`/proc/${process}/autogroup`, 'utf8');
+      const ours = sessionOf('self');
+
+      await start({ slots: 3, confinement: { isolation, memoryBytes: 2 ** 30 } });
+
+      const walls = pool.memory().map(({ pid }) => processTree(pid).at(-1)!);
+      const lowered = new RegExp(`nice ${constantsOf.priority.PRIORITY_BELOW_NORMAL}$`, 'm');
+      await until(() => walls.every((program) => lowered.test(sessionOf(program))));
+      expect(sessionOf('self')).toBe(ours);
+    },
+    60_000,
+  );
+
   test('is killed at the deadline of its run, and another one takes its place', async () => {
     await start();
     const [before] = pool.memory();
@@ -157,7 +179,7 @@ describe('a child process', () => {
   test('does not outlive the process that started it, not even in the middle of a run', async () => {
     const path = modelPath();
     await start({ path });
-    const parent = startScript('test/support/endless-parent.ts', [path, sha256Of(path)]);
+    const parent = startCompiled('test/support/endless-parent.ts', [path, sha256Of(path)]);
     const [, pid = ''] = await parent.says(/child (\d+)/);
     expect(existsSync(`/proc/${pid}`)).toBe(true);
 
@@ -169,7 +191,7 @@ describe('a child process', () => {
 
 test('a process whose parent ends while it starts ends, too', async () => {
   await start();
-  const parent = startScript('test/support/short-lived-parent.ts', [modelPath()]);
+  const parent = startCompiled('test/support/short-lived-parent.ts', [modelPath()]);
   const [, pid = ''] = await parent.says(/child (\d+)/);
 
   await parent.ended;
