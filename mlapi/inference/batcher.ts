@@ -256,16 +256,21 @@ export class Batcher {
   }
 
   #resolve(request: WaitingRequest, output: RunOutput): void {
-    request.isSettled = true;
-    this.#unanswered.delete(request);
+    this.#settle(request, true);
     request.resolve(output);
   }
 
   #reject(request: WaitingRequest, cause: unknown): void {
     this.#queue.drop(request);
+    this.#settle(request, false);
+    request.reject(cause);
+  }
+
+  #settle(request: WaitingRequest, isGood: boolean): void {
+    const { observer, observed } = this.#options;
     request.isSettled = true;
     this.#unanswered.delete(request);
-    request.reject(cause);
+    observer?.answered?.(observed, { isGood, seconds: (performance.now() - request.acceptedMs) / 1_000 });
   }
 
   #rejectWaiting(fault: Error): void {

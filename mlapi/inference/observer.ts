@@ -18,9 +18,17 @@ export interface ObservedRun extends ObservedModel {
   readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
 }
 
+export interface ObservedAnswer {
+  readonly isGood: boolean;
+  /** From its acceptance. */
+  readonly seconds: number;
+}
+
 /** Takes what there is to know about computations, as they happen. It must not throw. */
 export interface InferenceObserver {
   ran(run: ObservedRun): void;
+  /** A request has its answer or its refusal, however many runs that took. */
+  answered?(model: ObservedModel, answer: ObservedAnswer): void;
   /** A request was refused because it would have waited past its deadline. */
   shed(model: ObservedModel): void;
 }
@@ -30,7 +38,11 @@ const uploaded: ObservedModel = { model: 'uploaded', version: '' };
 
 /** Tells an observer of models without their names. */
 export function unnamed(observer: InferenceObserver): InferenceObserver {
-  return { ran: (run) => observer.ran({ ...run, ...uploaded }), shed: () => observer.shed(uploaded) };
+  return {
+    ran: (run) => observer.ran({ ...run, ...uploaded }),
+    answered: (_model, answer) => observer.answered?.(uploaded, answer),
+    shed: () => observer.shed(uploaded),
+  };
 }
 
 /** Tells several observers. */
@@ -38,6 +50,9 @@ export function tellAll(observers: readonly InferenceObserver[]): InferenceObser
   return {
     ran: (run) => {
       for (const observer of observers) observer.ran(run);
+    },
+    answered: (model, answer) => {
+      for (const observer of observers) observer.answered?.(model, answer);
     },
     shed: (model) => {
       for (const observer of observers) observer.shed(model);

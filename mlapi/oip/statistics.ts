@@ -1,4 +1,4 @@
-import type { InferenceObserver, ObservedModel, ObservedRun } from '../inference/observer.ts';
+import type { InferenceObserver, ObservedAnswer, ObservedModel, ObservedRun } from '../inference/observer.ts';
 import type { Contract } from '../inference/types.ts';
 
 interface Duration {
@@ -41,7 +41,7 @@ const durations = [
 /** Larger runs count with those up to the next power of two, so that nobody can make lines. */
 const largestExactBatch = 32;
 
-/** Counts the runs of models by this process. Input and output are part of a run here: they count, and take no time. */
+/** Counts the requests to models, and their runs, by this process. Input and output are part of a run here: they count, and take no time. */
 export class RunStatistics implements InferenceObserver {
   readonly #clock: () => number;
   readonly #models = new Map<string, ModelCounts>();
@@ -59,15 +59,11 @@ export class RunStatistics implements InferenceObserver {
 
   ran({ model, version, requests, rows, queueSeconds, runSeconds, outcome }: ObservedRun): void {
     const counts = this.#countsOf(model, version);
-    const { success, fail, queue, compute_input, compute_infer, compute_output } = counts.inference_stats;
+    const { queue, compute_input, compute_infer, compute_output } = counts.inference_stats;
     counts.last_inference = this.#clock();
-    if (outcome !== 'ok') {
-      add(fail, requests, queueSeconds + runSeconds);
-      return;
-    }
+    if (outcome !== 'ok') return;
     counts.inference_count += rows;
     counts.execution_count += 1;
-    add(success, requests, queueSeconds + runSeconds);
     add(queue, requests, queueSeconds);
     add(compute_input, requests, 0);
     add(compute_infer, requests, runSeconds);
@@ -76,6 +72,12 @@ export class RunStatistics implements InferenceObserver {
     add(batch.compute_input, 1, 0);
     add(batch.compute_infer, 1, runSeconds);
     add(batch.compute_output, 1, 0);
+  }
+
+  /** One that took several runs, or failed in company and not by itself, is one request. */
+  answered({ model, version }: ObservedModel, { isGood, seconds }: ObservedAnswer): void {
+    const { success, fail } = this.#countsOf(model, version).inference_stats;
+    add(isGood ? success : fail, 1, seconds);
   }
 
   /** A request that was not let in has failed. */

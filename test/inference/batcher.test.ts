@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { Batcher } from '../../mlapi/inference/batcher.ts';
+import { Problem } from '../../mlapi/http/problem.ts';
+import { Batcher, type BatcherOptions } from '../../mlapi/inference/batcher.ts';
 import type { Executor, RunResult } from '../../mlapi/inference/executor.ts';
 import { RunCost } from '../../mlapi/inference/run-cost.ts';
+import type { ObservedAnswer, ObservedRun } from '../../mlapi/inference/observer.ts';
 import type { Matrix } from '../../mlapi/inference/types.ts';
 
 const row: Matrix = { data: new Float32Array(1), rows: 1, width: 1 };
@@ -15,7 +17,7 @@ class EndlessExecutor implements Executor {
   free = 1;
   onChange = () => undefined;
 
-  run(): Promise<never> {
+  run(_input?: unknown): Promise<never> {
     this.free = 0;
     return new Promise(() => undefined);
   }
@@ -30,7 +32,11 @@ class EndlessExecutor implements Executor {
 }
 
 /** One row a run, each of so many seconds as is thought, and one second for each request. */
-function openBatcher(executor: Executor = new EndlessExecutor(), seconds = 0.6): Batcher {
+function openBatcher(
+  executor: Executor = new EndlessExecutor(),
+  seconds = 0.6,
+  more: Partial<BatcherOptions> = {},
+): Batcher {
   return new Batcher({
     executor,
     cost: new RunCost({ rows: 1, seconds }, { rows: 2, seconds: 2 * seconds }),
@@ -42,6 +48,7 @@ function openBatcher(executor: Executor = new EndlessExecutor(), seconds = 0.6):
     maxWaitingRows: 100,
     observed: { model: 'm', version: '1' },
     observer: undefined,
+    ...more,
   });
 }
 
@@ -85,4 +92,38 @@ test('504, and no run: what was let in, and would be stopped at its deadline by 
   await nextTurn();
   executor.runs[1]!({ output: { data: new Float32Array(1), shape: [1, 1] }, seconds: 0.3 });
   expect(await third).toMatchObject({ shape: [1, 1] });
+});
+
+/** Answers at once, but a run with a negative row in it. */
+class StrictExecutor extends EndlessExecutor {
+  override run({ data, rows }: Matrix): Promise<never> {
+    if (data.some((value) => value < 0)) return Promise.reject(new Problem(422, 'invalid_model_output', 'negative'));
+    return Promise.resolve<RunResult>({ output: { data, shape: [rows, 1] }, seconds: 0.001 }) as Promise<never>;
+  }
+}
+
+test('an observer is told of each request once, be it of several runs, or tried again without its company', async () => {
+  const answers: ObservedAnswer[] = [];
+  const runs: ObservedRun[] = [];
+  const observer = {
+    ran: (run: ObservedRun) => runs.push(run),
+    answered: (_model: unknown, answer: ObservedAnswer) => answers.push(answer),
+    shed: () => undefined,
+  };
+  const batcher = openBatcher(new StrictExecutor(), 0.001, { sharing: 'merge', maxRows: 2, observer });
+  const rows = (...values: number[]): Matrix => ({ data: Float32Array.from(values), rows: values.length, width: 1 });
+  const outcomes = async (...requests: Matrix[]) => {
+    const settled = await Promise.allSettled(requests.map((request) => batcher.run(request)));
+    await nextTurn();
+    return settled.map(({ status }) => status);
+  };
+
+  expect(await outcomes(rows(1, 2, 3, 4, 5))).toEqual(['fulfilled']);
+  expect(answers.splice(0).map(({ isGood }) => isGood)).toEqual([true]);
+  expect(runs.splice(0).map((run) => run.rows)).toEqual([2, 2, 1]);
+
+  expect(await outcomes(rows(1), rows(-1))).toEqual(['fulfilled', 'rejected']);
+  expect(answers.map(({ isGood }) => isGood)).toEqual([true, false]);
+  expect(runs.map(({ outcome }) => outcome)).toEqual(['failed', 'ok', 'failed']);
+  for (const { seconds } of answers) expect(seconds).toBeGreaterThan(0);
 });

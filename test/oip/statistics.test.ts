@@ -18,13 +18,17 @@ describe('the statistics of one process', () => {
     statistics.ran(run('a', 3, { requests: 2 }));
     statistics.ran(run('a', 33));
     statistics.ran(run('a', 1, { outcome: 'failed' }));
-    statistics.shed({ model: 'a', version: '1' });
+    const a = { model: 'a', version: '1' };
+    statistics.answered(a, { isGood: true, seconds: 2 });
+    statistics.answered(a, { isGood: true, seconds: 0.25 });
+    statistics.answered(a, { isGood: false, seconds: 0.75 });
+    statistics.shed(a);
 
     const times = (count: number, seconds: number) => ({ count, ns: seconds * 1e9 });
     expect(statistics.of('a', '1')).toMatchObject({
       ...{ name: 'a', version: '1', last_inference: 42, inference_count: 36, execution_count: 2 },
       inference_stats: {
-        ...{ success: times(3, 2.25), fail: times(2, 0.75), queue: times(3, 0.75) },
+        ...{ success: times(2, 2.25), fail: times(2, 0.75), queue: times(3, 0.75) },
         compute_infer: times(3, 1.5),
       },
       batch_stats: [{ batch_size: 3 }, { batch_size: 64, compute_infer: times(1, 0.5) }],
