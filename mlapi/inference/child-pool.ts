@@ -1,3 +1,4 @@
+import { ownTurn } from '../http/turns.ts';
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import { ModelProcess, type ChildModel } from './model-process.ts';
 import { ModelFolderError, type RunInput } from './types.ts';
@@ -42,8 +43,13 @@ export class ChildPool implements Executor {
   /** Starts the processes. @throws {ModelFolderError} if one cannot load the model */
   static async start(options: ChildPoolOptions): Promise<ChildPool> {
     const pool = new ChildPool(options);
-    const starting = Array.from({ length: options.slots }, () => new ModelProcess(options));
+    const starting: ModelProcess[] = [];
     try {
+      while (starting.length < options.slots) {
+        // A start waits until the system has made the process.
+        await ownTurn();
+        starting.push(new ModelProcess(options));
+      }
       await Promise.all(starting.map(({ ready }) => ready));
     } catch (cause) {
       await Promise.all(starting.map((process) => process.end()));
