@@ -5,17 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ConfigError, readConfig, type Config } from '../../mlapi/config/config.ts';
 import { variables } from '../../mlapi/config/variables.ts';
 import { temporaryFolder } from '../support/service.ts';
-
-/** Names the mistakes of an environment; none means that it is taken. */
-function mistakes(environment: Record<string, string>, root = temporaryFolder()): readonly string[] {
-  try {
-    readConfig(environment, root);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.mistakes;
-    throw error;
-  }
-}
+import { mistakes } from './mistakes.ts';
 
 function read(environment: Record<string, string>, root = temporaryFolder()): Config {
   return readConfig(environment, root);

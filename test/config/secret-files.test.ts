@@ -1,18 +1,9 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { ConfigError, readConfig } from '../../mlapi/config/config.ts';
+import { readConfig } from '../../mlapi/config/config.ts';
 import { temporaryFolder } from '../support/service.ts';
-
-function mistakes(environment: Record<string, string>, root = temporaryFolder()): readonly string[] {
-  try {
-    readConfig(environment, root);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.mistakes;
-    throw error;
-  }
-}
+import { mistakes } from './mistakes.ts';
 
 describe('tokens of other servers', () => {
   const servers = 'https://models.example/triton,http://10.0.0.7:8000,http://127.0.0.1:9000';
