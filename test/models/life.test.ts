@@ -119,6 +119,9 @@ describe('DELETE /api/models/{name}/versions/{version}', () => {
     expect((await get('/api/models/gone/versions')).body).toMatchObject({
       versions: [{ version: '1', retiredAt: expect.any(String) }],
     });
+    // What stays of it, for ever, is small.
+    const rows = service.services.database.selectFrom('model_versions').select(['contract', 'facts']);
+    expect(await rows.where('model', '=', 'gone').execute()).toEqual([{ contract: '{}', facts: '{}' }]);
     // Its processes end soon.
     await until(() =>
       Promise.resolve(service.services.modelStore.store.loaded().every((one) => one.contract.name !== 'gone')),
