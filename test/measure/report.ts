@@ -22,7 +22,7 @@ export function report(measured: Measured, { command, hackathonSeconds }: Run, f
     '',
     `\`${command}\`, ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${availableParallelism()} cores that the service and its callers share.`,
     '',
-    'The compiled service in production, one worker, watched from outside. Hostile are the wrong entries of the hackathon, and uploads that break off, six at a time.',
+    'The compiled service in production, one worker, in a session of its own as under systemd, watched from outside. Hostile are the wrong entries of the hackathon, and uploads that break off, six at a time.',
     'Memory is that of the worker, read when it has been idle for 40 s (20 s after a start), before and after alike. The delay of the event loop is the',
     'longest that Node itself has measured; its interval of 10 ms is in it.',
     '',

@@ -88,7 +88,9 @@ export class Served {
   #build(): BuiltService {
     const home = this.#home;
     const root = mkdtempSync(join(this.#runs, 'run-'));
-    return new BuiltService(root, { home, variables: { ...variables, MLAPI_DATA_DIR: this.dataDir } });
+    // In a session of its own, as under systemd: within one, Linux gives its callers here as much of the processors as the service.
+    const prefix = ['setsid'];
+    return new BuiltService(root, { home, prefix, variables: { ...variables, MLAPI_DATA_DIR: this.dataDir } });
   }
 
   #log(): string {
