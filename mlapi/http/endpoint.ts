@@ -28,6 +28,8 @@ export interface Answer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** In place of a body: few bytes, each as the character of its number, which go out in one piece with the headers. */
+  readonly latin1?: string;
   /** In place of a body: pieces of text, each made when its turn has come. */
   readonly chunks?: Iterable<string>;
   /** What waits in memory with those, until the last of them has left. */

@@ -51,7 +51,6 @@ export function readAddress(address: string | undefined): string {
   return isIP(address) === 0 ? 'unknown' : address;
 }
 
-const fewBytes = 4_096;
 /** Smaller answers wait in the system's own buffers. */
 const manyBytes = 65_536;
 /** Of one client, in all its connections: who asks for much and reads nothing must not fill the memory. */
@@ -68,12 +67,17 @@ function holdUntilSent({ session, response }: Exchange, bytes: number): void {
 /** Writes an answer. */
 export function send(
   exchange: Exchange,
-  { status = 200, headers: own, body, chunks, heldBytes = 0, stream }: Answer,
+  { status = 200, headers: own, body, latin1, chunks, heldBytes = 0, stream }: Answer,
 ): void {
   const { response, headers } = exchange;
   const isText = typeof body === 'string' || Buffer.isBuffer(body);
   if (body !== undefined) headers.set('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
   for (const name in own) headers.set(name.toLowerCase(), own[name]!);
+  if (latin1 !== undefined) {
+    headers.set('content-length', String(latin1.length));
+    response.writeHead(status, headers.flat).end(latin1, 'latin1');
+    return;
+  }
   if (chunks !== undefined) {
     holdUntilSent(exchange, heldBytes);
     writeChunks(response.writeHead(status, headers.flat), chunks[Symbol.iterator]());
@@ -87,8 +91,6 @@ export function send(
   const length = Buffer.byteLength(content);
   holdUntilSent(exchange, length);
   if (status !== 204 && status !== 304) headers.set('content-length', String(length));
-  response.writeHead(status, headers.flat);
-  // A few bytes go out together with the headers. Many are not copied: however many readers are slow, they wait for the same ones.
-  if (typeof content !== 'string' && content.length <= fewBytes) response.end(content.toString('latin1'), 'latin1');
-  else response.end(content);
+  // Bytes are not copied: however many readers are slow, they wait for the same ones.
+  response.writeHead(status, headers.flat).end(content);
 }

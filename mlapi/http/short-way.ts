@@ -19,12 +19,14 @@ export function createShortWay(
   checks: readonly Check[],
   authorize: Authorize,
 ): ShortWay {
-  const byMethod = new Map<string | undefined, ShortRoute[]>();
-  for (const endpoint of endpoints)
-    byMethod.set(endpoint.method, [...(byMethod.get(endpoint.method) ?? []), compile(endpoint)]);
+  const groups = new Map<string, ShortRoute[]>();
+  for (const endpoint of endpoints) {
+    const group = groupOf(endpoint.method, endpoint.path);
+    groups.set(group, [...(groups.get(group) ?? []), compile(endpoint)]);
+  }
   return (exchange) => {
     const { path } = exchange;
-    for (const { endpoint, pattern, names } of byMethod.get(exchange.request.method) ?? []) {
+    for (const { endpoint, pattern, names } of groups.get(groupOf(exchange.request.method, path)) ?? []) {
       const found = pattern.exec(path);
       if (found === null) continue;
       const params = Object.fromEntries(names.map((name, index) => [name, found[index + 1]!]));
@@ -47,6 +49,12 @@ export function createShortWay(
       answerError(error, exchange);
     }
   }
+}
+
+/** Routes of one method whose paths begin with the same segment: the others need not be tried. No first segment is a parameter. */
+function groupOf(method = '', path: string): string {
+  const end = path.indexOf('/', 1);
+  return `${method} ${end === -1 ? path : path.slice(0, end)}`;
 }
 
 function compile(endpoint: Endpoint): ShortRoute {

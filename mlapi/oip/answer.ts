@@ -10,16 +10,45 @@ const charactersPerTurn = 65_536;
 /** `deflate` is the zlib format (RFC 9110 section 8.4.1.2). */
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 
+/** So many bytes go out faster as text, in one piece with their headers. */
+const fewBytes = 4_096;
+
 /** The answer as it goes out, compressed where the caller asks for that. @param accepted its `Accept-Encoding` */
 export function toAnswer(written: WrittenResponse, accepted: string | undefined): Answer | Promise<Answer> {
   const encoding = accepted === undefined ? undefined : chooseEncoding(accepted);
   const { json, isBinary } = written;
-  if (encoding === undefined && !isBinary) return jsonAnswer(json[Symbol.iterator](), written.heldBytes);
-  const finish = (text: string) => {
-    const answer = bytesAnswer(text, written);
-    return encoding === undefined ? answer : compress(answer, encoding);
-  };
-  return Array.isArray(json) ? finish((json as string[]).join('')) : collect(json).then(finish);
+  if (encoding === undefined && !isBinary) return jsonAnswer(json, written.heldBytes);
+  if (typeof json !== 'string') return collect(json).then((text) => finish(text, written, encoding));
+  return encoding === undefined && lengthOf(json, written) <= fewBytes
+    ? shortAnswer(json, written)
+    : finish(json, written, encoding);
+}
+
+/** Of a text as it is, in characters, and the binary data behind it, in bytes. */
+function lengthOf(text: string, { binary }: WrittenResponse): number {
+  let length = text.length;
+  for (const bytes of binary) length += bytes.length;
+  return length;
+}
+
+function shortAnswer(text: string, { binary }: WrittenResponse): Answer {
+  const json = /[^ -~]/.test(text) ? Buffer.from(text).toString('latin1') : text;
+  let latin1 = json;
+  for (const bytes of binary) latin1 += bytes.toString('latin1');
+  return { headers: binaryHeaders(json.length), latin1 };
+}
+
+function binaryHeaders(jsonBytes: number): Record<string, string> {
+  return { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(jsonBytes) };
+}
+
+function finish(
+  text: string,
+  written: WrittenResponse,
+  encoding: keyof typeof compressors | undefined,
+): Answer | Promise<Answer> {
+  const answer = bytesAnswer(text, written);
+  return encoding === undefined ? answer : compress(answer, encoding);
 }
 
 interface BytesAnswer {
@@ -29,9 +58,7 @@ interface BytesAnswer {
 
 function bytesAnswer(text: string, { isBinary, binary }: WrittenResponse): BytesAnswer {
   const length = Buffer.byteLength(text);
-  const headers: Record<string, string> = isBinary
-    ? { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(length) }
-    : { 'content-type': 'application/json' };
+  const headers: Record<string, string> = isBinary ? binaryHeaders(length) : { 'content-type': 'application/json' };
   return { headers, body: joinBytes(text, length, binary) };
 }
 
@@ -47,8 +74,10 @@ function joinBytes(text: string, length: number, binary: readonly Buffer[]): Buf
 }
 
 /** At once where it is short, piece by piece where it is long. */
-function jsonAnswer(pieces: Iterator<string>, heldBytes: number): Answer {
+function jsonAnswer(json: string | Iterable<string>, heldBytes: number): Answer {
   const headers = { 'content-type': 'application/json' };
+  if (typeof json === 'string') return { headers, body: json };
+  const pieces = json[Symbol.iterator]();
   let text = '';
   for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
     text += next.value;

@@ -19,8 +19,8 @@ export interface InferResponse {
 
 /** An answer as it goes out: JSON, and behind it the binary data of its outputs. */
 export interface WrittenResponse {
-  /** Pieces of JSON, each made when its turn has come. */
-  readonly json: Iterable<string>;
+  /** The JSON where it is short, or its pieces, each made when its turn has come. */
+  readonly json: string | Iterable<string>;
   readonly binary: readonly Buffer[];
   /** Whether an output is binary data, even where that has no bytes. */
   readonly isBinary: boolean;
@@ -32,16 +32,17 @@ const elementsPerPiece = 8_192;
 
 /** @throws {Problem} 422 where JSON has no way to write an output */
 export function writeInferResponse({ model, version, id, outputs }: InferResponse): WrittenResponse {
-  const binary = outputs.map(({ output, isBinary }) =>
-    isBinary ? writeBinaryData(output.data as TensorData) : undefined,
-  );
-  for (const { output, isBinary } of outputs) if (!isBinary) refuseUnwritable(output);
+  const binary: (Buffer | undefined)[] = [];
+  for (const { output, isBinary } of outputs) {
+    if (!isBinary) refuseUnwritable(output);
+    binary.push(isBinary ? writeBinaryData(output.data as TensorData) : undefined);
+  }
   const shownId = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
   const head = `{"model_name":"${model}","model_version":"${version}"${shownId},"outputs":[`;
   const isShort = weightOf(outputs) <= elementsPerPiece;
   const whole = () => `${head}${outputs.map(({ output }, index) => writeOutput(output, binary[index])).join(',')}]}`;
   return {
-    json: isShort ? [whole()] : writePieces(head, outputs, binary),
+    json: isShort ? whole() : writePieces(head, outputs, binary),
     binary: binary.filter((bytes) => bytes !== undefined),
     isBinary: binary.some((bytes) => bytes !== undefined),
     heldBytes: isShort ? 0 : outputs.reduce((sum, { output }) => sum + sizeOf(output.data as TensorData), 0),

@@ -16,9 +16,10 @@ export class Inference {
     const outputs = await compute(serving, request, session?.clientId ?? '');
     const { name, version, output: its } = serving.predictor.contract;
     const answered: AnsweredOutput[] = [];
-    for (const [index, computed] of outputs.entries()) {
+    for (let index = 0; index < outputs.length; index += 1) {
       const wanted = request.outputs?.[index];
       const classes = wanted?.classes;
+      const computed = outputs[index]!;
       const output = classes === undefined ? computed : await classify(computed, classes, its.labels);
       answered.push({ output, isBinary: wanted?.isBinary ?? request.isBinary });
     }

@@ -88,11 +88,13 @@ describe('POST /v2/models/{name}/infer', () => {
   test('200: outputs are binary one by one, and text and halves can be had', async () => {
     const names = ['text', 'half', 'y'];
     const outputs = names.map((name) => ({ name, parameters: { binary_data: name !== 'y' } }));
-    const { status, headers, body } = await send('many', tensors('FP32', [2, 1], [1, 2.5], { outputs }));
+    const id = 'é😀';
+    const { status, headers, body } = await send('many', tensors('FP32', [2, 1], [1, 2.5], { outputs, id }));
 
     expect([status, headers.get('content-type')]).toEqual([200, 'application/octet-stream']);
     const length = Number(headers.get('inference-header-content-length'));
     expect(JSON.parse(body.subarray(0, length).toString())).toMatchObject({
+      id,
       outputs: [
         { name: 'text', datatype: 'BYTES', parameters: { binary_data_size: 12 } },
         { name: 'half', datatype: 'FP16', parameters: { binary_data_size: 4 } },
