@@ -23,6 +23,8 @@ describe('package-lock.json', () => {
   test('it locks every package of the manifest at one version, by SHA-512, from the registry, without install scripts', () => {
     expect(productionPackages(lock).length).toBeGreaterThan(50);
     expect(lockMistakes(lock, manifest)).toEqual([]);
+    // For npm 10, which knows no allowScripts.
+    expect(readFileSync('.npmrc', 'utf8').split('\n')).toContain('ignore-scripts=true');
   });
 
   test('so does that of the tool that writes the bill of materials', () => {
