@@ -14,6 +14,8 @@ export class CircuitBreaker {
   fault: Fault | undefined;
   /** Whether the next answer decides. */
   isTrying = false;
+  /** How often it has rested: what began before the last rest says nothing of the server now. */
+  rests = 0;
   readonly #options: BreakerOptions;
   readonly #onChange: () => void;
   #failures = 0;
@@ -24,18 +26,21 @@ export class CircuitBreaker {
     this.#onChange = onChange;
   }
 
-  succeeded(): void {
-    if (this.fault !== undefined) return;
+  /** @param rests of before the answered request */
+  succeeded(rests: number): void {
+    if (this.fault !== undefined || rests !== this.rests) return;
     this.#failures = 0;
     this.isTrying = false;
   }
 
-  failed(reason: string): void {
-    if (this.fault !== undefined) return;
+  /** @param rests of before the failed request */
+  failed(reason: string, rests: number): void {
+    if (this.fault !== undefined || rests !== this.rests) return;
     this.#failures += 1;
     const { failures, restMs } = this.#options;
     if (!this.isTrying && this.#failures < failures) return;
     const text = `its server failed ${this.#failures} times in a row; at last: ${reason}`;
+    this.rests += 1;
     this.fault = new Fault(text, Math.ceil(restMs / 1_000));
     this.#timer = setTimeout(() => this.#try(), restMs).unref();
     this.#onChange();

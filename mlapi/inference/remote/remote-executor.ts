@@ -88,6 +88,7 @@ export class RemoteExecutor implements Executor {
 
   async #run(request: WrittenRequest, wanted: Wanted, deadlineMs: number): Promise<RunResult> {
     const beganMs = performance.now();
+    const { rests } = this.#breaker;
     this.#running += 1;
     this.#budget.earn();
     try {
@@ -95,11 +96,11 @@ export class RemoteExecutor implements Executor {
         if (!this.#mayRetry(cause, beganMs, deadlineMs)) throw cause;
         return this.#compute(request, wanted, deadlineMs);
       });
-      this.#breaker.succeeded();
+      this.#breaker.succeeded(rests);
       return { output, seconds: (performance.now() - beganMs) / 1_000 };
     } catch (cause) {
-      if (cause instanceof RemoteFailure && cause.isFault) this.#breaker.failed(cause.message);
-      else this.#breaker.succeeded();
+      if (cause instanceof RemoteFailure && cause.isFault) this.#breaker.failed(cause.message, rests);
+      else this.#breaker.succeeded(rests);
       throw cause;
     } finally {
       this.#running -= 1;
