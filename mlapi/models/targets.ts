@@ -31,6 +31,8 @@ const maxKnown = 10_000;
 export class Targets {
   readonly #queries: Queries;
   readonly #known = new Map<string, Known>();
+  /** Who asks for the same meanwhile waits for the same answer. */
+  readonly #finding = new Map<string, Promise<Target>>();
   /** Counts what has changed here: what was read before is not known after it. */
   #changes = 0;
 
@@ -45,7 +47,18 @@ export class Targets {
   }
 
   /** As the database has it. @throws {Problem} 404 */
-  async find(model: string, version: string | undefined): Promise<Target> {
+  find(model: string, version: string | undefined): Promise<Target> {
+    const key = keyOf(model, version);
+    const running = this.#finding.get(key);
+    if (running !== undefined) return running;
+    const finding = this.#find(model, version).finally(() => {
+      if (this.#finding.get(key) === finding) this.#finding.delete(key);
+    });
+    this.#finding.set(key, finding);
+    return finding;
+  }
+
+  async #find(model: string, version: string | undefined): Promise<Target> {
     const changes = this.#changes;
     const target = await this.#read(model, version);
     if (changes !== this.#changes) return target;
@@ -57,6 +70,7 @@ export class Targets {
   /** Something of this model has changed here: whoever asks next gets to know it. Other processes follow by themselves. */
   forget(model: string): void {
     this.#changes += 1;
+    this.#finding.clear();
     for (const key of this.#known.keys()) if (key.startsWith(keyOf(model))) this.#known.delete(key);
   }
 
