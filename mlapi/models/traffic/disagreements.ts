@@ -13,28 +13,40 @@ export function countDifferingRows(
   return one.filter((prediction, row) => differ(prediction, other[row]!, isMeasured)).length;
 }
 
-/** Of tensors, whose rows are their first dimension, or which are one as a whole; a tensor of another shape differs in each. */
+/**
+ * Of tensors. Where the first dimension is the rows, they are compared row by row; what is one for all rows differs in all of them
+ * or in none, and so does a tensor of another shape.
+ */
 export function countDifferingTensorRows(
   one: readonly NamedOutput[],
   other: readonly NamedOutput[],
   rows: number,
 ): number {
   const pairs = one.map((output, index): [NamedOutput, NamedOutput] => [output, other[index]!]);
-  if (pairs.some(([a, b]) => a.shape.join() !== b.shape.join() || (rows > 1 && a.shape[0] !== rows))) return rows;
+  if (pairs.some(([a, b]) => a.shape.join() !== b.shape.join())) return rows;
+  const isByRow = ([{ shape }]: [NamedOutput, NamedOutput]) => rows === 1 || shape[0] === rows;
+  if (pairs.some((pair) => !isByRow(pair) && partDiffers(pair, 0, pair[0].data.length))) return rows;
+  const byRow = pairs.filter(isByRow);
   let differing = 0;
-  for (let row = 0; row < rows; row += 1) if (pairs.some(([a, b]) => rowDiffers(a, b, row, rows))) differing += 1;
+  for (let row = 0; row < rows; row += 1) if (byRow.some((pair) => rowDiffers(pair, row, rows))) differing += 1;
   return differing;
 }
 
-function rowDiffers({ data, datatype }: NamedOutput, other: NamedOutput, row: number, rows: number): boolean {
-  const width = data.length / rows;
+function rowDiffers(pair: [NamedOutput, NamedOutput], row: number, rows: number): boolean {
+  const width = pair[0].data.length / rows;
+  return partDiffers(pair, row * width, (row + 1) * width);
+}
+
+function partDiffers([{ data, datatype }, other]: [NamedOutput, NamedOutput], from: number, to: number): boolean {
+  // Halves are their bits here: they agree where those do.
   const isMeasured = datatype === 'FP32' || datatype === 'FP64';
-  for (let at = row * width; at < (row + 1) * width; at += 1)
-    if (differ(data[at]!, other.data[at]!, isMeasured)) return true;
+  for (let at = from; at < to; at += 1) if (differ(data[at]!, other.data[at]!, isMeasured)) return true;
   return false;
 }
 
-function differ(one: Prediction | bigint, other: Prediction | bigint, isMeasured: boolean): boolean {
+type Cell = Prediction | bigint;
+
+function differ(one: Cell, other: Cell, isMeasured: boolean): boolean {
   if (typeof one === 'object' && typeof other === 'object')
     return one.length !== other.length || one.some((value, index) => differ(value, other[index]!, isMeasured));
   if (Object.is(one, other)) return false;

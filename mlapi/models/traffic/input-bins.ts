@@ -1,10 +1,31 @@
+import { createHash } from 'node:crypto';
 import type { FeatureReference } from '../../inference/reference.ts';
 import type { Contract, Matrix } from '../../inference/types.ts';
 import { binOf } from './bins.ts';
 
-interface WatchedFeature extends FeatureReference {
+type WatchedContract = Pick<Contract, 'features' | 'reference'>;
+
+interface ReferredFeature extends FeatureReference {
+  readonly name: string;
   readonly column: number;
+}
+
+interface WatchedFeature extends ReferredFeature {
   readonly counts: number[];
+}
+
+/** Those that the contract has a reference of. */
+function watchedFeatures({ features, reference = {} }: WatchedContract): ReferredFeature[] {
+  return features.flatMap(({ name }, column) => {
+    const found = Object.hasOwn(reference, name) ? reference[name] : undefined;
+    return found === undefined ? [] : { ...found, name, column };
+  });
+}
+
+/** Says what a contract's inputs are counted by: only counts of the same edges are comparable. */
+export function edgesDigest(contract: WatchedContract): string {
+  const edges = watchedFeatures(contract).map((feature) => [feature.name, feature.edges]);
+  return createHash('sha256').update(JSON.stringify(edges)).digest('base64url').slice(0, 16);
 }
 
 /** Rows of one request that are looked at; of a larger one, some, evenly spread. */
@@ -12,15 +33,15 @@ const mostRows = 32;
 
 /** Counts the bins into which the encoded features of a model's requests fall. */
 export class InputBins {
+  readonly #edges: string;
   readonly #features: readonly WatchedFeature[];
   #last: InputCounts | undefined;
   #rows = 0;
 
-  constructor({ features, reference = {} }: Pick<Contract, 'features' | 'reference'>) {
-    this.#features = features.flatMap(({ name }, column) => {
-      const found = Object.hasOwn(reference, name) ? reference[name] : undefined;
-      return found === undefined ? [] : { ...found, column, counts: new Array<number>(found.shares.length).fill(0) };
-    });
+  constructor(contract: WatchedContract) {
+    const features = watchedFeatures(contract);
+    this.#edges = edgesDigest(contract);
+    this.#features = features.map((feature) => ({ ...feature, counts: feature.shares.map(() => 0) }));
   }
 
   observe({ data, rows, width }: Matrix): void {
@@ -53,24 +74,25 @@ export class InputBins {
 
   /** Of this period. */
   read(): InputCounts {
-    return { rows: this.#rows, bins: this.#features.map(({ counts }) => counts) };
+    return { edges: this.#edges, rows: this.#rows, bins: this.#features.map(({ counts }) => counts) };
   }
 }
 
 /** What was seen of inputs, in the order of the features that the reference has. */
 export interface InputCounts {
+  /** The digest of those that it was counted by. */
+  readonly edges: string;
   readonly rows: number;
   readonly bins: readonly (readonly number[])[];
 }
 
-/** Of one version. */
-export function addInputs([first, ...others]: readonly InputCounts[]): InputCounts {
-  if (first === undefined) return { rows: 0, bins: [] };
+/** Of the same edges. */
+export function addInputs([first, ...others]: readonly [InputCounts, ...InputCounts[]]): InputCounts {
   let { rows } = first;
   const bins = first.bins.map((counts) => [...counts]);
   for (const other of others) {
     rows += other.rows;
     other.bins.forEach((counts, feature) => counts.forEach((count, bin) => (bins[feature]![bin]! += count)));
   }
-  return { rows, bins };
+  return { edges: first.edges, rows, bins };
 }

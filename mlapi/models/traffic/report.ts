@@ -1,7 +1,7 @@
 import type { Contract } from '../../inference/types.ts';
 import { addCounts, latencyQuantile, newCounts, type Counts, type Role } from './counts.ts';
 import { driftOf, type FeatureDrift } from './drift.ts';
-import { addInputs, type InputCounts } from './input-bins.ts';
+import { addInputs, edgesDigest, type InputCounts } from './input-bins.ts';
 import type { TrafficRecord } from './traffic-store.ts';
 
 /** What a version answered, in one role. */
@@ -33,15 +33,16 @@ interface VersionInputs {
 /** Adds up what the processes wrote of a model. */
 export class TrafficSum {
   readonly #counts = new Map<string, { version: string; role: Role; counts: Counts }>();
-  readonly #inputs = new Map<string, InputCounts>();
+  /** Of each version, by their edges: another contract of the same version may have others. */
+  readonly #inputs = new Map<string, Map<string, InputCounts>>();
 
   add(record: TrafficRecord): void {
     const { version, kind } = record;
     if (kind === 'inputs') {
-      const known = this.#inputs.get(version);
-      // What was counted for another reference, before it was made anew, is not comparable.
-      const isAlike = known !== undefined && areAlike(known, record.counts);
-      this.#inputs.set(version, isAlike ? addInputs([known, record.counts]) : record.counts);
+      const byEdges = this.#inputs.get(version) ?? new Map<string, InputCounts>();
+      const known = byEdges.get(record.counts.edges);
+      byEdges.set(record.counts.edges, known === undefined ? record.counts : addInputs([known, record.counts]));
+      this.#inputs.set(version, byEdges);
       return;
     }
     const key = `${version}/${kind}`;
@@ -57,16 +58,14 @@ export class TrafficSum {
   /** @param contractOf finds the contract of a version, where there is one */
   async inputs(contractOf: (version: string) => Promise<Contract | undefined>): Promise<VersionInputs[]> {
     const inputs: VersionInputs[] = [];
-    for (const [version, seen] of [...this.#inputs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [version, byEdges] of [...this.#inputs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const contract = await contractOf(version);
-      if (contract !== undefined) inputs.push({ version, rows: seen.rows, drift: driftOf(contract, seen) ?? null });
+      if (contract === undefined) continue;
+      const seen = byEdges.get(edgesDigest(contract));
+      if (seen !== undefined) inputs.push({ version, rows: seen.rows, drift: driftOf(contract, seen) ?? null });
     }
     return inputs;
   }
-}
-
-function areAlike({ bins }: InputCounts, { bins: others }: InputCounts): boolean {
-  return bins.length === others.length && bins.every((counts, index) => counts.length === others[index]!.length);
 }
 
 function describe({ version, role, counts }: { version: string; role: Role; counts: Counts }): VersionTraffic {
