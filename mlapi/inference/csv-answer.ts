@@ -5,6 +5,8 @@ export const csvMediaType = 'text/csv';
 
 const lineBreak = '\r\n';
 const chunkCharacters = 16_384;
+/** What a cell takes until it is written, with its place in a list. */
+const bytesPerCell = 24;
 
 /**
  * A prediction as CSV (RFC 4180): a header, then one line for each row, in their order. Columns: `prediction`, or `prediction_0`,
@@ -23,7 +25,11 @@ export function csvAnswer({ predictions, classes, scores }: PredictionAnswer): A
     }
     yield chunk;
   };
-  return { headers: { 'content-type': `${csvMediaType}; charset=utf-8; header=present` }, chunks: lines() };
+  return {
+    headers: { 'content-type': `${csvMediaType}; charset=utf-8; header=present` },
+    chunks: lines(),
+    heldBytes: predictions.length * names.length * bytesPerCell,
+  };
 }
 
 type Prediction = PredictionAnswer['predictions'][number];

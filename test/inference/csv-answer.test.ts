@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { csvAnswer } from '../../mlapi/inference/csv-answer.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 
@@ -166,4 +167,12 @@ describe('Accept: which of the two', () => {
 
     expect(headers['content-type']).toBe(isCsv ? csvType : 'application/json');
   });
+});
+
+test('what a table takes while its reader does not read is said with it', () => {
+  const identity = { model: 'm', version: '1' };
+  const table = (rows: number) => csvAnswer({ ...identity, predictions: Array(rows).fill([1, 2]) as number[][] });
+
+  expect(table(50_000).heldBytes).toBeGreaterThanOrEqual(50_000 * 2 * 8);
+  expect(table(100).heldBytes).toBeLessThan(65_536);
 });
