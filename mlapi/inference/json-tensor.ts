@@ -24,7 +24,7 @@ export function readJsonData(data: unknown, exact: unknown, expected: Expected):
   if (!Array.isArray(data)) throw invalidInference(where, 'the elements of the tensor must be a list');
   // Nothing is made of this size until as many elements are known to be there.
   const lists = shape.length > 1 && Array.isArray(data[0]) ? leavesOf(data, shape, where) : [data];
-  const exactLists = lists.length === 1 && lists[0] === data ? [exact] : leavesOf(exact, shape, where);
+  const exactLists = exact === data ? lists : lists[0] === data ? [exact] : leavesOf(exact, shape, where);
   const found = lists.reduce((sum, { length }) => sum + length, 0);
   if (found !== count) throw invalidInference(where, `its shape has ${count} elements, and there are ${found}`);
   const place = placerOf(type, count);
