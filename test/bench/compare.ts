@@ -27,7 +27,10 @@ export interface Pace {
 /** What each of them can do, whatever else the machine does. */
 const slowestRowsPerSecond = 40_000;
 
-/** Measures them in turn, round after round, so that what else the machine does falls on each of them alike. */
+/**
+ * Measures them in turn, round after round, so that what else the machine does falls on each of them alike; every second round
+ * backwards, so that none is always after the same one.
+ */
 export async function runContests(
   contests: readonly Contest[],
   generator: Generator,
@@ -41,7 +44,7 @@ export async function runContests(
   // Round 0 does not count: nobody pays for having been compiled last.
   for (let round = 0; round <= pace.rounds; round += 1)
     for (const [index, { title, cell, servers }] of contests.entries())
-      for (const [name, server] of servers) {
+      for (const [name, server] of round % 2 === 0 ? servers : [...servers].reverse()) {
         const measured = await generator.measure(server, cell, longEnough(cell, pace)).catch((error: unknown) => {
           throw new Error(`${name}, ${title}: ${error instanceof Error ? error.message : String(error)}`);
         });
