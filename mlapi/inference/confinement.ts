@@ -22,6 +22,8 @@ export interface Launch {
   readonly execArgv: readonly string[];
   /** What the program finds as its parent's process id. */
   readonly parentPid: number;
+  /** Whether it leaves the session of this process. */
+  readonly hasOwnSession: boolean;
 }
 
 const require = createRequire(import.meta.url);
@@ -39,7 +41,8 @@ const shell = '/bin/sh';
 
 /** @param files what it may read beside the programs */
 export function launch(confinement?: Confinement, files: readonly string[] = []): Launch {
-  if (confinement === undefined) return { execPath: process.execPath, execArgv: loader, parentPid: process.pid };
+  if (confinement === undefined)
+    return { execPath: process.execPath, execArgv: loader, parentPid: process.pid, hasOwnSession: false };
   const isNamespaced = confinement.isolation === 'namespaces';
   const words = [...(isNamespaced ? namespaces(files) : []), process.execPath, noCompiler, ...loader];
   return {
@@ -47,6 +50,7 @@ export function launch(confinement?: Confinement, files: readonly string[] = [])
     execArgv: ['-c', `${limits(confinement)}; exec "$@"`, shell, ...words],
     // Behind the wall it is the child of the process that built the wall, and ends with it.
     parentPid: isNamespaced ? 1 : process.pid,
+    hasOwnSession: isNamespaced,
   };
 }
 

@@ -9,15 +9,15 @@ const priority = constants.priority.PRIORITY_BELOW_NORMAL;
 /** An unprivileged process may do this ten times a second, on the whole machine. */
 const retryMs = 150;
 const tries = 20;
-/** There, this process has a session of its own. */
-const isBehindWall = process.argv[2] === '1';
+/** Said by who started it: in another's session, it would lower that one. */
+const hasOwnSession = process.argv[3] === 'own-session';
 
 try {
   setPriority(priority);
 } catch {
   // A sandbox may forbid it; it works without.
 }
-if (isBehindWall) lowerSession(tries);
+if (hasOwnSession) lowerSession(tries);
 
 /** Between sessions, Linux heeds no process's priority, but that of each session as a whole. */
 function lowerSession(triesLeft: number): void {

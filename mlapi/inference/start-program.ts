@@ -16,9 +16,9 @@ interface Started {
  * which may hold secrets, no folder, no streams.
  */
 export function startProgram(name: string, { confinement, files, env }: Started): ChildProcess {
-  const { execPath, execArgv, parentPid } = launch(confinement, files);
+  const { execPath, execArgv, parentPid, hasOwnSession } = launch(confinement, files);
   const program = fileURLToPath(new URL(`./${name}.${isSource ? 'ts' : 'js'}`, import.meta.url));
-  const child = fork(program, [String(parentPid)], {
+  const child = fork(program, [String(parentPid), ...(hasOwnSession ? ['own-session'] : [])], {
     execPath,
     cwd: '/',
     env: { ...env, ...(confinement !== undefined && loaderVariables) },

@@ -137,6 +137,11 @@ describe('a child process', () => {
       const lowered = new RegExp(`nice ${constantsOf.priority.PRIORITY_BELOW_NORMAL}$`, 'm');
       await until(() => walls.every((program) => lowered.test(sessionOf(program))));
       expect(sessionOf('self')).toBe(ours);
+
+      // Without a wall it has our session, and leaves that alone.
+      await pool.release();
+      await start({ confinement: { isolation: 'limits', memoryBytes: 2 ** 30 } });
+      expect(sessionOf(pool.memory()[0]!.pid)).toBe(ours);
     },
     60_000,
   );
