@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compileProject } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
@@ -6,6 +7,7 @@ import type { Goal } from './goals.ts';
 import { Generator, type Cell } from './measure.ts';
 import { report, table, type Section } from './report.ts';
 import { batching } from './scenarios/batching.ts';
+import { before } from './scenarios/before.ts';
 import { observing } from './scenarios/observing.ts';
 import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
 import { models } from './scenarios/models.ts';
@@ -20,21 +22,12 @@ import { workers } from './scenarios/workers.ts';
  * How fast the service is, beside what it could be at most and beside others; figures and a plot. Without names, all scenarios.
  *
  *     npm run bench -- [SCENARIO ...] [--rounds 5] [--seconds 3] [--only 1x32,32x32] [--servers bare,mlapi] [--quick]
+ *     npm run bench -- before --against CHECKOUT [--only 1x32]
+ *
+ * `before` measures this build beside another checkout of the project, whose packages are installed.
  */
 // Every process and folder of a run goes away with this one.
 process.setMaxListeners(0);
-
-const scenarios: Readonly<Record<string, Scenario>> = {
-  matrix,
-  slow,
-  batching,
-  protocol,
-  workers,
-  models,
-  state,
-  observing,
-  start,
-};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,8 +38,21 @@ const { values, positionals } = parseArgs({
     servers: { type: 'string' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
+    against: { type: 'string' },
   },
 });
+const scenarios: Readonly<Record<string, Scenario>> = {
+  matrix,
+  slow,
+  batching,
+  protocol,
+  workers,
+  models,
+  state,
+  observing,
+  start,
+  ...(values.against !== undefined && { before: before(compileOther(values.against)) }),
+};
 const { quick } = values;
 const unknown = positionals.filter((name) => !(name in scenarios));
 if (unknown.length > 0)
@@ -87,6 +93,11 @@ function show({ title, results, facts, notes }: Section): void {
 function fail(error: unknown): never {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);
+}
+
+/** Another checkout, with its own packages. */
+function compileOther(root: string): string {
+  return compileProject(temporaryFolder(), 'test/bench/tsconfig.build.json', resolve(root));
 }
 
 function readCell(text: string): Cell {

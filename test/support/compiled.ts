@@ -10,11 +10,15 @@ const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
 const waitLimitMs = 120_000;
 let programs: string | undefined;
 
-/** Compiles the project by a configuration that says what, so that it runs in this folder as it is shipped. @returns the folder */
-export function compileProject(folder: string, configuration = 'tsconfig.build.json'): string {
-  execFileSync(process.execPath, [tsc, '-p', configuration, '--outDir', join(folder, 'build')], { cwd: projectRoot });
-  cpSync(join(projectRoot, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
+/**
+ * Compiles the project by a configuration that says what, so that it runs in this folder as it is shipped.
+ * @param root another checkout, with its packages
+ * @returns the folder
+ */
+export function compileProject(folder: string, configuration = 'tsconfig.build.json', root = projectRoot): string {
+  execFileSync(process.execPath, [tsc, '-p', configuration, '--outDir', join(folder, 'build')], { cwd: root });
+  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
 
