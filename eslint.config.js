@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['build/', 'coverage/', 'var/', 'node_modules/'] },
+  { ignores: ['build/', 'coverage/', 'var/', 'node_modules/', '**/.venv/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

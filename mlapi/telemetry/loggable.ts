@@ -1,11 +1,10 @@
+import { redactTokens } from './redaction.ts';
+
 const maxDepth = 6;
 const maxEntries = 50;
 const maxValues = 500;
 const maxTextLength = 2_000;
 const secretName = /authorization|password|passphrase|secret|cookie|token$|private/i;
-/** Three parts as a signed token has them, or the beginning of one: base64url of `{"`. */
-const jwt = /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*/g;
-
 /** Nothing shorter has the form of a token, nor anything without one of these. */
 const shortestToken = 11;
 const isSuspect = (text: string) => text.length >= shortestToken && (text.includes('.') || text.includes('eyJ'));
@@ -91,5 +90,5 @@ function errorFields(error: Error): Record<string, unknown> {
 /** Bounded, and without tokens. */
 export function redactText(text: string): string {
   const bounded = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}...` : text;
-  return isSuspect(bounded) ? bounded.replace(jwt, '[token]') : bounded;
+  return isSuspect(bounded) ? redactTokens(bounded) : bounded;
 }

@@ -9,13 +9,15 @@ const text = readFileSync(join(folder, 'README.md'), 'utf8');
 /** Case, verdict, and the tests or the reason. */
 const rows = text
   .split('\n')
-  .filter((line) => /^\| [A-Z]\d+ /.test(line))
+  .filter((line) => /^\| [A-Z]\d+(?:\.\d+)? /.test(line))
   .map((line) =>
     line
       .split(/(?<!\\)\|/)
       .slice(1, -1)
       .map((cell) => cell.trim()),
   );
+
+const ids = rows.map(([id = '']) => id.split(' ')[0] ?? '');
 
 function numbersOf(letter: string, first: number, last: number): string[] {
   return Array.from({ length: last - first + 1 }, (_, at) => `${letter}${first + at}`);
@@ -62,9 +64,14 @@ test('each case of the groups A to E and G, F99, F100 and F102, and I1 to I7, ha
     ['G', 111, 125],
     ['I', 1, 7],
   ] as const;
-  expect(rows.map(([id = '']) => id.split(' ')[0])).toEqual(
+  expect(ids.filter((id) => !id.startsWith('Z'))).toEqual(
     groups.flatMap(([letter, first, last]) => numbersOf(letter, first, last)),
   );
+});
+
+test('findings of group Z have one row each, in their order', () => {
+  const found = ids.filter((id) => id.startsWith('Z'));
+  expect(found).toEqual([...new Set(found)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true })));
 });
 
 test('each row says what the service does, and names a test or a reason', () => {
