@@ -25,6 +25,8 @@ interface StreamedBodyOptions {
 
 /** A body that was let in, and that its handler reads: no more of it is kept than its sink keeps. */
 export class StreamedBody {
+  /** Whether anything reads it yet. A body that nothing reads is discarded before its sender is refused, so that the sender reads why. */
+  hasBegun = false;
   readonly #options: StreamedBodyOptions;
 
   constructor(options: StreamedBodyOptions) {
@@ -42,6 +44,7 @@ export class StreamedBody {
   async into<T>(open: (hold: (bytes: number) => void) => BodySink<T>): Promise<T> {
     const { unfinished, clientId } = this.#options;
     let held = 0;
+    this.hasBegun = true;
     const sink = open((bytes) => {
       if (!unfinished.take(clientId, bytes)) throw serviceBusy();
       held += bytes;

@@ -72,11 +72,11 @@ export class ModelService {
     try {
       // Before anything is written.
       await this.#check(this.#options.database, name, actor);
+      return await this.add(name, (folder) => receiveUpload(body, folder), actor);
     } catch (cause) {
-      await discard(body);
+      if (!body.hasBegun) await discard(body);
       throw cause;
     }
-    return this.add(name, (folder) => receiveUpload(body, folder), actor);
   }
 
   /** Takes a model in: all of it, or nothing of it. @throws {Problem} */

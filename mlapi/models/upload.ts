@@ -120,18 +120,29 @@ class FormSink implements UploadSink {
 
   async #take(name: string, stream: Readable): Promise<void> {
     try {
-      if (!isPart(name) || this.#files.has(name)) throw unknownPart();
-      const { file, maxBytes } = parts[name];
-      const sink = new FileSink(this.#folder, file, name === 'model' ? { scan: new OnnxScan() } : { maxBytes });
-      this.#files.set(name, sink);
-      for await (const chunk of stream) await sink.write(chunk as Buffer);
+      const sink = this.#open(name);
+      // Read to its end even if refused: leaving the loop would destroy the part, and the parser would wait for its reader forever.
+      for await (const chunk of stream)
+        if (this.#refusal === undefined)
+          await sink?.write(chunk as Buffer).catch((cause: unknown) => this.#refuse(cause));
+      if (this.#refusal !== undefined || sink === undefined) return;
       const written = await sink.end();
       if (name === 'model') this.#upload = written;
     } catch (cause) {
       this.#refuse(cause);
-      // The parser waits for whoever reads its parts.
-      stream.resume();
     }
+  }
+
+  /** The file that a part becomes; undefined, and the form is refused, where there is none of this name. */
+  #open(name: string): FileSink | undefined {
+    if (!isPart(name) || this.#files.has(name)) {
+      this.#refuse(unknownPart());
+      return undefined;
+    }
+    const { file, maxBytes } = parts[name];
+    const sink = new FileSink(this.#folder, file, name === 'model' ? { scan: new OnnxScan() } : { maxBytes });
+    this.#files.set(name, sink);
+    return sink;
   }
 
   #refuse(cause: unknown): void {
