@@ -7,10 +7,20 @@ export interface TensorInfo {
   readonly shape: readonly number[];
 }
 
+/** One of the files of a model. */
+export interface ModelFile {
+  /** `model.onnx`, or the location that this gives its external data. */
+  readonly name: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
 /** What a model says of itself when it is loaded, wherever that is: plain data. */
 export interface ModelFacts {
   /** Of the very bytes that were loaded; of a model on another server, of the reference and of what that says of it. */
   readonly sha256: string;
+  /** Where it has external data: all of its files, the ONNX file first; `sha256` is of them all. */
+  readonly files?: readonly ModelFile[] | undefined;
   /** What it runs on, where that is not this service. */
   readonly platform?: string;
   readonly inputs: readonly TensorInfo[];

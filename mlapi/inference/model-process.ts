@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { dirname, resolve } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
 import type { Confinement } from './confinement.ts';
@@ -44,8 +45,12 @@ export class ModelProcess {
   #isLate = false;
   readonly #loadLimit: NodeJS.Timeout;
 
-  constructor({ loadLimitMs = usualLoadLimitMs, confinement, path, sha256 }: ChildModel) {
-    this.#child = startProgram('model-child', { confinement, files: [path], env: { ORT_DISABLE_TELEMETRY: '1' } });
+  constructor({ loadLimitMs = usualLoadLimitMs, confinement, sha256, ...model }: ChildModel) {
+    // The child has another working directory.
+    const path = resolve(model.path);
+    // External data lies beside the file.
+    const files = [dirname(path)];
+    this.#child = startProgram('model-child', { confinement, files, env: { ORT_DISABLE_TELEMETRY: '1' } });
     this.ready = new Promise((resolve, reject) => (this.#starting = { resolve, reject }));
     this.ready.catch(() => undefined);
     this.ended = new Promise((resolve) => {

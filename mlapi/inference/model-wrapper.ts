@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Problem } from '../http/problem.ts';
 import { invalidModelOutput } from './invalid-output.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
+import { readModel, type ModelBytes } from './model-files/read-model.ts';
 import { joinRows, type OutputPart } from './output-rows.ts';
 import type { InputTensor } from './tensors.ts';
 import {
@@ -57,13 +56,18 @@ export class ModelWrapper {
   #beganMs = 0;
   #processorBefore: NodeJS.CpuUsage | undefined;
 
-  private constructor(session: InferenceSession, { sha256, loadedBytes }: { sha256: string; loadedBytes: number }) {
+  private constructor(
+    session: InferenceSession,
+    { sha256, files }: Omit<ModelBytes, 'bytes' | 'options'>,
+    loadedBytes: number,
+  ) {
     this.#session = session;
     this.loadedBytes = loadedBytes;
     const inputs = session.inputMetadata.map(tensorOnly);
     this.#inputTypes = new Map(inputs.map(({ name, type }) => [name, type]));
     this.facts = {
       sha256,
+      ...(files !== undefined && { files }),
       inputs: inputs.map(describe),
       // Sequences and maps (scikit-learn's ZipMap) may be there beside them.
       outputs: session.outputMetadata.filter((output) => output.isTensor).map(describe),
@@ -71,20 +75,20 @@ export class ModelWrapper {
     };
   }
 
-  /** Loads a file. @throws {ModelFolderError} */
+  /** Loads an ONNX file, with the external data that lies beside it. @throws {ModelFolderError} */
   static async load(path: string): Promise<ModelWrapper> {
     try {
-      const bytes = readFileSync(path);
+      const { bytes, options, ...identity } = readModel(path);
       const before = process.memoryUsage.rss();
       const session = await InferenceSession.create(bytes, {
+        ...options,
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
         // What fails is thrown; the runtime would write it to stderr too, past the logger.
         logSeverityLevel: 4,
       });
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
       const loadedBytes = Math.max(0, process.memoryUsage.rss() - before);
-      return new ModelWrapper(session, { sha256, loadedBytes });
+      return new ModelWrapper(session, identity, loadedBytes);
     } catch (cause) {
       throw ModelFolderError.of(path, explainType(cause));
     }

@@ -3,7 +3,7 @@ import { StreamedBody } from '../http/streamed-body.ts';
 import { Answerer, type PredictionAnswer } from './answerer.ts';
 import type { Batcher } from './batcher.ts';
 import type { SessionMemory } from './executor.ts';
-import type { ModelFacts, TensorInfo } from './model-facts.ts';
+import type { ModelFacts, ModelFile, TensorInfo } from './model-facts.ts';
 import type { ExecutorKind } from './observer.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
@@ -177,9 +177,10 @@ export class Predictor {
 
 export function modelInformation(contract: Contract, facts: ModelFacts): ModelInformation {
   const { name, version, description, features, output, metrics, sample } = contract;
-  const { sha256, inputs, outputs, platform = 'onnx_onnxv1' } = facts;
+  const { sha256, files, inputs, outputs, platform = 'onnx_onnxv1' } = facts;
   const classes = output.labels ?? [];
-  return { name, version, description, platform, sha256, inputs, outputs, features, classes, metrics, sample };
+  const identity = { name, version, description, platform, sha256, ...(files !== undefined && { files }) };
+  return { ...identity, inputs, outputs, features, classes, metrics, sample };
 }
 
 export interface ModelInformation extends Omit<
@@ -187,7 +188,10 @@ export interface ModelInformation extends Omit<
   'output' | 'batching' | 'executor' | 'reference' | 'remote' | 'sampleRequest'
 > {
   readonly platform: string;
+  /** Of all files of the model. */
   readonly sha256: string;
+  /** Where it has external data. */
+  readonly files?: readonly ModelFile[];
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly classes: readonly (string | number)[];

@@ -65,12 +65,13 @@ const features = {
     },
   },
 };
+const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' };
 const informationProperties = {
   name: text,
   version: text,
   description: text,
   platform: text,
-  sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+  sha256,
   inputs: tensors,
   outputs: tensors,
   features,
@@ -79,11 +80,21 @@ const informationProperties = {
   sample: { type: 'object', additionalProperties: true, description: 'one named row' },
 };
 
+/** Where a model has external data: what it consists of. */
+const files = {
+  type: 'array',
+  items: {
+    type: 'object',
+    required: ['name', 'sha256', 'sizeBytes'],
+    properties: { name: text, sha256, sizeBytes: { type: 'integer' } },
+  },
+};
+
 /** JSON Schema of a model's information. */
 export const informationSchema = {
   type: 'object',
   required: Object.keys(informationProperties),
-  properties: informationProperties,
+  properties: { ...informationProperties, files },
 };
 
 /** JSON Schema of a prediction's answer. */

@@ -1,0 +1,79 @@
+import { protobufFields, textOf, type ProtobufField } from './protobuf-fields.ts';
+
+/** A tensor whose values are in another file than the model's (ONNX, "External Data"). */
+export interface ExternalTensor {
+  readonly name: string;
+  /** The path that the model gives, as it is written there: not checked yet. */
+  readonly location: string;
+  /** In bytes. */
+  readonly offset: number;
+  /** In bytes; undefined: as much as the tensor's shape needs. */
+  readonly length: number | undefined;
+}
+
+/** The fields of onnx.proto that lead to tensors, by message and number. Every other field is passed over. */
+const paths: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  model: { 7: 'graph', 20: 'training', 25: 'function' },
+  training: { 1: 'graph', 2: 'graph' },
+  graph: { 1: 'node', 5: 'tensor', 15: 'sparse' },
+  function: { 7: 'node', 11: 'attribute' },
+  node: { 5: 'attribute' },
+  attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 22: 'sparse', 23: 'sparse' },
+  sparse: { 1: 'tensor', 2: 'tensor' },
+};
+const tensorFields = { name: 8, externalData: 13, dataLocation: 14 };
+/** TensorProto.DataLocation */
+const external = 1;
+/** The runtime's own parser goes 100 deep. */
+const mostLevels = 100;
+const numberOfBytes = /^\d{1,15}$/;
+
+/**
+ * Lists the tensors of a model file that keep their values in other files; the weights in the file are not read.
+ * @throws {Error} if one has no valid place, or is no initializer of the main graph: the runtime takes data for those alone
+ */
+export function listExternalTensors(model: Buffer): ExternalTensor[] {
+  const found: ExternalTensor[] = [];
+  const walk = (message: string, bytes: Buffer, way: string): void => {
+    if (way.length > mostLevels * 2) throw new Error(`the model is nested more than ${mostLevels} levels deep`);
+    for (const field of protobufFields(bytes)) {
+      const inner = field.bytes === undefined ? undefined : paths[message]![field.number];
+      if (inner === undefined) continue;
+      const innerWay = `${way}/${field.number}`;
+      if (inner !== 'tensor') walk(inner, field.bytes!, innerWay);
+      else found.push(...externalTensor(field.bytes!, innerWay));
+    }
+  };
+  walk('model', model, '');
+  return found;
+}
+
+const mainInitializer = '/7/5';
+
+function externalTensor(bytes: Buffer, way: string): ExternalTensor[] {
+  const fields = [...protobufFields(bytes)];
+  if (fields.findLast(({ number }) => number === tensorFields.dataLocation)?.value !== external) return [];
+  const name = textOf(fields, tensorFields.name) ?? '';
+  const shown = `the tensor ${JSON.stringify(name.slice(0, 64))}`;
+  if (way !== mainInitializer)
+    throw new Error(`${shown} is no initializer of the main graph, and has external data; save it in the model file`);
+  const entries = entriesOf(fields);
+  const { location, offset = '0', length } = entries;
+  const known = ['location', 'offset', 'length', 'checksum'];
+  const unknown = Object.keys(entries).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new Error(`${shown} has external data with the key ${JSON.stringify(unknown)}`);
+  if (location === undefined || location === '') throw new Error(`${shown} has external data, and no location of it`);
+  if (!numberOfBytes.test(offset) || (length !== undefined && !numberOfBytes.test(length)))
+    throw new Error(`${shown} has external data whose offset or length is no number of bytes`);
+  return [{ name, location, offset: Number(offset), length: length === undefined ? undefined : Number(length) }];
+}
+
+/** Those of StringStringEntryProto, each once. */
+function entriesOf(fields: readonly ProtobufField[]): Readonly<Record<string, string>> {
+  const entries = fields
+    .filter(({ number, bytes }) => number === tensorFields.externalData && bytes !== undefined)
+    .map(({ bytes }) => [...protobufFields(bytes!)])
+    .map((entry): [string, string] => [textOf(entry, 1) ?? '', textOf(entry, 2) ?? '']);
+  if (new Set(entries.map(([key]) => key)).size < entries.length) throw new Error('external data has a key twice');
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { InferenceSession } from 'onnxruntime-node';
+import type { ModelFile } from '../model-facts.ts';
+import { readDataFiles } from './data-files.ts';
+import { listExternalTensors } from './external-tensors.ts';
+import { digestModel } from './model-digest.ts';
+
+/** A model as it is on the disk, in memory: nothing of it is read a second time. */
+export interface ModelBytes {
+  readonly bytes: Buffer;
+  /** Of all of its files. */
+  readonly sha256: string;
+  /** Where it has external data: its files, the ONNX file first. */
+  readonly files: readonly ModelFile[] | undefined;
+  /** How the runtime gets the external data, and no way to look for it. */
+  readonly options: InferenceSession.SessionOptions;
+}
+
+/**
+ * The runtime would look for external data in the working directory, since it gets the model as bytes: here it looks below a device,
+ * where no file can be.
+ */
+const nowhere = { session: { model_external_initializers_file_folder_path: '/dev/null/none' } };
+
+/** Reads an ONNX file and the external data in its folder. @throws {Error} */
+export function readModel(path: string): ModelBytes {
+  const bytes = readFileSync(path);
+  const data = readDataFiles(dirname(path), listExternalTensors(bytes));
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (data.length === 0) return { bytes, sha256, files: undefined, options: { extra: nowhere } };
+  const files = [
+    { name: 'model.onnx', sha256, sizeBytes: bytes.length },
+    ...data.map((file) => ({ name: file.name, sha256: file.sha256, sizeBytes: file.bytes.length })),
+  ];
+  const externalData = data.map((file) => ({ path: file.name, data: file.bytes }));
+  return { bytes, sha256: digestModel(files), files, options: { extra: nowhere, externalData } };
+}
