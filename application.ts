@@ -27,6 +27,7 @@ import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
 import { openModelStore } from './mlapi/models/open-model-store.ts';
 import { modelStoreEndpoints } from './mlapi/models/routes.ts';
+import type { ConfirmSession } from './mlapi/models/types.ts';
 import { oipEndpoints, oipHealthEndpoints } from './mlapi/oip/routes.ts';
 import { oipOver } from './mlapi/oip/shipped-models.ts';
 import { RunStatistics } from './mlapi/oip/statistics.ts';
@@ -72,7 +73,8 @@ export async function createServices(config: Config, foundations: Foundations = 
   foreignModelsObservers.push(oipStatistics);
   const foreignModelsOptions = { ...config, observer: tellAll(foreignModelsObservers), logger };
   const foreign = new ForeignModels({ ...foreignModelsOptions, memoryBytes: config.modelMemoryBytes });
-  const modelStore = openModelStore({ config, database, foreign, predictors, clock });
+  const confirm: ConfirmSession = (queries, session) => auth.tokens.confirm(queries, session);
+  const modelStore = openModelStore({ config, database, foreign, predictors, confirm, clock });
   modelStore.store.keepTidy(logger);
   predictors.attach(modelStore.store);
   oipStatistics.forgetAllBut(() => predictors.loaded());

@@ -6,7 +6,7 @@ import type { FailureCounter } from './failure-counter.ts';
 import { isKnownAddress } from './family-store.ts';
 import type { Passwords } from './passwords.ts';
 import { credentialsRefused } from './refusals.ts';
-import { clientName, type Client } from './types.ts';
+import { clientName, type VerifiedClient } from './types.ts';
 
 interface ClientAuthenticatorOptions {
   readonly config: Pick<Config, 'resetOnce'>;
@@ -33,7 +33,7 @@ export class ClientAuthenticator {
    * The password is verified here, and spent by whoever uses the answer.
    * @throws {Problem} 401 `invalid_client`, 429, 503
    */
-  async authenticate(username: string, password: string, address: string): Promise<Client> {
+  async authenticate(username: string, password: string, address: string): Promise<VerifiedClient> {
     const isName = clientName.test(username);
     const isKnown = isName && (await isKnownAddress(this.#database, username, addressKey(address)));
     if (!isKnown) await this.#failures.check(username);
@@ -44,6 +44,6 @@ export class ClientAuthenticator {
       await this.#failures.count(username);
       throw credentialsRefused();
     }
-    return client;
+    return { id: client.id, passwordHash: client.passwordHash };
   }
 }

@@ -129,7 +129,7 @@ export class ClientService {
     change: (queries: Queries, client: Client, now: number) => Promise<void>,
   ): Promise<void> {
     await this.#database.transaction().execute(async (queries) => {
-      const client = mustBe(await lockClient(queries, name), name);
+      const client = mustBe(await lockClient(queries, { name }), name);
       const now = this.#clock();
       await change(queries, client, now);
       await recordAudit(queries, now, event, { clientId: client.id });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Queries } from '../persistence/database.ts';
 import type { ClientRow } from '../persistence/schema.ts';
-import type { Client } from './types.ts';
+import type { Client, VerifiedClient } from './types.ts';
 
 /** What is given when a client is added. */
 export interface NewClient {
@@ -16,9 +16,13 @@ export async function findClient(queries: Queries, name: string): Promise<Client
 }
 
 /** As `findClient`, for a transaction that goes on to change the client or its families: others wait for its end. */
-export async function lockClient(queries: Queries, name: string): Promise<Client | undefined> {
-  const query = queries.selectFrom('clients').selectAll().where('name', '=', name).forUpdate();
-  const row = await query.executeTakeFirst();
+export async function lockClient(
+  queries: Queries,
+  which: Pick<Client, 'id'> | Pick<Client, 'name'>,
+): Promise<Client | undefined> {
+  const query = queries.selectFrom('clients').selectAll().forUpdate();
+  const found = 'id' in which ? query.where('id', '=', which.id) : query.where('name', '=', which.name);
+  const row = await found.executeTakeFirst();
   return row === undefined ? undefined : toClient(row);
 }
 
@@ -79,7 +83,12 @@ export async function voidPasswords(queries: Queries, passwordHash: string, at: 
  * Takes a password that was verified against `passwordHash`: only if nothing has changed since then.
  * @returns whether this caller is the one that got it.
  */
-export async function spendPassword(queries: Queries, client: Client, at: number, once: boolean): Promise<boolean> {
+export async function spendPassword(
+  queries: Queries,
+  client: VerifiedClient,
+  at: number,
+  once: boolean,
+): Promise<boolean> {
   let update = queries
     .updateTable('clients')
     .set({ password_spent_at: at })

@@ -47,6 +47,22 @@ export async function lockFamily(queries: Queries, id: string, kid: string): Pro
   return toFamily(await familyQuery(queries, id, kid).forUpdate('family').executeTakeFirst());
 }
 
+/** @returns whether the client has a family of this id that has not ended; others wait before they end it */
+export async function lockLivingFamily(
+  queries: Queries,
+  { id, clientId }: Pick<NewFamily, 'id' | 'clientId'>,
+): Promise<boolean> {
+  const row = await queries
+    .selectFrom('token_families')
+    .select('id')
+    .where('id', '=', id)
+    .where('client_id', '=', clientId)
+    .where('ended_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 function familyQuery(queries: Queries, id: string, kid: string) {
   return queries
     .selectFrom('token_families as family')

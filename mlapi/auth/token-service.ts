@@ -17,12 +17,13 @@ import {
   findFamily,
   insertFamily,
   lockFamily,
+  lockLivingFamily,
   type NewFamily,
 } from './family-store.ts';
 import { credentialsRefused, scopeUnknown, tokenRefused } from './refusals.ts';
 import { judgeRefresh } from './rotation.ts';
 import type { TokenMaker } from './token-maker.ts';
-import type { Client, Origin, TokenAnswer, TokenFamily } from './types.ts';
+import type { Client, Origin, TokenAnswer, TokenFamily, VerifiedClient } from './types.ts';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.ts';
 
 interface TokenServiceOptions {
@@ -60,20 +61,19 @@ export class TokenService {
    * Tokens for a client whose password was verified just now, and is spent here; older families of the client end.
    * @throws {Problem} 401 `invalid_client` if another request was faster, 400 `invalid_scope`
    */
-  async reset(client: Client, scope: string | undefined, origin: Origin): Promise<TokenAnswer> {
-    return this.#startFamily(client, scope, origin, async (queries, family) => {
-      const { clientId, createdAt } = family;
-      if (!(await spendPassword(queries, client, createdAt, this.#config.resetOnce))) throw credentialsRefused();
+  async reset(verified: VerifiedClient, scope: string | undefined, origin: Origin): Promise<TokenAnswer> {
+    return this.#startFamily(verified, scope, origin, async (queries, { id, clientId, createdAt }) => {
+      // The password is the one that was verified only if its hash is still the same.
+      if (!(await spendPassword(queries, verified, createdAt, this.#config.resetOnce))) throw credentialsRefused();
       await endFamiliesOf(queries, clientId, 'reset', createdAt);
-      await recordAudit(queries, createdAt, 'reset', { clientId, familyId: family.id, ...origin });
+      await recordAudit(queries, createdAt, 'reset', { clientId, familyId: id, ...origin });
     });
   }
 
   /** Tokens that an operator hands out; other families of the client live on. @throws {Problem} 400 `invalid_scope` */
-  async issue(client: Client, scope?: string): Promise<TokenAnswer> {
-    return this.#startFamily(client, scope, {}, async (queries, { id, clientId, createdAt }) => {
-      const current = await lockClient(queries, client.name);
-      if (current?.disabledAt !== null) throw new Error(`the client "${client.name}" is disabled`);
+  async issue({ id: ofClient }: Pick<Client, 'id'>, scope?: string): Promise<TokenAnswer> {
+    return this.#startFamily({ id: ofClient }, scope, {}, async (queries, { id, clientId, createdAt }, client) => {
+      if (client.disabledAt !== null) throw new Error(`the client "${client.name}" is disabled`);
       await recordAudit(queries, createdAt, 'tokens_issued', { clientId, familyId: id });
     });
   }
@@ -87,11 +87,13 @@ export class TokenService {
     const address = addressKey(origin.address);
     await this.#maker.prepare();
     const answer = await this.#database.transaction().execute(async (queries) => {
-      const now = this.#clock();
+      // The client before its family, as everywhere: what it may do, and whether it may do anything, stands in its row.
+      const client = await lockClient(queries, { name: claims.clientName });
       const family = await lockFamily(queries, claims.familyId, kid);
+      const now = this.#clock();
       const { refreshGraceSeconds: graceSeconds } = this.#config;
       let verdict = judgeRefresh(family, { claims, address, now, graceSeconds });
-      if (family === undefined || verdict === 'refuse') return undefined;
+      if (client === undefined || family === undefined || verdict === 'refuse') return undefined;
       const next = { refreshJti: randomUUID(), at: now, address };
       // The lock says that it cannot have moved since it was read; if it has, this token is spent by now.
       if (verdict === 'rotate' && !(await advanceFamily(queries, family, next))) verdict = 'replay';
@@ -102,7 +104,8 @@ export class TokenService {
         await recordAudit(queries, now, 'refresh_replay', { ...audit, detail });
         return undefined;
       }
-      const scopes = narrowScopes(family.scopes, scope);
+      const granted = family.scopes.filter((held) => client.scopes.some((one) => covers(one, held)));
+      const scopes = narrowScopes(granted, scope);
       await recordAudit(queries, now, verdict === 'retry' ? 'refresh_retry' : 'refresh', audit);
       return this.#maker.make(verdict === 'retry' ? family : successorOf(family, next), scopes);
     });
@@ -124,6 +127,17 @@ export class TokenService {
         ...origin,
       });
     });
+  }
+
+  /**
+   * Whether a session's rights still hold, for a transaction that writes in its name: they may have been taken away while it
+   * waited, or while a model was received. Until its end, who takes them away waits. Narrower scopes end the family, so that
+   * the scopes of a living one hold. @throws {Problem} 401 `invalid_token`
+   */
+  async confirm(queries: Queries, { clientId, familyId }: Pick<Session, 'clientId' | 'familyId'>): Promise<void> {
+    const client = await lockClient(queries, { id: clientId });
+    const isAlive = client?.disabledAt === null && (await lockLivingFamily(queries, { id: familyId, clientId }));
+    if (!isAlive) throw tokenRefused('family');
   }
 
   /** How many verified tokens are remembered. */
@@ -169,32 +183,35 @@ export class TokenService {
     await this.#database.transaction().execute((queries) => deleteExpiredFamilies(queries, before));
   }
 
-  /** Signs before it commits: what cannot be signed spends nothing. */
+  /**
+   * Starts a family for a client as its locked row has it: between the look at its password and the lock, its scopes may have
+   * been taken away. Signs before it commits: what cannot be signed spends nothing.
+   */
   async #startFamily(
-    client: Client,
+    { id: clientId }: Pick<Client, 'id'>,
     scope: string | undefined,
     origin: Origin,
-    record: (queries: Queries, family: NewFamily) => Promise<void>,
+    record: (queries: Queries, family: NewFamily, client: Client) => Promise<void>,
   ): Promise<TokenAnswer> {
-    const scopes = narrowScopes(client.scopes, scope);
-    const createdAt = this.#clock();
-    const family: NewFamily = {
-      id: randomUUID(),
-      clientId: client.id,
-      scopes,
-      refreshJti: randomUUID(),
-      createdAt,
-      expiresAt: createdAt + this.#config.refreshMaxTtlSeconds * 1_000,
-      lastAddress: addressKey(origin.address),
-    };
-    const head = { ...family, clientName: client.name, generation: 0, rotatedAt: createdAt };
     await this.#maker.prepare();
-    const answer = this.#maker.make(head, scopes);
-    await this.#database.transaction().execute(async (queries) => {
-      await record(queries, family);
+    return this.#database.transaction().execute(async (queries) => {
+      const client = await lockClient(queries, { id: clientId });
+      if (client === undefined) throw credentialsRefused();
+      const createdAt = this.#clock();
+      const family: NewFamily = {
+        id: randomUUID(),
+        clientId,
+        scopes: narrowScopes(client.scopes, scope),
+        refreshJti: randomUUID(),
+        createdAt,
+        expiresAt: createdAt + this.#config.refreshMaxTtlSeconds * 1_000,
+        lastAddress: addressKey(origin.address),
+      };
+      await record(queries, family, client);
       await insertFamily(queries, family);
+      const head = { ...family, clientName: client.name, generation: 0, rotatedAt: createdAt };
+      return this.#maker.make(head, family.scopes);
     });
-    return answer;
   }
 
   /** A token of either kind, or undefined if it is none of ours. */

@@ -27,6 +27,9 @@ export interface Client {
   readonly passwordSpentAt: number | null;
 }
 
+/** Whose password was verified, and against which hash. Scopes and state are not among it: they are read again under the lock. */
+export type VerifiedClient = Pick<Client, 'id' | 'passwordHash'>;
+
 /** A chain of rotated refresh tokens that began with one reset, or was issued by an operator. Only its newest generation is unspent. */
 export interface TokenFamily {
   readonly id: string;

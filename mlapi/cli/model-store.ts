@@ -89,7 +89,9 @@ function inStore<T>(work: (opened: { store: ModelStore; service: ModelService })
     const config = readConfig();
     const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
     const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes });
-    return work(openModelStore({ config, database, foreign, predictors: shipped, clock: Date.now }));
+    // Who has the database has no session: nobody's is asked for.
+    const confirm = () => Promise.reject(new Error('no client acts here'));
+    return work(openModelStore({ config, database, foreign, predictors: shipped, confirm, clock: Date.now }));
   });
 }
 

@@ -23,7 +23,7 @@ import {
 } from './refusals.ts';
 import type { Targets } from './targets.ts';
 import { serving } from './types.ts';
-import type { Actor, Alias, AliasTarget, Share, StoredVersion, VersionRecord } from './types.ts';
+import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from './types.ts';
 import { discard, receiveUpload, type Upload } from './upload.ts';
 import {
   findModel,
@@ -44,6 +44,8 @@ interface ModelServiceOptions {
   readonly targets: Targets;
   /** Those that the service comes with. */
   readonly predictors: Pick<Predictors, 'has'>;
+  /** Whether a client's session still stands, within a transaction. @throws {Problem} 401 */
+  readonly confirm: ConfirmSession;
   readonly clock: () => number;
 }
 
@@ -103,8 +105,8 @@ export class ModelService {
 
   /** It serves no more; its name stays taken. @throws {Problem} 403, 404 */
   async retire({ model, version }: VersionName, actor: Actor): Promise<void> {
-    const { database, artifacts } = this.#options;
-    const id = await database.transaction().execute(async (queries) => {
+    const { artifacts } = this.#options;
+    const id = await this.#transaction(actor, async (queries) => {
       const record = serving(await findRecord(queries, { model, version }));
       await this.#checkOwner(queries, model, actor);
       const aliases = (await listAliases(queries, model)).filter((alias) => versionsOf(alias).includes(version));
@@ -123,7 +125,7 @@ export class ModelService {
     ifRevision: number | undefined,
     actor: Actor,
   ): Promise<Alias> {
-    const set = await this.#options.database.transaction().execute(async (queries) => {
+    const set = await this.#transaction(actor, async (queries) => {
       await this.#checkOwner(queries, model, actor);
       for (const version of versionsOf(target)) serving(await findRecord(queries, { model, version }));
       const current = await findAlias(queries, { model, alias });
@@ -147,7 +149,7 @@ export class ModelService {
     ifRevision: number | undefined,
     actor: Actor,
   ): Promise<void> {
-    await this.#options.database.transaction().execute(async (queries) => {
+    await this.#transaction(actor, async (queries) => {
       await this.#checkOwner(queries, model, actor);
       const current = await findAlias(queries, { model, alias });
       if (current === undefined) throw aliasNotFound();
@@ -167,7 +169,7 @@ export class ModelService {
     id: string,
     { name, folder, upload, actor }: { name: VersionName; folder: string; upload: Upload; actor: Actor },
   ): Promise<VersionRecord> {
-    const { artifacts, foreign, database, clock } = this.#options;
+    const { artifacts, foreign, clock } = this.#options;
     const { model, version } = name;
     const { contract, facts } = await foreign.inspect(folder, upload.sha256, { name: model, version });
     const record: StoredVersion = {
@@ -179,7 +181,7 @@ export class ModelService {
       retiredAt: null,
     };
     await artifacts.keep(id);
-    await database.transaction().execute(async (queries) => {
+    await this.#transaction(actor, async (queries) => {
       if (record.ownerId !== null) await lockOwner(queries, record.ownerId);
       await this.#check(queries, name, actor, upload.sizeBytes);
       await insertModel(queries, { name: model, ownerId: record.ownerId }, record.createdAt);
@@ -190,6 +192,15 @@ export class ModelService {
     });
     this.#options.targets.forget(model);
     return record;
+  }
+
+  /** Changes the store for somebody whose rights still hold when it does. @throws {Problem} 401 */
+  #transaction<T>(actor: Actor, change: (queries: Queries) => Promise<T>): Promise<T> {
+    return this.#options.database.transaction().execute(async (queries) => {
+      const { clientId, familyId = '' } = actor;
+      if (clientId !== undefined) await this.#options.confirm(queries, { clientId, familyId });
+      return change(queries);
+    });
   }
 
   /** Whether this may come in. @param bytes how large it is, where that is known. @throws {Problem} 403, 409, 413 */

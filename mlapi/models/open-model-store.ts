@@ -9,23 +9,26 @@ import { ModelStore } from './model-store.ts';
 import { StoreCommands } from './store-commands.ts';
 import { Targets } from './targets.ts';
 import { Traffic } from './traffic/traffic.ts';
+import type { ConfirmSession } from './types.ts';
 
 interface OpenModelStoreOptions {
   readonly config: Config;
   readonly database: Database;
   readonly foreign: ForeignModels;
   readonly predictors: Pick<Predictors, 'has'>;
+  readonly confirm: ConfirmSession;
   readonly clock: () => number;
 }
 
 /** Builds the model store. */
-export function openModelStore({ config, database, foreign, predictors, clock }: OpenModelStoreOptions) {
+export function openModelStore(options: OpenModelStoreOptions) {
+  const { config, database, foreign, predictors, confirm, clock } = options;
   const artifacts = new Artifacts(config.dataDir);
   const memoryBytes = config.modelsMemoryBytes / config.workers;
   const loaded = new LoadedModels({ foreign, artifacts, memoryBytes });
   const traffic = new Traffic({ database, clock });
   const targets = new Targets(database);
   const store = new ModelStore({ database, artifacts, foreign, loaded, targets, traffic });
-  const service = new ModelService({ config, database, artifacts, foreign, targets, predictors, clock });
+  const service = new ModelService({ config, database, artifacts, foreign, targets, predictors, confirm, clock });
   return { store, foreign, service, traffic, commands: new StoreCommands(store, service) };
 }

@@ -1,6 +1,7 @@
 import type { Call } from '../http/endpoint.ts';
 import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModel } from '../inference/foreign-models.ts';
+import type { Queries } from '../persistence/database.ts';
 
 const administration = 'models:admin';
 
@@ -57,6 +58,12 @@ export interface Actor {
   readonly address?: string;
   readonly requestId?: string;
 }
+
+/** Fails unless the session may still act: within a transaction, until whose end it stays so. @throws {Problem} 401 */
+export type ConfirmSession = (
+  queries: Queries,
+  session: { readonly clientId: string; readonly familyId: string },
+) => Promise<void>;
 
 /** Who calls. */
 export function actorOf({ session, address, requestId }: Call): Actor {

@@ -99,12 +99,13 @@ export async function findNewest(queries: Queries, model: string): Promise<Versi
   return row === undefined ? undefined : toRecord(row);
 }
 
-/** What it takes to serve a version. */
+/** What it takes to serve a version; nothing of one that was retired since its id was read. */
 export async function readForeignModel(queries: Queries, id: string): Promise<ForeignModel | undefined> {
   const row = await queries
     .selectFrom('model_versions')
     .select(['contract', 'facts'])
     .where('id', '=', id)
+    .where('retired_at', 'is', null)
     .executeTakeFirst();
   if (row === undefined) return undefined;
   return {

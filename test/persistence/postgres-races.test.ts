@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
+import { lockClient, setClientScopes } from '../../mlapi/auth/client-store.ts';
 import { KeyStore } from '../../mlapi/auth/key-store.ts';
 import { isStorageFault } from '../../mlapi/persistence/busy.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
@@ -172,6 +173,40 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
       return { change: ended };
     });
     expect(await change).toBe(1);
+  });
+
+  describe('scopes that one takes away while the other waits for the client’s row', () => {
+    const waiting = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    /** Has a request begin while the row is held, waits until it waits for the row, takes the scopes away, and lets go. */
+    async function overtaken<T>(name: string, request: () => Promise<T>): Promise<T> {
+      const { answer } = await one.services.database.transaction().execute(async (queries) => {
+        const { id } = (await lockClient(queries, { name }))!;
+        let isOver = false;
+        const begun = request().finally(() => (isOver = true));
+        while ((await waiting.execute(queries)).rows.length === 0) expect(isOver).toBe(false);
+        await setClientScopes(queries, id, ['models:read']);
+        return { answer: begun };
+      });
+      return answer;
+    }
+
+    test('a reset at the other gets what is left', async () => {
+      const password = await one.services.clients.add('overtaken-reset');
+      const { status, body } = await overtaken('overtaken-reset', async () => two.reset('overtaken-reset', password));
+      expect([status, (body as Tokens).scope]).toEqual([200, 'models:read']);
+    });
+
+    test('so does a refresh', async () => {
+      const { name, tokens } = await newClient();
+      const { status, body } = await overtaken(name, async () => two.refresh(tokens.refresh_token));
+      expect([status, (body as Tokens).scope]).toEqual([200, 'models:read']);
+    });
+
+    test('so do tokens that are issued', async () => {
+      const { name } = await newClient();
+      const client = await two.services.clients.get(name);
+      expect((await overtaken(name, () => two.services.tokens.issue(client))).scope).toBe('models:read');
+    });
   });
 
   test('forgetting old families waits for nobody: who is at work on one is passed by', async () => {
