@@ -1,9 +1,10 @@
 /*
- * Imported before all else by the programs of child processes. Their parent sets their priority, too, but behind a wall of namespaces
- * it may come too late: what it started begins the program in another process.
+ * Imported before all else by the programs of child processes. Their parent marks them as expendable, too, but behind a wall of
+ * namespaces it may come too late: what it started begins the program in another process.
  */
 import { writeFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { constants } from 'node:os';
+import { markExpendable } from './expendable.ts';
 
 const priority = constants.priority.PRIORITY_BELOW_NORMAL;
 /** An unprivileged process may do this ten times a second, on the whole machine. */
@@ -12,11 +13,7 @@ const tries = 20;
 /** Said by who started it: in another's session, it would lower that one. */
 const hasOwnSession = process.argv[3] === 'own-session';
 
-try {
-  setPriority(priority);
-} catch {
-  // A sandbox may forbid it; it works without.
-}
+markExpendable(process.pid);
 if (hasOwnSession) lowerSession(tries);
 
 /** Between sessions, Linux heeds no process's priority, but that of each session as a whole. */

@@ -1,8 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
+import { markExpendable } from './expendable.ts';
 
 interface Started {
   readonly confinement?: Confinement | undefined;
@@ -26,21 +25,7 @@ export function startProgram(name: string, { confinement, files, env }: Started)
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
-  lowerPriority(child.pid);
+  // As soon as there is a process, before a model is loaded.
+  if (child.pid !== undefined) markExpendable(child.pid);
   return child;
-}
-
-/**
- * Where processors are scarce, the process that answers requests comes first. On Linux this is each thread's own, and passed on to
- * those that it begins: it is done as soon as there is a process, before the model is loaded.
- */
-function lowerPriority(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    const folder = `/proc/${pid}/task`;
-    const threads = existsSync(folder) ? readdirSync(folder).map(Number) : [pid];
-    for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // A sandbox may forbid it; it works without.
-  }
 }

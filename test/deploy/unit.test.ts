@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { readConfig } from '../../mlapi/config/config.ts';
 import { hasProgram } from '../support/nginx.ts';
 import { temporaryFolder } from '../support/service.ts';
 
@@ -42,4 +43,40 @@ test('it has room for the processes and threads of models, and no more', () => {
   // By default 1 GiB of loaded models: ten processes of at least 100 MiB, two inspections, with some 15 threads each.
   expect(tasks).toBeGreaterThanOrEqual(4 * (10 + 2) * 15);
   expect(tasks).toBeLessThanOrEqual(1024);
+});
+
+describe('memory', () => {
+  const mebibyte = 1_048_576;
+  /** What a worker may take beside its models, and what the supervisor and models between two looks at them may take. */
+  const perWorkerBytes = 512 * mebibyte;
+  const restBytes = 512 * mebibyte;
+  const unit = readFileSync('deploy/mlapi.service', 'utf8');
+  const compose = readFileSync('deploy/compose.yaml', 'utf8');
+  const api = /\n {2}api:\n(?: {4}.*\n|\n)*/.exec(compose)?.[0] ?? '';
+  const configOf = (text: string, pattern: RegExp) =>
+    readConfig({
+      NODE_ENV: 'test',
+      ...Object.fromEntries([...text.matchAll(pattern)].map(([, name, value]) => [name, value])),
+    });
+  const needed = ({ workers, modelsMemoryBytes }: ReturnType<typeof readConfig>) =>
+    modelsMemoryBytes + workers * perWorkerBytes + restBytes;
+  const bytesOf = (text: string | undefined) => {
+    const [, number, suffix = ''] = /^(\d+)([mg])$/i.exec(text ?? '') ?? [];
+    return Number(number) * (suffix.toLowerCase() === 'g' ? 1_024 : 1) * mebibyte;
+  };
+
+  test('the unit allows what its workers and their models take by default', () => {
+    const config = configOf(unit, /^Environment=(MLAPI_(?:WORKERS|MODEL\w+))=(.+)$/gm);
+    expect(bytesOf(/^MemoryMax=(\w+)$/m.exec(unit)?.[1])).toBeGreaterThanOrEqual(needed(config));
+  });
+
+  test('the container, too', () => {
+    const config = configOf(api, /^ {6}(MLAPI_(?:WORKERS|MODEL\w+)): '(.+)'$/gm);
+    expect(config.workers).toBe(2);
+    expect(bytesOf(/^ {4}mem_limit: (\w+)$/m.exec(api)?.[1])).toBeGreaterThanOrEqual(needed(config));
+  });
+
+  test('a model that the kernel ends does not end the service', () => {
+    expect(/^OOMPolicy=(\w+)$/m.exec(unit)?.[1]).toBe('continue');
+  });
 });
