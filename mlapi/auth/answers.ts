@@ -7,14 +7,14 @@ const text = { type: 'string' };
 const seconds = { type: 'integer', minimum: 0, description: 'seconds' };
 const jwt = 'eyJhbGciOiJSUzI1NiIs...';
 
-function object(properties: Record<string, object>): object {
-  return { type: 'object', required: Object.keys(properties), properties };
+function object(title: string, properties: Record<string, object>): object {
+  return { title, type: 'object', required: Object.keys(properties), properties };
 }
 
 export const tokenAnswer: DocumentedAnswer = {
-  schema: object({
+  schema: object('TokenAnswer', {
     access_token: text,
-    token_type: { const: 'Bearer' },
+    token_type: { type: 'string', enum: ['Bearer'] },
     expires_in: seconds,
     refresh_token: text,
     refresh_expires_in: seconds,
@@ -31,7 +31,7 @@ export const tokenAnswer: DocumentedAnswer = {
 };
 
 export const sessionAnswer: DocumentedAnswer = {
-  schema: object({
+  schema: object('Session', {
     client: text,
     scopes: { type: 'array', items: text },
     expiresAt: { type: 'string', format: 'date-time' },
@@ -41,13 +41,13 @@ export const sessionAnswer: DocumentedAnswer = {
 
 export const jwksAnswer: DocumentedAnswer = {
   mediaType: 'application/jwk-set+json',
-  schema: object({
+  schema: object('JsonWebKeySet', {
     keys: {
       type: 'array',
-      items: object({
-        kty: { const: 'RSA' },
-        use: { const: 'sig' },
-        alg: { const: 'RS256' },
+      items: object('JsonWebKey', {
+        kty: { type: 'string', enum: ['RSA'] },
+        use: { type: 'string', enum: ['sig'] },
+        alg: { type: 'string', enum: ['RS256'] },
         kid: text,
         n: text,
         e: text,
@@ -57,7 +57,7 @@ export const jwksAnswer: DocumentedAnswer = {
 };
 
 export const metadataAnswer: DocumentedAnswer = {
-  schema: object({
+  schema: object('AuthorizationServer', {
     issuer: text,
     token_endpoint: text,
     revocation_endpoint: text,

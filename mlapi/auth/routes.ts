@@ -23,6 +23,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
       access: 'public',
       body: { reader: formBody(bodyLimitBytes), schema: resetSchema },
       docs: {
+        operationId: 'resetTokens',
         summary: 'Client credentials for tokens',
         tag: 'auth',
         statuses: { 401: 'Wrong or spent credentials' },
@@ -41,6 +42,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
       access: 'refresh token',
       body: { reader: optionalFormBody(bodyLimitBytes), schema: refreshSchema },
       docs: {
+        operationId: 'refreshTokens',
         summary: 'A refresh token for its successor; a replay ends the family',
         tag: 'auth',
         statuses: {},
@@ -61,6 +63,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
       access: 'public',
       body: { reader: formBody(bodyLimitBytes), schema: revokeSchema },
       docs: {
+        operationId: 'revokeToken',
         summary: 'Ends the family of a token (RFC 7009); also answered for what is no token',
         tag: 'auth',
         statuses: {},
@@ -82,6 +85,7 @@ export function sessionEndpoints(): Endpoint[] {
       path: '/auth/session',
       access: 'access token',
       docs: {
+        operationId: 'getSession',
         summary: 'Client, scopes and expiry of the access token',
         tag: 'auth',
         statuses: {},
@@ -106,6 +110,7 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
       path: '/.well-known/jwks.json',
       access: 'public',
       docs: {
+        operationId: 'getKeys',
         summary: 'Public keys (RFC 7517)',
         tag: 'discovery',
         statuses: { 304: 'Unchanged' },
@@ -117,7 +122,13 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
       method: 'GET',
       path: '/.well-known/oauth-authorization-server',
       access: 'public',
-      docs: { summary: 'Metadata (RFC 8414)', tag: 'discovery', statuses: {}, answer: metadataAnswer },
+      docs: {
+        operationId: 'getServerMetadata',
+        summary: 'Metadata (RFC 8414)',
+        tag: 'discovery',
+        statuses: {},
+        answer: metadataAnswer,
+      },
       handle: () => ({ body: metadata(config.issuer) }),
     },
   ];

@@ -16,6 +16,7 @@ export function docsEndpoints(
       access: 'public',
       docs: {
         tag: 'documents',
+        operationId: 'getPage',
         summary: 'This description as a page',
         statuses: {},
         answer: { schema: { type: 'string' }, mediaType: 'text/html' },
@@ -34,6 +35,7 @@ export function docsEndpoints(
       access: 'public',
       docs: {
         tag: 'documents',
+        operationId: 'getOpenApi',
         summary: 'This description in OpenAPI 3.1',
         statuses: {},
         answer: { schema: { type: 'object' } },

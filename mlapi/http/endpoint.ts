@@ -55,11 +55,16 @@ export interface Endpoint {
   handle(call: Call): Answer | Promise<Answer>;
 }
 
+/** Schemas with a `title` become components of the OpenAPI document, by that name: a title stands for one schema everywhere. */
 export interface EndpointDocs {
+  /** The OpenAPI `operationId`, from which generators name the call: a verb and a noun, as `listModels`. */
+  readonly operationId: string;
   readonly summary: string;
   readonly tag: string;
   /** What the samples have in place of the path's parameters; otherwise those of a model that is there. */
   readonly params?: Readonly<Record<string, string>>;
+  /** Request headers that it reads, beside those that every request may have. */
+  readonly headers?: Readonly<Record<string, { readonly description: string; readonly schema: object }>>;
   /** Statuses beside those that follow from method, access and body; a schema where the body is no error. */
   readonly statuses: Readonly<Record<number, string | { readonly text: string; readonly schema: object }>>;
   /** JSON Schema of the answer with status 200, its media type, and a real sample. */
@@ -68,6 +73,8 @@ export interface EndpointDocs {
     readonly example?: unknown;
     readonly mediaType?: string;
     readonly csv?: CsvDocs;
+    /** Other media types that it may have, and their JSON Schemas. */
+    readonly others?: Readonly<Record<string, object>>;
   };
   /** Bodies to send, by name; and their JSON Schema where the endpoint has no Joi schema. */
   readonly body?: {
@@ -76,6 +83,8 @@ export interface EndpointDocs {
     readonly file?: string;
     readonly schema?: object;
     readonly csv?: CsvDocs;
+    /** JSON Schemas of the media types whose content is another than that schema's. */
+    readonly others?: Readonly<Record<string, object>>;
   };
 }
 

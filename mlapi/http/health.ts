@@ -4,6 +4,7 @@ import type { HealthChecks } from './health-checks.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 const statusSchema = {
+  title: 'ServiceStatus',
   type: 'object',
   required: ['status'],
   properties: { status: { type: 'string' }, service: { type: 'string' }, version: { type: 'string' } },
@@ -13,15 +14,20 @@ const statusSchema = {
 export function healthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
   const greeting = { status: 'ok', service: 'mlapi', version };
   return [
-    publicStatus('/', 'Name and version', () => ({ body: greeting }), greeting),
-    publicStatus('/auth', 'Name and version', () => ({ body: greeting }), greeting),
-    publicStatus('/api', 'Name and version', () => ({ body: greeting }), greeting),
-    publicStatus('/api/liveness', 'Whether the process runs', () => ({ body: { status: 'alive' } }), {
-      status: 'alive',
-    }),
+    publicStatus('/', ['describeService', 'Name and version'], () => ({ body: greeting }), greeting),
+    publicStatus('/auth', ['describeAuth', 'Name and version'], () => ({ body: greeting }), greeting),
+    publicStatus('/api', ['describeApi', 'Name and version'], () => ({ body: greeting }), greeting),
+    publicStatus(
+      '/api/liveness',
+      ['checkLiveness', 'Whether the process runs'],
+      () => ({ body: { status: 'alive' } }),
+      {
+        status: 'alive',
+      },
+    ),
     publicStatus(
       '/api/readiness',
-      'Whether every model can serve, and the database',
+      ['checkReadiness', 'Whether every model can serve, and the database'],
       () => readiness(lifecycle, checks),
       { status: 'ready' },
       { 503: { text: 'Not ready: starting, draining, or the database is away', schema: statusSchema } },
@@ -42,7 +48,7 @@ async function readiness(lifecycle: Lifecycle, checks?: HealthChecks): Promise<A
 
 function publicStatus(
   path: string,
-  summary: string,
+  [operationId, summary]: readonly [operationId: string, summary: string],
   handle: Endpoint['handle'],
   example: object,
   statuses: Endpoint['docs']['statuses'] = {},
@@ -51,7 +57,7 @@ function publicStatus(
     method: 'GET',
     path,
     access: 'public',
-    docs: { summary, tag: 'health', statuses, answer: { schema: statusSchema, example } },
+    docs: { operationId, summary, tag: 'health', statuses, answer: { schema: statusSchema, example } },
     handle,
   };
 }

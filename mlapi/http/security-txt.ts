@@ -37,6 +37,7 @@ export function securityTxtEndpoints(file: SecurityTxt | undefined, clock: () =>
       path: '/.well-known/security.txt',
       access: 'public',
       docs: {
+        operationId: 'getSecurityContact',
         summary: 'Whom to tell of a security hole (RFC 9116)',
         tag: 'discovery',
         statuses: { 404: 'The operator has named nobody' },

@@ -1,12 +1,38 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
 import { csvAnswer, toLine } from './csv-answer.ts';
 import type { Predictor } from './predictor.ts';
-import { predictionSchema, rowsSchema } from './row-schema.ts';
-import type { Contract } from './types.ts';
+import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './row-schema.ts';
+import type { Contract, InputType } from './types.ts';
 
-/** What a prediction takes and answers, by the contract of the model that is shown. */
-export function predictionDocs({ contract, sampleAnswer }: Predictor): Omit<EndpointDocs, 'summary'> {
-  const { output } = contract;
+type PredictionDocs = Omit<EndpointDocs, 'operationId' | 'summary'>;
+
+interface Schemas {
+  readonly rows: object;
+  readonly prediction: object;
+}
+
+const inputTypes: Readonly<Record<string, InputType>> = {
+  FP32: 'float32',
+  FP64: 'float64',
+  INT32: 'int32',
+  INT64: 'int64',
+};
+
+/** What a prediction takes and answers, whichever model computes it; with the sample of the one that is shown. */
+export function predictionDocs(shown: Predictor): PredictionDocs {
+  return docsOf(shown, { rows: anyRowsSchema, prediction: anyPredictionSchema });
+}
+
+/** The same of the default model: its contract is known. */
+export function defaultPredictionDocs(shown: Predictor): PredictionDocs {
+  const { contract } = shown;
+  const { datatype = '' } = shown.information().inputs[0] ?? {};
+  const type = inputTypes[datatype];
+  if (contract.features.length === 0 || type === undefined) return predictionDocs(shown);
+  return docsOf(shown, { rows: rowsSchema(contract, type), prediction: predictionSchema(contract.output) });
+}
+
+function docsOf({ contract, sampleAnswer }: Predictor, schemas: Schemas): PredictionDocs {
   const lines = sampleAnswer === undefined ? [] : [...(csvAnswer(sampleAnswer).chunks ?? [])];
   return {
     tag: 'models',
@@ -18,21 +44,20 @@ export function predictionDocs({ contract, sampleAnswer }: Predictor): Omit<Endp
       504: 'The prediction took too long',
     },
     answer: {
-      schema: predictionSchema(output),
+      schema: schemas.prediction,
       example: sampleAnswer,
       csv: { description: 'For `Accept: text/csv`: one line per row, behind a header', example: lines.join('') },
     },
-    body: contract.features.length === 0 ? noRows : bodyDocs(contract),
+    body: bodyDocs(contract, schemas.rows),
   };
 }
 
-/** Whatever is sent, the answer is 409. */
-const noRows = { schema: {}, examples: {} };
-
-function bodyDocs(contract: Contract): NonNullable<EndpointDocs['body']> {
+function bodyDocs(contract: Contract, schema: object): NonNullable<EndpointDocs['body']> {
   const { features, sample } = contract;
+  // One without features takes tensors: it has no row to show.
+  if (features.length === 0) return { schema, examples: {} };
   return {
-    schema: rowsSchema(contract),
+    schema,
     examples: {
       'one named row': sample,
       'rows in feature order': [features.map((feature) => sample[feature.name] ?? null)],

@@ -8,8 +8,8 @@ import { csvAnswer, csvMediaType } from './csv-answer.ts';
 import type { ModelSummary, Serving } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
-import { predictionDocs } from './prediction-docs.ts';
-import { informationSchema } from './row-schema.ts';
+import { informationSchema, listSchema } from './information-schema.ts';
+import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
 import { listQuery, predictQuery, type ListQuery } from './schemas.ts';
 
 /** A page holds fewer. */
@@ -31,14 +31,18 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
       ...read,
       path: '/api/ml',
       isFiltered: true,
-      docs: { ...information, summary: 'The default model' },
+      docs: { ...information, operationId: 'getDefaultModel', summary: 'The default model' },
       handle: ({ session }) => ({ body: permitted(predictors.default(), session, read.access).information() }),
     },
     {
       ...predict,
       path: '/api/ml',
       isFiltered: true,
-      docs: { ...predictionDocs(shown), summary: 'Predict with the default model' },
+      docs: {
+        ...defaultPredictionDocs(shown),
+        operationId: 'predictWithDefaultModel',
+        summary: 'Predict with the default model',
+      },
       handle: (call) => answer(predictors.watched(permitted(predictors.default(), call.session, predict.access)), call),
     },
     {
@@ -46,25 +50,35 @@ export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: C
       path: '/api/models',
       query: listQuery,
       isFiltered: true,
-      docs: { tag: 'models', summary: 'All models, by name', statuses: {}, answer: { schema: listSchema } },
+      docs: {
+        tag: 'models',
+        operationId: 'listModels',
+        summary: 'All models, by name',
+        statuses: {},
+        answer: { schema: listSchema },
+      },
       handle: async ({ query, session }) => ({ body: await page(predictors, query as unknown as ListQuery, session) }),
     },
     {
       ...read,
       path: '/api/models/{name}',
-      docs: { ...information, summary: 'One model' },
+      docs: { ...information, operationId: 'getModel', summary: 'One model' },
       handle: async ({ params }) => ({ body: await predictors.information(params.name ?? '') }),
     },
     {
       ...predict,
       path: '/api/models/{name}/predict',
-      docs: { ...predictionDocs(shown), summary: 'Predict with a model' },
+      docs: { ...predictionDocs(shown), operationId: 'predict', summary: 'Predict with a model' },
       handle: (call) => answer(predictors.serve(call.params.name ?? '', undefined, clientOf(call)), call),
     },
     {
       ...predict,
       path: '/api/models/{name}/versions/{version}/predict',
-      docs: { ...predictionDocs(shown), summary: 'Predict with one version of a model' },
+      docs: {
+        ...predictionDocs(shown),
+        operationId: 'predictWithVersion',
+        summary: 'Predict with one version of a model',
+      },
       handle: (call) => answer(predictors.serve(call.params.name ?? '', call.params.version, clientOf(call)), call),
     },
   ];
@@ -117,18 +131,6 @@ async function page(
   const models = seen.slice(0, limit);
   return { models, next: seen.length > limit ? models.at(-1)?.name : null };
 }
-
-const listSchema = {
-  type: 'object',
-  required: ['models', 'next'],
-  properties: {
-    models: {
-      type: 'array',
-      items: { type: 'object', properties: { name: { type: 'string' }, version: { type: 'string' } } },
-    },
-    next: { type: ['string', 'null'], description: 'the value of `after` for the next page' },
-  },
-};
 
 function informationAnswer(predictor: Predictor): NonNullable<EndpointDocs['answer']> {
   return { schema: informationSchema, example: predictor.information() };

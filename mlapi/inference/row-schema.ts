@@ -1,158 +1,130 @@
-import type { Contract, Feature, OutputContract } from './types.ts';
+import { FeatureEncoder } from './feature-encoder.ts';
+import type { Contract, Feature, InputType, OutputContract } from './types.ts';
 
-/** JSON Schema (2020-12) of the request bodies that a contract takes. */
-export function rowsSchema({ features }: Contract): object {
+const number = { type: 'number', format: 'double' };
+const text = { type: 'string' };
+const nothing = { type: 'null' };
+
+/** A cell of any model's row. */
+const cell = { title: 'Cell', anyOf: [number, text, { type: 'boolean' }, nothing] };
+/** Any model's row with names. */
+export const namedRow = { title: 'NamedRow', type: 'object', additionalProperties: cell };
+const listRow = { title: 'ListRow', type: 'array', minItems: 1, items: cell };
+/** What a class is called. */
+export const label = { title: 'Label', anyOf: [text, number] };
+const numbers = { type: 'array', items: number };
+
+/** JSON Schema (2020-12) of the request bodies that a model takes, whichever it is. */
+export const anyRowsSchema = requestSchema('', listRow, namedRow);
+
+/** JSON Schema of the answers to those. */
+export const anyPredictionSchema = answerSchema('', { title: 'Prediction', anyOf: [text, number, numbers] });
+
+/** JSON Schema of the request bodies that one contract takes: the default model's. @param tensor the type of its input */
+export function rowsSchema({ features }: Contract, tensor: InputType): object {
+  const cells = features.map((feature) => cellSchema(new FeatureEncoder(feature, tensor)));
   const named = {
-    title: 'named row',
+    title: 'DefaultModelNamedRow',
     type: 'object',
-    properties: Object.fromEntries(features.map((feature) => [feature.name, cellSchema(feature)])),
+    properties: Object.fromEntries(features.map(({ name }, index) => [name, cells[index]!])),
     required: features.filter(({ missing }) => missing === 'reject').map(({ name }) => name),
     additionalProperties: false,
   };
   const list = {
-    title: 'row in feature order',
+    title: 'DefaultModelListRow',
+    description: features.map(({ name }) => name).join(', '),
     type: 'array',
-    prefixItems: features.map(cellSchema),
+    prefixItems: cells,
+    // No cell is left for it, but generators need one type.
+    items: cell,
     minItems: features.length,
     maxItems: features.length,
   };
-  const rows = { type: 'array', minItems: 1, items: { anyOf: [list, named] } };
-  const bare = [rows, named];
+  return requestSchema('DefaultModel', list, named);
+}
+
+/** JSON Schema of the answers to those. */
+export function predictionSchema(output: OutputContract): object {
+  return answerSchema('DefaultModel', defaultPrediction(output));
+}
+
+function defaultPrediction({ kind, labels }: OutputContract): object {
+  if (kind === 'values') return { title: 'DefaultModelPrediction', anyOf: [number, numbers] };
+  if (labels === undefined) return label;
+  const about = { title: 'DefaultModelLabel', enum: labels };
+  if (labels.every((each) => typeof each === 'string')) return { ...about, type: 'string' };
+  return labels.every((each) => Number.isSafeInteger(each)) ? { ...about, type: 'integer', format: 'int64' } : label;
+}
+
+function requestSchema(prefix: string, list: object, named: object): object {
+  const row = { title: `${prefix}Row`, anyOf: [list, named] };
+  const rows = { title: `${prefix}Rows`, type: 'array', minItems: 1, items: row };
   const instances = {
+    title: `${prefix}Instances`,
     type: 'object',
-    properties: { instances: { anyOf: bare } },
+    properties: { instances: { anyOf: [rows, named] } },
     required: ['instances'],
     additionalProperties: false,
   };
-  return { anyOf: [...bare, instances] };
+  return { title: `${prefix}PredictionRequest`, anyOf: [rows, named, instances] };
 }
 
-const text = { type: 'string' };
-const tensors = {
-  type: 'array',
-  items: {
-    type: 'object',
-    required: ['name', 'datatype', 'shape'],
-    properties: {
-      name: text,
-      datatype: text,
-      shape: { type: 'array', items: { type: 'integer', minimum: -1 } },
-    },
-  },
-};
-const features = {
-  type: 'array',
-  items: {
-    type: 'object',
-    required: ['name', 'type', 'missing'],
-    properties: {
-      name: text,
-      type: { enum: ['number', 'integer', 'boolean', 'category'] },
-      description: text,
-      unit: text,
-      min: { type: 'number' },
-      max: { type: 'number' },
-      categories: {
-        type: 'array',
-        items: {
-          type: 'object',
-          required: ['category', 'encoding'],
-          properties: { category: text, encoding: { type: 'number' } },
-        },
-      },
-      unknown: text,
-      missing: { type: ['string', 'number', 'boolean'] },
-    },
-  },
-};
-const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' };
-const informationProperties = {
-  name: text,
-  version: text,
-  description: text,
-  platform: text,
-  sha256,
-  inputs: tensors,
-  outputs: tensors,
-  features,
-  classes: { type: 'array', items: { type: ['string', 'number'] } },
-  metrics: { type: 'object', additionalProperties: true },
-  sample: { type: 'object', additionalProperties: true, description: 'one named row' },
-};
-
-/** Where a model has external data: what it consists of. */
-const files = {
-  type: 'array',
-  items: {
-    type: 'object',
-    required: ['name', 'sha256', 'sizeBytes'],
-    properties: { name: text, sha256, sizeBytes: { type: 'integer' } },
-  },
-};
-
-/** JSON Schema of a model's information. */
-export const informationSchema = {
-  type: 'object',
-  required: Object.keys(informationProperties),
-  properties: { ...informationProperties, files },
-};
-
-/** JSON Schema of a prediction's answer. */
-export function predictionSchema(output: OutputContract): object {
-  const number = { type: 'number' };
-  const prediction = {
-    class_scores: { type: ['string', 'integer', 'number'] },
-    anomaly_scores: { type: ['string', 'integer', 'number'] },
-    values: { anyOf: [number, { type: 'array', items: number }] },
-  }[output.kind];
+function answerSchema(prefix: string, prediction: object): object {
   return {
+    title: `${prefix}PredictionAnswer`,
     type: 'object',
     required: ['model', 'version', 'predictions'],
     properties: {
-      model: { type: 'string' },
-      version: { type: 'string' },
-      predictions: {
-        type: 'array',
-        items: output.labels === undefined ? prediction : { enum: output.labels },
-      },
-      classes: { type: 'array' },
-      scores: { type: 'array', items: { type: 'array', items: number } },
+      model: text,
+      version: text,
+      sha256: { ...text, description: 'of the file that answered, where it may be replaced' },
+      predictions: { type: 'array', items: prediction },
+      classes: { type: 'array', items: label },
+      scores: { type: 'array', items: numbers },
     },
   };
 }
 
-function cellSchema(feature: Feature): object {
-  const { description, unit, missing } = feature;
+function cellSchema(encoder: FeatureEncoder): object {
+  const { description, unit, missing } = encoder.feature;
   const about = [description, unit === undefined ? undefined : `in ${unit}`]
     .filter((part) => part !== undefined)
     .join(', ');
-  const shape = cellType(feature);
-  const optional = missing === 'reject' ? shape : { anyOf: [shape, { type: 'null' }], default: missing };
+  const shape = cellType(encoder);
+  const alternatives = 'anyOf' in shape ? shape.anyOf : [shape];
+  const optional = missing === 'reject' ? shape : { anyOf: [...alternatives, nothing], default: missing };
   return { ...optional, ...(about !== '' && { description: about }) };
 }
 
-function cellType(feature: Feature): object {
+function cellType({ feature, type, min, max }: FeatureEncoder): { anyOf: object[] } | { type: string } {
   switch (feature.type) {
     case 'boolean':
-      return { enum: [true, false, 0, 1] };
-    case 'category': {
-      const names = feature.categories.map(({ category }) => category);
-      const codes = feature.categories.map(({ encoding }) => encoding);
-      // Not an enum: categories match without regard to case, and an unknown one may have a place.
+      return { anyOf: [{ type: 'boolean' }, { type: 'integer', minimum: 0, maximum: 1 }] };
+    case 'category':
+      return { anyOf: [categoryText(feature), categoryCode(feature)] };
+    default:
       return {
-        anyOf: [
-          { type: 'string', examples: names },
-          { enum: codes, description: 'already encoded' },
-        ],
+        type,
+        ...{ format: type === 'integer' ? 'int64' : 'double' },
+        ...(min > -Number.MAX_VALUE && { minimum: min }),
+        ...(max < Number.MAX_VALUE && { maximum: max }),
       };
-    }
-    default: {
-      const { min, max } = feature;
-      return {
-        type: feature.type,
-        ...(min !== undefined && { minimum: min }),
-        ...(max !== undefined && { maximum: max }),
-      };
-    }
   }
+}
+
+type CategoryFeature = Extract<Feature, { type: 'category' }>;
+
+/** As the categories are written: they match in any case, but a client's code has one spelling. */
+function categoryText({ categories, unknown }: CategoryFeature): object {
+  const names = categories.map(({ category }) => category);
+  return { type: 'string', ...(unknown === 'reject' ? { enum: names } : { examples: names }) };
+}
+
+/** Already encoded. Generators know no enumerations of fractions: those have their bounds. */
+function categoryCode({ categories }: CategoryFeature): object {
+  const codes = categories.map(({ encoding }) => encoding);
+  const description = 'already encoded';
+  if (codes.every((code) => Number.isSafeInteger(code)))
+    return { type: 'integer', enum: [...new Set(codes)], description };
+  return { ...number, minimum: Math.min(...codes), maximum: Math.max(...codes), description };
 }

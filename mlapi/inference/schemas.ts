@@ -1,18 +1,18 @@
 import Joi from 'joi';
+import { nameOrNothing, pathName, pathNameRule } from '../http/path-names.ts';
 import { referenceSchema } from './reference.ts';
-
-/** Names of models and versions: they are used in paths, on every file system, and compared byte for byte. */
-const modelName = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 
 /** `/v2/models/stats` is not about a model. */
 const reservedNames = ['stats'];
 
-const namePrefix = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+/** Or nothing, which every name begins with. */
+const namePrefix = /^(?:[a-z0-9][a-z0-9._-]{0,63})?$/;
 
-const identifier = Joi.string().pattern(modelName).messages({
-  'string.pattern.base':
-    '{{#label}} with value {:[.]} must be 1 to 64 lower-case letters and digits, with ".", "_" and "-" between them',
-});
+const identifier = Joi.string()
+  .pattern(pathName)
+  .messages({
+    'string.pattern.base': `{{#label}} with value {:[.]} must be ${pathNameRule}`,
+  });
 const text = Joi.string().max(2_000);
 const featureName = Joi.string()
   .min(1)
@@ -116,8 +116,8 @@ export const predictQuery = Joi.object({ scores: Joi.boolean() });
 
 export const listQuery = Joi.object({
   limit: Joi.number().integer().min(1).max(100).default(20),
-  after: Joi.string().pattern(modelName).default(''),
-  prefix: Joi.string().pattern(namePrefix).default(''),
+  after: Joi.string().pattern(nameOrNothing).allow('').default(''),
+  prefix: Joi.string().pattern(namePrefix).allow('').default(''),
   owner: Joi.valid('me'),
 });
 

@@ -29,33 +29,38 @@ export function taggedAlias(alias: Alias): Answer {
 const text = { type: 'string' };
 const time = { type: 'string', format: 'date-time' };
 export const versionSchema = {
+  title: 'ModelVersion',
   type: 'object',
   required: ['name', 'version', 'sha256', 'sizeBytes', 'createdAt', 'retiredAt'],
   properties: {
     name: text,
     version: text,
     sha256: text,
-    sizeBytes: { type: ['integer', 'null'] },
-    createdAt: { anyOf: [time, { type: 'null' }] },
-    retiredAt: { anyOf: [time, { type: 'null' }] },
+    sizeBytes: { type: ['integer', 'null'], format: 'int64' },
+    createdAt: { type: ['string', 'null'], format: 'date-time' },
+    retiredAt: { type: ['string', 'null'], format: 'date-time' },
   },
 };
 export const versionsSchema = {
+  title: 'ModelVersionList',
   type: 'object',
   required: ['versions', 'next'],
   properties: { versions: { type: 'array', items: versionSchema }, next: { type: ['string', 'null'] } },
 };
 const share = {
+  title: 'Share',
   type: ['object', 'null'],
   required: ['version', 'share'],
-  properties: { version: text, share: { type: 'number', minimum: 0, maximum: 1 } },
+  properties: { version: text, share: { type: 'number', format: 'double', minimum: 0, maximum: 1 } },
 };
 export const aliasAnswerSchema = {
+  title: 'Alias',
   type: 'object',
   required: ['alias', 'version', 'canary', 'shadow', 'updatedAt'],
   properties: { alias: text, version: text, canary: share, shadow: share, updatedAt: time },
 };
 export const aliasesSchema = {
+  title: 'AliasList',
   type: 'object',
   required: ['aliases'],
   properties: { aliases: { type: 'array', items: aliasAnswerSchema } },

@@ -1,46 +1,18 @@
 import { open } from 'node:fs/promises';
-import type { Config } from '../config/config.ts';
-import { fileBody, jsonBody } from '../http/body.ts';
+import { fileBody } from '../http/body.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import type { StreamedBody } from '../http/streamed-body.ts';
-import type { Predictors } from '../inference/predictors.ts';
-import {
-  aliasAnswer,
-  aliasAnswerSchema,
-  aliasesSchema,
-  shippedAnswer,
-  taggedAlias,
-  versionAnswer,
-  versionSchema,
-  versionsSchema,
-} from './answers.ts';
+import { shippedAnswer, versionAnswer, versionSchema, versionsSchema } from './answers.ts';
+import { aliasEndpoints } from './alias-routes.ts';
 import type { ModelStore } from './model-store.ts';
-import type { ModelService } from './model-service.ts';
-import { aliasSchema, checkAlias, checkName, checkVersion, versionsQuery, type VersionsQuery } from './schemas.ts';
+import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
+import { checkName, checkVersion, versionsQuery, type VersionsQuery } from './schemas.ts';
+import { uploadSchema } from './upload.ts';
 import { trafficEndpoints } from './traffic/routes.ts';
-import type { Traffic } from './traffic/traffic.ts';
-import { actorOf, type AliasTarget, type VersionRecord } from './types.ts';
+import { actorOf, type VersionRecord } from './types.ts';
 
-const aliasBodyBytes = 4_096;
-const tag = 'model store';
-const params = { name: 'my-model', version: '1', alias: 'stable' };
-const read = { access: 'models:read', method: 'GET' } as const;
-const write = { access: 'models:write' } as const;
 const versionPath = '/api/models/{name}/versions/{version}';
-const aliasPath = '/api/models/{name}/aliases/{alias}';
-const missing = { 404: 'No such model or version' };
-const foreign = { 403: 'The token lacks the scope, or the model belongs to another client' };
-const moved = { 412: 'It was moved meanwhile (If-Match)' };
-
-interface ModelStoreEndpointsOptions {
-  readonly store: ModelStore;
-  readonly service: ModelService;
-  readonly traffic: Traffic;
-  /** Those that the service ships with: they have one version each, and no aliases. */
-  readonly predictors: Predictors;
-  readonly config: Pick<Config, 'modelLimitBytes'>;
-}
 
 /** Versions and aliases of models, in an order in which they can be tried one after the other. */
 export function modelStoreEndpoints(options: ModelStoreEndpointsOptions): Endpoint[] {
@@ -58,7 +30,13 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       ...write,
       method: 'POST',
       path: `${versionPath}/${action}`,
-      docs: { tag, params, summary, statuses: { ...missing, ...foreign, 204: 'Done' } },
+      docs: {
+        tag,
+        params,
+        operationId: `${action}Version`,
+        summary,
+        statuses: { ...missing, ...foreign, 204: 'Done' },
+      },
       handle: async (call) => {
         const name = checkName(call.params.name);
         await service.checkOwner(name, actorOf(call));
@@ -76,6 +54,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       docs: {
         tag,
         params,
+        operationId: 'uploadVersion',
         summary:
           'Adds a version: an ONNX file; or a form with the files model (unless it is remote), contract, encoding, sample',
         statuses: {
@@ -85,7 +64,12 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
           422: 'The model was refused; the detail says why',
           507: 'No room',
         },
-        body: { examples: {}, file: 'model.onnx', schema: { type: 'string', format: 'binary' } },
+        body: {
+          examples: {},
+          file: 'model.onnx',
+          schema: { type: 'string', format: 'binary', description: 'the ONNX file' },
+          others: { 'multipart/form-data': uploadSchema },
+        },
       },
       handle: async (call) => {
         const named = versionOf(call);
@@ -101,6 +85,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       docs: {
         tag,
         params,
+        operationId: 'listVersions',
         summary: 'The versions of a model, by name',
         statuses: missing,
         answer: { schema: versionsSchema },
@@ -121,6 +106,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       docs: {
         tag,
         params,
+        operationId: 'getVersion',
         summary: 'One version, or the one that an alias (@stable) points to',
         statuses: missing,
         answer: { schema: versionSchema },
@@ -143,6 +129,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       docs: {
         tag,
         params,
+        operationId: 'downloadVersion',
         summary: 'The ONNX file of a version',
         statuses: missing,
         answer: { schema: { type: 'string', format: 'binary' }, mediaType: 'application/octet-stream' },
@@ -162,6 +149,7 @@ function retireEndpoint({ service }: ModelStoreEndpointsOptions): Endpoint {
     docs: {
       tag,
       params,
+      operationId: 'retireVersion',
       summary: 'Retires a version, for good: its name stays taken',
       statuses: { ...missing, ...foreign, 204: 'Done', 409: 'An alias points to it' },
     },
@@ -172,82 +160,8 @@ function retireEndpoint({ service }: ModelStoreEndpointsOptions): Endpoint {
   };
 }
 
-function aliasEndpoints({ store, service, predictors }: ModelStoreEndpointsOptions): Endpoint[] {
-  const answer = { schema: aliasAnswerSchema };
-  return [
-    {
-      ...write,
-      method: 'PUT',
-      path: aliasPath,
-      body: { reader: jsonBody(aliasBodyBytes), schema: aliasSchema },
-      docs: {
-        tag,
-        params,
-        summary:
-          'Lets an alias point to a version; a share of the clients to a canary, and of the requests also to a shadow',
-        statuses: { ...missing, ...foreign, ...moved },
-        answer,
-        body: {
-          examples: {
-            version: { version: '1' },
-            canary: { version: '1', canary: { version: '2', share: 0.1 }, shadow: { version: '3', share: 0.5 } },
-          },
-        },
-      },
-      handle: async (call) => {
-        const target = call.body as AliasTarget;
-        return taggedAlias(await service.setAlias({ ...aliasOf(call), ...target }, revisionOf(call), actorOf(call)));
-      },
-    },
-    {
-      ...read,
-      path: '/api/models/{name}/aliases',
-      docs: { tag, params, summary: 'The aliases of a model', statuses: missing, answer: { schema: aliasesSchema } },
-      handle: async (call) => {
-        const name = checkName(call.params.name);
-        return { body: { aliases: predictors.has(name) ? [] : (await store.aliases(name)).map(aliasAnswer) } };
-      },
-    },
-    {
-      ...read,
-      path: aliasPath,
-      docs: { tag, params, summary: 'An alias', statuses: { 404: 'No such model or alias' }, answer },
-      handle: async (call) => taggedAlias(await store.alias(aliasOf(call))),
-    },
-    {
-      ...write,
-      method: 'DELETE',
-      path: aliasPath,
-      docs: {
-        tag,
-        params,
-        summary: 'Removes an alias',
-        statuses: { ...foreign, ...moved, 204: 'Done', 404: 'No such model or alias' },
-      },
-      handle: async (call) => {
-        await service.removeAlias(aliasOf(call), revisionOf(call), actorOf(call));
-        return { status: 204 };
-      },
-    },
-  ];
-}
-
 function versionOf({ params }: Call): { model: string; version: string } {
   return { model: checkName(params.name), version: checkVersion(params.version) };
-}
-
-function aliasOf({ params }: Call): { model: string; alias: string } {
-  return { model: checkName(params.name), alias: checkAlias(params.alias) };
-}
-
-/** `If-Match` and `If-None-Match: *` (RFC 9110 section 13.1). @returns the revision that is asked for; 0 for none */
-function revisionOf({ headers }: Call): number | undefined {
-  const { 'if-match': match, 'if-none-match': noneMatch } = headers;
-  if (noneMatch === '*') return 0;
-  if (match === undefined) return undefined;
-  const revision = /^"(\d{1,15})"$/.exec(match)?.[1];
-  if (revision === undefined) throw new Problem(412, 'precondition_failed', 'If-Match is the ETag of the alias.');
-  return Number(revision);
 }
 
 async function download(store: ModelStore, record: VersionRecord): Promise<Answer> {

@@ -1,22 +1,24 @@
 import Joi from 'joi';
+import { nameOrNothing, pathName, pathNameRule } from '../http/path-names.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
 
-/** Names of models, versions and aliases: they are used in paths, on every file system, and compared byte for byte. */
-const name = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
-
-const version = Joi.string().pattern(name);
+const version = Joi.string().pattern(pathName);
 const share = Joi.object({
   version: version.invalid(Joi.ref('...version')).required().messages({
     'any.invalid': '{{#label}} must be another version than the one beside it',
   }),
   share: Joi.number().min(0).max(1).required(),
-}).allow(null);
+})
+  .allow(null)
+  .meta({ title: 'RequestedShare' });
 
 export const aliasSchema = Joi.object({
   version: version.required(),
   canary: share.default(null),
   shadow: share.default(null),
-}).required();
+})
+  .required()
+  .meta({ title: 'AliasRequest' });
 
 /** As far back as it is kept. */
 const mostMinutes = 1_440;
@@ -25,7 +27,7 @@ export const trafficQuery = Joi.object({ minutes: Joi.number().integer().min(1).
 
 export const versionsQuery = Joi.object({
   limit: Joi.number().integer().min(1).max(100).default(20),
-  after: Joi.string().pattern(name).default(''),
+  after: Joi.string().pattern(nameOrNothing).allow('').default(''),
 });
 
 export interface VersionsQuery {
@@ -50,7 +52,6 @@ export function checkName(text: string | undefined): string {
 
 function check(text: string | undefined, what: string): string {
   if (text === undefined) throw modelNotFound();
-  if (name.test(text)) return text;
-  const rule = '1 to 64 lower-case letters and digits, with ".", "_" and "-" between them';
-  throw new Problem(400, 'invalid_name', `The ${what} must be ${rule}.`);
+  if (pathName.test(text)) return text;
+  throw new Problem(400, 'invalid_name', `The ${what} must be ${pathNameRule}.`);
 }

@@ -15,6 +15,16 @@ const parts = {
   sample: { file: 'sample.json', maxBytes: 131_072 },
 } as const;
 
+/** JSON Schema of that form. */
+export const uploadSchema = {
+  title: 'ModelUpload',
+  type: 'object',
+  properties: Object.fromEntries(
+    Object.entries(parts).map(([name, { file }]) => [name, { type: 'string', format: 'binary', description: file }]),
+  ),
+  additionalProperties: false,
+};
+
 type PartName = keyof typeof parts;
 
 /** What came in. */

@@ -9,7 +9,7 @@ import type { KnownVersion } from '../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../inference/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
-import { fieldsOf, readFlag } from './fields.ts';
+import { fieldsOf, parametersOf, readFlag } from './fields.ts';
 import { Inference } from './infer.ts';
 import { indexOf, type DescribeModel, type ModelRepository, type ServeModel } from './repository.ts';
 import { oipSchemas } from './schemas.ts';
@@ -33,6 +33,11 @@ export interface OipOptions {
 const tag = 'open inference protocol';
 const extensions = ['binary_tensor_data', 'classification', 'model_repository', 'statistics'];
 const commandLimitBytes = 16_384;
+const octets = 'application/octet-stream';
+const headerLength = {
+  description: 'Bytes of the JSON, where binary data follow it',
+  schema: { type: 'integer', minimum: 0 },
+};
 const noModel = { 404: 'No such model' };
 
 /** Public: that the protocol is spoken here, whether the process lives, and whether its models can serve. */
@@ -43,13 +48,25 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
     {
       ...health,
       path: '/v2',
-      docs: { tag, summary: 'The server', statuses: {}, answer: { schema: oipSchemas.server, example: server } },
+      docs: {
+        tag,
+        operationId: 'getServer',
+        summary: 'The server',
+        statuses: {},
+        answer: { schema: oipSchemas.server, example: server },
+      },
       handle: () => ({ body: server }),
     },
     {
       ...health,
       path: '/v2/health/live',
-      docs: { tag, summary: 'Whether the process runs', statuses: {}, answer: { schema: oipSchemas.live } },
+      docs: {
+        tag,
+        operationId: 'checkLive',
+        summary: 'Whether the process runs',
+        statuses: {},
+        answer: { schema: oipSchemas.live },
+      },
       handle: () => ({ body: { live: true } }),
     },
     {
@@ -57,6 +74,7 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
       path: '/v2/health/ready',
       docs: {
         tag,
+        operationId: 'checkReady',
         summary: 'Whether every model can serve, and the database',
         statuses: { 503: { text: 'Not ready', schema: oipSchemas.ready } },
         answer: { schema: oipSchemas.ready },
@@ -89,10 +107,11 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
   const docs = {
     tag,
     statuses,
-    answer: { schema: oipSchemas.response },
-    body: { schema: oipSchemas.request, examples },
+    headers: { 'Inference-Header-Content-Length': headerLength },
+    answer: { schema: oipSchemas.response, others: { [octets]: oipSchemas.binaryResponse } },
+    body: { schema: oipSchemas.request, examples, others: { [octets]: oipSchemas.binaryRequest } },
   };
-  const reader = bytesBody(['application/json', 'application/octet-stream'], bodyLimitBytes);
+  const reader = bytesBody(['application/json', octets], bodyLimitBytes);
   const inference = new Inference();
   const handle = (call: Call) => {
     const { params, session } = call;
@@ -103,11 +122,15 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
   };
   const post = { access: 'models:predict', method: 'POST', body: { reader }, handle } as const;
   return [
-    { ...post, path: '/v2/models/{name}/infer', docs: { ...docs, summary: 'Infer with a model' } },
+    {
+      ...post,
+      path: '/v2/models/{name}/infer',
+      docs: { ...docs, operationId: 'infer', summary: 'Infer with a model' },
+    },
     {
       ...post,
       path: '/v2/models/{name}/versions/{version}/infer',
-      docs: { ...docs, summary: 'Infer with one version of a model' },
+      docs: { ...docs, operationId: 'inferWithVersion', summary: 'Infer with one version of a model' },
     },
   ];
 }
@@ -123,18 +146,28 @@ function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endp
     {
       ...read,
       path: '/v2/models/stats',
-      docs: { ...docs, statuses: {}, summary: 'What all models did since this process started' },
+      docs: {
+        ...docs,
+        statuses: {},
+        operationId: 'getStatistics',
+        summary: 'What all models did since this process started',
+      },
       isFiltered: true,
       handle: ({ session }) => {
         const contracts = loaded().map(({ contract }) => contract);
         return answer(contracts.filter(({ name }) => mayRead(session, name)));
       },
     },
-    { ...read, path: '/v2/models/{name}/stats', docs: { ...docs, summary: 'The same of one model' }, handle },
+    {
+      ...read,
+      path: '/v2/models/{name}/stats',
+      docs: { ...docs, operationId: 'getModelStatistics', summary: 'The same of one model' },
+      handle,
+    },
     {
       ...read,
       path: '/v2/models/{name}/versions/{version}/stats',
-      docs: { ...docs, summary: 'The same of one version' },
+      docs: { ...docs, operationId: 'getVersionStatistics', summary: 'The same of one version' },
       handle,
     },
   ];
@@ -160,13 +193,28 @@ function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
   const model = '/v2/models/{name}';
   const itsVersion = `${model}/versions/{version}`;
   return [
-    { ...read, path: model, docs: { ...metadata, summary: 'The tensors of a model' }, handle: show },
-    { ...read, path: itsVersion, docs: { ...metadata, summary: 'The same of one version' }, handle: show },
-    { ...read, path: `${model}/ready`, docs: { ...ready, summary: 'Whether a model can serve' }, handle: check },
+    {
+      ...read,
+      path: model,
+      docs: { ...metadata, operationId: 'getModelMetadata', summary: 'The tensors of a model' },
+      handle: show,
+    },
+    {
+      ...read,
+      path: itsVersion,
+      docs: { ...metadata, operationId: 'getVersionMetadata', summary: 'The same of one version' },
+      handle: show,
+    },
+    {
+      ...read,
+      path: `${model}/ready`,
+      docs: { ...ready, operationId: 'checkModelReady', summary: 'Whether a model can serve' },
+      handle: check,
+    },
     {
       ...read,
       path: `${itsVersion}/ready`,
-      docs: { ...ready, summary: 'Whether one version can serve' },
+      docs: { ...ready, operationId: 'checkVersionReady', summary: 'Whether one version can serve' },
       handle: check,
     },
   ];
@@ -181,16 +229,18 @@ function repositoryEndpoints({ versions, repository }: OipOptions): Endpoint[] {
     path: `/v2/repository/models/{name}/${what}`,
     docs: {
       tag,
+      operationId: `${what}Model`,
       summary,
       statuses: {
         ...noModel,
         403: 'The token lacks the scope, or the model belongs to another client',
         409: 'That cannot be done with this model',
       },
-      answer: { schema: { type: 'object' } },
+      answer: { schema: oipSchemas.done },
+      body: { schema: oipSchemas.command, examples: {} },
     },
     handle: async (call) => {
-      readCommand(call.body as Buffer, ['parameters']);
+      parametersOf(readCommand(call.body as Buffer, ['parameters']), '');
       await repository[what](call.params.name ?? '', call);
       return { body: {} };
     },
@@ -203,9 +253,11 @@ function repositoryEndpoints({ versions, repository }: OipOptions): Endpoint[] {
       isFiltered: true,
       docs: {
         tag,
+        operationId: 'indexRepository',
         summary: 'All versions of models and their states',
         statuses: {},
         answer: { schema: oipSchemas.index },
+        body: { schema: oipSchemas.indexRequest, examples: { 'only those that are ready': { ready: true } } },
       },
       handle: async ({ session, body }) => {
         const onlyReady = readFlag(readCommand(body as Buffer, ['ready']).ready, 'ready') ?? false;

@@ -1,82 +1,115 @@
+import { datatypes } from '../inference/datatypes.ts';
+
 const text = { type: 'string' };
-const count = { type: 'integer', minimum: 0 };
-const shape = { type: 'array', items: { type: 'integer' } };
-const parameters = { type: ['object', 'null'], description: 'open; those that are not known ask for nothing' };
+const flag = { type: 'boolean' };
+const count = { type: 'integer', format: 'int64', minimum: 0 };
+const parameters = {
+  type: ['object', 'null'],
+  additionalProperties: true,
+  description: 'open; those that are not known ask for nothing',
+};
+/** A tensor's own; a model's has -1 where it leaves a dimension open. */
+const shape = { type: 'array', maxItems: 8, items: count };
+const modelShape = { type: 'array', items: { type: 'integer', format: 'int64', minimum: -1 } };
 const data = {
   type: 'array',
-  items: { type: ['number', 'string', 'boolean', 'array'] },
+  items: {
+    title: 'TensorElement',
+    description: 'a number, a text, true or false, or a list of them where the data are nested',
+    anyOf: [{ type: 'number', format: 'double' }, text, flag, { type: 'array', items: {} }],
+  },
   description: 'row by row, flat or nested; absent where the tensor is binary data',
 };
+const mostTensors = 10_000;
+const longestText = 256;
+const name = { ...text, maxLength: longestText };
+const ignored = { description: 'ignored: the path says it' };
 
-function object(properties: Record<string, object>, optional: readonly string[] = []): object {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', required, properties };
+function object(title: string, properties: Record<string, object>, optional: readonly string[] = []): object {
+  const required = Object.keys(properties).filter((property) => !optional.includes(property));
+  return { title, type: 'object', ...(required.length > 0 && { required }), properties };
 }
 
-const tensorInfo = object({ name: text, datatype: text, shape });
-const duration = object({ count, ns: count });
+/** One with no other properties. */
+function closed(title: string, properties: Record<string, object>, optional: readonly string[] = []): object {
+  return { ...object(title, properties, optional), additionalProperties: false };
+}
 
-/** JSON Schemas of the answers, and of the body of an inference, in the words of the Open Inference Protocol. */
+const tensorMetadata = object('TensorMetadata', { name: text, datatype: text, shape: modelShape });
+const duration = object('StatisticDuration', { count, ns: count });
+const computed = ['compute_input', 'compute_infer', 'compute_output'];
+const durations = ['success', 'fail', 'queue', ...computed, 'cache_hit', 'cache_miss'];
+const durationsOf = (names: readonly string[]) => Object.fromEntries(names.map((each) => [each, duration]));
+const binary = { type: 'string', format: 'binary' };
+
+const requestInput = closed(
+  'RequestInput',
+  { name, shape, datatype: { ...text, enum: [...datatypes.keys()] }, parameters, data },
+  ['parameters', 'data'],
+);
+const responseOutput = object('ResponseOutput', { name: text, shape: modelShape, datatype: text, parameters, data }, [
+  'parameters',
+  'data',
+]);
+const modelStatistics = object('ModelStatistics', {
+  name: text,
+  version: text,
+  last_inference: { ...count, description: 'milliseconds since 1970' },
+  inference_count: count,
+  execution_count: count,
+  inference_stats: object('InferenceStatistics', durationsOf(durations)),
+  batch_stats: { type: 'array', items: object('BatchStatistics', { batch_size: count, ...durationsOf(computed) }) },
+});
+
+/** JSON Schemas of the answers, and of the bodies of requests, in the words of the Open Inference Protocol. */
 export const oipSchemas = {
-  server: object({ name: text, version: text, extensions: { type: 'array', items: text } }),
-  live: object({ live: { type: 'boolean' } }),
-  ready: object({ ready: { type: 'boolean' } }),
-  modelReady: object({ name: text, ready: { type: 'boolean' } }),
-  model: object({
+  server: object('ServerMetadata', { name: text, version: text, extensions: { type: 'array', items: text } }),
+  live: object('ServerLive', { live: flag }),
+  ready: object('ServerReady', { ready: flag }),
+  modelReady: object('ModelReady', { name: text, ready: flag }),
+  model: object('ModelMetadata', {
     name: text,
     versions: { type: 'array', items: text },
     platform: text,
-    inputs: { type: 'array', items: tensorInfo },
-    outputs: { type: 'array', items: tensorInfo },
+    inputs: { type: 'array', items: tensorMetadata },
+    outputs: { type: 'array', items: tensorMetadata },
   }),
-  request: object(
+  request: closed(
+    'InferenceRequest',
     {
-      id: text,
+      id: { type: ['string', 'null'], maxLength: longestText },
       parameters,
-      inputs: {
-        type: 'array',
-        minItems: 1,
-        items: object({ name: text, shape, datatype: text, parameters, data }, ['parameters', 'data']),
-      },
-      outputs: { type: 'array', items: object({ name: text, parameters }, ['parameters']) },
-    },
-    ['id', 'parameters', 'outputs'],
-  ),
-  response: object(
-    {
-      model_name: text,
-      model_version: text,
-      id: text,
+      inputs: { type: 'array', minItems: 1, maxItems: mostTensors, items: requestInput },
       outputs: {
-        type: 'array',
-        items: object({ name: text, shape, datatype: text, parameters, data }, ['parameters', 'data']),
+        type: ['array', 'null'],
+        maxItems: mostTensors,
+        items: closed('RequestOutput', { name, parameters }, ['parameters']),
+        description: 'those to answer; all where there are none',
       },
+      model_name: ignored,
+      model_version: ignored,
     },
+    ['id', 'parameters', 'outputs', 'model_name', 'model_version'],
+  ),
+  binaryRequest: { ...binary, description: 'an InferenceRequest, and the bytes of its binary inputs behind it' },
+  response: object(
+    'InferenceResponse',
+    { model_name: text, model_version: text, id: text, outputs: { type: 'array', items: responseOutput } },
     ['id'],
   ),
+  binaryResponse: { ...binary, description: 'an InferenceResponse, and the bytes of its binary outputs behind it' },
+  indexRequest: closed('RepositoryIndexRequest', { ready: { type: ['boolean', 'null'] } }, ['ready']),
+  command: closed('RepositoryCommand', { parameters }, ['parameters']),
+  done: { title: 'RepositoryAnswer', type: 'object', description: 'Empty: it is done', properties: {} },
   index: {
+    title: 'RepositoryIndex',
     type: 'array',
-    items: object({ name: text, version: text, state: { enum: ['READY', 'UNAVAILABLE'] }, reason: text }),
+    items: object('RepositoryModel', {
+      name: text,
+      version: text,
+      state: { ...text, enum: ['READY', 'UNAVAILABLE'] },
+      reason: text,
+    }),
   },
-  statistics: object({
-    model_stats: {
-      type: 'array',
-      items: object({
-        name: text,
-        version: text,
-        last_inference: count,
-        inference_count: count,
-        execution_count: count,
-        inference_stats: object(
-          Object.fromEntries(
-            ['success', 'fail', 'queue', 'compute_input', 'compute_infer', 'compute_output'].map((name) => [
-              name,
-              duration,
-            ]),
-          ),
-        ),
-        batch_stats: { type: 'array', items: { type: 'object' } },
-      }),
-    },
-  }),
+  statistics: object('StatisticsAnswer', { model_stats: { type: 'array', items: modelStatistics } }),
 };

@@ -154,7 +154,10 @@ function operation(route: string) {
 }
 
 function mistakes(schema: object | boolean, value: unknown): unknown[] {
-  const ajv = new Ajv2020({ strict: false, formats: { 'date-time': isDateTime } });
+  const ajv = new Ajv2020({
+    strict: false,
+    formats: { 'date-time': isDateTime, double: true, int64: true, binary: true },
+  });
   const root = typeof schema === 'boolean' ? schema : { ...schema, components: document.components };
   ajv.validate(root, value);
   return ajv.errors ?? [];

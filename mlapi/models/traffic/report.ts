@@ -88,47 +88,37 @@ function describe({ version, role, counts }: { version: string; role: Role; coun
   };
 }
 
-const count = { type: 'integer' };
-const seconds = { type: ['number', 'null'] };
+const text = { type: 'string' };
+const count = { type: 'integer', format: 'int64' };
+const number = { type: 'number', format: 'double' };
+const orNull = { ...number, type: ['number', 'null'] };
 
-export const trafficSchema = {
-  type: 'object',
-  required: ['name', 'minutes', 'versions', 'inputs'],
-  properties: {
-    name: { type: 'string' },
-    minutes: count,
-    versions: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['version', 'role', 'requests', 'rows', 'seconds'],
-        properties: {
-          version: { type: 'string' },
-          role: { enum: ['primary', 'canary', 'shadow'] },
-          requests: { type: 'object', properties: { ok: count, refused: count, failed: count, skipped: count } },
-          rows: count,
-          seconds: { type: 'object', properties: { mean: seconds, p50: seconds, p95: seconds, p99: seconds } },
-          comparison: {
-            type: 'object',
-            properties: { rows: count, disagreements: count, share: { type: ['number', 'null'] } },
-          },
-        },
-      },
-    },
-    inputs: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['version', 'rows', 'drift'],
-        properties: {
-          version: { type: 'string' },
-          rows: count,
-          drift: {
-            type: ['array', 'null'],
-            items: { type: 'object', properties: { name: { type: 'string' }, psi: { type: 'number' } } },
-          },
-        },
-      },
-    },
+function object(title: string, properties: Record<string, object>, optional: readonly string[] = []): object {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { title, type: 'object', required, properties };
+}
+
+const versionSchema = object(
+  'VersionTraffic',
+  {
+    version: text,
+    role: { ...text, enum: ['primary', 'canary', 'shadow'] },
+    requests: object('TrafficRequests', { ok: count, refused: count, failed: count, skipped: count }),
+    rows: count,
+    seconds: object('TrafficSeconds', { mean: orNull, p50: orNull, p95: orNull, p99: orNull }),
+    comparison: object('TrafficComparison', { rows: count, disagreements: count, share: orNull }),
   },
-};
+  ['comparison'],
+);
+const inputsSchema = object('VersionInputs', {
+  version: text,
+  rows: count,
+  drift: { type: ['array', 'null'], items: object('FeatureDrift', { name: text, psi: number }) },
+});
+
+export const trafficSchema = object('Traffic', {
+  name: text,
+  minutes: count,
+  versions: { type: 'array', items: versionSchema },
+  inputs: { type: 'array', items: inputsSchema },
+});

@@ -28,6 +28,7 @@ export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpoint
       docs: {
         tag: 'model store',
         params: { name: 'my-model' },
+        operationId: 'getTraffic',
         summary: 'Requests, latency, disagreement and drift of the versions of a model in the last minutes',
         statuses: { 404: 'No such model' },
         answer: { schema: trafficSchema },

@@ -1,0 +1,129 @@
+import { pathName } from '../http/path-names.ts';
+import type { CsvDocs, Endpoint } from '../http/endpoint.ts';
+import { errorContent, errorsOf } from './errors.ts';
+import { toJsonSchema } from './joi-schema.ts';
+import type { PathSamples } from './shown-model.ts';
+
+const whatNames: Readonly<Record<string, string>> = {
+  name: 'Name of a model',
+  version: 'Name of a version',
+  alias: 'Name of an alias',
+};
+const nameSchema = { type: 'string', pattern: pathName.source };
+/** Where a version is only read or used, an alias may stand for it. */
+const versionOrAliasSchema = { type: 'string', pattern: pathName.source.replace('^', '^@?') };
+
+/**
+ * Every request may have it. It is documented where there is a body: generated Python clients need an optional parameter beside a
+ * body of several media types.
+ */
+const requestIdHeader = {
+  'X-Request-Id': { description: 'Comes back with the answer, and stands in the log', schema: { type: 'string' } },
+};
+
+/** An endpoint as OpenAPI has it, before its schemas become components. */
+export function operation(endpoint: Endpoint, samples: PathSamples): object {
+  const { access, body, docs } = endpoint;
+  const parameters = [
+    ...pathParameters(endpoint, docs.params ?? samples),
+    ...(endpoint.query === undefined ? [] : queryParameters(endpoint.query)),
+    ...headerParameters({ ...docs.headers, ...(body !== undefined && requestIdHeader) }),
+  ];
+  return {
+    operationId: docs.operationId,
+    summary: docs.summary,
+    description: accessText(access),
+    tags: [docs.tag],
+    security: security(access),
+    ...(parameters.length > 0 && { parameters }),
+    ...(body !== undefined && { requestBody: requestBody(docs.body, body) }),
+    responses: responses(endpoint),
+  };
+}
+
+function accessText(access: Endpoint['access']): string {
+  if (access === 'public') return 'Needs no token.';
+  if (access === 'refresh token') return 'Needs a refresh token.';
+  return access === 'access token' ? 'Needs an access token.' : `Needs an access token with the scope \`${access}\`.`;
+}
+
+function security(access: Endpoint['access']): object[] {
+  if (access === 'public') return [];
+  return [access === 'refresh token' ? { refreshToken: [] } : { accessToken: [] }];
+}
+
+function pathParameters({ path, method }: Endpoint, samples: PathSamples): object[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => {
+    const takesAlias = name === 'version' && (method === 'GET' || method === 'POST');
+    const example = samples[name];
+    return {
+      name,
+      in: 'path',
+      required: true,
+      description: takesAlias ? 'Name of a version, or an alias as `@stable`' : whatNames[name],
+      schema: takesAlias ? versionOrAliasSchema : nameSchema,
+      ...(example !== undefined && { example }),
+    };
+  });
+}
+
+function queryParameters(schema: NonNullable<Endpoint['query']>): object[] {
+  const { properties = {} } = toJsonSchema(schema);
+  return Object.entries(properties).map(([name, shape]) => {
+    const { description, ...rest } = shape as { description?: string };
+    return { name, in: 'query', required: false, ...(description !== undefined && { description }), schema: rest };
+  });
+}
+
+function headerParameters(headers: Endpoint['docs']['headers'] = {}): object[] {
+  return Object.entries(headers).map(([name, docs]) => ({ name, in: 'header', required: false, ...docs }));
+}
+
+function requestBody(docs: Endpoint['docs']['body'], { reader, schema: joi }: NonNullable<Endpoint['body']>): object {
+  const schema = docs?.schema ?? (joi === undefined ? {} : toJsonSchema(joi));
+  const shown = Object.entries(docs?.examples ?? {}).map(([name, value]) => [
+    name.replaceAll(' ', '-'),
+    { summary: name, value },
+  ]);
+  const content = { schema, ...(shown.length > 0 && { examples: Object.fromEntries(shown) as object }) };
+  const others = docs?.others ?? {};
+  const contents = reader.mediaTypes.map((mediaType) => {
+    const other = others[mediaType];
+    return [mediaType, other === undefined ? content : { schema: other }];
+  });
+  return {
+    required: !reader.isOptional,
+    content: { ...(Object.fromEntries(contents) as object), ...csvContent(docs?.csv) },
+  };
+}
+
+function responses(endpoint: Endpoint): object {
+  const { docs, path } = endpoint;
+  const answers = Object.entries(errorsOf(endpoint)).map(([status, about]) => {
+    if (typeof about !== 'string') {
+      return [status, { description: about.text, content: { 'application/json': { schema: about.schema } } }];
+    }
+    return [status, { description: about, ...(Number(status) >= 400 && { content: errorContent(path) }) }];
+  });
+  const hasOther = Object.keys(docs.statuses).some((status) => status.startsWith('2'));
+  return { ...(!hasOther && { 200: success(docs.answer) }), ...(Object.fromEntries(answers) as object) };
+}
+
+function success(answer: Endpoint['docs']['answer']): object {
+  if (answer === undefined) return { description: 'Done' };
+  const { mediaType = 'application/json', schema, example, others = {} } = answer;
+  return {
+    description: 'The answer',
+    content: {
+      [mediaType]: { schema, ...(example !== undefined && { example }) },
+      ...Object.fromEntries(Object.entries(others).map(([other, its]) => [other, { schema: its }])),
+      ...csvContent(answer.csv),
+    },
+  };
+}
+
+function csvContent(csv: CsvDocs | undefined): Record<string, object> {
+  if (csv === undefined) return {};
+  const { description, example } = csv;
+  return { 'text/csv': { schema: { type: 'string', description }, example } };
+}

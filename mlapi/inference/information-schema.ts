@@ -1,0 +1,71 @@
+import { label, namedRow } from './row-schema.ts';
+
+const text = { type: 'string' };
+const number = { type: 'number', format: 'double' };
+
+function object(title: string, properties: Record<string, object>, optional: readonly string[] = []): object {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { title, type: 'object', required, properties };
+}
+
+const tensors = {
+  type: 'array',
+  items: object('TensorInformation', {
+    name: text,
+    datatype: text,
+    shape: { type: 'array', items: { type: 'integer', format: 'int64', minimum: -1 } },
+  }),
+};
+const feature = object(
+  'Feature',
+  {
+    name: text,
+    type: { type: 'string', enum: ['number', 'integer', 'boolean', 'category'] },
+    description: text,
+    unit: text,
+    min: number,
+    max: number,
+    categories: { type: 'array', items: object('Category', { category: text, encoding: number }) },
+    unknown: { ...text, description: '`reject`, or the category that takes what is unknown' },
+    missing: {
+      title: 'Missing',
+      description: '`reject`, or what stands in for a cell that is absent or null',
+      anyOf: [text, number, { type: 'boolean' }],
+    },
+  },
+  ['description', 'unit', 'min', 'max', 'categories', 'unknown'],
+);
+
+const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' };
+/** Where a model has external data: what it consists of. */
+const files = {
+  type: 'array',
+  items: object('ModelFile', { name: text, sha256, sizeBytes: { type: 'integer', format: 'int64' } }),
+};
+
+const properties = {
+  name: text,
+  version: text,
+  description: text,
+  platform: text,
+  sha256,
+  files,
+  inputs: tensors,
+  outputs: tensors,
+  features: { type: 'array', items: feature },
+  classes: { type: 'array', items: label },
+  metrics: { type: 'object', additionalProperties: true },
+  sample: namedRow,
+};
+
+/** JSON Schema of a model's information. */
+export const informationSchema = object('ModelInformation', properties, ['files']);
+
+/** JSON Schema of a list of models. */
+export const listSchema = object('ModelList', {
+  models: {
+    type: 'array',
+    items: object('ModelSummary', { name: text, version: text, description: text, sha256: text }),
+  },
+  next: { type: ['string', 'null'], description: 'the value of `after` for the next page' },
+});

@@ -1,0 +1,108 @@
+import { jsonBody } from '../http/body.ts';
+import type { Call, Endpoint } from '../http/endpoint.ts';
+import { Problem } from '../http/problem.ts';
+import { aliasAnswer, aliasAnswerSchema, aliasesSchema, taggedAlias } from './answers.ts';
+import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
+import { aliasSchema, checkAlias, checkName } from './schemas.ts';
+import { actorOf, type AliasTarget } from './types.ts';
+
+const aliasBodyBytes = 4_096;
+const aliasPath = '/api/models/{name}/aliases/{alias}';
+const moved = { 412: 'It was moved meanwhile (If-Match)' };
+const conditions = {
+  'If-Match': { description: 'The ETag that the alias must have', schema: { type: 'string' } },
+  'If-None-Match': { description: '`*`: only where there is no such alias', schema: { type: 'string' } },
+};
+
+/** Moving names for versions. */
+export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpointsOptions): Endpoint[] {
+  const answer = { schema: aliasAnswerSchema };
+  return [
+    {
+      ...write,
+      method: 'PUT',
+      path: aliasPath,
+      body: { reader: jsonBody(aliasBodyBytes), schema: aliasSchema },
+      docs: {
+        tag,
+        params,
+        operationId: 'setAlias',
+        summary:
+          'Lets an alias point to a version; a share of the clients to a canary, and of the requests also to a shadow',
+        headers: conditions,
+        statuses: { ...missing, ...foreign, ...moved },
+        answer,
+        body: {
+          examples: {
+            version: { version: '1' },
+            canary: { version: '1', canary: { version: '2', share: 0.1 }, shadow: { version: '3', share: 0.5 } },
+          },
+        },
+      },
+      handle: async (call) => {
+        const target = call.body as AliasTarget;
+        return taggedAlias(await service.setAlias({ ...aliasOf(call), ...target }, revisionOf(call), actorOf(call)));
+      },
+    },
+    {
+      ...read,
+      path: '/api/models/{name}/aliases',
+      docs: {
+        tag,
+        params,
+        operationId: 'listAliases',
+        summary: 'The aliases of a model',
+        statuses: missing,
+        answer: { schema: aliasesSchema },
+      },
+      handle: async (call) => {
+        const name = checkName(call.params.name);
+        return { body: { aliases: predictors.has(name) ? [] : (await store.aliases(name)).map(aliasAnswer) } };
+      },
+    },
+    {
+      ...read,
+      path: aliasPath,
+      docs: {
+        tag,
+        params,
+        operationId: 'getAlias',
+        summary: 'An alias',
+        statuses: { 404: 'No such model or alias' },
+        answer,
+      },
+      handle: async (call) => taggedAlias(await store.alias(aliasOf(call))),
+    },
+    {
+      ...write,
+      method: 'DELETE',
+      path: aliasPath,
+      docs: {
+        tag,
+        params,
+        operationId: 'removeAlias',
+        summary: 'Removes an alias',
+        headers: conditions,
+        statuses: { ...foreign, ...moved, 204: 'Done', 404: 'No such model or alias' },
+      },
+      handle: async (call) => {
+        await service.removeAlias(aliasOf(call), revisionOf(call), actorOf(call));
+        return { status: 204 };
+      },
+    },
+  ];
+}
+
+function aliasOf({ params }: Call): { model: string; alias: string } {
+  return { model: checkName(params.name), alias: checkAlias(params.alias) };
+}
+
+/** `If-Match` and `If-None-Match: *` (RFC 9110 section 13.1). @returns the revision that is asked for; 0 for none */
+function revisionOf({ headers }: Call): number | undefined {
+  const { 'if-match': match, 'if-none-match': noneMatch } = headers;
+  if (noneMatch === '*') return 0;
+  if (match === undefined) return undefined;
+  const revision = /^"(\d{1,15})"$/.exec(match)?.[1];
+  if (revision === undefined) throw new Problem(412, 'precondition_failed', 'If-Match is the ETag of the alias.');
+  return Number(revision);
+}

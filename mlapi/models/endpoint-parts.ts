@@ -1,0 +1,23 @@
+import type { Config } from '../config/config.ts';
+import type { Predictors } from '../inference/predictors.ts';
+import type { ModelService } from './model-service.ts';
+import type { ModelStore } from './model-store.ts';
+import type { Traffic } from './traffic/traffic.ts';
+
+/** Where its endpoints stand in the documents, and what their samples are about. */
+export const tag = 'model store';
+export const params = { name: 'my-model', version: '1', alias: 'stable' };
+
+export const read = { access: 'models:read', method: 'GET' } as const;
+export const write = { access: 'models:write' } as const;
+export const missing = { 404: 'No such model or version' };
+export const foreign = { 403: 'The token lacks the scope, or the model belongs to another client' };
+
+export interface ModelStoreEndpointsOptions {
+  readonly store: ModelStore;
+  readonly service: ModelService;
+  readonly traffic: Traffic;
+  /** Those that the service ships with: they have one version each, and no aliases. */
+  readonly predictors: Predictors;
+  readonly config: Pick<Config, 'modelLimitBytes'>;
+}
