@@ -49,7 +49,8 @@ function accessText(access: Endpoint['access']): string {
 
 function security(access: Endpoint['access']): object[] {
   if (access === 'public') return [];
-  return [access === 'refresh token' ? { refreshToken: [] } : { accessToken: [] }];
+  if (access === 'refresh token') return [{ refreshToken: [] }];
+  return [{ accessToken: access === 'access token' ? [] : [access] }];
 }
 
 function pathParameters({ path, method }: Endpoint, samples: PathSamples): object[] {
