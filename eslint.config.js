@@ -1,6 +1,7 @@
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+import { linear } from './.ci/linear-regexes.js';
 
 export default defineConfig(
   { ignores: ['build/', 'coverage/', 'var/', 'node_modules/', '**/.venv/'] },
@@ -21,6 +22,12 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },
+  },
+  {
+    // What is served reads text of strangers. The client library reads what a server answers.
+    files: ['mlapi/**/*.ts', 'application.ts'],
+    plugins: { regexes: { rules: { linear } } },
+    rules: { 'regexes/linear': 'error' },
   },
   {
     // Bodies come untyped from supertest; the assertions say what they are.

@@ -39,7 +39,8 @@ export const certificateCommands: Readonly<Record<string, Command>> = {
 
 /** RFC 1123, or the wildcard of one label; 64 characters fit a common name. */
 function isHost(host: string): boolean {
-  const isName = /^(?:\*\.)?(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*$/.test(host);
+  const labels = (host.startsWith('*.') ? host.slice(2) : host).split('.');
+  const isName = labels.every((label) => /^[A-Za-z0-9-]{1,63}$/.test(label)) && !labels[0]!.startsWith('-');
   return isIP(host) > 0 || (isName && host.length <= 64);
 }
 

@@ -2,5 +2,12 @@
 export function normaliseBaseUrl(text: string): string | undefined {
   if (!/^https?:\/\/[^?#\s\\]+$/i.test(text) || !URL.canParse(text)) return undefined;
   const { origin, pathname, username, password } = new URL(text);
-  return username === '' && password === '' ? origin + pathname.replace(/\/+$/, '') : undefined;
+  return username === '' && password === '' ? origin + withoutSlashAtEnd(pathname) : undefined;
+}
+
+/** The text without any slashes at its end. */
+export function withoutSlashAtEnd(text: string): string {
+  let end = text.length;
+  while (text.charAt(end - 1) === '/') end -= 1;
+  return text.slice(0, end);
 }

@@ -21,6 +21,7 @@ export function readSecretFile(name: string, file: string, root: string, mistake
   }
 }
 
+const maxTokenLength = 8_192;
 const loopback = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/;
 
 /** Reads lines of a base URL and a token, with a space between; empty ones, and those that begin with #, say nothing. */
@@ -31,9 +32,10 @@ export function readRemoteTokens(text: string, servers: readonly string[], mista
     const words = line.trim();
     if (words === '' || words.startsWith('#')) continue;
     const refuse = (what: string) => mistakes.push(`MLAPI_REMOTE_TOKENS_FILE, line ${index + 1}: ${what}`);
-    const [, given = '', token] = /^(\S+)[ \t]+([\x21-\x7e]{1,8192})$/.exec(words) ?? [];
+    const [, given = '', token] = /^(\S+)[ \t]+([\x21-\x7e]+)$/.exec(words) ?? [];
     const url = normaliseBaseUrl(given);
-    if (token === undefined || url === undefined) refuse('it must be a base URL and a token, with a space between');
+    if (token === undefined || token.length > maxTokenLength || url === undefined)
+      refuse('it must be a base URL and a token, with a space between');
     else if (!known.has(url)) refuse('its server is not in MLAPI_REMOTE_SERVERS');
     else if (tokens.has(url)) refuse('its server has a token already');
     else if (url.startsWith('http:') && !loopback.test(url))

@@ -1,20 +1,36 @@
 /** A permission, alone or for some models: `models:predict`, `models:predict:churn`, `models:predict:churn-*`. */
-const form = /^([a-z]+:[a-z]+)(?::([a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?|[a-z0-9][a-z0-9._-]{0,63}\*))?$/;
+const form = /^([a-z]+:[a-z]+)(?::([a-z0-9][a-z0-9._-]*)(\*?))?$/;
+const maxNameLength = 64;
+
+interface Scope {
+  readonly permission: string;
+  /** A name, or the beginning of names with `*` behind it; undefined for all models. */
+  readonly models: string | undefined;
+}
+
+/** Only a prefix of names may end with punctuation. */
+function readScope(text: string): Scope | undefined {
+  const [, permission, name, star = ''] = form.exec(text) ?? [];
+  if (permission === undefined) return undefined;
+  if (name === undefined) return { permission, models: undefined };
+  if (name.length > maxNameLength || (star === '' && /[._-]$/.test(name))) return undefined;
+  return { permission, models: name + star };
+}
 
 /** @returns whether it is written as a scope, of one of these permissions */
 export function isScope(text: string, permissions: readonly string[]): boolean {
-  const permission = form.exec(text)?.[1];
+  const permission = readScope(text)?.permission;
   return permission !== undefined && permissions.includes(permission);
 }
 
 /** Whether who holds `granted` may also hold `asked`: the same, or less of it. */
 export function covers(granted: string, asked: string): boolean {
   if (granted === asked) return true;
-  const [, permission, models] = form.exec(granted) ?? [];
-  const [, askedPermission, askedModels] = form.exec(asked) ?? [];
-  if (permission === undefined || permission !== askedPermission) return false;
+  const [held, wanted] = [readScope(granted), readScope(asked)];
+  if (held === undefined || held.permission !== wanted?.permission) return false;
+  const { models } = held;
   if (models === undefined) return true;
-  return askedModels !== undefined && models.endsWith('*') && askedModels.startsWith(models.slice(0, -1));
+  return wanted.models?.startsWith(models.slice(0, -1)) === true && models.endsWith('*');
 }
 
 /** Whether these scopes hold a permission for some models, if not for all. */

@@ -54,9 +54,10 @@ export function securityTxtEndpoints(file: SecurityTxt | undefined, clock: () =>
 
 /** Checks a file against RFC 9116. @param now epoch milliseconds @throws {Error} naming what is wrong */
 export function readSecurityTxt(text: string, path: string, now: number): SecurityTxt {
-  const fields = [...text.matchAll(/^([A-Za-z-]+):[ \t]*(.*?)[ \t]*\r?$/gm)].map(
-    ([, name = '', value = '']) => [name.toLowerCase(), value] as const,
-  );
+  const fields = text.split('\n').flatMap((line) => {
+    const [, name, value = ''] = /^([A-Za-z-]+):(.*)/.exec(line) ?? [];
+    return name === undefined ? [] : [[name.toLowerCase(), value.trim()] as const];
+  });
   const valuesOf = (wanted: string) => fields.filter(([name]) => name === wanted).map(([, value]) => value);
   const refuse = (reason: string) => new Error(`${path}: ${reason}`);
 

@@ -6,7 +6,8 @@ import { perform, type Authorize } from './perform.ts';
 
 interface ShortRoute {
   readonly endpoint: Endpoint;
-  readonly pattern: RegExp;
+  /** What stands before, between and behind the parameters: one more than there are names. */
+  readonly literals: readonly string[];
   readonly names: readonly string[];
 }
 
@@ -26,11 +27,10 @@ export function createShortWay(
   }
   return (exchange) => {
     const { path } = exchange;
-    for (const { endpoint, pattern, names } of groups.get(groupOf(exchange.request.method, path)) ?? []) {
-      const found = pattern.exec(path);
-      if (found === null) continue;
-      const params = Object.fromEntries(names.map((name, index) => [name, found[index + 1]!]));
-      void serve(endpoint, exchange, params);
+    for (const route of groups.get(groupOf(exchange.request.method, path)) ?? []) {
+      const params = match(route, path);
+      if (params === undefined) continue;
+      void serve(route.endpoint, exchange, params);
       return true;
     }
     return false;
@@ -58,7 +58,26 @@ function groupOf(method = '', path: string): string {
 }
 
 function compile(endpoint: Endpoint): ShortRoute {
-  const names = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
-  const source = endpoint.path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '([^/]+)');
-  return { endpoint, names, pattern: new RegExp(`^${source}$`) };
+  const pieces = endpoint.path.split(/\{(\w+)\}/);
+  return {
+    endpoint,
+    literals: pieces.filter((_, index) => index % 2 === 0),
+    names: pieces.filter((_, index) => index % 2 === 1),
+  };
+}
+
+/** @returns the parameters, each of them a whole segment; undefined where the path is another */
+function match({ literals, names }: ShortRoute, path: string): Record<string, string> | undefined {
+  if (!path.startsWith(literals[0]!)) return undefined;
+  const params: Record<string, string> = {};
+  let at = literals[0]!.length;
+  for (let index = 0; index < names.length; index += 1) {
+    const slash = path.indexOf('/', at);
+    const end = slash === -1 ? path.length : slash;
+    const behind = literals[index + 1]!;
+    if (end === at || !path.startsWith(behind, end)) return undefined;
+    params[names[index]!] = path.slice(at, end);
+    at = end + behind.length;
+  }
+  return at === path.length ? params : undefined;
 }

@@ -155,9 +155,8 @@ function refuse(folder: string, cause: unknown): Problem {
     .replace(/(?:\/[\w.@+-]+){2,}/g, '...')
     .replace(/[^\P{C}]+/gu, ' ')
     .slice(0, maxReasonLength);
-  return new Problem(422, 'model_refused', `The model was tried and cannot serve: ${reason}.`.replace(/\.+$/, '.'), {
-    cause,
-  });
+  const end = reason.endsWith('.') ? '' : '.';
+  return new Problem(422, 'model_refused', `The model was tried and cannot serve: ${reason}${end}`, { cause });
 }
 
 /** With what the runtime said, where that is known. */

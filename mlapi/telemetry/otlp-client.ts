@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { withoutSlashAtEnd } from '../config/base-url.ts';
 import { version } from '../version.ts';
 import type { Logger } from './logger.ts';
 
@@ -27,7 +28,7 @@ export class OtlpClient {
 
   /** @param endpoint the base URL, to which `/v1/metrics` or `/v1/traces` is added */
   constructor(endpoint: string, logger: Pick<Logger, 'error' | 'info'>) {
-    this.#endpoint = endpoint.replace(/\/+$/, '');
+    this.#endpoint = withoutSlashAtEnd(endpoint);
     this.#logger = logger;
   }
 
