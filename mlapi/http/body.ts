@@ -17,8 +17,9 @@ export interface BodyReader {
   read(exchange: Exchange): Promise<unknown>;
 }
 
-/** Unfinished ones that a client may have: begun and not ended, thousands of them would fill the memory. */
+/** Unfinished ones that a client may have, and all clients together: begun and not ended, thousands would fill the memory. */
 const maxWholeBodies = 32;
+const maxAllBodies = 96;
 const firstBufferBytes = 4_096;
 /** From this size on, parsing takes about as long as a turn of the event loop may. */
 const largeBytes = 65_536;
@@ -90,7 +91,10 @@ function readerOf(
   limitBytes: number,
   { isStreamed = false, takesBytes = false }: ReaderOptions = {},
 ): BodyReader['read'] {
-  const unfinished = new ClientMemory(maxWholeBodies * limitBytes);
+  const unfinished = new ClientMemory({
+    clientBytes: maxWholeBodies * limitBytes,
+    allBytes: maxAllBodies * limitBytes,
+  });
   return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
     const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType);

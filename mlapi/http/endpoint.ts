@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type Joi from 'joi';
+import type { AnswerMemory } from './answer-memory.ts';
 import type { BodyReader } from './body.ts';
+import type { Chunk, Compression } from './chunks.ts';
 
 /** Who calls, as the guard found it in a verified access token. */
 export interface Session {
@@ -21,6 +23,8 @@ export interface Call {
   readonly session: Session | undefined;
   readonly address: string;
   readonly requestId: string;
+  /** Asked before an answer takes memory that its request does not bound. */
+  readonly memory: AnswerMemory;
 }
 
 /** What a handler answers: an object is sent as JSON, a string or the bytes of one as they are, undefined as an empty body. */
@@ -30,10 +34,10 @@ export interface Answer {
   readonly body?: unknown;
   /** In place of a body: few bytes, each as the character of its number, which go out in one piece with the headers. */
   readonly latin1?: string;
-  /** In place of a body: pieces of text, each made when its turn has come. */
-  readonly chunks?: Iterable<string>;
-  /** What waits in memory with those, until the last of them has left. */
-  readonly heldBytes?: number;
+  /** In place of a body: its pieces, each made when its turn has come. None of them may throw: the status has left by then. */
+  readonly chunks?: Iterable<Chunk>;
+  /** How those are compressed on their way. */
+  readonly compression?: Compression | undefined;
   /** In place of a body: the bytes of a file, whose length the headers say. */
   readonly stream?: Readable;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { fewBytes, Reservation, type AnswerMemory } from './answer-memory.ts';
 import type { Session } from './endpoint.ts';
 import { HeaderList } from './header-list.ts';
 
@@ -12,7 +13,7 @@ interface BegunRequest extends IncomingMessage {
 }
 
 /** One request and its response, with what becomes known about them on the way. */
-export class Exchange {
+export class Exchange implements AnswerMemory {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** The caller's `X-Request-Id` where it is well formed, otherwise a new UUID. */
@@ -30,6 +31,7 @@ export class Exchange {
   /** Of a refusal: its code, and its cause for the log alone. */
   code: string | undefined;
   cause: unknown;
+  #reservation: Reservation | undefined;
 
   constructor(
     request: IncomingMessage,
@@ -51,6 +53,13 @@ export class Exchange {
   get path(): string {
     const end = this.target.indexOf('?');
     return end === -1 ? this.target : this.target.slice(0, end);
+  }
+
+  /** Strangers are answered nothing large. @throws {Problem} 503 */
+  reserve(bytes: number): void {
+    if (bytes < fewBytes || this.session === undefined) return;
+    this.#reservation ??= new Reservation(this.session.clientId, this.response);
+    this.#reservation.raise(bytes);
   }
 
   /** Once it is answered: Node keeps the last request of a connection until the next, and all of this would be kept with it. */

@@ -1,10 +1,9 @@
 import { isIP } from 'node:net';
 import { pipeline } from 'node:stream';
-import { writeChunks } from './chunks.ts';
-import { ClientMemory } from './client-memory.ts';
+import { sendChunks } from './chunks.ts';
 import type { Answer, Call, Endpoint, Session } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
-import { Problem, serviceBusy } from './problem.ts';
+import { Problem } from './problem.ts';
 import { readQuery } from './query.ts';
 import { validate } from './validate.ts';
 
@@ -37,7 +36,10 @@ export async function perform(
   const query = readQuery(exchange.target, endpoint.query);
   const body = endpoint.body === undefined ? undefined : await readBody(endpoint.body, exchange);
   const headers = exchange.request.headers as Record<string, string | undefined>;
-  send(exchange, await endpoint.handle({ params, query, body, headers, session, address, requestId }));
+  send(
+    exchange,
+    await endpoint.handle({ params, query, body, headers, session, address, requestId, memory: exchange }),
+  );
 }
 
 function readBody({ reader, schema }: NonNullable<Endpoint['body']>, exchange: Exchange): Promise<unknown> {
@@ -51,23 +53,10 @@ export function readAddress(address: string | undefined): string {
   return isIP(address) === 0 ? 'unknown' : address;
 }
 
-/** Smaller answers wait in the system's own buffers. */
-const manyBytes = 65_536;
-/** Of one client, in all its connections: who asks for much and reads nothing must not fill the memory. */
-const unsent = new ClientMemory(134_217_728);
-
-/** @throws {Problem} 503 for an answer too many that its client does not read */
-function holdUntilSent({ session, response }: Exchange, bytes: number): void {
-  if (bytes < manyBytes || session === undefined || response.closed) return;
-  const { clientId } = session;
-  if (!unsent.take(clientId, bytes)) throw serviceBusy();
-  response.once('close', () => unsent.give(clientId, bytes));
-}
-
 /** Writes an answer. */
 export function send(
   exchange: Exchange,
-  { status = 200, headers: own, body, latin1, chunks, heldBytes = 0, stream }: Answer,
+  { status = 200, headers: own, body, latin1, chunks, compression, stream }: Answer,
 ): void {
   const { response, headers } = exchange;
   const isText = typeof body === 'string' || Buffer.isBuffer(body);
@@ -79,8 +68,8 @@ export function send(
     return;
   }
   if (chunks !== undefined) {
-    holdUntilSent(exchange, heldBytes);
-    writeChunks(response.writeHead(status, headers.flat), chunks[Symbol.iterator]());
+    if (compression !== undefined) headers.set('content-encoding', compression);
+    sendChunks(response.writeHead(status, headers.flat), chunks, compression);
     return;
   }
   if (stream !== undefined) {
@@ -89,7 +78,7 @@ export function send(
   }
   const content = isText ? body : body === undefined ? '' : JSON.stringify(body);
   const length = Buffer.byteLength(content);
-  holdUntilSent(exchange, length);
+  exchange.reserve(length);
   if (status !== 204 && status !== 304) headers.set('content-length', String(length));
   // Bytes are not copied: however many readers are slow, they wait for the same ones.
   response.writeHead(status, headers.flat).end(content);

@@ -1,3 +1,4 @@
+import type { AnswerMemory } from '../http/answer-memory.ts';
 import { invalidModelOutput } from './invalid-output.ts';
 import type { KnownModel } from './open-batcher.ts';
 import { Postprocessor } from './postprocessor.ts';
@@ -14,8 +15,16 @@ export interface PredictionAnswer {
   readonly scores?: readonly (readonly number[])[];
 }
 
-/** An answer is written in one turn of the event loop. */
+/** An answer's lists are made in one turn of the event loop. */
 const mostNumbers = 1_000_000;
+/** Of a number in them, and of a row: a list of its own, or a label that others have, too. */
+const bytesPerNumber = 16;
+const bytesPerRow = 64;
+
+interface Wanted {
+  readonly hasScores?: boolean;
+  readonly memory?: AnswerMemory | undefined;
+}
 
 /** Makes the answer of what a model computed. */
 export class Answerer {
@@ -32,9 +41,12 @@ export class Answerer {
     this.#isValues = output.kind === 'values';
   }
 
-  answer(output: OutputTensor, rows: number, hasScores = false): PredictionAnswer {
-    if ((hasScores || this.#isValues) && output.data.length > mostNumbers)
+  /** @throws {Problem} 422; 503 before anything is made, where the memory for it is not to be had */
+  answer(output: OutputTensor, rows: number, { hasScores = false, memory }: Wanted = {}): PredictionAnswer {
+    const numbers = hasScores || this.#isValues ? output.data.length : 0;
+    if (numbers > mostNumbers)
       throw invalidModelOutput(`its outputs have more than ${mostNumbers} numbers; send fewer rows`);
+    memory?.reserve(rows * bytesPerRow + numbers * bytesPerNumber);
     const predictions = this.#postprocessor.predictions(output, rows);
     if (!hasScores) return { ...this.#identity, predictions };
     return { ...this.#identity, predictions, ...this.#postprocessor.scores(output, rows) };

@@ -1,3 +1,4 @@
+import type { AnswerMemory } from '../http/answer-memory.ts';
 import { Problem } from '../http/problem.ts';
 import { LostRun, type Executor } from './executor.ts';
 import { FairQueue, type Sharing } from './fair-queue.ts';
@@ -69,7 +70,7 @@ export class Batcher {
   }
 
   /** Computes the output of these rows or tensors, or all outputs. @throws {Problem} 422, 503 or 504 */
-  run(input: RunInput, client = '', wantsOthers = false): Promise<RunOutput> {
+  run(input: RunInput, client = '', wantsOthers = false, memory?: AnswerMemory): Promise<RunOutput> {
     return new Promise((resolve, reject) => {
       const { fault, free } = this.#options.executor;
       if (fault !== undefined) throw unavailable(fault);
@@ -78,7 +79,7 @@ export class Batcher {
       if (this.#queue.rows > 0) this.#refuseLongWait(client, input.rows);
       else this.#waitingSinceMs = acceptedMs;
       const isAlone = wantsOthers && this.#options.otherEntries === undefined;
-      const options = { client, acceptedMs, waits, wantsOthers, isAlone };
+      const options = { client, acceptedMs, waits, wantsOthers, isAlone, memory };
       const request = new WaitingRequest(input, options, resolve, reject);
       this.#queue.push(request);
       this.#unanswered.add(request);
@@ -222,10 +223,9 @@ export class Batcher {
       this.#resolve(request, output);
       return;
     }
-    const parts = request.addPart({ from, rows, output });
-    if (parts === undefined) return;
     try {
-      this.#resolve(request, joinRows(parts));
+      const parts = request.addPart({ from, rows, output });
+      if (parts !== undefined) this.#resolve(request, joinRows(parts));
     } catch (cause) {
       this.#reject(request, cause);
     }

@@ -5,51 +5,64 @@ export const csvMediaType = 'text/csv';
 
 const lineBreak = '\r\n';
 const chunkCharacters = 16_384;
-/** What a cell takes until it is written, with its place in a list. */
-const bytesPerCell = 24;
 
 /**
  * A prediction as CSV (RFC 4180): a header, then one line for each row, in their order. Columns: `prediction`, or `prediction_0`,
  * `prediction_1` ... where it is a list; then the scores: `score` where a row has one, otherwise `score_` with the class.
  */
-export function csvAnswer({ predictions, classes, scores }: PredictionAnswer): Answer {
-  const names = [...predictionNames(predictions[0]), ...scoreNames(classes, scores?.[0])];
-  const lines = function* () {
-    let chunk = toLine(names);
-    for (const [row, prediction] of predictions.entries()) {
-      if (chunk.length >= chunkCharacters) {
-        yield chunk;
-        chunk = '';
-      }
-      chunk += toLine([...cellsOf(prediction), ...(scores?.[row] ?? [])]);
-    }
-    yield chunk;
-  };
+export function csvAnswer(answer: PredictionAnswer): Answer {
   return {
     headers: { 'content-type': `${csvMediaType}; charset=utf-8; header=present` },
-    chunks: lines(),
-    heldBytes: predictions.length * names.length * bytesPerCell,
+    chunks: chunksOf(cellsAndEnds(answer)),
   };
+}
+
+/** Of cells with what stands between them; a line may have a million of them. */
+function* chunksOf(texts: Iterable<string>): Generator<string> {
+  let chunk = '';
+  for (const text of texts) {
+    chunk += text;
+    if (chunk.length < chunkCharacters) continue;
+    yield chunk;
+    chunk = '';
+  }
+  if (chunk !== '') yield chunk;
+}
+
+function* cellsAndEnds({ predictions, classes, scores }: PredictionAnswer): Generator<string> {
+  yield* lineOf(predictionNames(predictions[0]), scoreNames(classes, scores?.[0]));
+  for (const [row, prediction] of predictions.entries())
+    yield* lineOf(typeof prediction === 'object' ? prediction : [prediction], scores?.[row] ?? []);
+}
+
+function* lineOf(first: Iterable<Cell>, then: Iterable<Cell>): Generator<string> {
+  let comma = '';
+  for (const cells of [first, then]) {
+    for (const cell of cells) {
+      yield comma + toCell(cell);
+      comma = ',';
+    }
+  }
+  yield lineBreak;
 }
 
 type Prediction = PredictionAnswer['predictions'][number];
 type Cell = string | number;
 
-function cellsOf(prediction: Prediction): readonly Cell[] {
-  return typeof prediction === 'object' ? prediction : [prediction];
+function predictionNames(prediction: Prediction | undefined): Iterable<string> {
+  return typeof prediction === 'object' ? numbered('prediction_', prediction.length) : ['prediction'];
 }
 
-function predictionNames(prediction: Prediction | undefined): string[] {
-  if (typeof prediction !== 'object') return ['prediction'];
-  return prediction.map((_, at) => `prediction_${at}`);
-}
-
-function scoreNames(classes: PredictionAnswer['classes'] = [], scores: readonly number[] = []): string[] {
+function scoreNames(classes: PredictionAnswer['classes'] = [], scores: readonly number[] = []): Iterable<string> {
   if (scores.length === 1) return ['score'];
-  const names = classes.map((name) => `score_${name}`);
+  const areTheirs = classes.length === scores.length;
+  const names = areTheirs ? classes.map((name) => `score_${name}`) : [];
   // The classes "1" and 1 are two.
-  const areTheirs = names.length === scores.length && new Set(names).size === names.length;
-  return areTheirs ? names : scores.map((_, at) => `score_${at}`);
+  return areTheirs && new Set(names).size === names.length ? names : numbered('score_', scores.length);
+}
+
+function* numbered(name: string, count: number): Generator<string> {
+  for (let at = 0; at < count; at += 1) yield name + String(at);
 }
 
 /** A line of CSV, with its line break. */

@@ -4,6 +4,7 @@ import { invalidModelOutput } from './invalid-output.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import { readModel, type ModelBytes } from './model-files/read-model.ts';
 import { joinRows, type OutputPart } from './output-rows.ts';
+import { refuseLarge, sizeOfAll, sizeOfRun } from './output-size.ts';
 import type { InputTensor } from './tensors.ts';
 import {
   ModelFolderError,
@@ -103,9 +104,13 @@ export class ModelWrapper {
     const { data, rows, width } = input;
     if (rows === 1 || !this.facts.takesOneRow) return this.#runBatch({ data, rows, width }, outputName, others);
     const parts: OutputPart[] = [];
+    let bytes = 0;
     for (let row = 0; row < rows; row += 1) {
       const one = { data: data.slice(row * width, (row + 1) * width), rows: 1, width };
-      parts.push({ from: row, rows: 1, output: await this.#runBatch(one, outputName, others) });
+      const output = await this.#runBatch(one, outputName, others);
+      bytes += sizeOfRun(output);
+      refuseLarge(bytes);
+      parts.push({ from: row, rows: 1, output });
     }
     return joinRows(parts);
   }
@@ -137,7 +142,7 @@ export class ModelWrapper {
       // No others are fetched: sequences and maps beside these would throw.
       const names = others === undefined ? [outputName] : [outputName, ...others];
       const outputs = await this.#session.run(feeds, names);
-      refuseLarge(Object.values(outputs));
+      refuseLarge(sizeOfAll(Object.values(outputs)));
       const output = outputOf(outputs[outputName]!);
       return others === undefined ? output : { ...output, others: others.map((name) => outputOf(outputs[name]!)) };
     } catch (cause) {
@@ -155,22 +160,6 @@ export class ModelWrapper {
     this.#beganMs = performance.now();
     this.#processorBefore = this.#beganMs < this.watchedUntilMs ? process.cpuUsage() : undefined;
   };
-}
-
-/** Of all outputs of a run together: they go from process to process, and wait for whoever reads them. */
-const mostOutputBytes = 67_108_864;
-/** Of a text, besides its characters. */
-const textBytes = 64;
-
-/** @throws {Problem} 422 `invalid_model_output` */
-function refuseLarge(outputs: readonly Tensor[]): void {
-  let bytes = 0;
-  for (const { data } of outputs) {
-    if (ArrayBuffer.isView(data)) bytes += data.byteLength;
-    else for (let at = 0; at < data.length && bytes <= mostOutputBytes; at += 1) bytes += textBytes + data[at]!.length;
-  }
-  if (bytes > mostOutputBytes)
-    throw invalidModelOutput(`its outputs are larger than ${mostOutputBytes} bytes; fewer rows may have smaller ones`);
 }
 
 function tensorOnly(input: Metadata): TensorMetadata {

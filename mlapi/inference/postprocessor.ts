@@ -117,9 +117,13 @@ function everyRow({ rows, columns }: Table, classify: (offset: number) => number
 }
 
 function rowsOf({ values, rows, columns }: Table): number[][] {
-  return Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: columns }, (__, column) => values[row * columns + column]!),
-  );
+  const lists = new Array<number[]>(rows);
+  for (let row = 0, at = 0; row < rows; row += 1) {
+    const list = new Array<number>(columns);
+    for (let column = 0; column < columns; column += 1, at += 1) list[column] = values[at]!;
+    lists[row] = list;
+  }
+  return lists;
 }
 
 function firstMaximum(values: ArrayLike<number>, offset: number, columns: number): number {

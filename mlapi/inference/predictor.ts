@@ -1,3 +1,4 @@
+import type { AnswerMemory } from '../http/answer-memory.ts';
 import { serviceBusy } from '../http/problem.ts';
 import { StreamedBody } from '../http/streamed-body.ts';
 import { Answerer, type PredictionAnswer } from './answerer.ts';
@@ -15,6 +16,8 @@ import type { Contract, Matrix, RunInput, RunOutput } from './types.ts';
 interface CallerOptions {
   /** Whose request it is: clients take turns. */
   readonly client?: string;
+  /** Asked before the outputs are kept and the answer is made; without it, that is the service's own request. */
+  readonly memory?: AnswerMemory | undefined;
   /** Sees what the model gets, before it computes; it must not be changed. */
   readonly onEncoded?: (input: RunInput) => void;
 }
@@ -97,13 +100,13 @@ export class Predictor {
   /** The same for rows that are encoded already. @throws {Problem} 422, 503 or 504 */
   async predictEncoded(
     matrix: Matrix,
-    { scores = false, client, onEncoded }: PredictOptions = {},
+    { scores = false, client, memory, onEncoded }: PredictOptions = {},
   ): Promise<PredictionAnswer> {
     // It made room for another while this request's rows were still coming.
     if (this.#isReleased) throw serviceBusy();
     onEncoded?.(matrix);
-    const output = await this.#batcher.run(matrix, client);
-    return this.#answerer.answer(output, matrix.rows, scores);
+    const output = await this.#batcher.run(matrix, client, false, memory);
+    return this.#answerer.answer(output, matrix.rows, { hasScores: scores, memory });
   }
 
   /**
@@ -111,13 +114,18 @@ export class Predictor {
    * @returns the outputs in the order in which they were named, or in the model's
    * @throws {Problem} 400 or 413, at once; 422, 503 or 504
    */
-  infer(inputs: readonly InputTensor[], { outputs, client, onEncoded }: InferOptions = {}): Promise<NamedOutput[]> {
+  infer(
+    inputs: readonly InputTensor[],
+    { outputs, client, memory, onEncoded }: InferOptions = {},
+  ): Promise<NamedOutput[]> {
     const input = this.#toInput(inputs);
     if (this.#isReleased) throw serviceBusy();
     onEncoded?.(input);
     const wanted = this.#chooseOutputs(outputs);
     const wantsOthers = wanted.some(({ name }) => this.#places.get(name) !== -1);
-    return this.#batcher.run(input, client, wantsOthers).then((run) => wanted.map((info) => this.#named(info, run)));
+    return this.#batcher
+      .run(input, client, wantsOthers, memory)
+      .then((run) => wanted.map((info) => this.#named(info, run)));
   }
 
   get isUsable(): boolean {

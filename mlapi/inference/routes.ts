@@ -5,6 +5,7 @@ import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endp
 import { modelNotFound } from '../http/problem.ts';
 import { holdsFor } from '../http/scopes.ts';
 import { csvAnswer, csvMediaType } from './csv-answer.ts';
+import { jsonAnswer } from './json-answer.ts';
 import type { ModelSummary, Serving } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
@@ -101,10 +102,14 @@ function predictWith(serving: Serving, call: Call): Promise<Answer> {
     query,
     headers: { accept },
   } = call;
-  const prediction = serving.predict(body, { scores: query.scores === true, client: clientOf(call) });
+  const prediction = serving.predict(body, {
+    scores: query.scores === true,
+    client: clientOf(call),
+    memory: call.memory,
+  });
   const { headers } = serving.predictor;
   return prediction.then((made) => {
-    if (!prefers(accept, csvMediaType, 'application/json')) return { body: made, headers };
+    if (!prefers(accept, csvMediaType, 'application/json')) return jsonAnswer(made, headers);
     const table = csvAnswer(made);
     return { ...table, headers: { ...headers, ...table.headers } };
   });

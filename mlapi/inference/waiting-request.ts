@@ -1,4 +1,6 @@
+import type { AnswerMemory } from '../http/answer-memory.ts';
 import type { OutputPart } from './output-rows.ts';
+import { refuseLarge, sizeOfRun } from './output-size.ts';
 import type { RunInput, RunOutput } from './types.ts';
 
 /** Some rows of a request, for one run. */
@@ -16,6 +18,7 @@ interface WaitingOptions {
   readonly waits: boolean;
   readonly wantsOthers?: boolean;
   readonly isAlone?: boolean;
+  readonly memory?: AnswerMemory | undefined;
 }
 
 /** One caller's rows or tensors on their way through the model, and who waits for the answer. */
@@ -30,18 +33,21 @@ export class WaitingRequest {
   readonly wantsOthers: boolean;
   /** Whether it must have a run of its own, whatever others do. */
   readonly isAlone: boolean;
+  /** Asked for what its parts take until they are joined; undefined for the service's own requests. */
+  readonly memory: AnswerMemory | undefined;
   readonly resolve: (output: RunOutput) => void;
   readonly reject: (cause: unknown) => void;
   /** Rows that runs were given. */
   taken = 0;
   /** What its runs have answered, where it takes several. */
   parts: OutputPart[] | undefined;
+  #partBytes = 0;
   attempt = 0;
   isSettled = false;
 
   constructor(
     input: RunInput,
-    { client, acceptedMs, waits, wantsOthers = false, isAlone = false }: WaitingOptions,
+    { client, acceptedMs, waits, wantsOthers = false, isAlone = false, memory }: WaitingOptions,
     resolve: (output: RunOutput) => void,
     reject: (cause: unknown) => void,
   ) {
@@ -51,6 +57,7 @@ export class WaitingRequest {
     this.waits = waits;
     this.wantsOthers = wantsOthers;
     this.isAlone = isAlone;
+    this.memory = memory;
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -67,8 +74,11 @@ export class WaitingRequest {
     return slice;
   }
 
-  /** @returns all parts, once the last of them is there */
+  /** @returns all parts, once the last of them is there @throws {Problem} 422 or 503 where they are too large together */
   addPart(part: OutputPart): readonly OutputPart[] | undefined {
+    this.#partBytes += sizeOfRun(part.output);
+    refuseLarge(this.#partBytes);
+    this.memory?.reserve(this.#partBytes);
     this.parts ??= [];
     this.parts.push(part);
     const rows = this.parts.reduce((sum, { rows }) => sum + rows, 0);
@@ -79,6 +89,7 @@ export class WaitingRequest {
   restart(): void {
     this.taken = 0;
     this.parts = undefined;
+    this.#partBytes = 0;
     this.attempt += 1;
   }
 }

@@ -1,22 +1,37 @@
+import type { AnswerMemory } from '../http/answer-memory.ts';
 import { ownTurn } from '../http/turns.ts';
 import { datatypes } from '../inference/datatypes.ts';
 import { fromHalf } from '../inference/half.ts';
+import { answerTooLarge } from '../inference/output-size.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { NamedOutput } from '../inference/tensors.ts';
 
 /** So many elements are looked at in one turn of the event loop. */
 const elementsPerTurn = 8_192;
 const mostClasses = 1_000;
+/** Most that the texts of an output may take. */
+const mostTextBytes = 67_108_864;
+/** Of a text, besides its label: the number, the column, and what every text takes. */
+const bytesPerText = 96;
+
+interface Classification {
+  /** Classes of a row. */
+  readonly count: number;
+  readonly labels?: readonly (string | number)[] | undefined;
+  readonly memory: AnswerMemory;
+  /** What the answer holds already. */
+  readonly heldBytes: number;
+}
 
 /**
  * The highest classes of each row as text, `value:index:label`, the highest first; of equal ones, the first. Without labels for the
  * columns of the output there are none. As the extension has it, floats have six decimals.
- * @throws {Problem} 400 for an output that is no numbers, and for more than 1,000 classes of a row
+ * @throws {Problem} 400 for an output that is no numbers, and for more than 1,000 classes of a row; 422 and 503 before any work,
+ * where the texts would take too much
  */
 export async function classify(
   output: NamedOutput,
-  count: number,
-  labels: readonly (string | number)[] = [],
+  { count, labels = [], memory, heldBytes }: Classification,
 ): Promise<NamedOutput> {
   const { name, datatype, data, shape } = output;
   const kind = datatypes.get(datatype)?.kind;
@@ -28,6 +43,13 @@ export async function classify(
   const shown = Math.min(count, columns);
   if (shown > mostClasses) throw invalidInference('outputs', `there may be ${mostClasses} classes of a row`);
   const isLabelled = labels.length === columns;
+  const textBytes = bytesPerText + (isLabelled ? longest(labels) : 0);
+  const bytes = rows * shown * textBytes;
+  if (bytes > mostTextBytes)
+    throw answerTooLarge(
+      `"${name}" has ${rows} rows, and the classes of ${Math.floor(mostTextBytes / (shown * textBytes))} are the most; send fewer rows, or ask for the output itself`,
+    );
+  memory.reserve(heldBytes + bytes);
   const texts: string[] = [];
   let inTurn = 0;
   for (let row = 0; row < rows; row += 1) {
@@ -43,6 +65,13 @@ export async function classify(
     }
   }
   return { name, datatype: 'BYTES', data: texts, shape: [rows, shown] };
+}
+
+/** In bytes of memory. */
+function longest(labels: readonly (string | number)[]): number {
+  let most = 0;
+  for (const label of labels) most = Math.max(most, 2 * String(label).length);
+  return most;
 }
 
 interface Scored {

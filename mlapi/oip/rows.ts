@@ -1,6 +1,6 @@
 import type { Serving } from '../inference/model-source.ts';
 import { fromHalf } from '../inference/half.ts';
-import type { Predictor } from '../inference/predictor.ts';
+import type { PredictOptions, Predictor } from '../inference/predictor.ts';
 import { tooManyRows } from '../inference/request-rows.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors.ts';
@@ -20,12 +20,12 @@ export async function predictRows(
     inputs,
     outputs = [{ name: 'predictions' }],
   }: Pick<InferRequest, 'inputs'> & { outputs?: readonly { name: string }[] | undefined },
-  client: string,
+  caller: Pick<PredictOptions, 'client' | 'memory'>,
 ): Promise<NamedOutput[]> {
   if (outputs.some(({ name }) => !rowOutputs.includes(name)))
     throw invalidInference('outputs', `for rows they are ${rowOutputs.join(' and ')}`);
   const scores = outputs.some(({ name }) => name === 'scores');
-  const answer = await serving.predict(toRows(inputs, serving.predictor.maxRows), { scores, client });
+  const answer = await serving.predict(toRows(inputs, serving.predictor.maxRows), { scores, ...caller });
   const tensors = new Map([
     ['predictions', predictionTensor(answer.predictions, serving.predictor)],
     ['scores', tableTensor('scores', answer.scores ?? [])],

@@ -16,7 +16,7 @@ test('however much is there at once, others get their turn after 64 KiB', async 
     request: Object.assign(request, { rawTrailers: [] }) as unknown as IncomingMessage,
     response: new EventEmitter() as ServerResponse,
     limitBytes,
-    unfinished: new ClientMemory(32 * limitBytes),
+    unfinished: new ClientMemory({ clientBytes: 32 * limitBytes, allBytes: 96 * limitBytes }),
     clientId: 'a',
     contentType: 'text/csv',
   });

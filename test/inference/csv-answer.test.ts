@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Answerer, type PredictionAnswer } from '../../mlapi/inference/answerer.ts';
 import { csvAnswer } from '../../mlapi/inference/csv-answer.ts';
+import { jsonAnswer } from '../../mlapi/inference/json-answer.ts';
+import type { ModelFacts } from '../../mlapi/inference/model-facts.ts';
+import type { Contract } from '../../mlapi/inference/types.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 
@@ -169,10 +174,46 @@ describe('Accept: which of the two', () => {
   });
 });
 
-test('what a table takes while its reader does not read is said with it', () => {
-  const identity = { model: 'm', version: '1' };
-  const table = (rows: number) => csvAnswer({ ...identity, predictions: Array(rows).fill([1, 2]) as number[][] });
+describe('a long answer', () => {
+  const wide: PredictionAnswer = {
+    model: 'm',
+    version: '1',
+    predictions: ['a', 'b'],
+    scores: Array(2).fill(Array(200_000).fill(0.25)) as number[][],
+  };
+  const longest = (pieces: Iterable<unknown> = []) => Math.max(...[...pieces].map((piece) => String(piece).length));
 
-  expect(table(50_000).heldBytes).toBeGreaterThanOrEqual(50_000 * 2 * 8);
-  expect(table(100).heldBytes).toBeLessThan(65_536);
+  test('is made in pieces, as JSON and as CSV, also where one row is long', () => {
+    const json = jsonAnswer(wide, {});
+    expect([...json.chunks!].join('')).toBe(JSON.stringify(wide));
+    expect(longest(json.chunks)).toBeLessThan(100_000);
+    const csv = csvAnswer(wide);
+    const [names = '', first = ''] = [...csv.chunks!].join('').split('\r\n');
+    expect(names.split(',').slice(0, 3)).toEqual(['prediction', 'score_0', 'score_1']);
+    expect(first.split(',')).toHaveLength(200_001);
+    expect(longest(csv.chunks)).toBeLessThan(20_000);
+  });
+
+  test('as JSON is what JSON.stringify makes of it, for any rows', () => {
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true });
+    const row = fc.oneof(fc.string({ unit: 'binary' }), number, fc.array(number, { maxLength: 5 }));
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), fc.array(fc.array(number)), (rows, scores) => {
+        // Many labels make it long.
+        const classes = Array.from({ length: 9_000 }, (_, at) => `"${at}\u2028`);
+        const answer = { model: 'm', version: '1', predictions: rows, classes, scores };
+        expect([...jsonAnswer(answer, {}).chunks!].join('')).toBe(JSON.stringify(answer));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('asks for its memory before its lists are made', () => {
+    const asked: number[] = [];
+    const memory = { reserve: (bytes: number) => asked.push(bytes) };
+    const contract = { name: 'm', version: '1', output: { kind: 'values' } } as unknown as Contract;
+    const answerer = new Answerer({ contract, facts: { sha256: '' } as ModelFacts, saysDigest: false });
+    answerer.answer({ data: new Float64Array(100_000), shape: [50_000, 2] }, 50_000, { memory });
+    expect(asked[0]).toBeGreaterThanOrEqual(100_000 * 8 + 50_000 * 32);
+  });
 });

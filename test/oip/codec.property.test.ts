@@ -42,7 +42,7 @@ function backAsRequest(
 ) {
   const outputs = tensors.map(({ isBinary, ...each }, index) => ({ output: { name: `t${index}`, ...each }, isBinary }));
   const { json, binary } = writeInferResponse({ model: 'm', version: '1', id: 'é', outputs });
-  const text = (typeof json === 'string' ? json : [...json].join('')).replace('"outputs"', '"inputs"');
+  const text = json.replace('"outputs"', '"inputs"');
   return new InferRequestReader().read(Buffer.concat([Buffer.from(text), ...binary]), String(Buffer.byteLength(text)));
 }
 

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { writeInferResponse } from '../../mlapi/oip/infer-response.ts';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { writeBinaryData } from '../../mlapi/inference/binary-tensor.ts';
+import { WaitingRequest } from '../../mlapi/inference/waiting-request.ts';
+import { isShort } from '../../mlapi/oip/infer-response.ts';
+import { planLongResponse } from '../../mlapi/oip/long-response.ts';
 import { startModels, type ModelService } from '../support/model-folders.ts';
 import { buildModel } from '../support/onnx-builder.ts';
 import { sendTo, type Answered } from './send.ts';
@@ -85,6 +88,28 @@ describe('what models answer', () => {
     expect((await service.predict('wide', [[3]]).expect(200)).body.predictions).toEqual([[0, 0, 0]]);
   });
 
+  test('422: rows that are computed one by one, whose outputs are more than 64 MiB together', async () => {
+    const { body } = await service.predict('wide', Array(10).fill([2_000_000])).expect(422);
+    expect(body.detail).toContain('larger than 67108864 bytes');
+  });
+
+  test('422: parts of a request that are more than 64 MiB together; 503: their memory is asked for', () => {
+    const asked: number[] = [];
+    const memory = { reserve: (bytes: number) => asked.push(bytes) };
+    const input = { data: new Float32Array(3), rows: 3, width: 1 };
+    const waiting = { client: '', acceptedMs: 0, waits: false, memory };
+    const request = new WaitingRequest(input, waiting, jest.fn(), jest.fn());
+    const part = (from: number) => ({
+      from,
+      rows: 1,
+      output: { data: new Uint8Array(30_000_000), shape: [1, 30_000_000] },
+    });
+    expect(request.addPart(part(0))).toBeUndefined();
+    expect(request.addPart(part(1))).toBeUndefined();
+    expect(asked).toEqual([30_000_000, 60_000_000]);
+    expect(() => request.addPart(part(2))).toThrow('larger than 67108864 bytes');
+  });
+
   test('503: a client that asks for much and reads none of it; others are served, and so is it, once that is over', async () => {
     const stuck = [await askAndStop(15_000_000), await askAndStop(15_000_000)];
 
@@ -97,15 +122,68 @@ describe('what models answer', () => {
     while ((await send(15_000_000)).status !== 200);
   }, 60_000);
 
-  test('many outputs, each of them short, are written piece by piece, too', () => {
+  test('many outputs, each of them short, are written piece by piece, too', async () => {
     const outputs = Array.from({ length: 20 }, (_, index) => {
       const output = { name: `y${index}`, datatype: 'FP64', data: new Float64Array(8_192), shape: [8_192] };
       return { output, isBinary: false };
     });
-    const { json, heldBytes } = writeInferResponse({ model: 'm', version: '1', id: undefined, outputs });
-    const pieces = typeof json === 'string' ? [json] : [...json];
-    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(50_000);
-    expect(JSON.parse(pieces.join(''))).toMatchObject({ outputs: Array(20).fill({ shape: [8_192] }) });
-    expect(heldBytes).toBe(20 * 65_536);
+    expect(isShort(outputs)).toBe(false);
+    const { pieces } = await planLongResponse({ model: 'm', version: '1', id: undefined, outputs });
+    const texts = [...pieces].map(String);
+    expect(Math.max(...texts.map(({ length }) => length))).toBeLessThan(50_000);
+    expect(JSON.parse(texts.join(''))).toMatchObject({ outputs: Array(20).fill({ shape: [8_192] }) });
+  });
+
+  test('a long text is cut, in JSON and as binary data, and no character of it in two', async () => {
+    const text = `a${'\u{1f600}"'.repeat(60_000)}\ud800`;
+    const output = { name: 'y', datatype: 'BYTES', data: ['', text, 'é', text], shape: [4] };
+    const plan = (isBinary: boolean) =>
+      planLongResponse({ model: 'm', version: '1', id: undefined, outputs: [{ output, isBinary }] });
+    const json = [...(await plan(false)).pieces].map(String);
+    expect(Math.max(...json.map(({ length }) => length))).toBeLessThan(200_000);
+    expect(JSON.parse(json.join(''))).toMatchObject({ outputs: [{ data: output.data }] });
+
+    const { jsonBytes = 0, bytes, pieces } = await plan(true);
+    const parts = [...pieces].map((piece) => Buffer.from(piece as string));
+    expect(Math.max(...parts.map(({ length }) => length))).toBeLessThan(400_000);
+    const whole = Buffer.concat(parts);
+    expect(whole).toHaveLength(bytes!);
+    expect(whole.subarray(jsonBytes)).toEqual(writeBinaryData(output.data));
+  });
+
+  test('a binary output says how long the JSON of the others is, before any of that is made', async () => {
+    const zeros = { datatype: 'FP32', data: new Float32Array(20_000), shape: [20_000] };
+    const outputs = [
+      { output: { name: 'é', ...zeros }, isBinary: false },
+      { output: { name: 'b', ...zeros }, isBinary: true },
+    ];
+    const { jsonBytes, bytes, pieces } = await planLongResponse({ model: 'm', version: '1', id: undefined, outputs });
+    const whole = Buffer.concat([...pieces].map((piece) => Buffer.from(piece as string)));
+    expect(whole).toHaveLength(bytes!);
+    expect(JSON.parse(whole.toString('utf8', 0, jsonBytes))).toMatchObject({ outputs: [{ name: 'é' }, { name: 'b' }] });
+  });
+
+  test('some rows of a run are copied, so that a slow reader does not keep the rows of others', async () => {
+    const run = new Float32Array(100_000);
+    const output = { name: 'y', datatype: 'FP32', data: run.subarray(0, 20_000), shape: [20_000] };
+    const { pieces } = await planLongResponse({
+      model: 'm',
+      version: '1',
+      id: undefined,
+      outputs: [{ output, isBinary: true }],
+    });
+    const buffers = new Set([...pieces].filter((piece) => typeof piece !== 'string').map(({ buffer }) => buffer));
+    expect([...buffers].map(({ byteLength }) => byteLength)).toEqual([80_000]);
+  });
+
+  test('422: numbers that may take more than 128 MiB as JSON, and what to ask for', async () => {
+    const { status, body } = await sendTo(
+      service.port,
+      'zeros',
+      { inputs: [{ name: 'n', datatype: 'INT64', shape: [1], data: [16_000_000] }] },
+      { headers: { authorization: bearer } },
+    );
+    expect(status).toBe(422);
+    expect(body.toString()).toContain('binary_data_output');
   });
 });

@@ -1,0 +1,43 @@
+import type { ServerResponse } from 'node:http';
+import { ClientMemory } from './client-memory.ts';
+import { serviceBusy } from './problem.ts';
+
+/** Asked before the memory of an answer is taken. */
+export interface AnswerMemory {
+  /**
+   * Sees to it that so many bytes, in all, are held for this answer until its last byte has left or its client is gone.
+   * @throws {Problem} 503 where its client, or all clients together, would hold too much
+   */
+  reserve(bytes: number): void;
+}
+
+/** Smaller answers wait in the system's own buffers. */
+export const fewBytes = 65_536;
+/** Two outputs of the largest size for a client; whoever asks for much and reads nothing must not fill the memory. */
+const answers = new ClientMemory({ clientBytes: 134_217_728, allBytes: 268_435_456 });
+
+/** What answers hold now, in this process. */
+export function heldByAnswers(): number {
+  return answers.heldBytes;
+}
+
+/** What one large answer holds, until its response closes. */
+export class Reservation {
+  readonly #clientId: string;
+  readonly #response: ServerResponse;
+  #bytes = 0;
+
+  constructor(clientId: string, response: ServerResponse) {
+    this.#clientId = clientId;
+    this.#response = response;
+  }
+
+  /** @param bytes in all @throws {Problem} 503 */
+  raise(bytes: number): void {
+    // Nobody reads it any more, and nothing would give the memory back.
+    if (bytes <= this.#bytes || this.#response.closed) return;
+    if (!answers.take(this.#clientId, bytes - this.#bytes)) throw serviceBusy();
+    if (this.#bytes === 0) this.#response.once('close', () => answers.give(this.#clientId, this.#bytes));
+    this.#bytes = bytes;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Answer } from '../http/endpoint.ts';
+import type { PredictionAnswer } from './answerer.ts';
+
+/** So many items are written in less than a millisecond. */
+const fewItems = 8_192;
+const chunkCharacters = 65_536;
+
+type Item = string | number | readonly number[];
+
+/** A prediction as JSON: a short one at once, a long one piece by piece while its client reads it. */
+export function jsonAnswer(answer: PredictionAnswer, headers: Readonly<Record<string, string>>): Answer {
+  const { predictions, classes = [], scores = [] } = answer;
+  if (itemsIn(predictions) + classes.length + itemsIn(scores) <= fewItems) return { body: answer, headers };
+  return { headers: { ...headers, 'content-type': 'application/json' }, chunks: piecesOf(answer) };
+}
+
+/** Rows have equally many. */
+function itemsIn(rows: readonly Item[]): number {
+  return rows.length * (typeof rows[0] === 'object' ? rows[0].length : 1);
+}
+
+function* piecesOf({ predictions, classes, scores, ...identity }: PredictionAnswer): Generator<string> {
+  yield `${JSON.stringify(identity).slice(0, -1)},"predictions":`;
+  yield* writeList(predictions);
+  if (classes !== undefined) {
+    yield ',"classes":';
+    yield* writeList(classes);
+  }
+  if (scores !== undefined) {
+    yield ',"scores":';
+    yield* writeList(scores);
+  }
+  yield '}';
+}
+
+function* writeList(items: readonly Item[]): Generator<string> {
+  let piece = '[';
+  let comma = '';
+  for (const item of items) {
+    piece += comma;
+    comma = ',';
+    if (typeof item === 'object' && item.length > fewItems) {
+      yield piece;
+      yield* writeList(item);
+      piece = '';
+    } else piece += JSON.stringify(item);
+    if (piece.length < chunkCharacters) continue;
+    yield piece;
+    piece = '';
+  }
+  yield `${piece}]`;
+}

@@ -1,0 +1,39 @@
+import { Problem } from '../http/problem.ts';
+import { invalidModelOutput } from './invalid-output.ts';
+import type { OutputTensor, RunOutput } from './types.ts';
+
+/** Most that the outputs of one request may take: they go from process to process, and wait for whoever reads them. */
+const mostOutputBytes = 67_108_864;
+/** Of a text, besides its characters. */
+const textBytes = 64;
+
+/** @returns bytes; for texts an estimate, which stops once it is above the bound */
+export function sizeOf(data: OutputTensor['data']): number {
+  if (ArrayBuffer.isView(data)) return data.byteLength;
+  let bytes = 0;
+  for (let at = 0; at < data.length && bytes <= mostOutputBytes; at += 1)
+    bytes += textBytes + (data[at] as string).length;
+  return bytes;
+}
+
+export function sizeOfAll(outputs: readonly Pick<OutputTensor, 'data'>[]): number {
+  let bytes = 0;
+  for (const { data } of outputs) bytes += sizeOf(data);
+  return bytes;
+}
+
+/** All that a run answered, in bytes. */
+export function sizeOfRun({ data, others = [] }: RunOutput): number {
+  return sizeOf(data) + sizeOfAll(others);
+}
+
+/** @throws {Problem} 422 `invalid_model_output` */
+export function refuseLarge(bytes: number): void {
+  if (bytes > mostOutputBytes)
+    throw invalidModelOutput(`its outputs are larger than ${mostOutputBytes} bytes; fewer rows may have smaller ones`);
+}
+
+/** 422: what the model computed would take too much as the answer that was asked for. @param what what to do instead */
+export function answerTooLarge(what: string): Problem {
+  return new Problem(422, 'answer_too_large', `The answer would be too large: ${what}.`);
+}
