@@ -13,7 +13,7 @@ interface ShortRoute {
 
 /**
  * Serves endpoints ahead of Express, whose routing costs more than a small model: through the same checks, in the same order, by
- * the same handlers. What does not match to the letter, such as a trailing slash, is left to Express.
+ * the same handlers. What does not match to the letter, such as a trailing slash or an escaped `@`, is left to Express.
  */
 export function createShortWay(
   endpoints: readonly Endpoint[],
@@ -75,7 +75,8 @@ function match({ literals, names }: ShortRoute, path: string): Record<string, st
     const slash = path.indexOf('/', at);
     const end = slash === -1 ? path.length : slash;
     const behind = literals[index + 1]!;
-    if (end === at || !path.startsWith(behind, end)) return undefined;
+    // An escape is left to Express, which decodes it.
+    if (end === at || path[at] === '%' || !path.startsWith(behind, end)) return undefined;
     params[names[index]!] = path.slice(at, end);
     at = end + behind.length;
   }

@@ -47,6 +47,9 @@ describe('which version answers', () => {
     expect((await point('stable', '1')).body).toMatchObject({ alias: 'stable', version: '1' });
     expect((await predict('m/versions/@stable')).body).toMatchObject({ version: '1', predictions: [1] });
     expect((await get('/api/models/m/versions/@stable')).body).toMatchObject({ name: 'm', version: '1' });
+    // As generated clients write it.
+    expect((await predict('m/versions/%40stable')).body).toMatchObject({ version: '1', predictions: [1] });
+    expect((await get('/v2/models/m/versions/%40stable')).body).toMatchObject({ name: 'm', versions: ['1'] });
 
     await point('stable', '2');
 
