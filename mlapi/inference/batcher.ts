@@ -159,6 +159,7 @@ export class Batcher {
     const { maxWaitMicroseconds } = this.#options;
     if (maxWaitMicroseconds === 0 || this.#sharing !== 'merge') return false;
     if (this.#again.length > 0 || this.#queue.rows === 0 || this.#queue.rows >= this.#rowsPerRun()) return false;
+    if (this.#queue.isNextAlone) return false;
     const leftMs = this.#waitingSinceMs + maxWaitMicroseconds / 1_000 - performance.now();
     if (leftMs <= 0) return false;
     if (leftMs < 1) this.#schedule();
@@ -199,7 +200,8 @@ export class Batcher {
       if (isWanted(first!)) this.#resolve(first!.request, output);
       return;
     }
-    if (this.#sharing === 'merge' && !this.#hasEntries(output, rows)) {
+    // Also where another run has ended the sharing meanwhile.
+    if ((this.#sharing === 'merge' || slices.length > 1) && !this.#hasEntries(output, rows)) {
       this.#stopSharing(slices);
       return;
     }

@@ -2,25 +2,32 @@
 import './give-way.ts';
 import { readContract } from './contract.ts';
 import type { ModelFacts } from './model-facts.ts';
+import { proveRowWise, type RowWiseProof } from './row-wise/prove.ts';
 import type { Contract } from './types.ts';
 
 export interface ContractQuestion {
   readonly folder: string;
   readonly input: Pick<ModelFacts, 'inputType' | 'width'>;
+  /** Of the folder's model file, if it has one: this process never loads it, so that what it says of the graph can be believed. */
+  readonly outputs: readonly string[] | undefined;
 }
 
-export type ContractAnswer = { readonly contract: Contract } | { readonly reason: string };
+export type ContractAnswer =
+  { readonly contract: Contract; readonly rowWise: RowWiseProof | undefined } | { readonly reason: string };
 
 /** The names that the parts of an upload get: those that its contract has for them are its sender's. */
 const files = { encoding: 'encoding.csv', sample: 'sample.json' };
 
-function answer({ folder, input }: ContractQuestion): ContractAnswer {
+async function answer({ folder, input, outputs }: ContractQuestion): Promise<ContractAnswer> {
   try {
-    return { contract: readContract(folder, input, files) };
+    const contract = readContract(folder, input, files);
+    return { contract, rowWise: outputs && (await proveRowWise(`${folder}/model.onnx`, outputs)) };
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-process.on('message', (question: ContractQuestion) => process.send!(answer(question)));
+process.on('message', (question: ContractQuestion) => {
+  void answer(question).then((said) => process.send!(said));
+});
 process.on('disconnect', () => process.exit(0));

@@ -20,6 +20,12 @@ export class FairQueue {
     return this.#rows;
   }
 
+  /** Whether the next request shares its run with no other. */
+  get isNextAlone(): boolean {
+    for (const { requests } of this.#clients.values()) return requests[0]!.isAlone;
+    return false;
+  }
+
   push(request: WaitingRequest): void {
     const queue = this.#clients.get(request.client);
     if (queue === undefined) this.#clients.set(request.client, { requests: [request], rows: request.left });

@@ -68,13 +68,16 @@ export class ForeignModels {
     const deadlineMs = performance.now() + inspectionMs;
     const process = new ModelProcess({ path, sha256, confinement, loadLimitMs: inspectionMs });
     try {
-      const facts = await process.ready;
+      const loaded = await process.ready;
+      const { inputType, width, outputs } = loaded;
       const read = await readForeignContract(
-        { folder, input: { inputType: facts.inputType, width: facts.width } },
+        { folder, input: { inputType, width }, outputs: outputs.map(({ name: output }) => output) },
         { confinement, timeoutMs: Math.max(1, deadlineMs - performance.now()) },
       );
       if ('reason' in read) throw new Error(read.reason);
+      refuseVouching(read.contract);
       const contract = { ...read.contract, name, version };
+      const facts = { ...loaded, ...(read.rowWise && { rowWise: read.rowWise }) };
       const prepared = prepareForeign({ path, facts, contract }, this.#options);
       const { outputName, probe, preprocessor } = prepared;
       const wanted = preprocessor === undefined ? { outputName, others: otherOutputs(prepared) } : { outputName };
@@ -110,8 +113,12 @@ export class ForeignModels {
   async #inspectRemote(folder: string, { name, version }: ModelName): Promise<ForeignModel> {
     const confinement = await this.#confinement(inspectionCpuSeconds);
     try {
-      const read = await readForeignContract({ folder, input: unknownInput }, { confinement, timeoutMs: inspectionMs });
+      const read = await readForeignContract(
+        { folder, input: unknownInput, outputs: undefined },
+        { confinement, timeoutMs: inspectionMs },
+      );
       if ('reason' in read) throw new Error(read.reason);
+      refuseVouching(read.contract);
       if (!isRemote(read.contract)) throw new Error('its contract names no remote model, and there is no model.onnx');
       const contract: RemoteContract = { ...read.contract, name, version };
       const prepared = await prepareRemote({ path: `${folder}/model.json`, contract }, this.#options);
@@ -135,6 +142,14 @@ export class ForeignModels {
     const { memoryBytes } = this.#options;
     return { memoryBytes, isolation: await this.isolation, ...(cpuSeconds !== undefined && { cpuSeconds }) };
   }
+}
+
+/** Who uploads a model must not decide that other clients' rows may be in its runs. */
+function refuseVouching({ batching }: Contract): void {
+  if (batching.rowWise === undefined) return;
+  throw new Error(
+    'model.json: "batching.rowWise" is for models in the folders of the service, whose operator vouches for them; leave it out',
+  );
 }
 
 function unavailableNow(text: string, cause: unknown): Problem {

@@ -56,10 +56,16 @@ const properties = {
   classes: { type: 'array', items: label },
   metrics: { type: 'object', additionalProperties: true },
   sample: namedRow,
+  rowWise: {
+    type: 'string',
+    enum: ['proved', 'vouched', 'unproved'],
+    description: 'whether rows of several requests may share a run: not where it is unproved',
+  },
+  rowWiseReason: { ...text, description: 'why it is unproved: the operator and the node that spoilt the proof' },
 };
 
 /** JSON Schema of a model's information. */
-export const informationSchema = object('ModelInformation', properties, ['files']);
+export const informationSchema = object('ModelInformation', properties, ['files', 'rowWiseReason']);
 
 /** JSON Schema of a list of models. */
 export const listSchema = object('ModelList', {

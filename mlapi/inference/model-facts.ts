@@ -1,3 +1,4 @@
+import type { RowWiseProof } from './row-wise/prove.ts';
 import type { InputType } from './types.ts';
 
 /** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
@@ -30,6 +31,8 @@ export interface ModelFacts {
   readonly inputType?: InputType | undefined;
   /** Features that the model takes; undefined where it leaves that open. */
   readonly width: number | undefined;
+  /** What its graph proves of its outputs; undefined where the graph was not read. */
+  readonly rowWise?: RowWiseProof;
   /** Models exported for a batch of one get their rows one by one. */
   readonly takesOneRow: boolean;
 }

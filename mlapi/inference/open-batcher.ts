@@ -9,6 +9,7 @@ import { MovingExecutor } from './moving-executor.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
 import type { InferenceObserver } from './observer.ts';
+import { mayShareRuns } from './row-wise/verdict.ts';
 import type { Contract, Matrix, RunInput, TensorInput } from './types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from './warm-up.ts';
 
@@ -72,9 +73,10 @@ export async function measureInline(model: LoadedModel, { maxRows }: EngineOptio
   return isInline || isBounded ? found : undefined;
 }
 
-function warmUpProbe(run: Parameters<typeof timeOneRow>[0]['run'], { probe, facts }: KnownModel): Promise<WarmUp> {
+function warmUpProbe(run: Parameters<typeof timeOneRow>[0]['run'], model: KnownModel): Promise<WarmUp> {
+  const { probe, facts } = model;
   if (probe.other === undefined) return warmUpTensors({ run, sample: probe.sample });
-  return warmUp({ run, ...probe, takesOneRow: facts.takesOneRow });
+  return warmUp({ run, ...probe, takesOneRow: facts.takesOneRow, mayShare: mayShareRuns(model) });
 }
 
 /** Whether what the warm-up computed is all that a request can bring. */

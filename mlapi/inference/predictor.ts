@@ -10,6 +10,7 @@ import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
 import type { Preprocessor } from './preprocessor.ts';
 import { takesTensors } from './refusals.ts';
+import { rowWiseVerdict, type RowWiseVerdict } from './row-wise/verdict.ts';
 import { invalidTensors, quoteNames, toMatrix, toTensorInput, type InputTensor, type NamedOutput } from './tensors.ts';
 import type { Contract, Matrix, RunInput, RunOutput } from './types.ts';
 
@@ -188,13 +189,14 @@ export function modelInformation(contract: Contract, facts: ModelFacts): ModelIn
   const { sha256, files, inputs, outputs, platform = 'onnx_onnxv1' } = facts;
   const classes = output.labels ?? [];
   const identity = { name, version, description, platform, sha256, ...(files !== undefined && { files }) };
-  return { ...identity, inputs, outputs, features, classes, metrics, sample };
+  const verdict = rowWiseVerdict({ contract, facts });
+  return { ...identity, inputs, outputs, features, classes, metrics, sample, ...verdict };
 }
 
-export interface ModelInformation extends Omit<
-  Contract,
-  'output' | 'batching' | 'executor' | 'reference' | 'remote' | 'sampleRequest'
-> {
+export interface ModelInformation
+  extends
+    Omit<Contract, 'output' | 'batching' | 'executor' | 'reference' | 'remote' | 'sampleRequest'>,
+    RowWiseVerdict {
   readonly platform: string;
   /** Of all files of the model. */
   readonly sha256: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import type { Batcher } from './batcher.ts';
 import { checkWidth, readContract, unknownInput } from './contract.ts';
-import { chooseOutput, type ModelFacts } from './model-facts.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { ModelWrapper } from './model-wrapper.ts';
 import {
   measureInline,
@@ -19,6 +19,8 @@ import { Preprocessor } from './preprocessor.ts';
 import { allowedServer } from './remote/allowed-servers.ts';
 import { RemoteExecutor } from './remote/remote-executor.ts';
 import { describeRemote } from './remote/remote-model.ts';
+import { proveRowWise } from './row-wise/prove.ts';
+import { predictedOutput } from './row-wise/verdict.ts';
 import { sampleTensors } from './sample-tensors.ts';
 import { ModelFolderError, type Contract } from './types.ts';
 
@@ -45,7 +47,8 @@ export async function prepareModel(folder: string, options: EngineOptions): Prom
       throw isOurs ? new ModelFolderError(contractPath, 'names a server that is not in MLAPI_REMOTE_SERVERS') : cause;
     });
   const wrapper = await ModelWrapper.load(path);
-  const { facts } = wrapper;
+  const outputs = wrapper.facts.outputs.map(({ name }) => name);
+  const facts = { ...wrapper.facts, rowWise: await proveRowWise(path, outputs) };
   const contract = readContract(folder, facts);
   const blamed = existsSync(contractPath) ? contractPath : path;
   try {
@@ -120,9 +123,8 @@ function describeModel(
   { path, facts, contract }: { path: string; facts: ModelFacts; contract: Contract },
   { maxRows }: EngineOptions,
 ): KnownModel & Pick<PreparedModel, 'preprocessor'> {
+  const outputName = predictedOutput({ contract, facts });
   if (facts.inputType === undefined || contract.features.length === 0) {
-    const outputName = facts.outputs[0]?.name;
-    if (outputName === undefined) throw new Error('the model has no output that is a tensor');
     return {
       path,
       facts,
@@ -132,7 +134,6 @@ function describeModel(
       preprocessor: undefined,
     };
   }
-  const outputName = chooseOutput(facts, contract.output.tensor);
   const preprocessor = new Preprocessor(contract.features, facts.inputType, maxRows);
   const sample = preprocessor.preprocess(contract.sample);
   const other = preprocessor.preprocess(otherRow(contract));

@@ -105,6 +105,7 @@ export const contractSchema = Joi.object({
   batching: Joi.object({
     maxRows: Joi.number().integer().min(1).max(1_000_000),
     maxWaitMicroseconds: Joi.number().integer().min(0).max(1_000_000).default(0),
+    rowWise: Joi.valid(true),
   }).default({ maxWaitMicroseconds: 0 }),
   executor: Joi.valid('inline', 'child'),
   remote,

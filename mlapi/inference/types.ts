@@ -87,6 +87,8 @@ export interface BatchingContract {
   readonly maxRows?: number;
   /** How long a request may wait for company: 0 is never longer than the turn of the event loop that it arrived in. */
   readonly maxWaitMicroseconds: number;
+  /** The operator vouches that no row reaches another's output, where the graph does not prove it. Only in folders. */
+  readonly rowWise?: boolean;
 }
 
 /** Data types that a model's input may have, by their name in onnxruntime. */

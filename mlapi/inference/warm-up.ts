@@ -18,6 +18,8 @@ interface WarmUpOptions {
   readonly sample: Matrix;
   readonly other: Matrix;
   readonly takesOneRow: boolean;
+  /** Whether requests for the predicted output, and for all outputs, may share runs if the warm-up finds nothing against it. */
+  readonly mayShare: { readonly predicted: boolean; readonly all: boolean };
   readonly run: Run;
 }
 
@@ -38,12 +40,15 @@ export async function timeOneRow({ run, sample }: { run: Run; sample: RunInput }
   return (await timeRows(run, sample)).seconds;
 }
 
-/** Finds out what runs take, and whether rows can share one: each must get what it gets alone. @throws what the model throws */
-export async function warmUp({ run, sample, other, takesOneRow }: WarmUpOptions): Promise<WarmUp> {
+/**
+ * Finds out what runs take, and whether rows can share one: each must get what it gets alone. That they do here proves nothing, as
+ * two rows are known to whoever made the model: it counts only beside a proof. @throws what the model throws
+ */
+export async function warmUp({ run, sample, other, takesOneRow, mayShare }: WarmUpOptions): Promise<WarmUp> {
   const alone = await run(sample);
   const entry = alone.shape.slice(1);
   const one = await timeRows(run, sample);
-  const isShared = !takesOneRow && (await keepsRowsApart({ run, sample, other, alone, entry }));
+  const isShared = mayShare.predicted && !takesOneRow && (await keepsRowsApart({ run, sample, other, alone, entry }));
   let many: MeasuredRun = { ...one, rows: 2 };
   for (let rows = 2, spent = 0; rows <= mostRows && spent < usualSeconds; rows *= 2) {
     const measured = await timeRows(run, repeat(sample, other, rows)).catch(() => undefined);
@@ -51,7 +56,7 @@ export async function warmUp({ run, sample, other, takesOneRow }: WarmUpOptions)
     many = measured;
     spent += measured.seconds;
   }
-  const otherEntries = isShared ? await findOtherEntries({ run, sample, other }) : undefined;
+  const otherEntries = isShared && mayShare.all ? await findOtherEntries({ run, sample, other }) : undefined;
   const sharing = takesOneRow ? 'split' : isShared ? 'merge' : 'whole';
   return { cost: new RunCost(one, many), sharing, entry, otherEntries };
 }

@@ -115,7 +115,7 @@ describe('a deadline', () => {
   });
 
   test('504: each in a shared run has all the time that is its own', async () => {
-    const batching = { maxWaitMicroseconds: 300_000 };
+    const batching = { maxWaitMicroseconds: 300_000, rowWise: true };
     await open(child({ batching }), { ...oneChild, predictTimeoutMs: 800 });
     const late = async () => {
       const began = performance.now();

@@ -7,7 +7,10 @@ let server: OipServer;
 let service: ModelService;
 beforeAll(async () => {
   server = await new OipServer().listen();
-  const patient = echoContract(server.url, { name: 'patient', batching: { maxWaitMicroseconds: 500_000 } });
+  const patient = echoContract(server.url, {
+    name: 'patient',
+    batching: { maxWaitMicroseconds: 500_000, rowWise: true },
+  });
   const models = { echo: { contract: echoContract(`${server.url}/`) }, patient: { contract: patient } };
   service = await startModels(models, { MLAPI_REMOTE_SERVERS: server.url, MLAPI_PREDICT_TIMEOUT_MS: '2000' });
 });

@@ -1,0 +1,97 @@
+import { ownTurn } from '../../http/turns.ts';
+import type { GraphNode, GraphPort, GraphTensor, OnnxGraph } from './graph.ts';
+import { domainOf, readNode } from './read-node.ts';
+import { readTensor } from './read-tensor.ts';
+import { UnreadableGraph, type WireField, type WireFile } from './wire-file.ts';
+
+/** Field numbers of ModelProto, OperatorSetIdProto, GraphProto, and of what leads to the shape of a ValueInfoProto. */
+const model = { graph: 7, operatorSet: 8, functions: 25 };
+const operatorSet = { domain: 1, version: 2 };
+const graph = { node: 1, constant: 5, input: 11, output: 12, sparse: 15 };
+const port = { name: 1, type: 2, tensorType: 1, shape: 2, dimension: 1, size: 1, param: 2 };
+
+const mostParts = 200_000;
+/** Fields that are read in one turn of the event loop, about. */
+const fieldsPerTurn = 5_000;
+
+/**
+ * Reads what a proof needs of an ONNX file, in turns of the event loop.
+ * @throws {UnreadableGraph} where it is malformed, over a bound, or has what no proof takes: functions of its own, sparse tensors
+ */
+export async function readGraph(file: WireFile): Promise<OnnxGraph> {
+  const operatorSets = new Map<string, number>();
+  let found: WireField | undefined;
+  for (const part of file.read(0, file.size)) {
+    if (part.number === model.functions) throw new UnreadableGraph('it has functions of its own');
+    if (part.number === model.operatorSet) addOperatorSet(file, part, operatorSets);
+    // Parsers would merge the two.
+    if (part.number === model.graph && found !== undefined) throw new UnreadableGraph('it has two graphs');
+    if (part.number === model.graph) found = part;
+  }
+  if (found === undefined) throw new UnreadableGraph('it has no graph');
+  const nodes: GraphNode[] = [];
+  const constants: GraphTensor[] = [];
+  const inputs: GraphPort[] = [];
+  const outputs: GraphPort[] = [];
+  file.fields = 0;
+  let [inTurn, parts] = [0, 0];
+  for (const part of file.message(found)) {
+    if (part.number === graph.node) nodes.push(readNode(file, part));
+    else if (part.number === graph.constant) constants.push(readTensor(file, part));
+    else if (part.number === graph.input) inputs.push(readPort(file, part));
+    else if (part.number === graph.output) outputs.push(readPort(file, part));
+    else if (part.number === graph.sparse) throw new UnreadableGraph('it has sparse tensors');
+    parts += 1;
+    if (parts > mostParts) throw new UnreadableGraph('its graph is too large');
+    inTurn += file.fields;
+    file.fields = 0;
+    if (inTurn < fieldsPerTurn) continue;
+    inTurn = 0;
+    await ownTurn();
+  }
+  return { operatorSets, inputs, outputs, constants, nodes };
+}
+
+function addOperatorSet(file: WireFile, field: WireField, operatorSets: Map<string, number>): void {
+  let [domain, version] = ['', 0];
+  for (const part of file.message(field)) {
+    if (part.number === operatorSet.domain) domain = file.text(part);
+    else if (part.number === operatorSet.version) version = file.integer(part);
+  }
+  const known = operatorSets.get(domainOf(domain));
+  if (known !== undefined && known !== version) throw new UnreadableGraph('it imports two versions of an operator set');
+  operatorSets.set(domainOf(domain), version);
+}
+
+function readPort(file: WireFile, field: WireField): GraphPort {
+  let name = '';
+  for (const part of file.message(field)) if (part.number === port.name) name = file.text(part);
+  const shape = inner(file, field, [port.type, port.tensorType, port.shape]);
+  return { name, sizes: shape && readShape(file, shape) };
+}
+
+/** The message that lies in others, by the numbers of their fields. */
+function inner(file: WireFile, within: WireField, [number, ...more]: readonly number[]): WireField | undefined {
+  let found: WireField | undefined;
+  for (const part of file.message(within)) {
+    if (part.number !== number) continue;
+    if (found !== undefined) throw new UnreadableGraph('one of its inputs has two types');
+    found = part;
+  }
+  return found === undefined || more.length === 0 ? found : inner(file, found, more);
+}
+
+/** A size of 0 or below is none: the runtime takes it for an open one. */
+function readShape(file: WireFile, shape: WireField): (number | undefined)[] {
+  const sizes: (number | undefined)[] = [];
+  for (const dimension of file.message(shape)) {
+    if (dimension.number !== port.dimension) continue;
+    let size: number | undefined;
+    for (const part of file.message(dimension)) {
+      if (part.number === port.size) size = file.integer(part) > 0 ? part.value : undefined;
+      if (part.number === port.param) size = undefined;
+    }
+    sizes.push(size);
+  }
+  return sizes;
+}

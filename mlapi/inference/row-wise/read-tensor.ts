@@ -1,0 +1,63 @@
+import type { GraphTensor } from './graph.ts';
+import { UnreadableGraph, type WireField, type WireFile } from './wire-file.ts';
+
+/** A shape, its axes, the sides of a padding: what rules ask the values of is short. */
+const mostNumbers = 64;
+const mostRank = 64;
+
+/** Field numbers of TensorProto. */
+const numberOf = { dims: 1, type: 2, floats: 4, int32s: 5, int64s: 7, name: 8, raw: 9, external: 13, location: 14 };
+
+const valueFields: readonly number[] = [numberOf.floats, numberOf.int32s, numberOf.int64s, numberOf.raw];
+
+/** How values lie in `raw_data`, by the number of their element type. */
+const rawReaders: Readonly<Record<number, { bytes: number; read: (bytes: Buffer, at: number) => number }>> = {
+  1: { bytes: 4, read: (bytes, at) => bytes.readFloatLE(at) },
+  2: { bytes: 1, read: (bytes, at) => bytes.readUInt8(at) },
+  3: { bytes: 1, read: (bytes, at) => bytes.readInt8(at) },
+  6: { bytes: 4, read: (bytes, at) => bytes.readInt32LE(at) },
+  7: { bytes: 8, read: (bytes, at) => Number(bytes.readBigInt64LE(at)) },
+  9: { bytes: 1, read: (bytes, at) => bytes.readUInt8(at) },
+};
+
+/** Reads a TensorProto without its values, but for a few. @throws {UnreadableGraph} */
+export function readTensor(file: WireFile, field: WireField): GraphTensor {
+  const sizes: number[] = [];
+  const data: WireField[] = [];
+  let name = '';
+  let type = 0;
+  let isElsewhere = false;
+  for (const part of file.message(field)) {
+    if (part.number === numberOf.dims) for (const size of file.integers(part)) addSize(sizes, size);
+    else if (part.number === numberOf.type) type = file.integer(part);
+    else if (part.number === numberOf.name) name = file.text(part);
+    else if (part.number === numberOf.external || part.number === numberOf.location) isElsewhere = true;
+    else if (valueFields.includes(part.number) && data.length <= mostNumbers) data.push(part);
+  }
+  const count = sizes.reduce((product, size) => product * size, 1);
+  const numbers = isElsewhere || count > mostNumbers ? undefined : readNumbers(file, type, data);
+  return { name, sizes, numbers: numbers?.length === count ? numbers : undefined };
+}
+
+function addSize(sizes: number[], size: number): void {
+  if (size < 0 || sizes.length === mostRank) throw new UnreadableGraph('one of its tensors has no proper shape');
+  sizes.push(size);
+}
+
+/** Undefined where the values are of another type, or lie in several places. */
+function readNumbers(file: WireFile, type: number, data: readonly WireField[]): number[] | undefined {
+  const [first] = data;
+  if (first === undefined) return [];
+  if (data.some(({ number }) => number !== first.number)) return undefined;
+  if (first.number === numberOf.raw) {
+    const reader = rawReaders[type];
+    if (reader === undefined || data.length > 1 || first.end - first.start > 8 * mostNumbers) return undefined;
+    const bytes = file.bytes(first.start, first.end);
+    return Array.from({ length: Math.floor(bytes.length / reader.bytes) }, (_, at) =>
+      reader.read(bytes, at * reader.bytes),
+    );
+  }
+  if (first.number === numberOf.floats || data.some(({ start, end }) => end - start > 10 * mostNumbers))
+    return undefined;
+  return data.flatMap((part) => [...file.integers(part)]);
+}

@@ -1,0 +1,48 @@
+import { chooseOutput, type ModelFacts } from '../model-facts.ts';
+import type { Contract } from '../types.ts';
+
+/** Whether rows of several requests may share a run: only where nothing of one row reaches another's output. */
+export interface RowWiseVerdict {
+  /** `proved` from the graph; `vouched` for by the operator; `unproved`: a run has the rows of one request. */
+  readonly rowWise: 'proved' | 'vouched' | 'unproved';
+  /** Why not: the operator and the node that spoilt the proof. */
+  readonly rowWiseReason?: string;
+}
+
+interface Known {
+  readonly contract: Pick<Contract, 'features' | 'output' | 'batching'>;
+  readonly facts: Pick<ModelFacts, 'outputs' | 'inputType' | 'rowWise' | 'platform'>;
+}
+
+/** The output that predictions come from: of a model that takes no rows, its first one. */
+export function predictedOutput({ contract, facts }: Known): string {
+  const takesRows = facts.inputType !== undefined && contract.features.length > 0;
+  if (takesRows) return chooseOutput(facts, contract.output.tensor);
+  const name = facts.outputs[0]?.name;
+  if (name === undefined) throw new Error('the model has no output that is a tensor');
+  return name;
+}
+
+/** What is proved of the output that predictions come from. */
+export function rowWiseVerdict(model: Known): RowWiseVerdict {
+  return verdictOn(model, predictedOutput(model));
+}
+
+/** Whether a run may be shared: by requests for that output, and by those for all outputs. */
+export function mayShareRuns(model: Known): { readonly predicted: boolean; readonly all: boolean } {
+  const isShared = (name: string) => verdictOn(model, name).rowWise !== 'unproved';
+  const predicted = isShared(predictedOutput(model));
+  return { predicted, all: predicted && model.facts.outputs.every(({ name }) => isShared(name)) };
+}
+
+function verdictOn({ contract, facts: { rowWise: proof, platform } }: Known, output: string): RowWiseVerdict {
+  const reason = proof !== undefined && Object.hasOwn(proof, output) ? proof[output] : unread(platform);
+  if (reason === null) return { rowWise: 'proved' };
+  if (contract.batching.rowWise === true) return { rowWise: 'vouched' };
+  return { rowWise: 'unproved', rowWiseReason: reason! };
+}
+
+function unread(platform: string | undefined): string {
+  if (platform !== undefined) return 'it computes on another server, where its graph cannot be read';
+  return 'it was uploaded before graphs were read: upload it as a new version';
+}

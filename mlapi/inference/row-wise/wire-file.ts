@@ -1,0 +1,171 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+/** The file cannot be read as a graph within the bounds: why. */
+export class UnreadableGraph extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'UnreadableGraph';
+  }
+}
+
+/** One field of a protobuf message: its number, and its value or where its bytes lie in the file. */
+export interface WireField {
+  readonly number: number;
+  readonly wireType: number;
+  /** Of a varint: signed 64 bits, exact up to 2^53. */
+  readonly value: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+const maxTag = 2 ** 32 - 1;
+const windowBytes = 65_536;
+/** The longest name or text that is read. */
+const mostTextBytes = 4_096;
+/** A file with more text is no graph that a proof could go through. */
+const mostTextBytesInAll = 16_777_216;
+/** Fields of one node, tensor or value: they are read in one turn of the event loop. */
+const mostFieldsInARow = 100_000;
+
+/**
+ * Reads the fields of protobuf messages where they lie in a file, through a window of 64 KiB: what is skipped is never read, so that
+ * a file of 2 GB costs no more than its graph.
+ */
+export class WireFile {
+  readonly size: number;
+  /** Fields read since it was last set to 0. */
+  fields = 0;
+  readonly #descriptor: number;
+  readonly #window = Buffer.allocUnsafe(windowBytes);
+  #windowStart = 0;
+  #windowEnd = 0;
+  #textBytes = 0;
+
+  constructor(path: string) {
+    this.#descriptor = openSync(path, 'r');
+    this.size = fstatSync(this.#descriptor).size;
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  /** The fields of the message that lies between these places. @throws {UnreadableGraph} */
+  *read(start: number, end: number): Generator<WireField, void, undefined> {
+    for (let at = start; at < end;) {
+      this.fields += 1;
+      if (this.fields > mostFieldsInARow) throw new UnreadableGraph('one of its parts has too many fields');
+      const tag = this.#varint(at, end);
+      if (tag.value < 8 || tag.value > maxTag) throw malformed();
+      const number = Math.floor(tag.value / 8);
+      const wireType = tag.value % 8;
+      const field = this.#field({ number, wireType }, tag.end, end);
+      yield field;
+      at = field.end;
+    }
+  }
+
+  /** The bytes between these places. */
+  bytes(start: number, end: number): Buffer {
+    const bytes = Buffer.alloc(end - start);
+    for (let at = 0; at < bytes.length;) {
+      const count = readSync(this.#descriptor, bytes, at, bytes.length - at, start + at);
+      if (count === 0) throw malformed();
+      at += count;
+    }
+    return bytes;
+  }
+
+  /** The fields of a message within another. @throws {UnreadableGraph} */
+  message(field: WireField): Generator<WireField, void, undefined> {
+    if (field.wireType !== 2) throw malformed();
+    return this.read(field.start, field.end);
+  }
+
+  /** A name or a short text. @throws {UnreadableGraph} */
+  text({ start, end, wireType }: WireField): string {
+    const length = end - start;
+    this.#textBytes += length;
+    if (wireType !== 2) throw malformed();
+    if (length > mostTextBytes || this.#textBytes > mostTextBytesInAll)
+      throw new UnreadableGraph('its names are too long');
+    if (length === 0) return '';
+    if (start < this.#windowStart || end > this.#windowEnd) this.#fill(start);
+    if (end > this.#windowEnd) throw malformed();
+    const text = this.#window.toString('utf8', start - this.#windowStart, end - this.#windowStart);
+    // To the runtime, two such names are not the same, and to us they would be.
+    if (text.includes('\ufffd') || text.includes('\0')) throw new UnreadableGraph('one of its names is not UTF-8 text');
+    return text;
+  }
+
+  /** @throws {UnreadableGraph} */
+  integer({ wireType, value }: WireField): number {
+    if (wireType !== 0) throw malformed();
+    return value;
+  }
+
+  /** Integers of a repeated field, packed or not. @throws {UnreadableGraph} */
+  *integers(field: WireField): Generator<number, void, undefined> {
+    if (field.wireType === 0) {
+      yield field.value;
+      return;
+    }
+    if (field.wireType !== 2) throw malformed();
+    for (let at = field.start; at < field.end;) {
+      this.fields += 1;
+      const { value, end } = this.#varint(at, field.end);
+      yield value;
+      at = end;
+    }
+  }
+
+  #field({ number, wireType }: Pick<WireField, 'number' | 'wireType'>, at: number, limit: number): WireField {
+    if (wireType === 0) {
+      const { value, end } = this.#varint(at, limit);
+      return { number, wireType, value, start: at, end };
+    }
+    const head = wireType === 2 ? this.#varint(at, limit) : { value: wireType === 1 ? 8 : 4, end: at };
+    const isKnown = wireType === 1 || wireType === 2 || wireType === 5;
+    const end = head.end + head.value;
+    if (!isKnown || head.value < 0 || end > limit) throw malformed();
+    return { number, wireType, value: 0, start: head.end, end };
+  }
+
+  #varint(start: number, limit: number): { value: number; end: number } {
+    let value = 0;
+    for (let index = 0; index < 10 && start + index < limit; index += 1) {
+      const byte = this.#byte(start + index);
+      if (index >= 7) return this.#longVarint(start, limit);
+      value += (byte & 0x7f) * 2 ** (7 * index);
+      if (byte < 0x80) return { value, end: start + index + 1 };
+    }
+    throw malformed();
+  }
+
+  /** Over 49 bits: negative numbers are among them. */
+  #longVarint(start: number, limit: number): { value: number; end: number } {
+    let value = 0n;
+    for (let index = 0; index < 10 && start + index < limit; index += 1) {
+      const byte = this.#byte(start + index);
+      value |= BigInt(byte & 0x7f) << BigInt(7 * index);
+      if (byte < 0x80) return { value: Number(BigInt.asIntN(64, value)), end: start + index + 1 };
+    }
+    throw malformed();
+  }
+
+  #byte(at: number): number {
+    if (at < this.#windowStart || at >= this.#windowEnd) this.#fill(at);
+    return this.#window[at - this.#windowStart]!;
+  }
+
+  #fill(start: number): void {
+    const count = readSync(this.#descriptor, this.#window, 0, windowBytes, start);
+    if (count === 0) throw malformed();
+    this.#windowStart = start;
+    this.#windowEnd = start + count;
+  }
+}
+
+function malformed(): UnreadableGraph {
+  return new UnreadableGraph('it is not a well-formed ONNX file');
+}
