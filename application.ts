@@ -4,6 +4,7 @@ import type { Express } from 'express';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { openAuth } from './mlapi/auth/open-auth.ts';
 import { openKeys } from './mlapi/auth/open-keys.ts';
+import { oauthEndpoints } from './mlapi/auth/oauth-routes.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import type { Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
@@ -125,7 +126,7 @@ export function mountRoutes(services: Services): { application: Express; shortWa
     ...discoveryEndpoints(keys, config),
     ...securityTxtEndpoints(services.securityTxt, clock),
   ];
-  const auth = authEndpoints(authenticator, tokens);
+  const auth = [...authEndpoints(authenticator, tokens), ...oauthEndpoints(services)];
   const session = sessionEndpoints();
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...session, ...guarded], version, config) : [];
   const authorize = scopeGuard(services);

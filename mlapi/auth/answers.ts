@@ -30,6 +30,24 @@ export const tokenAnswer: DocumentedAnswer = {
   },
 };
 
+/** RFC 6749 section 5.1: a refresh token only in answers to one. */
+export const grantAnswer: DocumentedAnswer = {
+  schema: {
+    title: 'GrantAnswer',
+    type: 'object',
+    required: ['access_token', 'token_type', 'expires_in', 'scope'],
+    properties: {
+      access_token: text,
+      token_type: { type: 'string', enum: ['Bearer'] },
+      expires_in: seconds,
+      scope: text,
+      refresh_token: text,
+      refresh_expires_in: seconds,
+    },
+  },
+  example: { access_token: jwt, token_type: 'Bearer', expires_in: 900, scope: 'models:predict models:read' },
+};
+
 export const sessionAnswer: DocumentedAnswer = {
   schema: object('Session', {
     client: text,

@@ -2,10 +2,11 @@ import type { Config } from '../config/config.ts';
 import { addressKey } from '../http/rate-limits.ts';
 import type { Database } from '../persistence/database.ts';
 import { findClient } from './client-store.ts';
+import { matchSecret } from './client-secrets.ts';
 import type { FailureCounter } from './failure-counter.ts';
 import { isKnownAddress } from './family-store.ts';
 import type { Passwords } from './passwords.ts';
-import { credentialsRefused } from './refusals.ts';
+import { clientRefused, credentialsRefused } from './refusals.ts';
 import { clientName, type VerifiedClient } from './types.ts';
 
 interface ClientAuthenticatorOptions {
@@ -13,6 +14,8 @@ interface ClientAuthenticatorOptions {
   readonly database: Database;
   readonly passwords: Passwords;
   readonly failures: FailureCounter;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
 }
 
 /** Says whose credentials these are, with the same effort and the same refusal for every other pair. */
@@ -21,12 +24,14 @@ export class ClientAuthenticator {
   readonly #database: Database;
   readonly #passwords: Passwords;
   readonly #failures: FailureCounter;
+  readonly #clock: () => number;
 
-  constructor({ config, database, passwords, failures }: ClientAuthenticatorOptions) {
+  constructor({ config, database, passwords, failures, clock }: ClientAuthenticatorOptions) {
     this.#config = config;
     this.#database = database;
     this.#passwords = passwords;
     this.#failures = failures;
+    this.#clock = clock;
   }
 
   /**
@@ -45,5 +50,19 @@ export class ClientAuthenticator {
       throw credentialsRefused();
     }
     return { id: client.id, passwordHash: client.passwordHash };
+  }
+
+  /**
+   * The same for the secret of a reusable client. A right one is let in however many wrong ones came under its name: 256 bits are not
+   * found by trying, and a stranger's tries must not lock a client out.
+   * @throws {Problem} 401 `invalid_client`, 429
+   */
+  async authenticateSecret(name: string, secret: string): Promise<void> {
+    const client = clientName.test(name) ? await findClient(this.#database, name) : undefined;
+    const match = matchSecret(client, secret, this.#clock());
+    if (client !== undefined && match !== undefined && client.disabledAt === null) return;
+    await this.#failures.check(name);
+    await this.#failures.count(name);
+    throw clientRefused();
   }
 }

@@ -9,14 +9,18 @@ import {
   setClientDisabled,
   setClientPassword,
   setClientScopes,
+  setClientSecret,
   type NewClient,
 } from './client-store.ts';
+import { digestSecret, makeSecret } from './client-secrets.ts';
 import { endFamiliesOf } from './family-store.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 import { clientName, defaultScopes, knownScopes, type Client } from './types.ts';
 
 /** They stand in every token. */
 const maxScopeText = 1_024;
+/** How long the old secret of a rotation stays good, unless the operator says otherwise. */
+const defaultOverlapSeconds = 86_400;
 
 /** A mistake in what an operator asked for, in words for the operator. */
 export class ClientMistake extends Error {
@@ -63,6 +67,38 @@ export class ClientService {
     return password;
   }
 
+  /** Adds a client whose secret stays good until it is rotated. @returns the secret, always made here. @throws {ClientMistake} */
+  async addReusable(name: string, { scopes = defaultScopes }: { scopes?: readonly string[] } = {}): Promise<string> {
+    checkName(name);
+    checkScopes(scopes);
+    const secret = makeSecret();
+    // A hash like all others: at /auth/reset this client costs what another one costs, and no password opens it.
+    const client = { name, scopes, passwordHash: await this.#hash(makePassword()), secretDigest: digestSecret(secret) };
+    await this.#database.transaction().execute((queries) => this.#insert(queries, client));
+    return secret;
+  }
+
+  /**
+   * Gives a reusable client another secret. Without an overlap the old one ends at once, and with it all tokens of the client.
+   * @returns the secret, and when the old one ends: epoch milliseconds, or null if it has ended. @throws {ClientMistake}
+   */
+  async rotateSecret(
+    name: string,
+    { overlapSeconds = defaultOverlapSeconds } = {},
+  ): Promise<{ secret: string; previousEndsAt: number | null }> {
+    const secret = makeSecret();
+    let previousEndsAt: number | null = null;
+    await this.#change(name, 'client_secret_rotated', async (queries, client, now) => {
+      if (client.secret === undefined) throw new ClientMistake(`"${name}" is not reusable: use clients reset-password`);
+      // Whole seconds, as tokens count them: a token that ends with its secret lives for one at least.
+      if (overlapSeconds > 0) previousEndsAt = (Math.floor(now / 1_000) + overlapSeconds) * 1_000;
+      const previous = previousEndsAt === null ? undefined : { digest: client.secret.digest, endsAt: previousEndsAt };
+      await setClientSecret(queries, client.id, { digest: digestSecret(secret), changedAt: now, previous });
+      if (previous === undefined) await endFamiliesOf(queries, client.id, 'secret', now);
+    });
+    return { secret, previousEndsAt };
+  }
+
   /** All or none. @throws {ClientMistake} that names each wrong line */
   async import(clients: readonly ImportedClient[], scopes: readonly string[] = defaultScopes): Promise<void> {
     checkScopes(scopes);
@@ -98,6 +134,7 @@ export class ClientService {
   async resetPassword(name: string, { password = makePassword(), keepTokens = false } = {}): Promise<string> {
     const passwordHash = await this.#hash(password);
     await this.#change(name, 'client_password_changed', async (queries, client, now) => {
+      if (client.secret !== undefined) throw new ClientMistake(`"${name}" is reusable: use clients rotate-secret`);
       await setClientPassword(queries, client.id, passwordHash);
       if (!keepTokens) await endFamiliesOf(queries, client.id, 'password', now);
     });
@@ -140,7 +177,8 @@ export class ClientService {
     const now = this.#clock();
     const id = await insertClient(queries, client, now);
     if (id === undefined) throw new ClientMistake(`there is a client "${client.name}" already`);
-    await recordAudit(queries, now, 'client_added', { clientId: id });
+    const kind = client.secretDigest === undefined ? {} : { detail: 'reusable' };
+    await recordAudit(queries, now, 'client_added', { clientId: id, ...kind });
   }
 
   async #hash(password: string): Promise<string> {

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Queries } from '../persistence/database.ts';
 import type { ClientRow } from '../persistence/schema.ts';
-import type { Client, VerifiedClient } from './types.ts';
+import { makeVoidDigest } from './client-secrets.ts';
+import type { Client, ClientSecret, VerifiedClient } from './types.ts';
 
 /** What is given when a client is added. */
 export interface NewClient {
   readonly name: string;
   readonly passwordHash: string;
   readonly scopes: readonly string[];
+  /** Of a reusable client. */
+  readonly secretDigest?: string;
 }
 
 export async function findClient(queries: Queries, name: string): Promise<Client | undefined> {
@@ -33,10 +36,11 @@ export async function listClients(queries: Queries): Promise<Client[]> {
 /** @returns the new client's id, or undefined if the name is taken. */
 export async function insertClient(
   queries: Queries,
-  { name, passwordHash, scopes }: NewClient,
+  { name, passwordHash, scopes, secretDigest }: NewClient,
   at: number,
 ): Promise<string | undefined> {
   const id = randomUUID();
+  const isReusable = secretDigest !== undefined;
   const { numInsertedOrUpdatedRows } = await queries
     .insertInto('clients')
     .values({
@@ -46,7 +50,10 @@ export async function insertClient(
       scopes: toText(scopes),
       created_at: at,
       disabled_at: null,
-      password_spent_at: null,
+      // Nobody knows the password of a reusable client; spent, it could open nothing either.
+      password_spent_at: isReusable ? at : null,
+      secret_digest: secretDigest ?? null,
+      secret_changed_at: isReusable ? at : null,
     })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .executeTakeFirst();
@@ -65,6 +72,17 @@ export async function setClientPassword(queries: Queries, id: string, passwordHa
     .execute();
 }
 
+/** Gives a reusable client another secret. @param secret with the one before it, where that stays good for a while */
+export async function setClientSecret(queries: Queries, id: string, secret: ClientSecret): Promise<void> {
+  await queries
+    .updateTable('clients')
+    .set({ secret_digest: secret.digest, secret_changed_at: secret.changedAt })
+    .set({ previous_secret_digest: secret.previous?.digest ?? null })
+    .set({ previous_secret_ends_at: secret.previous?.endsAt ?? null })
+    .where('id', '=', id)
+    .execute();
+}
+
 export async function setClientScopes(queries: Queries, id: string, scopes: readonly string[]): Promise<void> {
   await queries
     .updateTable('clients')
@@ -73,10 +91,26 @@ export async function setClientScopes(queries: Queries, id: string, scopes: read
     .execute();
 }
 
-/** Gives all clients a password that is spent. @returns their names */
+/** Gives all clients a password that is spent, and those that are reusable a secret that nobody has. @returns their names */
 export async function voidPasswords(queries: Queries, passwordHash: string, at: number): Promise<string[]> {
   await queries.updateTable('clients').set({ password_hash: passwordHash, password_spent_at: at }).execute();
+  if (await hasSecrets(queries)) await voidSecrets(queries, at);
   return (await queries.selectFrom('clients').select('name').orderBy('name').execute()).map(({ name }) => name);
+}
+
+/** A backup is made before a migration, too: of a database that does not know secrets yet. */
+async function hasSecrets({ introspection }: Queries): Promise<boolean> {
+  const clients = (await introspection.getTables()).find(({ name }) => name === 'clients');
+  return clients?.columns.some(({ name }) => name === 'secret_digest') === true;
+}
+
+async function voidSecrets(queries: Queries, at: number): Promise<void> {
+  await queries
+    .updateTable('clients')
+    .set({ secret_digest: makeVoidDigest(), secret_changed_at: at })
+    .set({ previous_secret_digest: null, previous_secret_ends_at: null })
+    .where('secret_digest', 'is not', null)
+    .execute();
 }
 
 /**
@@ -112,5 +146,17 @@ function toClient(row: ClientRow): Client {
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
     passwordSpentAt: row.password_spent_at,
+    secret: toSecret(row),
   };
+}
+
+function toSecret({
+  secret_digest: digest,
+  secret_changed_at: changedAt,
+  ...row
+}: ClientRow): ClientSecret | undefined {
+  if (digest === null) return undefined;
+  const { previous_secret_digest: previousDigest, previous_secret_ends_at: endsAt } = row;
+  const hasPrevious = previousDigest !== null && endsAt !== null;
+  return { digest, changedAt: changedAt ?? 0, previous: hasPrevious ? { digest: previousDigest, endsAt } : undefined };
 }

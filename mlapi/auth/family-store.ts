@@ -2,7 +2,7 @@ import type { Queries } from '../persistence/database.ts';
 import type { TokenFamily } from './types.ts';
 
 /** Why a family came to its end. */
-export type FamilyEnd = 'reset' | 'replay' | 'revoked' | 'disabled' | 'password' | 'scopes' | 'restore';
+export type FamilyEnd = 'reset' | 'replay' | 'revoked' | 'disabled' | 'password' | 'secret' | 'scopes' | 'restore';
 
 export interface NewFamily {
   readonly id: string;

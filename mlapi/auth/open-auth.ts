@@ -4,6 +4,7 @@ import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { ClientAuthenticator } from './client-authenticator.ts';
+import { ClientGrants } from './client-grants.ts';
 import { ClientService } from './client-service.ts';
 import { FailureCounter } from './failure-counter.ts';
 import type { KeyManager } from './key-manager.ts';
@@ -29,8 +30,10 @@ export async function openAuth({ config, database, opening, counters, logger, me
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
   const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'), metrics);
   const clients = new ClientService(database, passwords, clock);
-  const authenticator = new ClientAuthenticator({ config, database, passwords, failures });
-  const tokens = new TokenService({ config, database, maker: new TokenMaker(config, keys, clock), metrics, clock });
+  const authenticator = new ClientAuthenticator({ config, database, passwords, failures, clock });
+  const maker = new TokenMaker(config, keys, clock);
+  const tokens = new TokenService({ config, database, maker, metrics, clock });
+  const grants = new ClientGrants({ config, database, maker, clock });
   const watch = new KeyWatch(keys, logger);
-  return { keys, watch, clients, authenticator, tokens };
+  return { keys, watch, clients, authenticator, tokens, grants };
 }

@@ -23,6 +23,21 @@ export function credentialsRefused(): Problem {
   return new Problem(401, 'invalid_client', 'The username or the password is wrong, or was used before.');
 }
 
+/**
+ * RFC 6749 section 5.2, with the challenge that RFC 9110 section 15.5.2 wants in each 401. One answer for unknown names, wrong and ended
+ * secrets, disabled clients and those with a one-time password.
+ */
+export function clientRefused(): Problem {
+  return new Problem(401, 'invalid_client', 'The client is unknown, or its secret is wrong.', {
+    headers: { 'www-authenticate': 'Basic realm="mlapi", charset="UTF-8"' },
+  });
+}
+
+/** RFC 6749 section 5.2: one answer for every refresh token that is not good. */
+export function grantRefused(cause: unknown): Problem {
+  return new Problem(400, 'invalid_grant', 'A valid refresh token is required.', { cause });
+}
+
 export function scopeRefused(scope: string): Problem {
   const challenge = `${realm}, error="insufficient_scope", scope="${scope}"`;
   return new Problem(403, 'insufficient_scope', `This needs the scope ${scope}.`, {

@@ -7,14 +7,16 @@ import type { ClientAuthenticator } from './client-authenticator.ts';
 import { readBearer } from './guard.ts';
 import type { KeyManager } from './key-manager.ts';
 import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';
-import { refreshSchema, resetSchema, revokeSchema } from './schemas.ts';
+import { originOf } from './oauth-routes.ts';
+import { refreshSchema, resetSchema } from './schemas.ts';
 import type { TokenService } from './token-service.ts';
 import { knownScopes } from './types.ts';
 
 const bodyLimitBytes = 16_384;
 const jwksMaxAgeSeconds = 300;
+const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 
-/** Where tokens come from, and where they end. */
+/** Where the tokens of clients with a one-time password come from. */
 export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenService): Endpoint[] {
   return [
     {
@@ -56,23 +58,6 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
           originOf(call),
         ),
       }),
-    },
-    {
-      method: 'POST',
-      path: '/auth/revoke',
-      access: 'public',
-      body: { reader: formBody(bodyLimitBytes), schema: revokeSchema },
-      docs: {
-        operationId: 'revokeToken',
-        summary: 'Ends the family of a token (RFC 7009); also answered for what is no token',
-        tag: 'auth',
-        statuses: {},
-        body: { examples: { token: { token: 'eyJ...' } } },
-      },
-      handle: async (call) => {
-        await tokens.revoke((call.body as { token: string }).token, originOf(call));
-        return {};
-      },
     },
   ];
 }
@@ -134,10 +119,6 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
   ];
 }
 
-function originOf({ address, requestId }: Call) {
-  return { address, requestId };
-}
-
 /** RFC 6749 section 2.3: one way of presenting credentials per request, and here it is the body. */
 function readCredentials({ headers, body }: Call) {
   if (/^basic(?: |$)/i.test(headers.authorization ?? '')) {
@@ -158,14 +139,14 @@ function metadata(issuer: string): object {
   const base = /^https?:\/\//.test(issuer) ? issuer.replace(/\/$/, '') : '';
   return {
     issuer,
-    token_endpoint: `${base}/auth/reset`,
-    refresh_endpoint: `${base}/auth/refresh`,
+    token_endpoint: `${base}/auth/token`,
     revocation_endpoint: `${base}/auth/revoke`,
     jwks_uri: `${base}/.well-known/jwks.json`,
     scopes_supported: knownScopes,
     response_types_supported: [],
     grant_types_supported: ['client_credentials', 'refresh_token'],
-    token_endpoint_auth_methods_supported: ['client_secret_post'],
-    revocation_endpoint_auth_methods_supported: ['none'],
+    // "none" for refresh tokens, which clients with a one-time password have: it is spent by then.
+    token_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint_auth_methods_supported: authMethods,
   };
 }

@@ -14,7 +14,7 @@ import {
 import { TokenRejected } from './compact-jws.ts';
 import type { KeyManager } from './key-manager.ts';
 import { tokenRefused } from './refusals.ts';
-import type { TokenAnswer } from './types.ts';
+import type { AccessAnswer, TokenAnswer } from './types.ts';
 
 /** A token whose form, signature and claims are good; whether its family lives is not said. */
 export interface Verified<C> {
@@ -42,14 +42,24 @@ export class TokenMaker {
   /** Tokens for the head of a family. The refresh token is the same each time: a retry within grace gets it again. */
   make(family: FamilyHead, scopes: readonly string[]): TokenAnswer {
     const now = this.#clock();
-    const access = makeAccessClaims(this.#config, family, scopes, randomUUID(), now);
     const refresh = makeRefreshClaims(this.#config, family);
+    const { scope, ...access } = this.makeAccess(family, scopes);
+    return {
+      ...access,
+      refresh_token: this.#keys.sign(refresh, refreshTokenType),
+      refresh_expires_in: refresh.exp - Math.floor(now / 1_000),
+      scope,
+    };
+  }
+
+  /** An access token alone. */
+  makeAccess(family: FamilyHead, scopes: readonly string[]): AccessAnswer {
+    const now = this.#clock();
+    const access = makeAccessClaims(this.#config, family, scopes, randomUUID(), now);
     return {
       access_token: this.#keys.sign(access, accessTokenType),
       token_type: 'Bearer',
       expires_in: access.exp - Math.floor(now / 1_000),
-      refresh_token: this.#keys.sign(refresh, refreshTokenType),
-      refresh_expires_in: refresh.exp - Math.floor(now / 1_000),
       scope: scopes.join(' '),
     };
   }

@@ -20,9 +20,10 @@ import {
   lockLivingFamily,
   type NewFamily,
 } from './family-store.ts';
+import type { TokenClaims } from './claims.ts';
 import { credentialsRefused, scopeUnknown, tokenRefused } from './refusals.ts';
 import { judgeRefresh } from './rotation.ts';
-import type { TokenMaker } from './token-maker.ts';
+import type { TokenMaker, Verified } from './token-maker.ts';
 import type { Client, Origin, TokenAnswer, TokenFamily, VerifiedClient } from './types.ts';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.ts';
 
@@ -80,10 +81,16 @@ export class TokenService {
 
   /**
    * A refresh token for its successor. A replay ends the whole family, access tokens included.
+   * @param clientName the client that it must have been issued to, where the caller names one
    * @throws {Problem} 401 `invalid_token`, 400 `invalid_scope`
    */
-  async refresh(token: string, { scope }: { scope?: string }, origin: Origin): Promise<TokenAnswer> {
+  async refresh(
+    token: string,
+    { scope, clientName }: { scope?: string | undefined; clientName?: string | undefined },
+    origin: Origin,
+  ): Promise<TokenAnswer> {
     const { claims, kid } = await this.#maker.readRefresh(token);
+    if (clientName !== undefined && clientName !== claims.clientName) throw tokenRefused('another client');
     const address = addressKey(origin.address);
     await this.#maker.prepare();
     const answer = await this.#database.transaction().execute(async (queries) => {
@@ -113,10 +120,14 @@ export class TokenService {
     return answer;
   }
 
-  /** RFC 7009: ends the family of a token of either kind, of any generation. What is no token of ours changes nothing. */
-  async revoke(token: string, origin: Origin): Promise<void> {
+  /**
+   * RFC 7009: ends the family of a token of either kind, of any generation. What is no token of ours, or not of the client that the caller
+   * names, changes nothing.
+   */
+  async revoke(token: string, origin: Origin, clientName?: string): Promise<void> {
     const verified = await this.#readEither(token);
     if (verified === undefined) return;
+    if (clientName !== undefined && clientName !== verified.claims.clientName) return;
     await this.#database.transaction().execute(async (queries) => {
       const family = await lockFamily(queries, verified.claims.familyId, verified.kid);
       const now = this.#clock();
@@ -215,7 +226,7 @@ export class TokenService {
   }
 
   /** A token of either kind, or undefined if it is none of ours. */
-  async #readEither(token: string): Promise<{ claims: { familyId: string }; kid: string } | undefined> {
+  async #readEither(token: string): Promise<Verified<TokenClaims> | undefined> {
     const isRefused = (error: unknown) => {
       if (error instanceof Problem && error.status === 401) return undefined;
       throw error;
@@ -234,7 +245,7 @@ function successorOf(family: TokenFamily, { refreshJti, at }: { refreshJti: stri
 }
 
 /** The granted scopes, or those of them that were asked for. @throws {Problem} 400 `invalid_scope` */
-function narrowScopes(granted: readonly string[], asked: string | undefined): readonly string[] {
+export function narrowScopes(granted: readonly string[], asked: string | undefined): readonly string[] {
   if (asked === undefined) return granted;
   const scopes = [...new Set(asked.split(' '))].sort();
   if (!scopes.every((scope) => granted.some((one) => covers(one, scope)))) throw scopeUnknown();

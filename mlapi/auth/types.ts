@@ -16,6 +16,15 @@ export const defaultScopes: readonly string[] = ['models:predict', 'models:read'
 /** Names are compared byte for byte; whatever else a caller sends as a name is nobody's. */
 export const clientName = /^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$/;
 
+/** The secret of a reusable client, as stored. Times are epoch milliseconds. */
+export interface ClientSecret {
+  /** SHA-256, base64url. */
+  readonly digest: string;
+  readonly changedAt: number;
+  /** The secret before this one, while both are good. */
+  readonly previous?: { readonly digest: string; readonly endsAt: number } | undefined;
+}
+
 /** A registered caller, as stored. Times are epoch milliseconds. */
 export interface Client {
   readonly id: string;
@@ -25,12 +34,17 @@ export interface Client {
   readonly createdAt: number;
   readonly disabledAt: number | null;
   readonly passwordSpentAt: number | null;
+  /** Of a reusable client, whose secret stays good; undefined for a client with a password that works once. */
+  readonly secret: ClientSecret | undefined;
 }
 
 /** Whose password was verified, and against which hash. Scopes and state are not among it: they are read again under the lock. */
 export type VerifiedClient = Pick<Client, 'id' | 'passwordHash'>;
 
-/** A chain of rotated refresh tokens that began with one reset, or was issued by an operator. Only its newest generation is unspent. */
+/**
+ * A chain of rotated refresh tokens that began with one reset, or was issued by an operator. Only its newest generation is unspent. A
+ * family of a reusable client is one access token: no refresh token is ever signed for it.
+ */
 export interface TokenFamily {
   readonly id: string;
   readonly clientId: string;
@@ -47,14 +61,18 @@ export interface TokenFamily {
   readonly isClientDisabled: boolean;
 }
 
-/** RFC 6749 section 5.1. */
-export interface TokenAnswer {
+/** RFC 6749 section 5.1, without a refresh token: what a reusable client gets (section 4.4.3). */
+export interface AccessAnswer {
   readonly access_token: string;
   readonly token_type: 'Bearer';
   readonly expires_in: number;
+  readonly scope: string;
+}
+
+/** RFC 6749 section 5.1. */
+export interface TokenAnswer extends AccessAnswer {
   readonly refresh_token: string;
   readonly refresh_expires_in: number;
-  readonly scope: string;
 }
 
 /** Where a request came from, for the audit trail. */

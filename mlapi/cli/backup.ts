@@ -11,7 +11,7 @@ import { asOperator } from './operator.ts';
 export const backupCommands: Readonly<Record<string, Command>> = {
   backup: {
     usage: 'backup FILE',
-    help: 'copy the database while the service runs; no password, token or key in the copy is good',
+    help: 'copy the database while the service runs; no password, secret, token or key in the copy is good',
     run: async (given) => {
       const file = onlyWord(given, 'file');
       const config = readConfig();
@@ -29,7 +29,9 @@ export const backupCommands: Readonly<Record<string, Command>> = {
       if (isInPlace && given.words.length > 0) throw new UsageMistake('a file and --in-place exclude each other');
       const names = isInPlace ? await voidInPlace() : await restoreFile(resolve(onlyWord(given, 'file')), readConfig());
       if (names.length === 0) return;
-      print('each client needs a new password (clients reset-password NAME), if it shall still have access:');
+      print(
+        'each client needs a new password (clients reset-password NAME) to have access again; a reusable one a new secret (clients rotate-secret NAME):',
+      );
       for (const name of names) print(name);
     },
   },

@@ -2,19 +2,25 @@ import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'n
 import { CsvError, parse } from 'csv-parse/sync';
 import { checkImport, ClientMistake, type ImportedClient } from '../auth/client-service.ts';
 import { isAcceptableHash, Passwords } from '../auth/passwords.ts';
+import type { Client, ClientSecret } from '../auth/types.ts';
 import { onlyWord, print, UsageMistake, type Arguments, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
 import { readSecret, secretOptions } from './terminal.ts';
 
+const maxOverlapHours = 8_760;
 const scopesOption = { scopes: { type: 'string' } } as const;
 
 export const clientCommands: Readonly<Record<string, Command>> = {
   'clients add': {
-    usage: 'clients add NAME [--scopes A,B] [--stdin | --prompt]',
-    help: 'add a client; its password is made and printed once, unless it comes from standard input or a prompt',
-    options: { ...scopesOption, ...secretOptions },
+    usage: 'clients add NAME [--scopes A,B] [--stdin | --prompt | --reusable]',
+    help: 'add a client; its password is made and printed once, unless it comes from standard input or a prompt; --reusable: with a secret that stays good',
+    options: { ...scopesOption, ...secretOptions, reusable: { type: 'boolean' } },
     run: async (given) => {
       const name = onlyWord(given, 'name');
+      if (given.options.reusable === true) {
+        await addReusable(name, given);
+        return;
+      }
       const password = await readPassword(given);
       const made = await asOperator(async (operator) =>
         (await operator.clients()).add(name, { ...password, ...readScopes(given) }),
@@ -27,10 +33,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     help: 'list the clients, with their scopes and states',
     run: async () => {
       const clients = await asOperator(async (operator) => (await operator.clients()).list());
-      for (const { name, scopes, disabledAt, passwordSpentAt } of clients) {
-        const state = disabledAt !== null ? 'disabled' : passwordSpentAt !== null ? 'password used' : 'password unused';
-        print([name, state, scopes.join(' ')].join('\t'));
-      }
+      for (const client of clients) print([client.name, stateOf(client), client.scopes.join(' ')].join('\t'));
     },
   },
   'clients disable': {
@@ -40,7 +43,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
   },
   'clients enable': {
     usage: 'clients enable NAME',
-    help: 'let a disabled client reset again; its old tokens stay dead',
+    help: 'let a disabled client get tokens again; its old ones stay dead',
     run: (given) => asOperator(async (operator) => (await operator.clients()).enable(onlyWord(given, 'name'))),
   },
   'clients scopes': {
@@ -63,6 +66,21 @@ export const clientCommands: Readonly<Record<string, Command>> = {
       const password = await readPassword(given);
       const made = await asOperator(async (operator) => (await operator.clients()).resetPassword(name, password));
       if (password.password === undefined) print(`password: ${made}`);
+    },
+  },
+  'clients rotate-secret': {
+    usage: 'clients rotate-secret NAME [--overlap HOURS]',
+    help: 'give a reusable client a new secret; the old one stays good for 24 hours, or as long as you say; 0: it ends at once, and all tokens with it',
+    options: { overlap: { type: 'string' } },
+    run: async (given) => {
+      const name = onlyWord(given, 'name');
+      const overlap = readOverlap(given);
+      const { secret, previousEndsAt } = await asOperator(async (operator) =>
+        (await operator.clients()).rotateSecret(name, overlap),
+      );
+      print(`secret: ${secret}`);
+      if (previousEndsAt === null) print('the old secret has ended, and so have all tokens of this client');
+      else print(`the old secret ends at ${new Date(previousEndsAt).toISOString()}`);
     },
   },
   'clients import': {
@@ -93,6 +111,35 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     },
   },
 };
+
+async function addReusable(name: string, given: Arguments): Promise<void> {
+  // Its secret must be one that nobody can guess.
+  if (given.options.stdin === true || given.options.prompt === true)
+    throw new UsageMistake('the secret of a reusable client is always made here: leave out --stdin and --prompt');
+  print(
+    `secret: ${await asOperator(async (operator) => (await operator.clients()).addReusable(name, readScopes(given)))}`,
+  );
+}
+
+function stateOf({ disabledAt, passwordSpentAt, secret }: Client): string {
+  if (secret !== undefined) return reusableState(disabledAt !== null, secret);
+  if (disabledAt !== null) return 'disabled';
+  return passwordSpentAt !== null ? 'password used' : 'password unused';
+}
+
+function reusableState(isDisabled: boolean, { previous }: ClientSecret): string {
+  if (isDisabled) return 'reusable, disabled';
+  const isOverlapping = previous !== undefined && previous.endsAt > Date.now();
+  return isOverlapping ? `reusable, old secret until ${new Date(previous.endsAt).toISOString()}` : 'reusable';
+}
+
+/** @throws {UsageMistake} unless it is a whole number of hours, a year at most */
+function readOverlap({ options: { overlap } }: Arguments): { overlapSeconds?: number } {
+  if (typeof overlap !== 'string') return {};
+  if (!/^\d{1,4}$/.test(overlap) || Number(overlap) > maxOverlapHours)
+    throw new UsageMistake(`--overlap takes whole hours, 0 to ${maxOverlapHours}`);
+  return { overlapSeconds: Number(overlap) * 3_600 };
+}
 
 async function readPassword(given: Arguments): Promise<{ password?: string }> {
   const password = await readSecret(given, 'password: ');

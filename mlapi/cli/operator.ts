@@ -1,3 +1,4 @@
+import { ClientGrants } from '../auth/client-grants.ts';
 import { ClientService } from '../auth/client-service.ts';
 import { KeyManager } from '../auth/key-manager.ts';
 import { KeyStore } from '../auth/key-store.ts';
@@ -14,6 +15,7 @@ export interface Operator {
   clients(): Promise<ClientService>;
   keys(): Promise<KeyManager>;
   tokens(): Promise<TokenService>;
+  grants(): Promise<ClientGrants>;
   readonly database: Database;
   /** Work on the tables themselves, all or nothing. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>;
@@ -25,17 +27,12 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
   const database = openDatabase(config);
   const clock = Date.now;
   const keys = () => KeyManager.open({ store: new KeyStore(database), config, clock });
+  const maker = async () => new TokenMaker(config, await keys(), clock);
   const operator: Operator = {
     clients: async () => new ClientService(database, await Passwords.create(), clock),
     keys,
-    tokens: async () =>
-      new TokenService({
-        config,
-        database,
-        maker: new TokenMaker(config, await keys(), clock),
-        metrics: noMetrics,
-        clock,
-      }),
+    tokens: async () => new TokenService({ config, database, maker: await maker(), metrics: noMetrics, clock }),
+    grants: async () => new ClientGrants({ config, database, maker: await maker(), clock }),
     database,
     transaction: (change) => database.transaction().execute(change),
   };

@@ -5,14 +5,18 @@ import { readStandardInput } from './terminal.ts';
 export const tokenCommands: Readonly<Record<string, Command>> = {
   'tokens issue': {
     usage: 'tokens issue NAME [--scopes A,B]',
-    help: 'print tokens for a client, as /auth/reset answers them; its other tokens stay good',
+    help: 'print tokens for a client, as /auth/reset answers them (an access token alone for a reusable one); its other tokens stay good',
     options: { scopes: { type: 'string' } },
     run: (given) =>
       asOperator(async (operator) => {
         const client = await (await operator.clients()).get(onlyWord(given, 'name'));
         const scopes = given.options.scopes;
         const scope = typeof scopes === 'string' ? scopes.replaceAll(',', ' ') : undefined;
-        print(JSON.stringify(await (await operator.tokens()).issue(client, scope)));
+        const isReusable = client.secret !== undefined;
+        const answer = isReusable
+          ? await (await operator.grants()).issue(client.name, scope)
+          : await (await operator.tokens()).issue(client, scope);
+        print(JSON.stringify(answer));
       }),
   },
   'tokens revoke': {

@@ -22,7 +22,9 @@ export function curlLine({ method, path, access, body, docs }: Endpoint, samples
   if (access !== 'public')
     parts.push(`-H "Authorization: Bearer $${access === 'refresh token' ? 'REFRESH_TOKEN' : 'TOKEN'}"`);
   const [example] = Object.values(docs.body?.examples ?? {});
-  if (example !== undefined && body?.reader.isOptional === false) {
+  if (example !== undefined && body?.reader.mediaTypes.includes('application/json') === false) {
+    for (const [name, value] of Object.entries(example as object)) parts.push(`--data-urlencode '${name}=${value}'`);
+  } else if (example !== undefined && body?.reader.isOptional === false) {
     parts.push("-H 'Content-Type: application/json'", `-d '${spaced(example).replaceAll("'", "'\\''")}'`);
   } else if (docs.body?.file !== undefined) {
     parts.push("-H 'Content-Type: application/octet-stream'", `--data-binary @${docs.body.file}`);

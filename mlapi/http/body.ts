@@ -63,7 +63,13 @@ export function formBody(limitBytes: number): BodyReader {
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
-/** The same where a body may be left out: then it is an empty object. */
+/** A flat form as HTML sends it, and in no other media type. */
+export function urlencodedBody(limitBytes: number): BodyReader {
+  const mediaTypes = ['application/x-www-form-urlencoded'];
+  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
+}
+
+/** As `formBody`, where a body may be left out: then it is an empty object. */
 export function optionalFormBody(limitBytes: number): BodyReader {
   const form = formBody(limitBytes);
   const read: BodyReader['read'] = (exchange) =>

@@ -88,6 +88,9 @@ export function problemDetails(problem: Problem, target: string, requestId: stri
 const oauthCodes = new Set([
   'invalid_request',
   'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
   'invalid_token',
   'invalid_scope',
   'insufficient_scope',

@@ -14,17 +14,18 @@ export function parseUrlencoded(bytes: Buffer): Record<string, string> {
   for (const pair of decodeUtf8(bytes).split('&')) {
     if (pair === '') continue;
     const equals = pair.includes('=') ? pair.indexOf('=') : pair.length;
-    fields.push([decodePart(pair.slice(0, equals)), decodePart(pair.slice(equals + 1))]);
+    try {
+      fields.push([decodeFormPart(pair.slice(0, equals)), decodeFormPart(pair.slice(equals + 1))]);
+    } catch (cause) {
+      throw invalidForm(cause);
+    }
   }
   return toForm(fields);
 }
 
-function decodePart(part: string): string {
-  try {
-    return decodeURIComponent(part.replaceAll('+', ' '));
-  } catch (cause) {
-    throw invalidForm(cause);
-  }
+/** A name or a value of such a form. @throws {URIError} */
+export function decodeFormPart(part: string): string {
+  return decodeURIComponent(part.replaceAll('+', ' '));
 }
 
 /** A form of text fields, none of them a file. @throws {Problem} 400 `invalid_request` */

@@ -16,6 +16,7 @@ const allMigrations: Migrations = {
   '001-clients-tokens-keys-audit': { up: createFirstTables },
   '002-models': { up: createModelTables },
   '003-traffic': { up: createTrafficTables },
+  '004-client-secrets': { up: addClientSecrets },
 };
 
 /** Creates the tables of an empty database. @throws {MigrationPending} if an existing one is of another version */
@@ -177,4 +178,14 @@ async function createTrafficTables(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('model_traffic_key', ['model', 'at', 'version', 'kind', 'writer'])
     .execute();
   await db.schema.createIndex('model_traffic_by_time').on('model_traffic').column('at').execute();
+}
+
+async function addClientSecrets(db: Kysely<unknown>): Promise<void> {
+  const columns = [
+    ['secret_digest', 'text'],
+    ['secret_changed_at', 'bigint'],
+    ['previous_secret_digest', 'text'],
+    ['previous_secret_ends_at', 'bigint'],
+  ] as const;
+  for (const [name, type] of columns) await db.schema.alterTable('clients').addColumn(name, type).execute();
 }

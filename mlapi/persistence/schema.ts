@@ -22,6 +22,12 @@ export interface ClientRow {
   disabled_at: number | null;
   /** When `/auth/reset` took the password; null while it may still be used. */
   password_spent_at: number | null;
+  /** SHA-256 of a reusable client's secret; null for a client whose password works once, and so is all that follows. */
+  secret_digest: string | null;
+  secret_changed_at: number | null;
+  /** The secret before, good until it ends. */
+  previous_secret_digest: string | null;
+  previous_secret_ends_at: number | null;
 }
 
 export interface TokenFamilyRow {

@@ -22,6 +22,7 @@ const publicRoutes = [
   'GET /auth',
   'POST /auth/reset',
   'POST /auth/revoke',
+  'POST /auth/token',
   'GET /v2',
   'GET /v2/health/live',
   'GET /v2/health/ready',

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openSigningKey, startForger } from '../support/forge.ts';
+import { grant } from '../support/oauth.ts';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;
@@ -33,6 +34,26 @@ async function auditOf(name: string, { services } = service): Promise<Row[]> {
 }
 
 describe('audit rows', () => {
+  test('one for each grant, rotation and revocation of a reusable client, with address and request id', async () => {
+    const { clients } = service.services;
+    await clients.addReusable('recorded');
+    const { secret } = await clients.rotateSecret('recorded');
+    const { body } = await grant(service, 'recorded', secret).set('X-Request-Id', 'request-of-a-grant').expect(200);
+    await grant(service, 'recorded', 'wrong').expect(401);
+    const { access_token: token } = body as Tokens;
+    await service.http.post('/auth/revoke').type('form').send({ token, client_id: 'recorded' }).expect(200);
+
+    const rows = await auditOf('recorded');
+    expect(rows.map(({ event }) => event)).toEqual([
+      'client_added',
+      'client_secret_rotated',
+      'token_granted',
+      'revocation',
+    ]);
+    expect(rows[0]?.detail).toBe('reusable');
+    expect(rows[2]).toMatchObject({ address: '127.0.0.1', request_id: 'request-of-a-grant' });
+  });
+
   test('one for each reset, refresh, replay, revocation and refused scope, with address and request id', async () => {
     const { name, tokens } = await service.newClient();
     const { body } = await service.refresh(tokens.refresh_token).set('X-Request-Id', 'request-of-a-test').expect(200);
@@ -190,8 +211,14 @@ test('what is stored holds no token, no password and no private key', async () =
   const { password, tokens } = await service.newClient();
   const { body } = await service.refresh(tokens.refresh_token).expect(200);
   const { privateKey } = await openSigningKey(service);
+  const reusable = await service.services.clients.addReusable('stored-reusable');
+  const { secret: rotated } = await service.services.clients.rotateSecret('stored-reusable');
+  const { body: granted } = await grant(service, 'stored-reusable', rotated).expect(200);
   const secrets = [
     password,
+    reusable,
+    rotated,
+    (granted as Tokens).access_token.split('.')[2] ?? '',
     ...[tokens, body as Tokens]
       .flatMap(({ access_token, refresh_token }) => [access_token, refresh_token])
       .map((token) => token.split('.')[2] ?? ''),

@@ -121,6 +121,24 @@ describe('backup and restore', () => {
     await restored.close();
   });
 
+  test('a backup is made before a migration, too: of a database that knows no reusable clients', async () => {
+    const dataDir = temporaryFolder();
+    copyFileSync(history.plain, join(dataDir, 'mlapi.db'));
+    const older = new Libsql(join(dataDir, 'mlapi.db'));
+    for (const column of ['secret_digest', 'secret_changed_at', 'previous_secret_digest', 'previous_secret_ends_at'])
+      older.exec(`alter table clients drop column ${column}`);
+    older.exec("delete from kysely_migration where name = '004-client-secrets'");
+    older.close();
+    expect((await mlapi(dataDir, ['clients', 'list'])).stderr).toContain('the database lacks 004-client-secrets');
+    const file = join(temporaryFolder(), 'older.db');
+
+    expect(await mlapi(dataDir, ['backup', file])).toEqual({ code: 0, stdout: `${file}\n`, stderr: '' });
+
+    expect(readRows(file, 'select name from clients where password_spent_at is null')).toEqual([]);
+    expect((await mlapi(dataDir, ['migrate'])).stdout).toBe('004-client-secrets\n');
+    expect((await mlapi(dataDir, ['clients', 'list'])).stdout).toContain('unused\tpassword unused\t');
+  });
+
   test('--in-place: a copy that came back by other means is made safe, also beside a service that runs', async () => {
     const dataDir = temporaryFolder();
     copyFileSync(history.plain, join(dataDir, 'mlapi.db'));

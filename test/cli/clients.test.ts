@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mlapi } from '../support/child.ts';
+import { grant } from '../support/oauth.ts';
 import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;
@@ -54,7 +55,40 @@ describe('clients, beside a running service', () => {
     await service.reset('given', stdout.slice('password: '.length).trim()).expect(200);
   });
 
+  test('--reusable prints a secret, once; rotate-secret says when the old one ends, or ends it and all tokens', async () => {
+    const added = await run(['clients', 'add', 'cron', '--reusable', '--scopes', 'models:read']);
+    expect(added).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^secret: mlapi_[\w-]{43}\n$/) });
+    const first = added.stdout.slice('secret: '.length).trim();
+    const { body } = await grant(service, 'cron', first).expect(200);
+    expect((await run(['clients', 'list'])).stdout).toContain('cron\treusable\tmodels:read\n');
+
+    const rotated = await run(['clients', 'rotate-secret', 'cron', '--overlap', '1']);
+    const [, second = '', end = ''] =
+      /^secret: (mlapi_[\w-]{43})\nthe old secret ends at (\S+)\n$/.exec(rotated.stdout) ?? [];
+    const untilEndMs = Date.parse(end) - Date.now();
+    expect(untilEndMs > 3_400_000 && untilEndMs <= 3_600_000).toBe(true);
+    expect((await run(['clients', 'list'])).stdout).toContain(`cron\treusable, old secret until ${end}\tmodels:read\n`);
+    for (const secret of [first, second]) await grant(service, 'cron', secret).expect(200);
+
+    const { stdout } = await run(['clients', 'rotate-secret', 'cron', '--overlap', '0']);
+    expect(stdout).toMatch(/^secret: \S+\nthe old secret has ended, and so have all tokens of this client\n$/);
+    await service.session((body as Tokens).access_token).expect(401);
+    for (const secret of [first, second]) await grant(service, 'cron', secret).expect(401);
+
+    const issued = JSON.parse((await run(['tokens', 'issue', 'cron'])).stdout) as Tokens;
+    expect(issued.refresh_token).toBeUndefined();
+    await service.session(issued.access_token).expect(200);
+    await run(['clients', 'disable', 'cron']);
+    await service.session(issued.access_token).expect(401);
+    expect((await run(['clients', 'list'])).stdout).toContain('cron\treusable, disabled\tmodels:read\n');
+    expect((await run(['tokens', 'issue', 'cron'])).stderr).toContain('is disabled');
+  });
+
   test.each([
+    [['clients', 'add', 'x', '--reusable', '--stdin'], 'the secret of a reusable client is always made here'],
+    [['clients', 'rotate-secret', 'nobody'], 'there is no client'],
+    [['clients', 'rotate-secret', 'x', '--overlap', '1.5'], '--overlap takes whole hours, 0 to 8760'],
+    [['clients', 'rotate-secret', 'x', '--overlap', '8761'], '--overlap takes whole hours, 0 to 8760'],
     [['clients', 'add'], 'expected one name'],
     [['clients', 'add', 'a', 'password'], 'expected one name'],
     [['clients', 'add', 'no name'], 'a client name has'],

@@ -28,11 +28,8 @@ describe('the documented schemas', () => {
       const request = service.http[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](target);
       if (token !== undefined) request.set('Authorization', `Bearer ${await bearer(token)}`);
       if (body !== undefined) request.set('Content-Type', sent);
-      const content = Buffer.isBuffer(body)
-        ? body
-        : body === undefined
-          ? undefined
-          : JSON.stringify(await bodyOf(body));
+      const made = await bodyOf(body);
+      const content = Buffer.isBuffer(made) ? made : made === undefined ? undefined : JSON.stringify(made);
 
       const answer = await request.send(content);
 
@@ -181,6 +178,10 @@ async function bodyOf(body: unknown): Promise<unknown> {
         'application/json'
       ]?.examples ?? {},
     )[0]?.value;
+  if (body === 'client credentials') {
+    const secret = await service.services.clients.addReusable('documented-reusable');
+    return Buffer.from(`grant_type=client_credentials&client_id=documented-reusable&client_secret=${secret}`);
+  }
   if (body !== 'credentials') return body;
   const username = `documented-${Date.now()}`;
   return { username, password: await service.services.clients.add(username) };

@@ -83,7 +83,11 @@ describeOnPostgres('the start on PostgreSQL', () => {
       url.pathname = pathname;
     });
     const first = await command(databaseUrl, ['migrate']);
-    expect(first).toEqual({ code: 0, stdout: '001-clients-tokens-keys-audit\n002-models\n003-traffic\n', stderr: '' });
+    expect(first).toEqual({
+      code: 0,
+      stdout: '001-clients-tokens-keys-audit\n002-models\n003-traffic\n004-client-secrets\n',
+      stderr: '',
+    });
     expect((await command(databaseUrl, ['migrate'])).stdout).toBe('nothing to migrate\n');
     const { stdout } = await command(databaseUrl, ['clients', 'add', 'reader']);
     const password = /^password: (.*)$/m.exec(stdout)?.[1] ?? '';

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config/config.ts';
+import { addressKey } from '../http/rate-limits.ts';
+import type { Database, Queries } from '../persistence/database.ts';
+import { recordAudit } from '../telemetry/audit-trail.ts';
+import { matchSecret, type SecretMatch } from './client-secrets.ts';
+import { lockClient } from './client-store.ts';
+import { insertFamily, type NewFamily } from './family-store.ts';
+import { clientRefused } from './refusals.ts';
+import type { TokenMaker } from './token-maker.ts';
+import { narrowScopes } from './token-service.ts';
+import type { AccessAnswer, Client, Origin } from './types.ts';
+
+interface ClientGrantsOptions {
+  readonly config: Pick<Config, 'accessTtlSeconds'>;
+  readonly database: Database;
+  readonly maker: TokenMaker;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+}
+
+/** What a request says of itself: whose secret it has, and which scopes it wants. */
+export interface ClientCredentials {
+  readonly name: string;
+  readonly secret: string;
+  readonly scope?: string | undefined;
+}
+
+/** Access tokens for reusable clients, each a family of its own, so that it can be revoked, and ends with its client, at once. */
+export class ClientGrants {
+  readonly #config: ClientGrantsOptions['config'];
+  readonly #database: Database;
+  readonly #maker: TokenMaker;
+  readonly #clock: () => number;
+
+  constructor({ config, database, maker, clock }: ClientGrantsOptions) {
+    this.#config = config;
+    this.#database = database;
+    this.#maker = maker;
+    this.#clock = clock;
+  }
+
+  /**
+   * RFC 6749 section 4.4. The secret is compared here, with the client locked: a rotation that was committed before decides. A token that
+   * the old secret of a rotation gets ends with that secret.
+   * @throws {Problem} 401 `invalid_client`, 400 `invalid_scope`
+   */
+  grant({ name, secret, scope }: ClientCredentials, origin: Origin): Promise<AccessAnswer> {
+    return this.#start(name, scope, origin, async (queries, client, family) => {
+      const match = matchSecret(client, secret, family.createdAt);
+      if (match === undefined || client?.disabledAt !== null) throw clientRefused();
+      const details = { clientId: client.id, familyId: family.id, ...origin };
+      await recordAudit(queries, family.createdAt, 'token_granted', details);
+      return { client, match };
+    });
+  }
+
+  /** An access token that an operator hands out. @throws {Problem} 400 `invalid_scope` */
+  issue(name: string, scope?: string): Promise<AccessAnswer> {
+    return this.#start(name, scope, {}, async (queries, client, family) => {
+      if (client?.disabledAt !== null) throw new Error(`the client "${name}" is disabled`);
+      await recordAudit(queries, family.createdAt, 'tokens_issued', { clientId: client.id, familyId: family.id });
+      return { client, match: { endsAt: null } };
+    });
+  }
+
+  async #start(
+    name: string,
+    scope: string | undefined,
+    origin: Origin,
+    check: (
+      queries: Queries,
+      client: Client | undefined,
+      family: Pick<NewFamily, 'id' | 'createdAt'>,
+    ) => Promise<{ client: Client; match: SecretMatch }>,
+  ): Promise<AccessAnswer> {
+    await this.#maker.prepare();
+    return this.#database.transaction().execute(async (queries) => {
+      const started = { id: randomUUID(), createdAt: this.#clock() };
+      const { client, match } = await check(queries, await lockClient(queries, { name }), started);
+      const scopes = narrowScopes(client.scopes, scope);
+      const family: NewFamily = {
+        ...started,
+        clientId: client.id,
+        scopes,
+        refreshJti: randomUUID(),
+        expiresAt: Math.min(started.createdAt + this.#config.accessTtlSeconds * 1_000, match.endsAt ?? Infinity),
+        lastAddress: addressKey(origin.address),
+      };
+      await insertFamily(queries, family);
+      const head = { ...family, clientName: client.name, generation: 0, rotatedAt: started.createdAt };
+      return this.#maker.makeAccess(head, scopes);
+    });
+  }
+}

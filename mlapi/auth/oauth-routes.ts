@@ -1,0 +1,125 @@
+import { formBody, urlencodedBody } from '../http/body.ts';
+import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
+import { Problem } from '../http/problem.ts';
+import { grantAnswer } from './answers.ts';
+import { readPresentedClient, type PresentedClient } from './client-authentication.ts';
+import type { ClientAuthenticator } from './client-authenticator.ts';
+import type { ClientGrants } from './client-grants.ts';
+import { clientRefused, grantRefused } from './refusals.ts';
+import { revokeSchema, tokenSchema } from './schemas.ts';
+import type { TokenService } from './token-service.ts';
+import type { AccessAnswer, Origin } from './types.ts';
+
+const bodyLimitBytes = 16_384;
+
+interface OAuthOptions {
+  readonly authenticator: ClientAuthenticator;
+  readonly tokens: TokenService;
+  readonly grants: ClientGrants;
+}
+
+interface TokenForm {
+  readonly grant_type: string;
+  readonly scope?: string;
+  readonly refresh_token?: string;
+  readonly client_id?: string;
+  readonly client_secret?: string;
+}
+
+interface RevocationForm {
+  readonly token: string;
+  readonly client_id?: string;
+  readonly client_secret?: string;
+}
+
+type Grant = (form: TokenForm, presented: PresentedClient, origin: Origin) => Promise<AccessAnswer>;
+
+/** OAuth 2.0 in the words of its standards, for libraries that know no other: RFC 6749 and RFC 7009. */
+export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions): Endpoint[] {
+  const grantTypes = new Map<string, Grant>([
+    [
+      'client_credentials',
+      async ({ scope }, { id: name, secret }, origin) => {
+        if (name === undefined || secret === undefined) throw clientRefused();
+        await authenticator.authenticateSecret(name, secret);
+        return grants.grant({ name, secret, scope }, origin);
+      },
+    ],
+    [
+      'refresh_token',
+      async ({ scope, refresh_token: token }, { id: clientName, secret }, origin) => {
+        if (clientName !== undefined && secret !== undefined) {
+          await authenticator.authenticateSecret(clientName, secret);
+          throw new Problem(
+            400,
+            'unauthorized_client',
+            'A reusable client has no refresh tokens: use client_credentials.',
+          );
+        }
+        if (token === undefined) throw new Problem(400, 'invalid_request', 'The refresh_token is missing.');
+        return tokens.refresh(token, { scope, clientName }, origin).catch(refusedAsGrant);
+      },
+    ],
+  ]);
+  return [
+    {
+      method: 'POST',
+      path: '/auth/token',
+      access: 'public',
+      body: { reader: urlencodedBody(bodyLimitBytes), schema: tokenSchema },
+      docs: {
+        operationId: 'requestToken',
+        summary: 'OAuth 2.0 token endpoint (RFC 6749): a client secret, or a refresh token, for tokens',
+        tag: 'auth',
+        statuses: { 401: 'Unknown client or wrong secret' },
+        answer: grantAnswer,
+        body: {
+          examples: {
+            'client credentials': { grant_type: 'client_credentials', client_id: 'cron', client_secret: 'mlapi_...' },
+            'refresh token': { grant_type: 'refresh_token', refresh_token: 'eyJ...' },
+          },
+        },
+      },
+      handle: async (call): Promise<Answer> => {
+        const form = call.body as TokenForm;
+        const grant = grantTypes.get(form.grant_type);
+        if (grant === undefined) {
+          const known = [...grantTypes.keys()].join(', ');
+          throw new Problem(400, 'unsupported_grant_type', `The grant types are: ${known}.`);
+        }
+        const presented = readPresentedClient(call.headers.authorization, form);
+        // RFC 6749 section 5.1, beside the Cache-Control of every answer.
+        return { headers: { pragma: 'no-cache' }, body: await grant(form, presented, originOf(call)) };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/auth/revoke',
+      access: 'public',
+      body: { reader: formBody(bodyLimitBytes), schema: revokeSchema },
+      docs: {
+        operationId: 'revokeToken',
+        summary: 'Ends the family of a token (RFC 7009); also answered for what is no token',
+        tag: 'auth',
+        statuses: { 401: 'Unknown client or wrong secret' },
+        body: { examples: { token: { token: 'eyJ...' } } },
+      },
+      handle: async (call) => {
+        const form = call.body as RevocationForm;
+        const { id, secret } = readPresentedClient(call.headers.authorization, form);
+        if (id !== undefined && secret !== undefined) await authenticator.authenticateSecret(id, secret);
+        await tokens.revoke(form.token, originOf(call), id);
+        return {};
+      },
+    },
+  ];
+}
+
+export function originOf({ address, requestId }: Call): Origin {
+  return { address, requestId };
+}
+
+/** RFC 6749 section 5.2: what /auth/refresh answers with 401 is a grant that is not good. */
+function refusedAsGrant(error: unknown): never {
+  throw error instanceof Problem && error.code === 'invalid_token' ? grantRefused(error.cause) : error;
+}
