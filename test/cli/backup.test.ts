@@ -124,6 +124,7 @@ describe('backup and restore', () => {
   test('a backup is made before a migration, too: of a database that knows no reusable clients', async () => {
     const dataDir = temporaryFolder();
     copyFileSync(history.plain, join(dataDir, 'mlapi.db'));
+    chmodSync(join(dataDir, 'mlapi.db'), 0o600);
     const older = new Libsql(join(dataDir, 'mlapi.db'));
     for (const column of ['secret_digest', 'secret_changed_at', 'previous_secret_digest', 'previous_secret_ends_at'])
       older.exec(`alter table clients drop column ${column}`);

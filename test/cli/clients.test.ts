@@ -77,6 +77,7 @@ describe('clients, beside a running service', () => {
 
     const issued = JSON.parse((await run(['tokens', 'issue', 'cron'])).stdout) as Tokens;
     expect(issued.refresh_token).toBeUndefined();
+    service.clock.now = Date.now();
     await service.session(issued.access_token).expect(200);
     await run(['clients', 'disable', 'cron']);
     await service.session(issued.access_token).expect(401);

@@ -2,10 +2,10 @@ import { identityModel } from '../support/onnx-builder.ts';
 
 export const model = 'nsl-kdd-classifier';
 const mine = '/api/models/mine';
-const form = 'application/x-www-form-urlencoded';
+export const form = 'application/x-www-form-urlencoded';
 const onnx = { body: identityModel(1), mediaType: 'application/octet-stream' };
 
-/** Every route with an answer of its own, and each kind of error once or more. `body` is sent as JSON. */
+/** Every route with an answer of its own, and each kind of error once or more. `body` is sent as JSON, or as the text of a form. */
 export const answers: readonly [
   route: string,
   status: number,
@@ -30,9 +30,9 @@ export const answers: readonly [
   ['POST /auth/refresh', 200, { token: 'refresh' }],
   ['POST /auth/refresh', 401, {}],
   ['POST /auth/token', 200, { body: 'client credentials', mediaType: form }],
-  ['POST /auth/token', 400, { body: Buffer.from('grant_type=password'), mediaType: form }],
-  ['POST /auth/token', 401, { body: Buffer.from('grant_type=client_credentials'), mediaType: form }],
-  ['POST /auth/token', 413, { body: Buffer.from(`scope=${'a'.repeat(20_000)}`), mediaType: form }],
+  ['POST /auth/token', 400, { body: 'grant_type=password', mediaType: form }],
+  ['POST /auth/token', 401, { body: 'grant_type=client_credentials', mediaType: form }],
+  ['POST /auth/token', 413, { body: `scope=${'a'.repeat(20_000)}`, mediaType: form }],
   ['POST /auth/token', 415, { body: {} }],
   ['POST /auth/revoke', 200, { body: { token: 'not a token' } }],
   ['POST /auth/revoke', 400, { body: {} }],

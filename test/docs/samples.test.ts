@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { allScopes, upload } from '../support/uploads.ts';
-import { answers, model } from './answers.ts';
+import { answers, form, model } from './answers.ts';
 import { operationsOf, readDocument, type OpenApiDocument } from './document.ts';
 
 let service: TestService;
@@ -29,7 +29,8 @@ describe('the documented schemas', () => {
       if (token !== undefined) request.set('Authorization', `Bearer ${await bearer(token)}`);
       if (body !== undefined) request.set('Content-Type', sent);
       const made = await bodyOf(body);
-      const content = Buffer.isBuffer(made) ? made : made === undefined ? undefined : JSON.stringify(made);
+      const content =
+        sent === form || Buffer.isBuffer(made) || made === undefined ? (made as string) : JSON.stringify(made);
 
       const answer = await request.send(content);
 
@@ -180,7 +181,7 @@ async function bodyOf(body: unknown): Promise<unknown> {
     )[0]?.value;
   if (body === 'client credentials') {
     const secret = await service.services.clients.addReusable('documented-reusable');
-    return Buffer.from(`grant_type=client_credentials&client_id=documented-reusable&client_secret=${secret}`);
+    return `grant_type=client_credentials&client_id=documented-reusable&client_secret=${secret}`;
   }
   if (body !== 'credentials') return body;
   const username = `documented-${Date.now()}`;
