@@ -53,7 +53,8 @@ describe('names', () => {
     const counting = database.getExecutor();
     const run = counting.executeQuery.bind(counting);
     counting.executeQuery = (query, ...rest) => {
-      executed.push(query.sql);
+      // Not the watch over the keys, which looks by itself.
+      if (!query.sql.includes('from "signing_keys"')) executed.push(query.sql);
       return run(query, ...rest);
     };
     const workOf = async (name: string): Promise<string[]> => {
