@@ -1,3 +1,5 @@
+import { everyName, rangeOfName, rangeOfPrefix, unionOf, type NameRange } from './name-ranges.ts';
+
 /** A permission, alone or for some models: `models:predict`, `models:predict:churn`, `models:predict:churn-*`. */
 const form = /^([a-z]+:[a-z]+)(?::([a-z0-9][a-z0-9._-]*)(\*?))?$/;
 const maxNameLength = 64;
@@ -41,4 +43,16 @@ export function holdsSome(scopes: readonly string[], permission: string): boolea
 /** Whether these scopes hold a permission for this model. */
 export function holdsFor(scopes: readonly string[], permission: string, model: string): boolean {
   return scopes.includes(permission) || scopes.some((scope) => covers(scope, `${permission}:${model}`));
+}
+
+/** The names of the models for which these scopes hold a permission: `holdsFor`, for lists that are too long to be asked name by name. */
+export function namesHeld(scopes: readonly string[], permission: string): NameRange[] {
+  const ranges = scopes.flatMap((scope) => {
+    const held = readScope(scope);
+    if (held?.permission !== permission) return [];
+    const { models } = held;
+    if (models === undefined) return [everyName];
+    return [models.endsWith('*') ? rangeOfPrefix(models.slice(0, -1)) : rangeOfName(models)];
+  });
+  return unionOf(ranges);
 }

@@ -67,9 +67,9 @@ export function readContract(
     if (features[column]?.type !== 'category')
       throw new ModelFolderError(encodingPath, `"${name}" (column ${column}) is no category of the model`);
   }
+  const names = new Set(features.map(({ name }) => name));
   for (const name of Object.keys(file.reference ?? {})) {
-    if (!features.some((feature) => feature.name === name))
-      throw new ModelFolderError(path, `reference: "${name}" is no feature of the model`);
+    if (!names.has(name)) throw new ModelFolderError(path, `reference: "${name}" is no feature of the model`);
   }
   return {
     ...file,

@@ -1,3 +1,4 @@
+import type { NameRange } from '../http/name-ranges.ts';
 import type { ModelInformation, Predictor } from './predictor.ts';
 
 /** What answers one client's requests for a model. */
@@ -15,8 +16,8 @@ export interface ModelSummary {
 }
 
 export interface ModelPage {
-  readonly after: string;
-  readonly prefix: string;
+  /** In which the names lie: in order, and apart from each other. */
+  readonly ranges: readonly NameRange[];
   readonly limit: number;
   /** Whose models; undefined for everybody's. */
   readonly ownerId: string | undefined;
@@ -41,8 +42,8 @@ export interface ModelSource {
   information(name: string, version: string | undefined): Promise<ModelInformation>;
   /** In the order of their names. */
   list(page: ModelPage): Promise<ModelSummary[]>;
-  /** Every version, in the order of their names: the next ones. @param after the last one that is known */
-  index(after: { name: string; version: string } | undefined, limit: number): Promise<KnownVersion[]>;
+  /** Every version whose name lies in a range, in the order of their names: the next ones. @param after the last one that is known */
+  index(range: NameRange, after: { name: string; version: string } | undefined, limit: number): Promise<KnownVersion[]>;
   /** Those that are in memory now. */
   loaded(): Predictor[];
   release(): Promise<void>;

@@ -16,10 +16,13 @@ interface Table {
 export class Postprocessor {
   readonly #output: OutputContract;
   readonly #labels: readonly (string | number)[] | undefined;
+  /** The same, for models that name them: there may be as many labels as rows. */
+  readonly #known: ReadonlySet<string | number> | undefined;
 
   constructor(output: OutputContract) {
     this.#output = output;
     this.#labels = output.labels;
+    this.#known = output.labels && new Set(output.labels);
   }
 
   /** @throws {Problem} 422 `invalid_model_output` */
@@ -50,8 +53,8 @@ export class Postprocessor {
     if (this.#output.kind !== 'class_scores' || shape[0] !== rows || data.length !== rows)
       throw invalidModelOutput('its labels do not fit the rows');
     const labels = Array.from(data, String);
-    const known = this.#labels;
-    if (known !== undefined && labels.some((label) => !known.includes(label)))
+    const known = this.#known;
+    if (known !== undefined && labels.some((label) => !known.has(label)))
       throw invalidModelOutput('a label is not in the contract');
     return labels;
   }

@@ -49,6 +49,7 @@ export class Predictor {
   /** Of one request. */
   readonly maxRows: number;
   /** Where a run has each output: the contract's at -1, the others at their index. */
+  readonly #outputs: ReadonlyMap<string, TensorInfo>;
   readonly #places: ReadonlyMap<string, number>;
   #isReleased = false;
 
@@ -58,6 +59,7 @@ export class Predictor {
     this.headers = { 'x-model-sha256': facts.sha256 };
     this.#facts = facts;
     this.maxRows = maxRows;
+    this.#outputs = new Map(facts.outputs.map((output) => [output.name, output]));
     const others = otherOutputs(prepared).map((name, index): [string, number] => [name, index]);
     this.#places = new Map([[outputName, -1], ...others]);
     this.#preprocessor = preprocessor;
@@ -149,7 +151,7 @@ export class Predictor {
     const { outputs } = this.#facts;
     if (names === undefined) return outputs;
     return names.map((name) => {
-      const found = outputs.find((output) => output.name === name);
+      const found = this.#outputs.get(name);
       if (found !== undefined) return found;
       throw invalidTensors(`The outputs of this model are ${quoteNames(outputs)}`);
     });

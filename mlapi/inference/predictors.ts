@@ -1,7 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
+import { ownTurn } from '../http/turns.ts';
 import { AwaitedModels } from './awaited-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
@@ -65,14 +67,18 @@ export class Predictors {
     return [...this.list(), ...(this.#source?.loaded() ?? [])];
   }
 
-  /** Every version that there is: the folders' first, then the source's, some at a time. */
-  async *versions(): AsyncGenerator<KnownVersion> {
-    for (const predictor of this.list()) yield { ...predictor.contract, predictor };
-    for (let last: KnownVersion | undefined; ;) {
-      const next = (await this.#source?.index(last, versionsAtOnce)) ?? [];
-      yield* next;
-      last = next.at(-1);
-      if (last === undefined) return;
+  /** Every version whose name lies in these ranges: the folders' first, then the source's, some in each turn of the event loop. */
+  async *versions(ranges: readonly NameRange[]): AsyncGenerator<KnownVersion> {
+    for (const predictor of this.list())
+      if (isWithin(ranges, predictor.contract.name)) yield { ...predictor.contract, predictor };
+    for (const range of ranges) {
+      for (let last: KnownVersion | undefined; ;) {
+        const next = (await this.#source?.index(range, last, versionsAtOnce)) ?? [];
+        yield* next;
+        if (next.length < versionsAtOnce) break;
+        last = next.at(-1);
+        await ownTurn();
+      }
     }
   }
 
@@ -118,13 +124,13 @@ export class Predictors {
     return this.#source.information(name, version);
   }
 
-  /** All models, in the order of their names: the next ones of a list. */
+  /** Models in the order of their names: those of one page. */
   async page(page: ModelPage): Promise<ModelSummary[]> {
-    const { after, prefix, ownerId, limit } = page;
-    const own = ownerId === undefined ? this.list().filter(({ contract: { name } }) => name > after) : [];
+    const { ranges, ownerId, limit } = page;
+    const own = ownerId === undefined ? this.list().filter(({ contract }) => isWithin(ranges, contract.name)) : [];
     const summaries = own
+      .slice(0, limit)
       .map((predictor) => predictor.information())
-      .filter(({ name }) => name.startsWith(prefix))
       .map(({ name, version, description, sha256 }) => ({ name, version, description, sha256 }));
     const others = (await this.#source?.list(page)) ?? [];
     return [...summaries, ...others].sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit);

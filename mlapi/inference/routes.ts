@@ -2,19 +2,17 @@ import type { Config } from '../config/config.ts';
 import { prefers } from '../http/accept.ts';
 import { tableBody } from '../http/body.ts';
 import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endpoint.ts';
+import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
-import { holdsFor } from '../http/scopes.ts';
+import { holdsFor, namesHeld } from '../http/scopes.ts';
 import { csvAnswer, csvMediaType } from './csv-answer.ts';
 import { jsonAnswer } from './json-answer.ts';
-import type { ModelSummary, Serving } from './model-source.ts';
+import type { Serving } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
 import type { Predictors } from './predictors.ts';
 import { informationSchema, listSchema } from './information-schema.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
 import { listQuery, predictQuery, type ListQuery } from './schemas.ts';
-
-/** A page holds fewer. */
-const mostListed = 101;
 
 /** Information about models, and their predictions. */
 export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {
@@ -126,15 +124,11 @@ async function page(
   session: Session | undefined,
 ): Promise<object> {
   const ownerId = owner === undefined ? undefined : (session?.clientId ?? '');
-  const seen: ModelSummary[] = [];
-  for (let from = after; ;) {
-    const batch = await predictors.page({ after: from, prefix, ownerId, limit: mostListed });
-    seen.push(...batch.filter(({ name }) => holdsFor(session?.scopes ?? [], 'models:read', name)));
-    from = batch.at(-1)?.name ?? from;
-    if (seen.length > limit || batch.length < mostListed) break;
-  }
-  const models = seen.slice(0, limit);
-  return { models, next: seen.length > limit ? models.at(-1)?.name : null };
+  const permitted = namesHeld(session?.scopes ?? [], 'models:read');
+  const ranges = intersect(intersect(permitted, rangeOfPrefix(prefix)), rangeAfter(after));
+  const found = await predictors.page({ ranges, ownerId, limit: limit + 1 });
+  const models = found.slice(0, limit);
+  return { models, next: found.length > limit ? models.at(-1)?.name : null };
 }
 
 function informationAnswer(predictor: Predictor): NonNullable<EndpointDocs['answer']> {

@@ -30,6 +30,7 @@ export function explainRow(
   for (const [at, encoder] of encoders.entries()) {
     const { name } = encoder.feature;
     known.add(name);
+    if (errors.length >= most) continue;
     const value = Array.isArray(row) ? (row[at] as unknown) : ownValue(row, name);
     if (Number.isNaN(encoder.encode(value)))
       errors.push({ pointer: pointer + toPointer(name), detail: explainCell(encoder, value) });
@@ -53,9 +54,10 @@ function explainCell({ feature, type, min, max }: FeatureEncoder, value: unknown
   if (value === undefined) return `missing; expected ${expected[type]}`;
   if (value === null) return `null; expected ${expected[type]}`;
   if (feature.type === 'category') {
-    const names = feature.categories.map(({ category }) => category);
-    const rest = names.length > shownCategories ? `, ... (${names.length} in all)` : '';
-    const list = names.slice(0, shownCategories).join(', ') + rest;
+    const { length } = feature.categories;
+    const rest = length > shownCategories ? `, ... (${length} in all)` : '';
+    const shown = feature.categories.slice(0, shownCategories).map(({ category }) => category);
+    const list = shown.join(', ') + rest;
     if (typeof value === 'string') return `unknown category ${show(value)}; one of ${list}`;
     if (typeof value === 'number') return `${show(value)} is no code of this category`;
     return `${show(value)} is no category; one of ${list}`;

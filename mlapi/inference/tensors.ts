@@ -61,7 +61,7 @@ export function toMatrix(inputs: readonly InputTensor[], { facts, width, maxRows
  */
 export function toTensorInput(tensors: readonly InputTensor[], { inputs }: Pick<ModelFacts, 'inputs'>): TensorInput {
   const given = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  if (given.size < inputs.length || tensors.some(({ name }) => !inputs.some((input) => input.name === name)))
+  if (given.size !== inputs.length || !inputs.every(({ name }) => given.has(name)))
     throw invalidTensors(`The inputs of this model are ${quoteNames(inputs)}, each of them once`);
   for (const { name, datatype, shape } of inputs) {
     const tensor = given.get(name)!;

@@ -1,3 +1,4 @@
+import type { NameRange } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
@@ -12,16 +13,8 @@ import { aliasNotFound } from './refusals.ts';
 import { isCanaryClient, type Target, type Targets } from './targets.ts';
 import type { Traffic } from './traffic/traffic.ts';
 import type { Alias, VersionRecord } from './types.ts';
-import {
-  findModel,
-  findRecord,
-  findServing,
-  listAllRecords,
-  listNames,
-  listRecords,
-  listServing,
-  readForeignModel,
-} from './version-store.ts';
+import { findModel, findRecord, findServing, listAllRecords, listRecords, readForeignModel } from './version-store.ts';
+import { listServing, listSummaries } from './version-lists.ts';
 
 interface ModelStoreOptions {
   readonly database: Database;
@@ -84,19 +77,18 @@ export class ModelStore implements ModelSource {
     return this.#options.foreign.information(await this.#read(id));
   }
 
-  async list({ after, prefix, ownerId, limit }: ModelPage): Promise<ModelSummary[]> {
-    const { database } = this.#options;
-    const names = await listNames(database, { after, prefix, ownerId, limit });
-    const records = await Promise.all(names.map((name) => this.resolve(name, undefined).catch(() => undefined)));
-    return records
-      .filter((record) => record !== undefined)
-      .map(({ model, version, description, sha256 }) => ({ name: model, version, description, sha256 }));
+  list(page: ModelPage): Promise<ModelSummary[]> {
+    return listSummaries(this.#options.database, page);
   }
 
-  async index(after = { name: '', version: '' }, limit: number): Promise<KnownVersion[]> {
+  async index(
+    range: NameRange,
+    after: { name: string; version: string } | undefined,
+    limit: number,
+  ): Promise<KnownVersion[]> {
     const { database, loaded } = this.#options;
     const inMemory = new Map(loaded.entries());
-    const found = await listServing(database, after, limit);
+    const found = await listServing(database, range, after, limit);
     return found.map(({ id, name, version }) => ({ name, version, predictor: inMemory.get(id) }));
   }
 

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { ForeignModel } from '../inference/foreign-models.ts';
 import type { Queries } from '../persistence/database.ts';
 import type { ModelVersionRow } from '../persistence/schema.ts';
@@ -133,46 +132,6 @@ export async function listRecords(
 export async function listAllRecords(queries: Queries): Promise<VersionRecord[]> {
   const query = queries.selectFrom('model_versions').select(recordColumns).orderBy('model').orderBy('version');
   return (await query.execute()).map(toRecord);
-}
-
-/** Those that serve, by model and version: the ones after `after`. */
-export async function listServing(
-  queries: Queries,
-  after: { name: string; version: string },
-  limit: number,
-): Promise<{ id: string; name: string; version: string }[]> {
-  return queries
-    .selectFrom('model_versions')
-    .select(['id', 'model as name', 'version'])
-    .where('retired_at', 'is', null)
-    .where((where) =>
-      where.or([
-        where('model', '>', after.name),
-        where.and([where('model', '=', after.name), where('version', '>', after.version)]),
-      ]),
-    )
-    .orderBy('model')
-    .orderBy('version')
-    .limit(limit)
-    .execute();
-}
-
-/** Names of models that have a version that serves, in their order. */
-export async function listNames(
-  queries: Queries,
-  { after, prefix, ownerId, limit }: { after: string; prefix: string; ownerId: string | undefined; limit: number },
-): Promise<string[]> {
-  let query = queries
-    .selectFrom('model_versions')
-    .select('model')
-    .distinct()
-    .where('retired_at', 'is', null)
-    .where('model', '>', after)
-    .where(sql<boolean>`model like ${prefix.replace(/_/g, '\\_')} || '%' escape '\\'`)
-    .orderBy('model')
-    .limit(limit);
-  if (ownerId !== undefined) query = query.where('owner_id', '=', ownerId);
-  return (await query.execute()).map(({ model }) => model);
 }
 
 /** Which of these versions still serve. */

@@ -1,6 +1,5 @@
 import type { Call, Session } from '../http/endpoint.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
-import { holdsFor } from '../http/scopes.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
 import type { ModelInformation } from '../inference/predictor.ts';
 import type { Predictors } from '../inference/predictors.ts';
@@ -43,16 +42,16 @@ export function repositoryOver(predictors: Pick<Predictors, 'has'>, store?: Mode
   };
 }
 
-/** What the index says of the versions that the caller may know of. */
+/** What the index says of these versions. */
 export async function indexOf(
-  versions: AsyncIterable<KnownVersion>,
-  { scopes, onlyReady }: { scopes: readonly string[]; onlyReady: boolean },
+  versions: Iterable<KnownVersion> | AsyncIterable<KnownVersion>,
+  onlyReady: boolean,
 ): Promise<object[]> {
   const entries: object[] = [];
   for await (const { name, version, predictor } of versions) {
     if (entries.length >= mostIndexed) break;
     const isReady = predictor?.isUsable === true;
-    if ((onlyReady && !isReady) || !holdsFor(scopes, 'models:read', name)) continue;
+    if (onlyReady && !isReady) continue;
     const reason = isReady ? '' : predictor === undefined ? 'unloaded' : 'it cannot compute now';
     entries.push({ name, version, state: isReady ? 'READY' : 'UNAVAILABLE', reason });
   }

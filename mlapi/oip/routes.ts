@@ -1,9 +1,10 @@
 import { bytesBody } from '../http/body.ts';
-import type { Answer, Call, Endpoint, Session } from '../http/endpoint.ts';
+import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import type { HealthChecks } from '../http/health-checks.ts';
 import { isReady } from '../http/health.ts';
 import type { Lifecycle } from '../http/lifecycle.ts';
-import { holdsFor } from '../http/scopes.ts';
+import { isWithin, type NameRange } from '../http/name-ranges.ts';
+import { namesHeld } from '../http/scopes.ts';
 import { parseStrictJson } from '../http/strict-json.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../inference/predictor.ts';
@@ -21,8 +22,8 @@ export interface OipOptions {
   readonly serve: ServeModel;
   /** Every model that is in memory. */
   readonly loaded: () => readonly Predictor[];
-  /** Every version that there is. */
-  readonly versions: () => AsyncIterable<KnownVersion>;
+  /** Every version whose model's name lies in these ranges. */
+  readonly versions: (names: readonly NameRange[]) => AsyncIterable<KnownVersion>;
   readonly statistics: RunStatistics;
   readonly bodyLimitBytes: number;
   /** Whose tensors the documents show. */
@@ -154,8 +155,8 @@ function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endp
       },
       isFiltered: true,
       handle: ({ session }) => {
-        const contracts = loaded().map(({ contract }) => contract);
-        return answer(contracts.filter(({ name }) => mayRead(session, name)));
+        const names = namesHeld(session?.scopes ?? [], 'models:read');
+        return answer(inMemory(loaded(), names));
       },
     },
     {
@@ -220,7 +221,7 @@ function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
   ];
 }
 
-function repositoryEndpoints({ versions, repository }: OipOptions): Endpoint[] {
+function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endpoint[] {
   const reader = bytesBody(['application/json'], commandLimitBytes, true);
   const command = { method: 'POST', body: { reader } } as const;
   const change = (what: 'load' | 'unload', summary: string): Endpoint => ({
@@ -261,7 +262,9 @@ function repositoryEndpoints({ versions, repository }: OipOptions): Endpoint[] {
       },
       handle: async ({ session, body }) => {
         const onlyReady = readFlag(readCommand(body as Buffer, ['ready']).ready, 'ready') ?? false;
-        return { body: await indexOf(versions(), { scopes: session?.scopes ?? [], onlyReady }) };
+        const names = namesHeld(session?.scopes ?? [], 'models:read');
+        // What is ready is in memory: the others need not be looked through.
+        return { body: await indexOf(onlyReady ? inMemory(loaded(), names) : versions(names), onlyReady) };
       },
     },
     change('load', 'Have a model loaded'),
@@ -269,8 +272,11 @@ function repositoryEndpoints({ versions, repository }: OipOptions): Endpoint[] {
   ];
 }
 
-function mayRead(session: Session | undefined, name: string): boolean {
-  return holdsFor(session?.scopes ?? [], 'models:read', name);
+/** Those of them whose names lie in these ranges. */
+function inMemory(predictors: readonly Predictor[], names: readonly NameRange[]): KnownVersion[] {
+  return predictors
+    .filter(({ contract }) => isWithin(names, contract.name))
+    .map((predictor) => ({ name: predictor.contract.name, version: predictor.contract.version, predictor }));
 }
 
 /** The body of a command may be left out. */

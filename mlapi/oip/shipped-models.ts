@@ -18,7 +18,7 @@ export function oipOver({ config, predictors, oipStatistics, modelStore }: Serve
     describe: (name, version) => predictors.information(name, version),
     serve: (name, version, session) => predictors.serve(name, version, session?.clientId ?? ''),
     loaded: () => predictors.loaded(),
-    versions: () => predictors.versions(),
+    versions: (names) => predictors.versions(names),
     repository: repositoryOver(predictors, modelStore?.commands),
     shown: predictors.shown,
     statistics: oipStatistics,

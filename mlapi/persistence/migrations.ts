@@ -17,6 +17,7 @@ const allMigrations: Migrations = {
   '002-models': { up: createModelTables },
   '003-traffic': { up: createTrafficTables },
   '004-client-secrets': { up: addClientSecrets },
+  '005-model-lists': { up: createListIndexes },
 };
 
 /** Creates the tables of an empty database. @throws {MigrationPending} if an existing one is of another version */
@@ -188,4 +189,21 @@ async function addClientSecrets(db: Kysely<unknown>): Promise<void> {
     ['previous_secret_ends_at', 'bigint'],
   ] as const;
   for (const [name, type] of columns) await db.schema.alterTable('clients').addColumn(name, type).execute();
+}
+
+/** Only versions that serve: those that are retired are kept for ever, and no list may have to walk past them. */
+async function createListIndexes(db: Kysely<unknown>): Promise<void> {
+  const indexes = {
+    model_versions_serving: ['model', 'version'],
+    model_versions_newest: ['model', 'ordinal'],
+    model_versions_owned: ['owner_id', 'model'],
+  };
+  for (const [name, columns] of Object.entries(indexes))
+    await db.schema
+      .createIndex(name)
+      .on('model_versions')
+      .columns(columns)
+      .where(sql.ref('retired_at'), 'is', null)
+      .execute();
+  await db.schema.dropIndex('model_versions_by_owner').execute();
 }

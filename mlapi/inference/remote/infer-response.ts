@@ -113,10 +113,11 @@ function readOutputs(
   binary: Buffer,
   { rows, outputs }: Wanted,
 ): Map<string, OutputTensor> {
+  const wanted = new Map(outputs.map((output) => [output.name, output]));
   const found = new Map<string, OutputTensor>();
   let at = 0;
   for (const [index, { name, datatype, shape, parameters, data }] of tensors.entries()) {
-    const info = outputs.find((output) => output.name === name);
+    const info = wanted.get(name);
     if (info === undefined || found.has(name)) throw invalidModelOutput('an output was not asked for');
     const type = datatypes.get(datatype);
     if (type === undefined || datatype !== info.datatype)

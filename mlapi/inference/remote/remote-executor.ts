@@ -67,7 +67,8 @@ export class RemoteExecutor implements Executor {
   run(input: RunInput, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
     const { facts, isBinary, outputName, others, timeoutMs } = this.#options;
     const names = wantsOthers ? [outputName, ...others] : [outputName];
-    const outputs = names.map((name) => facts.outputs.find((output) => output.name === name)!);
+    const known = new Map(facts.outputs.map((output) => [output.name, output]));
+    const outputs = names.map((name) => known.get(name)!);
     const isRows = input.tensors === undefined;
     const tensors = isRows ? [asTensor(input, facts.inputs[0]!)] : input.tensors;
     const request = writeInferRequest(tensors, { outputs: names, isBinary });

@@ -1,0 +1,89 @@
+import { sql } from 'kysely';
+import type { NameRange } from '../http/name-ranges.ts';
+import type { ModelPage, ModelSummary } from '../inference/model-source.ts';
+import type { Queries } from '../persistence/database.ts';
+
+/*
+ * Each list reads what it answers, and no row besides, however many models, and versions of them, there are or were: it goes
+ * along an index that has only versions that serve. Names are compared by their bytes, in SQLite and (`collate "C"`) in PostgreSQL.
+ */
+
+interface IndexedVersion {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Versions that serve, by model and version: those in the range that come after `after`. */
+export async function listServing(
+  queries: Queries,
+  range: NameRange,
+  after: Pick<IndexedVersion, 'name' | 'version'> | undefined,
+  limit: number,
+): Promise<IndexedVersion[]> {
+  return servingQuery(queries, range, after, limit).execute();
+}
+
+/** One page of the list of models, by name, with the version that each name stands for. */
+export async function listSummaries(queries: Queries, page: ModelPage): Promise<ModelSummary[]> {
+  return page.ranges.length === 0 ? [] : summariesQuery(queries, page).execute();
+}
+
+export function servingQuery(
+  queries: Queries,
+  { from, to }: NameRange,
+  // No version is called so: all come after it.
+  after: Pick<IndexedVersion, 'name' | 'version'> = { name: from, version: '' },
+  limit: number,
+) {
+  return queries
+    .selectFrom('model_versions')
+    .select(['id', 'model as name', 'version'])
+    .where('retired_at', 'is', null)
+    .where(sql<boolean>`(model, version) > (${after.name}, ${after.version})`)
+    .where('model', '<', to)
+    .orderBy('model')
+    .orderBy('version')
+    .limit(limit);
+}
+
+/** @param page with one range at least */
+export function summariesQuery(queries: Queries, page: ModelPage) {
+  const default_ = sql`(select version from model_aliases as a where a.model = named.model and a.alias = 'default')`;
+  const newest = sql`(
+    select version from model_versions as n
+    where n.model = named.model and n.retired_at is null order by n.ordinal desc limit 1
+  )`;
+  return queries
+    .selectFrom(namesQuery(queries, page).as('named'))
+    .innerJoin('model_versions as served', (join) =>
+      join
+        .onRef('served.model', '=', 'named.model')
+        .on('served.version', '=', sql<string>`coalesce(${default_}, ${newest})`),
+    )
+    .select(['served.model as name', 'served.version', 'served.description', 'served.sha256'])
+    .orderBy('named.model');
+}
+
+/** Names of models that have a version that serves, in their order. */
+function namesQuery(queries: Queries, { ranges: [first, ...others], ownerId, limit }: ModelPage) {
+  const namesIn = ({ from, to }: NameRange) => {
+    const query = queries
+      .selectFrom('model_versions')
+      .select('model')
+      .distinct()
+      .where('retired_at', 'is', null)
+      .where('model', '>=', from)
+      .where('model', '<', to)
+      .orderBy('model')
+      .limit(limit);
+    return ownerId === undefined ? query : query.where('owner_id', '=', ownerId);
+  };
+  if (others.length === 0) return namesIn(first!);
+  // Of each range as many as the page has: the other ranges may be empty.
+  const each = (range: NameRange) => queries.selectFrom(namesIn(range).as('one')).select('model');
+  return others
+    .reduce((all, range) => all.unionAll(each(range)), each(first!))
+    .orderBy('model')
+    .limit(limit);
+}

@@ -1,0 +1,63 @@
+import { describe, expect, test } from '@jest/globals';
+import { FeatureEncoder } from '../../mlapi/inference/feature-encoder.ts';
+import { Postprocessor } from '../../mlapi/inference/postprocessor.ts';
+import { explainRow } from '../../mlapi/inference/row-errors.ts';
+import { toTensorInput } from '../../mlapi/inference/tensors.ts';
+
+/** A list that counts how often one of its elements is read. */
+function counting<T extends object>(list: T): { list: T; reads: () => number } {
+  let reads = 0;
+  const get = (target: T, key: string | symbol, receiver: unknown): unknown => {
+    if (typeof key === 'string' && /^\d+$/.test(key)) reads += 1;
+    return Reflect.get(target, key, receiver);
+  };
+  return { list: new Proxy(list, { get }), reads: () => reads };
+}
+
+describe('names of which a client chooses how many there are', () => {
+  test('labels: 10,000 rows of a model that names them are checked against 25,000 without a walk', () => {
+    const { list: labels, reads } = counting(Array.from({ length: 25_000 }, (_, index) => `label-${index}`));
+    const postprocessor = new Postprocessor({ kind: 'class_scores', labels });
+    const before = reads();
+    const rows = 10_000;
+    const data = Array.from({ length: rows }, (_, index) => `label-${24_999 - (index % 100)}`);
+
+    expect(postprocessor.predictions({ data, shape: [rows] }, rows)).toEqual(data);
+
+    expect(reads() - before).toBeLessThanOrEqual(rows);
+    const strange = { data: [...data.slice(1), 'none'], shape: [rows] };
+    expect(() => postprocessor.predictions(strange, rows)).toThrow('a label is not in the contract');
+  });
+
+  test('inputs: 2,000 tensors find their inputs without a walk', () => {
+    const infos = Array.from({ length: 2_000 }, (_, index) => ({ name: `x${index}`, datatype: 'FP32', shape: [1] }));
+    const { list: inputs, reads } = counting(infos);
+    const tensors = infos.map((info) => ({ ...info, data: new Float32Array(1) })).reverse();
+
+    expect(toTensorInput(tensors, { inputs }).rows).toBe(1);
+
+    expect(reads()).toBeLessThanOrEqual(10 * infos.length);
+    const other = [...tensors.slice(1), { ...tensors[0]!, name: 'other' }];
+    expect(() => toTensorInput(other, { inputs: infos })).toThrow('The inputs of this model are');
+    expect(() => toTensorInput(tensors.slice(1), { inputs: infos })).toThrow('The inputs of this model are');
+  });
+
+  test('errors: of a row whose every cell is wrong, so many are made as are wanted', () => {
+    let encoded = 0;
+    class CountingEncoder extends FeatureEncoder {
+      override encode(value: unknown): number {
+        encoded += 1;
+        return super.encode(value);
+      }
+    }
+    const encoders = Array.from(
+      { length: 5_000 },
+      (_, index) => new CountingEncoder({ name: `f${index}`, type: 'number', missing: 'reject' }, 'float32'),
+    );
+    const row = encoders.map(() => 'wrong');
+
+    expect(explainRow(row, encoders, { pointer: '/0', most: 20 })).toHaveLength(20);
+
+    expect(encoded).toBeLessThanOrEqual(20);
+  });
+});
