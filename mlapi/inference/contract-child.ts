@@ -1,6 +1,9 @@
 /* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
 import './give-way.ts';
+import { Socket } from 'node:net';
+import { pipeDescriptor } from './child-messages.ts';
 import { readContract } from './contract.ts';
+import { MessagePipe } from './message-pipe.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { proveRowWise, type RowWiseProof } from './row-wise/prove.ts';
 import type { Contract } from './types.ts';
@@ -27,7 +30,8 @@ async function answer({ folder, input, outputs }: ContractQuestion): Promise<Con
   }
 }
 
-process.on('message', (question: ContractQuestion) => {
-  void answer(question).then((said) => process.send!(said));
+const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {
+  mostBytes: Infinity,
+  onMessage: (question) => void answer(question as ContractQuestion).then((said) => parent.send(said)),
+  onClose: () => process.exit(0),
 });
-process.on('disconnect', () => process.exit(0));

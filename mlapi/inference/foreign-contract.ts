@@ -1,6 +1,8 @@
 import { ownTurn } from '../http/turns.ts';
 import type { Confinement } from './confinement.ts';
 import type { ContractAnswer, ContractQuestion } from './contract-child.ts';
+import { mostChildBytes } from './child-messages.ts';
+import { MessagePipe } from './message-pipe.ts';
 import { startProgram } from './start-program.ts';
 
 /**
@@ -13,14 +15,16 @@ export async function readForeignContract(
 ): Promise<ContractAnswer> {
   // A start waits until the system has made the process.
   await ownTurn();
-  const child = startProgram('contract-child', { confinement, files: [question.folder] });
+  const { child, pipe } = startProgram('contract-child', { confinement, files: [question.folder] });
   const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   const answer = new Promise<ContractAnswer>((resolve) => {
-    child.once('message', (message) => resolve(message as ContractAnswer));
+    const onMessage = (message: unknown) => resolve(message as ContractAnswer);
+    new MessagePipe(pipe, { mostBytes: mostChildBytes, onMessage, onFault: () => child.kill('SIGKILL') }).send(
+      question,
+    );
     void ended.then(() => resolve({ reason: 'it needs more time or memory to be read than there is' }));
   });
-  child.send(question, () => undefined);
   try {
     return await answer;
   } finally {

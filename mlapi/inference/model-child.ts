@@ -1,8 +1,18 @@
 /* The program of a child process: it computes with one model for the process that started it (its argument), and ends with that. */
 import './give-way.ts';
+import { Socket } from 'node:net';
+import { serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
+import {
+  mostChildBytes,
+  pipeDescriptor,
+  type ChildMessage,
+  type ParentMessage,
+  type WantedOutputs,
+} from './child-messages.ts';
+import { MessagePipe } from './message-pipe.ts';
 import { ModelWrapper } from './model-wrapper.ts';
+import { tooLarge } from './output-size.ts';
 import type { RunInput } from './types.ts';
 
 let model: ModelWrapper;
@@ -32,10 +42,19 @@ function rss(): number {
   return process.memoryUsage.rss();
 }
 
-process.on('message', (message: ParentMessage) => {
-  void (message.type === 'load' ? load(message) : run(message)).then((answer) => process.send!(answer));
+const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {
+  mostBytes: Infinity,
+  onMessage: (message) => void take(message as ParentMessage),
+  onClose: () => process.exit(0),
 });
-process.on('disconnect', () => process.exit(0));
+
+async function take(message: ParentMessage): Promise<void> {
+  const bytes = serialize(await (message.type === 'load' ? load(message) : run(message)));
+  // Texts may take twice their characters.
+  if (bytes.length <= mostChildBytes) parent.sendBytes(bytes);
+  else parent.send({ type: 'refused', message: tooLarge().message, cause: 'too large for a message' });
+}
+
 // Those are for the process that started this one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 // A run blocks this thread: another one sees to it that none outlives the process that waits for it,

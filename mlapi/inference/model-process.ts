@@ -1,9 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
-import { Problem } from '../http/problem.ts';
-import type { ChildMessage, ParentMessage, WantedOutputs } from './child-messages.ts';
+import { ClientMemory } from '../http/client-memory.ts';
+import { Problem, serviceBusy } from '../http/problem.ts';
+import {
+  isRunOutput,
+  mostChildBytes,
+  type ChildMessage,
+  type ParentMessage,
+  type WantedOutputs,
+} from './child-messages.ts';
 import type { Confinement } from './confinement.ts';
 import { LostRun, type RunResult } from './executor.ts';
+import { MessagePipe } from './message-pipe.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { startProgram } from './start-program.ts';
 import type { RunInput } from './types.ts';
@@ -28,6 +36,8 @@ interface Settle<T> {
 const usualLoadLimitMs = 60_000;
 /** How long a child that was asked to end may take. */
 const endLimitMs = 1_000;
+/** What children are sending, all together: past this, answers are thrown away as they come. */
+const coming = new ClientMemory({ clientBytes: mostChildBytes, allBytes: 4 * mostChildBytes });
 
 /** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
 export class ModelProcess {
@@ -38,6 +48,7 @@ export class ModelProcess {
   state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
   rssBytes = 0;
   readonly #child: ChildProcess;
+  readonly #pipe: MessagePipe;
   #starting: Settle<ModelFacts> | undefined;
   #running: Settle<RunResult> | undefined;
   #beganMs = 0;
@@ -50,7 +61,16 @@ export class ModelProcess {
     const path = resolve(model.path);
     // External data lies beside the file.
     const files = [dirname(path)];
-    this.#child = startProgram('model-child', { confinement, files, env: { ORT_DISABLE_TELEMETRY: '1' } });
+    const { child, pipe } = startProgram('model-child', { confinement, files, env: { ORT_DISABLE_TELEMETRY: '1' } });
+    this.#child = child;
+    const name = String(child.pid);
+    this.#pipe = new MessagePipe(pipe, {
+      mostBytes: mostChildBytes,
+      memory: { take: (bytes) => coming.take(name, bytes), give: (bytes) => coming.give(name, bytes) },
+      onMessage: (message) => this.#take(message as ChildMessage),
+      onDropped: () => this.#drop(),
+      onFault: () => child.kill('SIGKILL'),
+    });
     this.ready = new Promise((resolve, reject) => (this.#starting = { resolve, reject }));
     this.ready.catch(() => undefined);
     this.ended = new Promise((resolve) => {
@@ -58,7 +78,6 @@ export class ModelProcess {
       this.#child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
     });
     void this.ended.then((how) => this.#onEnd(how));
-    this.#child.on('message', (message: ChildMessage) => this.#take(message));
     this.#loadLimit = setTimeout(() => this.#giveUp(loadLimitMs), loadLimitMs);
     this.#send({ type: 'load', path, sha256 });
   }
@@ -86,7 +105,7 @@ export class ModelProcess {
 
   /** Asks it to end, and sees to it. */
   async end(): Promise<void> {
-    if (this.#child.connected) this.#child.disconnect();
+    this.#pipe.close();
     const limit = setTimeout(() => this.#child.kill('SIGKILL'), endLimitMs);
     await this.ended;
     clearTimeout(limit);
@@ -94,6 +113,10 @@ export class ModelProcess {
 
   #take(message: ChildMessage): void {
     if (this.state === 'ended') return;
+    if (message.type === 'answered' && !isRunOutput(message.output)) {
+      this.#child.kill('SIGKILL');
+      return;
+    }
     if ('rssBytes' in message) this.rssBytes = message.rssBytes;
     if (message.type === 'unusable') {
       this.#starting?.reject(new Error(message.reason));
@@ -113,6 +136,13 @@ export class ModelProcess {
       const { message: text, cause } = message;
       this.#settle()?.reject(new Problem(422, 'invalid_model_output', text, { cause: new Error(cause) }));
     }
+  }
+
+  /** Its answer came at a time when there was no memory for it. */
+  #drop(): void {
+    if (this.state !== 'busy') return;
+    this.state = 'idle';
+    this.#settle()?.reject(serviceBusy());
   }
 
   /** Whoever waits for it must not wait for ever. To the pool, its end is a crash. */
@@ -143,8 +173,7 @@ export class ModelProcess {
     this.#settle()?.reject(new LostRun('crashed', `the model's process ended: ${how}`));
   }
 
-  /** What cannot be sent is answered by its end. */
   #send(message: ParentMessage): void {
-    this.#child.send(message, () => undefined);
+    this.#pipe.send(message);
   }
 }

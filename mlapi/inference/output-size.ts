@@ -3,9 +3,9 @@ import { invalidModelOutput } from './invalid-output.ts';
 import type { OutputTensor, RunOutput } from './types.ts';
 
 /** Most that the outputs of one request may take: they go from process to process, and wait for whoever reads them. */
-const mostOutputBytes = 67_108_864;
-/** Of a text, besides its characters. */
-const textBytes = 64;
+export const mostOutputBytes = 67_108_864;
+/** Of a text, besides its characters: it is made, sent and read alone, and half a million of them take some 40 ms to read. */
+const textBytes = 128;
 
 /** @returns bytes; for texts an estimate, which stops once it is above the bound */
 export function sizeOf(data: OutputTensor['data']): number {
@@ -29,8 +29,11 @@ export function sizeOfRun({ data, others = [] }: RunOutput): number {
 
 /** @throws {Problem} 422 `invalid_model_output` */
 export function refuseLarge(bytes: number): void {
-  if (bytes > mostOutputBytes)
-    throw invalidModelOutput(`its outputs are larger than ${mostOutputBytes} bytes; fewer rows may have smaller ones`);
+  if (bytes > mostOutputBytes) throw tooLarge();
+}
+
+export function tooLarge(): Problem {
+  return invalidModelOutput(`its outputs are larger than ${mostOutputBytes} bytes; fewer rows may have smaller ones`);
 }
 
 /** 422: what the model computed would take too much as the answer that was asked for. @param what what to do instead */

@@ -1,4 +1,5 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
 import { markExpendable } from './expendable.ts';
@@ -10,22 +11,27 @@ interface Started {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+export interface StartedProgram {
+  readonly child: ChildProcess;
+  /** The one way between the two: `MessagePipe` reads it within bounds, as Node's own channel does not. */
+  readonly pipe: Duplex;
+}
+
 /**
  * Starts a program of this folder in a process of its own, which gives way to this one. It gets nothing of this process: no variables,
- * which may hold secrets, no folder, no streams.
+ * which may hold secrets, no folder, no streams but the pipe.
  */
-export function startProgram(name: string, { confinement, files, env }: Started): ChildProcess {
+export function startProgram(name: string, { confinement, files, env }: Started): StartedProgram {
   const { execPath, execArgv, parentPid, hasOwnSession } = launch(confinement, files);
   const program = fileURLToPath(new URL(`./${name}.${isSource ? 'ts' : 'js'}`, import.meta.url));
-  const child = fork(program, [String(parentPid), ...(hasOwnSession ? ['own-session'] : [])], {
-    execPath,
+  const words = [...execArgv, program, String(parentPid), ...(hasOwnSession ? ['own-session'] : [])];
+  const child = spawn(execPath, words, {
     cwd: '/',
     env: { ...env, ...(confinement !== undefined && loaderVariables) },
-    execArgv: [...execArgv],
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // The last one is `pipeDescriptor`.
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
   // As soon as there is a process, before a model is loaded.
   if (child.pid !== undefined) markExpendable(child.pid);
-  return child;
+  return { child, pipe: child.stdio[3] as Duplex };
 }

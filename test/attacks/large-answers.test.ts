@@ -10,7 +10,7 @@ import { buildModel, type ElementType } from '../support/onnx-builder.ts';
 import { startWatched, type WatchedService } from '../support/watched.ts';
 
 /** Answers as many zeros as it is told. */
-function zeros(name: string, type: ElementType, shape: readonly string[] = ['M']): ModelFolder {
+function zeros(name: string, type: ElementType, shape: readonly string[] = ['M'], executor = 'inline'): ModelFolder {
   return {
     onnx: buildModel({
       inputs: [{ name: 'n', type: 'int64', shape: [shape.length] }],
@@ -20,7 +20,7 @@ function zeros(name: string, type: ElementType, shape: readonly string[] = ['M']
       ],
       outputs: [{ name: 'y', type, shape }],
     }),
-    contract: { name, executor: 'inline', sample: 'sample.json' },
+    contract: { name, executor, sample: 'sample.json' },
     sample: { inputs: [{ name: 'n', datatype: 'INT64', shape: [shape.length], data: shape.map(() => 1) }] },
   };
 }
@@ -33,6 +33,7 @@ beforeAll(async () => {
     big: zeros('big', 'float32'),
     half: zeros('half', 'float16'),
     wide: zeros('wide', 'float32', ['M', 'C']),
+    apart: zeros('apart', 'float32', ['M'], 'child'),
   };
   watched = await startWatched({ MLAPI_MODELS_DIR: writeModelFolders(folders), MLAPI_DEFAULT_MODEL: 'big' });
   ({ pid } = await watched.health());
@@ -172,6 +173,15 @@ describe('a request of 74 bytes that asks for much', () => {
     const { status, bytes } = await read(await ask([33_000_000], { model: 'half', encoding: 'gzip', isBinary: true }));
     expect(status).toBe(200);
     expect(bytes).toBeGreaterThan(66_000_000);
+  });
+
+  test('200: an output of 64 MiB that a child process sends; 422 where it may send no more', async () => {
+    const grownMiB = await growth(async () => {
+      const { status, bytes } = await read(await ask([most], { model: 'apart', encoding: 'gzip', isBinary: true }));
+      expect([status, bytes > 4 * most]).toEqual([200, true]);
+    });
+    expect(grownMiB).toBeLessThan(250);
+    expect((await read(await ask([most + 1], { model: 'apart', isBinary: true }))).status).toBe(422);
   });
 
   test('422: the classes of millions of rows, before they are looked for', async () => {
