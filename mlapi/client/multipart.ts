@@ -19,7 +19,7 @@ export async function filePayload(mediaType: string, content: FileSource): Promi
   return streamedPayload(mediaType, () => readChunks(content), await lengthOf(content));
 }
 
-/** Parts as a form of known length, read while they are sent, as often as they are. Names and types are ours, and need no escapes. */
+/** Parts as a form of known length, read while they are sent, as often as they are. Names and types are ours or checked, and need no escapes. */
 export async function formPayload(parts: readonly Part[]): Promise<Payload> {
   const boundary = randomUUID();
   const heads = parts.map(({ name, fileName, mediaType }) =>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Answer } from './answer.ts';
 import { hasText, type Api, type PageOptions } from './api.ts';
@@ -8,13 +8,22 @@ import type { CallOptions } from './attempts.ts';
 import { filePayload, formPayload, readChunks, type FileSource, type Part } from './multipart.ts';
 import { apiPath } from './paths.ts';
 
+export interface FileInformation {
+  readonly name: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
 /** One version of a model, which never changes. */
 export interface VersionInformation {
   readonly name: string;
   readonly version: string;
-  /** Of the ONNX file, in hexadecimal. */
+  /** Of the ONNX file, in hexadecimal; with external data, of what `sha256sum` prints for all files. */
   readonly sha256: string;
+  /** Of all files. */
   readonly sizeBytes: number;
+  /** Where the model has external data: what it consists of, the ONNX file first. */
+  readonly files?: readonly FileInformation[];
   readonly createdAt: string;
   readonly [other: string]: unknown;
 }
@@ -22,6 +31,8 @@ export interface VersionInformation {
 /** What a version consists of; without a contract, the model's own shape is one. */
 export interface VersionFiles {
   readonly model: FileSource;
+  /** External data, by the file names that the model gives: `{ 'model.onnx.data': path }`. */
+  readonly data?: Readonly<Record<string, FileSource>> | undefined;
   /** `model.json` */
   readonly contract?: FileSource | undefined;
   /** `encoding.csv` */
@@ -56,13 +67,16 @@ export class Versions {
       return await this.#api.json('PUT', versionPath(name, version), { ...call, expects: isInformation, options });
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 409 || !state.isMaybeDone) throw error;
-      const [found, sha256] = [await this.get(name, version, options), await digestOf(files.model)];
+      const [found, sha256] = [await this.get(name, version, options), await digestOf(files)];
       if (found.sha256 === sha256) return found;
       throw error;
     }
   }
 
-  /** Uploads a model folder: `model.onnx`, `model.json` if there is one, and the files that this names. */
+  /**
+   * Uploads a model folder: `model.onnx`, `model.json` if there is one, the files that this names, and those whose names end in
+   * `.onnx.data` or `.onnx_data`, as exporters call external data.
+   */
   async uploadFolder(
     name: string,
     version: string,
@@ -71,8 +85,10 @@ export class Versions {
   ): Promise<VersionInformation> {
     const contract = join(folder, 'model.json');
     const named = await readContract(contract);
+    const data = (await readdir(folder)).filter((file) => /\.onnx[._]data$/.test(file));
     const files = {
       model: join(folder, 'model.onnx'),
+      ...(data.length > 0 && { data: Object.fromEntries(data.map((file) => [file, join(folder, file)])) }),
       ...(named && { contract }),
       ...(named?.encoding !== undefined && { encoding: join(folder, named.encoding) }),
       ...(named?.sample !== undefined && { sample: join(folder, named.sample) }),
@@ -94,16 +110,20 @@ export class Versions {
     return this.#api.empty('DELETE', versionPath(name, version), { isRepeatable: false, options });
   }
 
-  /** The ONNX file as it comes. It throws `digest_mismatch` at the end of any other file: use nothing of it before the end. */
+  /**
+   * The ONNX file as it comes, or `file` of its external data. It throws `digest_mismatch` at the end of any other file: use nothing of
+   * it before the end.
+   */
   async artifact(
     name: string,
     version: string,
-    options: CallOptions = {},
+    { file, ...options }: CallOptions & { readonly file?: string } = {},
   ): Promise<AsyncGenerator<Buffer, void, undefined>> {
     // An alias may move between the two calls.
-    const { sha256, sizeBytes, version: meant } = await this.get(name, version, options);
-    const path = `${versionPath(name, meant)}/artifact`;
-    return verified(await this.#api.stream('GET', path, { mediaType: onnxMediaType, options }), { sha256, sizeBytes });
+    const found = await this.get(name, version, options);
+    const path = `${versionPath(name, found.version)}/artifact${file === undefined ? '' : `?file=${encodeURIComponent(file)}`}`;
+    const expected = found.files?.find((each) => each.name === (file ?? 'model.onnx')) ?? found;
+    return verified(await this.#api.stream('GET', path, { mediaType: onnxMediaType, options }), expected);
   }
 
   /** Makes a version ready before its first prediction. */
@@ -121,14 +141,21 @@ function versionPath(name: string, version: string): string {
   return apiPath`models/${name}/versions/${version}`;
 }
 
-function partsOf({ model, contract, encoding, sample }: VersionFiles): Part[] {
+function partsOf({ model, data = {}, contract, encoding, sample }: VersionFiles): Part[] {
   const all = [
     { name: 'model', fileName: 'model.onnx', mediaType: onnxMediaType, content: model },
+    ...Object.entries(data).map(([fileName, content]) => dataPart(fileName, content)),
     { name: 'contract', fileName: 'model.json', mediaType: 'application/json', content: contract },
     { name: 'encoding', fileName: 'encoding.csv', mediaType: 'text/csv', content: encoding },
     { name: 'sample', fileName: 'sample.json', mediaType: 'application/json', content: sample },
   ];
   return all.flatMap(({ content, ...part }) => (content === undefined ? [] : [{ ...part, content }]));
+}
+
+/** @throws {TypeError} for a name that would need escapes in the form, and that no service takes */
+function dataPart(fileName: string, content: FileSource): Part {
+  if (!/^[\w. -]+$/.test(fileName)) throw new TypeError(`no name of external data: ${JSON.stringify(fileName)}`);
+  return { name: 'data', fileName, mediaType: onnxMediaType, content };
 }
 
 async function readContract(path: string): Promise<{ encoding?: string; sample?: string } | undefined> {
@@ -140,7 +167,17 @@ async function readContract(path: string): Promise<{ encoding?: string; sample?:
   }
 }
 
-async function digestOf(content: FileSource): Promise<string> {
+/** As the service makes it. */
+async function digestOf({ model, data = {} }: VersionFiles): Promise<string> {
+  const own = await digestOfFile(model);
+  const names = Object.keys(data).sort();
+  if (names.length === 0) return own;
+  const hash = createHash('sha256').update(`${own}  model.onnx\n`);
+  for (const name of names) hash.update(`${await digestOfFile(data[name]!)}  ${name}\n`);
+  return hash.digest('hex');
+}
+
+async function digestOfFile(content: FileSource): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of readChunks(content)) hash.update(chunk);
   return hash.digest('hex');

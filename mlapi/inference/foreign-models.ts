@@ -6,7 +6,8 @@ import { Answerer } from './answerer.ts';
 import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
 import { unknownInput } from './contract.ts';
 import { readForeignContract } from './foreign-contract.ts';
-import type { ModelFacts } from './model-facts.ts';
+import type { ModelFacts, ModelFile } from './model-facts.ts';
+import { digestModel } from './model-files/model-digest.ts';
 import { ModelProcess } from './model-process.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
@@ -56,12 +57,14 @@ export class ForeignModels {
 
   /**
    * Loads the model of a folder in a process that is thrown away, reads its contract in another, and computes its sample.
-   * @param sha256 what its file's digest was when it came; undefined where there is none, and the model is on another server
+   * @param files what came, the ONNX file first, with their digests; none where the model is on another server
    * @throws {Problem} 422 with the reason
    */
-  async inspect(folder: string, sha256: string | undefined, { name, version }: ModelName): Promise<ForeignModel> {
-    if (sha256 === undefined) return this.#inspectRemote(folder, { name, version });
+  async inspect(folder: string, files: readonly ModelFile[], { name, version }: ModelName): Promise<ForeignModel> {
+    const [model, ...data] = files;
+    if (model === undefined) return this.#inspectRemote(folder, { name, version });
     const path = `${folder}/model.onnx`;
+    const sha256 = digestModel(model, data);
     const confinement = await this.#confinement(inspectionCpuSeconds);
     // A start waits until the system has made the process.
     await ownTurn();

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 const abandonedMs = 3_600_000;
 
 /**
- * The files of models, a folder for each version, named by its id: never by what a client wrote. A folder is filled where nobody
+ * The files of models, a folder for each version, named by its id: never by what a client wrote. In it, only external data
+ * has names that a client chose, and those are plain. A folder is filled where nobody
  * looks for it, and gets its place when all of it is on the disk.
  */
 export class Artifacts {
@@ -20,7 +21,12 @@ export class Artifacts {
 
   /** The ONNX file of a version. */
   pathOf(id: string): string {
-    return join(this.#versions, id, 'model.onnx');
+    return this.fileOf(id, 'model.onnx');
+  }
+
+  /** One of the files of a version. @param name that was checked when it came */
+  fileOf(id: string, name: string): string {
+    return join(this.#versions, id, name);
   }
 
   /** A new folder for what comes in under this id. */

@@ -1,9 +1,13 @@
-import { createReadStream, existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { constants, createReadStream, existsSync } from 'node:fs';
+import { lstat, open, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Problem } from '../http/problem.ts';
+import { DataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';
 import { OnnxScan } from './scan/onnx-scan.ts';
+import { quote } from './scan/scan-refusals.ts';
 import type { Upload } from './upload.ts';
 
 /** Takes a model in from a folder of this machine, as an upload is taken in: looked through, copied and digested. @throws {Problem} 422 */
@@ -11,9 +15,32 @@ export async function receiveFolder(from: string, folder: string): Promise<Uploa
   const names = await namesIn(from);
   const parts = { 'model.json': 'model.json', 'encoding.csv': names.encoding, 'sample.json': names.sample };
   for (const [part, name] of Object.entries(parts))
-    if (existsSync(join(from, name))) await copy(join(from, name), new FileSink(folder, part, {}));
+    if (existsSync(join(from, name))) await copy(createReadStream(join(from, name)), new FileSink(folder, part, {}));
   if (!existsSync(join(from, 'model.onnx')) && (await mayBeRemote(from))) return noFile;
-  return copy(join(from, 'model.onnx'), new FileSink(folder, 'model.onnx', { scan: new OnnxScan() }));
+  const scan = new OnnxScan({ hasDataFiles: true });
+  const sink = new FileSink(folder, 'model.onnx', { scan });
+  const model = { name: 'model.onnx', ...(await copy(createReadStream(join(from, 'model.onnx')), sink)) };
+  const data = new DataFiles(folder);
+  for (const name of scan.dataFiles.keys()) {
+    const file = await openDataFile(from, name);
+    if (file !== undefined) data.keep(name, await copy(file.createReadStream(), data.open(name)));
+  }
+  return { files: [model, ...data.check(scan.dataFiles)] };
+}
+
+/** External data of a folder, as it is read when the folder itself is served: a regular file with one name. @throws {Problem} 422 */
+async function openDataFile(from: string, name: string): Promise<FileHandle | undefined> {
+  const path = join(from, name);
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return undefined;
+  const file = found.isFile()
+    ? await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    : undefined;
+  const opened = await file?.stat();
+  if (opened?.isFile() === true && opened.nlink === 1) return file;
+  await file?.close();
+  const text = `${quote(name)} is a link, or no regular file: put the file itself beside model.onnx.`;
+  throw new Problem(422, 'external_data', text);
 }
 
 /** A file of this folder, and none elsewhere. */
@@ -34,9 +61,9 @@ async function namesIn(from: string): Promise<{ encoding: string; sample: string
   }
 }
 
-async function copy(path: string, sink: FileSink): Promise<Upload> {
+async function copy(from: Readable, sink: FileSink): Promise<{ sha256: string; sizeBytes: number }> {
   try {
-    for await (const chunk of createReadStream(path)) await sink.write(chunk as Buffer);
+    for await (const chunk of from) await sink.write(chunk as Buffer);
     return await sink.end();
   } finally {
     await sink.close();

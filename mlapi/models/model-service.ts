@@ -171,10 +171,11 @@ export class ModelService {
   ): Promise<VersionRecord> {
     const { artifacts, foreign, clock } = this.#options;
     const { model, version } = name;
-    const { contract, facts } = await foreign.inspect(folder, upload.sha256, { name: model, version });
+    const { contract, facts } = await foreign.inspect(folder, upload.files, { name: model, version });
+    const sizeBytes = upload.files.reduce((sum, file) => sum + file.sizeBytes, 0);
     const record: StoredVersion = {
       ...{ id, model, version, contract, facts },
-      ...{ sha256: facts.sha256, sizeBytes: upload.sizeBytes },
+      ...{ sha256: facts.sha256, sizeBytes },
       ownerId: actor.clientId ?? null,
       description: contract.description,
       createdAt: clock(),
@@ -183,7 +184,7 @@ export class ModelService {
     await artifacts.keep(id);
     await this.#transaction(actor, async (queries) => {
       if (record.ownerId !== null) await lockOwner(queries, record.ownerId);
-      await this.#check(queries, name, actor, upload.sizeBytes);
+      await this.#check(queries, name, actor, sizeBytes);
       await insertModel(queries, { name: model, ownerId: record.ownerId }, record.createdAt);
       // Another one may have been faster since: the first keeps the name.
       await this.#checkOwner(queries, model, actor);

@@ -2,6 +2,7 @@ import type { NameRange } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
+import type { ModelFile } from '../inference/model-facts.ts';
 import type { ModelInformation, Predictor } from '../inference/predictor.ts';
 import type { Contract } from '../inference/types.ts';
 import type { Database } from '../persistence/database.ts';
@@ -135,9 +136,16 @@ export class ModelStore implements ModelSource {
     return record?.retiredAt === null ? (await this.#read(record.id)).contract : undefined;
   }
 
-  /** The ONNX file. */
-  artifactOf({ id }: VersionRecord): string {
-    return this.#options.artifacts.pathOf(id);
+  /** A file of a version, and where it lies; undefined if it has none of this name. */
+  async artifactOf(
+    { id, sha256, sizeBytes }: VersionRecord,
+    name: string,
+  ): Promise<(ModelFile & { path: string }) | undefined> {
+    const { files } = (await this.#read(id)).facts;
+    // Where there is no external data, what is known of the version is known of its one file.
+    const all = files ?? (sizeBytes === 0 ? [] : [{ name: 'model.onnx', sha256, sizeBytes }]);
+    const found = all.find((file) => file.name === name);
+    return found && { ...found, path: this.#options.artifacts.fileOf(id, name) };
   }
 
   /** @throws {Problem} 404, 503 */

@@ -7,7 +7,14 @@ import { shippedAnswer, versionAnswer, versionSchema, versionsSchema } from './a
 import { aliasEndpoints } from './alias-routes.ts';
 import type { ModelStore } from './model-store.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
-import { checkName, checkVersion, versionsQuery, type VersionsQuery } from './schemas.ts';
+import {
+  artifactQuery,
+  checkName,
+  checkVersion,
+  versionsQuery,
+  type ArtifactQuery,
+  type VersionsQuery,
+} from './schemas.ts';
 import { uploadSchema } from './upload.ts';
 import { trafficEndpoints } from './traffic/routes.ts';
 import { actorOf, type VersionRecord } from './types.ts';
@@ -56,7 +63,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         params,
         operationId: 'uploadVersion',
         summary:
-          'Adds a version: an ONNX file; or a form with the files model (unless it is remote), contract, encoding, sample',
+          'Adds a version: an ONNX file; or a form with the files model (unless it is remote), contract, encoding, sample, and data for each file of external data',
         statuses: {
           ...foreign,
           201: { text: 'The version serves', schema: versionSchema },
@@ -126,15 +133,19 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       method: 'GET',
       path: `${versionPath}/artifact`,
       access: 'models:download',
+      query: artifactQuery,
       docs: {
         tag,
         params,
         operationId: 'downloadVersion',
-        summary: 'The ONNX file of a version',
+        summary: 'The ONNX file of a version; with ?file=, a file of its external data',
         statuses: missing,
         answer: { schema: { type: 'string', format: 'binary' }, mediaType: 'application/octet-stream' },
       },
-      handle: async (call) => download(store, await store.resolve(checkName(call.params.name), call.params.version)),
+      handle: async (call) => {
+        const record = await store.resolve(checkName(call.params.name), call.params.version);
+        return download(store, record, (call.query as unknown as ArtifactQuery).file);
+      },
     },
     move('load', 'Loads a version before it is used'),
     move('unload', 'Lets the memory of a version go until it is used again'),
@@ -164,19 +175,28 @@ function versionOf({ params }: Call): { model: string; version: string } {
   return { model: checkName(params.name), version: checkVersion(params.version) };
 }
 
-async function download(store: ModelStore, record: VersionRecord): Promise<Answer> {
-  const { sha256, sizeBytes, model, version } = record;
-  if (sizeBytes === 0)
-    throw new Problem(404, 'no_artifact', 'This version has no file: it computes on another server.');
-  const file = await open(store.artifactOf(record)).catch((cause: unknown) => {
+async function download(store: ModelStore, record: VersionRecord, name: string): Promise<Answer> {
+  const { model, version } = record;
+  const found = await store.artifactOf(record, name);
+  if (found === undefined)
+    throw new Problem(
+      404,
+      'no_artifact',
+      record.sizeBytes === 0
+        ? 'This version has no file: it computes on another server.'
+        : 'This version has no file of this name: its information lists those that it has.',
+    );
+  const file = await open(found.path).catch((cause: unknown) => {
     throw new Problem(503, 'model_unavailable', 'The file of this version cannot be read at the moment.', { cause });
   });
+  // The ONNX file names its external data: they keep their names.
+  const savedAs = name === 'model.onnx' ? `${model}-${version}.onnx` : name;
   return {
     headers: {
       'content-type': 'application/octet-stream',
-      'content-length': String(sizeBytes),
-      'content-disposition': `attachment; filename="${model}-${version}.onnx"`,
-      etag: `"${sha256}"`,
+      'content-length': String(found.sizeBytes),
+      'content-disposition': `attachment; filename="${savedAs}"`,
+      etag: `"${found.sha256}"`,
     },
     stream: file.createReadStream(),
   };

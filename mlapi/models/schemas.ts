@@ -1,6 +1,7 @@
 import Joi from 'joi';
 import { nameOrNothing, pathName, pathNameRule } from '../http/path-names.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
+import { dataFileName } from './data-files.ts';
 
 const version = Joi.string().pattern(pathName);
 const share = Joi.object({
@@ -29,6 +30,12 @@ export const versionsQuery = Joi.object({
   limit: Joi.number().integer().min(1).max(100).default(20),
   after: Joi.string().pattern(nameOrNothing).allow('').default(''),
 });
+
+export const artifactQuery = Joi.object({ file: Joi.string().pattern(dataFileName).default('model.onnx') });
+
+export interface ArtifactQuery {
+  readonly file: string;
+}
 
 export interface VersionsQuery {
   readonly limit: number;

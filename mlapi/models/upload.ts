@@ -3,11 +3,13 @@ import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
 import { Problem } from '../http/problem.ts';
 import type { BodySink, StreamedBody } from '../http/streamed-body.ts';
+import type { ModelFile } from '../inference/model-facts.ts';
+import { DataFiles, mostDataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';
 import { OnnxScan } from './scan/onnx-scan.ts';
 
-/** The parts of a form, by their names, and the files that they become. */
+/** The parts of a form that may be there once, by their names, and the files that they become. Beside them: `data`, for each file of external data. */
 const parts = {
   model: { file: 'model.onnx', maxBytes: Infinity },
   contract: { file: 'model.json', maxBytes: 524_288 },
@@ -19,19 +21,28 @@ const parts = {
 export const uploadSchema = {
   title: 'ModelUpload',
   type: 'object',
-  properties: Object.fromEntries(
-    Object.entries(parts).map(([name, { file }]) => [name, { type: 'string', format: 'binary', description: file }]),
-  ),
+  properties: {
+    ...Object.fromEntries(
+      Object.entries(parts).map(([name, { file }]) => [name, { type: 'string', format: 'binary', description: file }]),
+    ),
+    data: {
+      type: 'array',
+      maxItems: mostDataFiles,
+      items: { type: 'string', format: 'binary' },
+      description: 'files of external data, each under the file name that the model gives',
+    },
+  },
   additionalProperties: false,
 };
 
 type PartName = keyof typeof parts;
 
+const mostParts = Object.keys(parts).length + mostDataFiles;
+
 /** What came in. */
 export interface Upload {
-  /** Of the ONNX file; undefined where there is none. */
-  readonly sha256: string | undefined;
-  readonly sizeBytes: number;
+  /** The ONNX file, and those of its external data; none where the model is on another server. */
+  readonly files: readonly ModelFile[];
 }
 
 /**
@@ -74,7 +85,7 @@ class ModelSink implements UploadSink {
 
   async end(): Promise<Upload> {
     if (this.#refusal !== undefined) throw this.#refusal as Error;
-    return this.#file.end();
+    return { files: [{ name: parts.model.file, ...(await this.#file.end()) }] };
   }
 
   close(): Promise<void> {
@@ -82,24 +93,33 @@ class ModelSink implements UploadSink {
   }
 }
 
-/** A form: each part at most once, and none that is not known. */
+/** A form: each part at most once but `data`, and none that is not known. */
 class FormSink implements UploadSink {
   readonly #folder: string;
   readonly #parser: InstanceType<typeof Busboy>;
   readonly #files = new Map<PartName, FileSink>();
+  readonly #scan = new OnnxScan({ hasDataFiles: true });
+  readonly #data: DataFiles;
   readonly #writing: Promise<void>[] = [];
-  #upload: Upload | undefined;
+  #model: ModelFile | undefined;
   #refusal: unknown;
 
   constructor(folder: string, contentType: string) {
     this.#folder = folder;
-    const limits = { fields: 8, files: 8, parts: 8, fieldNameSize: 64, fieldSize: parts.encoding.maxBytes };
+    this.#data = new DataFiles(folder);
+    const limits = {
+      fields: mostParts,
+      files: mostParts,
+      parts: mostParts,
+      fieldNameSize: 64,
+      fieldSize: parts.encoding.maxBytes,
+    };
     try {
       this.#parser = new Busboy({ headers: { 'content-type': contentType }, limits, isPartAFile: () => true });
     } catch (cause) {
       throw malformedForm(cause);
     }
-    this.#parser.on('file', (name, stream) => this.#writing.push(this.#take(name, stream)));
+    this.#parser.on('file', (name, stream, fileName) => this.#writing.push(this.#take(name, stream, fileName)));
     for (const limit of ['filesLimit', 'fieldsLimit', 'partsLimit'] as const)
       this.#parser.on(limit, () => this.#refuse(malformedForm('too many parts')));
     this.#parser.on('error', (cause: unknown) => this.#refuse(malformedForm(cause)));
@@ -119,25 +139,28 @@ class FormSink implements UploadSink {
       await Promise.all(this.#writing);
     }
     if (this.#refusal !== undefined) throw this.#refusal as Error;
-    if (this.#upload === undefined && (await mayBeRemote(this.#folder))) return noFile;
-    if (this.#upload === undefined) throw new Problem(400, 'invalid_request', 'The form lacks its part "model".');
-    return this.#upload;
+    if (this.#model === undefined && !(await mayBeRemote(this.#folder)))
+      throw new Problem(400, 'invalid_request', 'The form lacks its part "model".');
+    const data = this.#data.check(this.#scan.dataFiles);
+    return this.#model === undefined ? noFile : { files: [this.#model, ...data] };
   }
 
   async close(): Promise<void> {
     for (const file of this.#files.values()) await file.close();
+    await this.#data.close();
   }
 
-  async #take(name: string, stream: Readable): Promise<void> {
+  async #take(name: string, stream: Readable, fileName: string): Promise<void> {
     try {
-      const sink = this.#open(name);
+      const sink = name === 'data' ? this.#openData(fileName) : this.#open(name);
       // Read to its end even if refused: leaving the loop would destroy the part, and the parser would wait for its reader forever.
       for await (const chunk of stream)
         if (this.#refusal === undefined)
           await sink?.write(chunk as Buffer).catch((cause: unknown) => this.#refuse(cause));
       if (this.#refusal !== undefined || sink === undefined) return;
       const written = await sink.end();
-      if (name === 'model') this.#upload = written;
+      if (name === 'model') this.#model = { name: parts.model.file, ...written };
+      if (name === 'data') this.#data.keep(fileName, written);
     } catch (cause) {
       this.#refuse(cause);
     }
@@ -150,9 +173,18 @@ class FormSink implements UploadSink {
       return undefined;
     }
     const { file, maxBytes } = parts[name];
-    const sink = new FileSink(this.#folder, file, name === 'model' ? { scan: new OnnxScan() } : { maxBytes });
+    const sink = new FileSink(this.#folder, file, name === 'model' ? { scan: this.#scan } : { maxBytes });
     this.#files.set(name, sink);
     return sink;
+  }
+
+  #openData(fileName: string): FileSink | undefined {
+    try {
+      return this.#data.open(fileName);
+    } catch (cause) {
+      this.#refuse(cause);
+      return undefined;
+    }
   }
 
   #refuse(cause: unknown): void {
@@ -166,7 +198,7 @@ function isPart(name: string): name is PartName {
 
 function unknownPart(): Problem {
   const names = Object.keys(parts).join(', ');
-  return new Problem(400, 'invalid_request', `The parts of the form are ${names}, each at most once.`);
+  return new Problem(400, 'invalid_request', `The parts of the form are ${names}, each at most once, and data.`);
 }
 
 function malformedForm(cause: unknown): Problem {

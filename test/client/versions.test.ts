@@ -65,6 +65,28 @@ describe('upload', () => {
     for (const { name, bytes } of form) expect(bytes.equals(readFileSync(join(folder, name)))).toBe(true);
   });
 
+  test('201: external data are parts of their own names; a lost answer is success if the digest of all files is the same', async () => {
+    const exported = 'test/fixtures/torch-default-export';
+    const [model, data] = ['model.onnx', 'model.onnx.data'].map((name) => readFileSync(join(exported, name)));
+    const digest = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex');
+    const all = digest(`${digest(model!)}  model.onnx\n${digest(data!)}  model.onnx.data\n`);
+    let form: Awaited<ReturnType<typeof readForm>> = [];
+    const lostForm: Handler = async (request) => {
+      form = await readForm(request);
+      request.socket.destroy();
+    };
+    const there = { ...information, sha256: all };
+    handlers = { [upload]: [lostForm, taken], 'GET /api/models/m/versions/1': json(200, there) };
+
+    expect(await client.versions.uploadFolder('m', '1', exported)).toEqual(there);
+    expect(form.map(({ part, name, bytes }) => [part, name, bytes.length])).toEqual([
+      ['model', 'model.onnx', 1218],
+      ['data', 'model.onnx.data', 432],
+    ]);
+    const wrong = { model: model!, data: { 'a"; b': data! } };
+    await expect(client.versions.upload('m', '1', wrong)).rejects.toThrow(TypeError);
+  });
+
   test('201: a model alone goes as its bytes, from a file or from memory', async () => {
     const received: [type: string | undefined, isWhole: boolean][] = [];
     handlers[upload] = async (request, response) => {

@@ -224,7 +224,7 @@ describe('the files', () => {
   test('E96, 503: a file that was changed after it was inspected is not loaded', async () => {
     await add('changed', '1', answering(1));
     const { store } = service.services.modelStore;
-    const path = store.artifactOf(await store.resolve('changed', '1'));
+    const { path } = (await store.artifactOf(await store.resolve('changed', '1'), 'model.onnx'))!;
     writeFileSync(path, answering(2));
 
     expect(await predict('changed')).toMatchObject({ status: 503, body: { code: 'model_unavailable' } });

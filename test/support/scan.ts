@@ -9,7 +9,7 @@ import { constantModel, constantOf, identityModel, switchModel } from './onnx-bu
 
 /** Scans a whole file in pieces; without sizes, at once. */
 export function scan(file: Buffer, limits?: Partial<ScanLimits>, sizes: () => number = () => file.length): OnnxSummary {
-  const onnxScan = new OnnxScan({ ...scanLimits, ...limits });
+  const onnxScan = new OnnxScan({ limits: { ...scanLimits, ...limits } });
   for (let at = 0; at < file.length;) {
     const end = at + sizes();
     onnxScan.write(file.subarray(at, end));

@@ -5,6 +5,8 @@ import type { TestService } from './service.ts';
 /** What a client sends of a model; the ONNX file alone, or with what describes it. */
 export interface ModelFiles {
   readonly model?: Buffer | undefined;
+  /** External data, by file name. */
+  readonly data?: Readonly<Record<string, Buffer>>;
   readonly contract?: unknown;
   readonly encoding?: string;
   readonly sample?: unknown;
@@ -73,7 +75,9 @@ export function upload(
       headers: { 'content-type': 'application/octet-stream' },
     });
   const form = new FormData();
-  for (const [name, value] of Object.entries(files)) {
+  const { data = {}, ...parts } = files;
+  for (const [name, content] of Object.entries(data)) form.append('data', new Blob([new Uint8Array(content)]), name);
+  for (const [name, value] of Object.entries(parts)) {
     const content = Buffer.isBuffer(value)
       ? new Uint8Array(value)
       : typeof value === 'string'

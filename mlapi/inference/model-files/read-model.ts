@@ -30,10 +30,13 @@ export function readModel(path: string): ModelBytes {
   const data = readDataFiles(dirname(path), listExternalTensors(bytes));
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (data.length === 0) return { bytes, sha256, files: undefined, options: { extra: nowhere } };
-  const files = [
-    { name: 'model.onnx', sha256, sizeBytes: bytes.length },
-    ...data.map((file) => ({ name: file.name, sha256: file.sha256, sizeBytes: file.bytes.length })),
-  ];
+  const model = { name: 'model.onnx', sha256, sizeBytes: bytes.length };
+  const others = data.map((file) => ({ name: file.name, sha256: file.sha256, sizeBytes: file.bytes.length }));
   const externalData = data.map((file) => ({ path: file.name, data: file.bytes }));
-  return { bytes, sha256: digestModel(files), files, options: { extra: nowhere, externalData } };
+  return {
+    bytes,
+    sha256: digestModel(model, others),
+    files: [model, ...others],
+    options: { extra: nowhere, externalData },
+  };
 }

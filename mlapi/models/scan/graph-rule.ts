@@ -37,7 +37,11 @@ export class GraphRule implements MessageRule, Scope {
         return new NodeRule(this.#context, this.#depth, this);
       case 'initializer':
         this.#context.tally.initializers.add();
-        return new TensorRule(this.#context, (name) => this.#give(this.#initializers, name, 'initializer'));
+        return new TensorRule(
+          this.#context,
+          (name) => this.#give(this.#initializers, name, 'initializer'),
+          this.#depth === 1,
+        );
       case 'input':
         this.#context.tally.inputs.add();
         return new ValueInfoRule(this.#context, (value) => {

@@ -82,7 +82,7 @@ const messages = {
     double_data: '10 fixed64*',
     uint64_data: '11 varint*',
     doc_string: '12 text',
-    external_data: '13 refused',
+    external_data: '13 StringStringEntryProto*',
     data_location: '14 int32',
     metadata_props: '16 StringStringEntryProto*',
   },
@@ -125,10 +125,6 @@ export const refusals: Readonly<Record<string, readonly [ScanCode, string]>> = {
   sparse_tensor_type: sparse,
   opaque_type: ['unsupported_model', 'The model has a value of an opaque type, which is not served.'],
   segment: ['unsupported_model', 'A tensor is stored in segments, which is not served.'],
-  external_data: [
-    'external_data',
-    'A tensor keeps its data in another file; save the model as one file, with the weights inside.',
-  ],
 };
 
 const wireTypes = { int32: 0, int64: 0, varint: 0, fixed64: 1, fixed32: 5, name: 2, text: 2, bytes: 2, refused: 2 };

@@ -1,4 +1,5 @@
 import { Problem } from '../../http/problem.ts';
+import { ExternalFiles } from './external-data.ts';
 import { recognise, signatureBytes } from './file-signature.ts';
 import { ModelRule } from './model-rule.ts';
 import { ValueNames } from './scan-context.ts';
@@ -34,16 +35,25 @@ export class OnnxScan {
   readonly #model: ModelRule;
   readonly #reader: WireReader;
   readonly #usedDomains = new Set<string>();
+  readonly #external: ExternalFiles;
   /** The first bytes, until there are enough to recognise other formats by. */
   #head: Buffer | undefined = Buffer.alloc(0);
   #bytes = 0;
   #refusal: Problem | undefined;
 
-  constructor(limits: ScanLimits = scanLimits) {
+  /** @param hasDataFiles whether the model may keep data in files that come beside it: `dataFiles` says in which */
+  constructor({ hasDataFiles = false, limits = scanLimits }: { hasDataFiles?: boolean; limits?: ScanLimits } = {}) {
     this.#tally = new Tally(limits);
     const names = new ValueNames(this.#tally);
-    this.#model = new ModelRule({ tally: this.#tally, names, usedDomains: this.#usedDomains });
+    this.#external = new ExternalFiles(hasDataFiles);
+    const context = { tally: this.#tally, names, usedDomains: this.#usedDomains, external: this.#external };
+    this.#model = new ModelRule(context);
     this.#reader = new WireReader(this.#model, this.#tally);
+  }
+
+  /** The other files that the model needs; by name, the byte behind the last one that it reads. Whole at the end. */
+  get dataFiles(): ReadonlyMap<string, number> {
+    return this.#external.ends;
   }
 
   /** The next bytes of the file; they may be changed afterwards. */

@@ -1,3 +1,4 @@
+import type { ExternalFiles } from './external-data.ts';
 import type { Tally } from './scan-limits.ts';
 
 /** The names of values as numbers: each text is kept once, however often the nodes use it. */
@@ -42,6 +43,7 @@ function keyOf(text: string): string {
 export interface ScanContext {
   readonly tally: Tally;
   readonly names: ValueNames;
+  readonly external: ExternalFiles;
   /** The domains that nodes took their operators from. */
   readonly usedDomains: Set<string>;
 }

@@ -1,15 +1,18 @@
 import { elementTypes, stringType } from './element-types.ts';
+import { ExternalPlace } from './external-data.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
 import type { ScanContext } from './scan-context.ts';
 import { quote, refuse } from './scan-refusals.ts';
 import { Shape } from './shape-rule.ts';
 
-/** A TensorProto: its shape must be that of the values that are really there, all of them in the file. */
+/** A TensorProto: its shape must be that of the values that are really there, in the file or, where they may be, in another. */
 export class TensorRule implements MessageRule {
   readonly #context: ScanContext;
   readonly #found: (name: string) => void;
+  readonly #canBeExternal: boolean;
   readonly #shape: Shape;
+  readonly #external: ExternalPlace;
   #name = '';
   #type = 0;
   #rawBytes: number | undefined;
@@ -17,16 +20,19 @@ export class TensorRule implements MessageRule {
   #field: string | undefined;
   #entries = 0;
 
-  constructor(context: ScanContext, found: (name: string) => void) {
+  /** @param canBeExternal only an initializer of the main graph: the runtime takes other files for no other tensor */
+  constructor(context: ScanContext, found: (name: string) => void, canBeExternal = false) {
     this.#context = context;
     this.#found = found;
+    this.#canBeExternal = canBeExternal;
     this.#shape = new Shape(context);
+    this.#external = new ExternalPlace(context);
   }
 
   number(field: string, value: number): void {
     if (field === 'dims') this.#shape.add(value);
     else if (field === 'data_type') this.#type = value;
-    else if (value !== 0) refuse('external_data', `The tensor ${quote(this.#name)} says that its data lies elsewhere.`);
+    else this.#external.locate(value);
   }
 
   text(field: string, value: string): void {
@@ -47,7 +53,8 @@ export class TensorRule implements MessageRule {
     this.#entries += values;
   }
 
-  enter(): MessageRule {
+  enter(field: string): MessageRule {
+    if (field === 'external_data') return this.#external.entry();
     return new MetadataRule(this.#context);
   }
 
@@ -57,11 +64,25 @@ export class TensorRule implements MessageRule {
       refuse('unsupported_model', `The tensor ${quote(this.#name)} has an element type that is not served.`);
     const bytes = this.#shape.bytesOf(type.bits);
     this.#context.tally.tensorBytes.add(bytes);
-    if (this.#rawBytes === undefined) this.#checkEntries(type.field, Math.ceil(this.#shape.elements / type.perEntry));
+    if (this.#external.isGiven) this.#checkExternal(bytes);
+    else if (this.#rawBytes === undefined)
+      this.#checkEntries(type.field, Math.ceil(this.#shape.elements / type.perEntry));
     else if (this.#field !== undefined) this.#refuse('has its values twice');
     else if (this.#type === stringType) this.#refuse('has strings as raw bytes');
     else if (this.#rawBytes !== bytes) this.#refuse(`has ${this.#rawBytes} bytes, but a shape for ${bytes}`);
     this.#found(this.#name);
+  }
+
+  #checkExternal(bytes: number): void {
+    const shown = quote(this.#name);
+    if (!this.#canBeExternal)
+      refuse(
+        'external_data',
+        `The tensor ${shown} is no initializer of the main graph: save its data in the model file.`,
+      );
+    if (this.#rawBytes !== undefined || this.#field !== undefined) this.#refuse('has its values twice');
+    if (this.#type === stringType) this.#refuse('has strings in another file');
+    this.#external.take(bytes, shown);
   }
 
   #checkEntries(field: string, expected: number): void {
