@@ -89,13 +89,26 @@ function requestBody(docs: Endpoint['docs']['body'], { reader, schema: joi }: No
   const content = { schema, ...(shown.length > 0 && { examples: Object.fromEntries(shown) as object }) };
   const others = docs?.others ?? {};
   const contents = reader.mediaTypes.map((mediaType) => {
-    const other = others[mediaType];
+    const other = others[mediaType] ?? formOf(schema, mediaType);
     return [mediaType, other === undefined ? content : { schema: other }];
   });
   return {
     required: !reader.isOptional,
     content: { ...(Object.fromEntries(contents) as object), ...csvContent(docs?.csv) },
   };
+}
+
+const formTitles: Readonly<Record<string, string>> = {
+  'application/x-www-form-urlencoded': 'Form',
+  'multipart/form-data': 'Multipart',
+};
+
+/** The same fields by another name: generated Python clients choose the media type by the class of the body. */
+function formOf(schema: object, mediaType: string): object | undefined {
+  const form = formTitles[mediaType];
+  return form === undefined || !('title' in schema)
+    ? undefined
+    : { ...schema, title: `${String(schema.title)}${form}` };
 }
 
 function responses(endpoint: Endpoint): object {

@@ -141,6 +141,13 @@ describe('the operations of the document', () => {
     }
   });
 
+  test('a body of several media types has a schema for each: generated clients choose by its class', () => {
+    for (const { route, operation } of operationsOf(document)) {
+      const bodies = Object.values(operation.requestBody?.content ?? {}).map(({ schema }) => JSON.stringify(schema));
+      expect([route, new Set(bodies).size]).toEqual([route, bodies.length]);
+    }
+  });
+
   test('an upload has the parts of its form', () => {
     const { content } = operation('PUT /api/models/{name}/versions/{version}').requestBody!;
     const { ModelUpload } = (document.components as { schemas: { ModelUpload: { properties: object } } }).schemas;

@@ -27,13 +27,13 @@ describe('package-lock.json', () => {
     expect(readFileSync('.npmrc', 'utf8').split('\n')).toContain('ignore-scripts=true');
   });
 
-  test('so does that of the tool that writes the bill of materials', () => {
-    const { packages, lockfileVersion } = readLock('.ci/sbom/package-lock.json');
-    // The optional ones stay away: .ci/sbom/.npmrc omits them.
+  test.each(['.ci/sbom', '.ci/openapi'])('so does that of the tool in %s', (folder) => {
+    const { packages, lockfileVersion } = readLock(`${folder}/package-lock.json`);
+    // The optional ones stay away: its .npmrc omits them.
     const installed = Object.fromEntries(Object.entries(packages).filter(([, { optional }]) => optional !== true));
     const tool = { lockfileVersion, packages: installed };
-    expect(lockMistakes(tool, readManifest('.ci/sbom/package.json'))).toEqual([]);
-    expect(readFileSync('.ci/sbom/.npmrc', 'utf8').split('\n')).toEqual(
+    expect(lockMistakes(tool, readManifest(`${folder}/package.json`))).toEqual([]);
+    expect(readFileSync(`${folder}/.npmrc`, 'utf8').split('\n')).toEqual(
       expect.arrayContaining(['ignore-scripts=true', 'omit=optional']),
     );
   });
