@@ -1,0 +1,54 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { proveRowWise } from '../../../mlapi/inference/row-wise/prove.ts';
+import { rowsFor, runRows, writeOperatorModel, type OperatorModel } from '../../support/operator-models.ts';
+import { randomGraph, stepArbitrary } from '../../support/random-graphs.ts';
+import { temporaryFolder } from '../../support/service.ts';
+
+const path = join(temporaryFolder(), 'model.onnx');
+const rows = 5;
+
+async function runOf(model: OperatorModel, onnx: Uint8Array) {
+  try {
+    return await runRows(onnx, rowsFor(model, rows, 3));
+  } catch (cause) {
+    return String(cause);
+  }
+}
+
+/** Of the rows of which the runtime computed both. */
+function expectSame(together: readonly unknown[], alone: readonly unknown[]): void {
+  expect(together).toHaveLength(alone.length);
+  together.forEach((value, at) => {
+    const wanted = alone[at];
+    if (typeof value !== 'number' || typeof wanted !== 'number' || !Number.isFinite(wanted))
+      expect(value).toEqual(wanted);
+    else expect(Math.abs(value - wanted)).toBeLessThanOrEqual(1e-3 * Math.max(1, Math.abs(wanted)));
+  });
+}
+
+test('whatever graph is proved computes of many rows what it computes of each', async () => {
+  const seen = { proved: 0, mixed: 0 };
+  await fc.assert(
+    fc.asyncProperty(fc.array(stepArbitrary, { minLength: 1, maxLength: 7 }), async (steps) => {
+      const model = randomGraph(steps, rows);
+      const onnx = writeOperatorModel(model);
+      writeFileSync(path, onnx);
+      const { y: reason } = await proveRowWise(path, ['y']);
+      if (reason !== null) {
+        seen.mixed += 1;
+        return;
+      }
+      const run = await runOf(model, onnx);
+      if (typeof run === 'string') throw new Error(`proved, and it does not run: ${run}`);
+      seen.proved += 1;
+      run.together.forEach((entry, row) => expectSame(entry, run.alone[row]!));
+    }),
+    { numRuns: 400 },
+  );
+  // Else nothing was tried.
+  expect(seen.proved).toBeGreaterThan(80);
+  expect(seen.mixed).toBeGreaterThan(80);
+}, 120_000);
