@@ -158,6 +158,10 @@ if [ ! -e "$config_dir/environment" ]; then
 # NODE_ENV, MLAPI_SOCKET, MLAPI_DATA_DIR and MLAPI_KEY_PASSPHRASE_FILE are set by the unit.
 ENVIRONMENT
 fi
+if ! grep -q '^MLAPI_ISSUER=' "$config_dir/environment"; then
+  # In the tokens, and where OAuth libraries find the service. Another one ends all tokens: a changed --name leaves it as it is.
+  echo "MLAPI_ISSUER=https://$name" >>"$config_dir/environment"
+fi
 install -d -m 0700 -o mlapi -g mlapi "$data_dir"
 if [ "$certificate" = "$config_dir/tls/certificate.pem" ] && [ ! -e "$certificate" ]; then
   (cd "$code_dir" && "$node" build/mlapi/cli/main.js certificate --host "$name" --out "$config_dir/tls" >/dev/null)

@@ -4,6 +4,7 @@ import { knownScopes } from './types.ts';
 type DocumentedAnswer = NonNullable<EndpointDocs['answer']>;
 
 const text = { type: 'string' };
+const texts = { type: 'array', items: text };
 const seconds = { type: 'integer', minimum: 0, description: 'seconds' };
 const jwt = 'eyJhbGciOiJSUzI1NiIs...';
 
@@ -80,6 +81,10 @@ export const metadataAnswer: DocumentedAnswer = {
     token_endpoint: text,
     revocation_endpoint: text,
     jwks_uri: text,
-    scopes_supported: { type: 'array', items: text },
+    scopes_supported: texts,
+    response_types_supported: { type: 'array', items: text, maxItems: 0 },
+    grant_types_supported: texts,
+    token_endpoint_auth_methods_supported: texts,
+    revocation_endpoint_auth_methods_supported: texts,
   }),
 };

@@ -134,14 +134,13 @@ function cacheable(call: Call, body: object): Answer {
   return { headers: { ...headers, 'content-type': 'application/jwk-set+json' }, body };
 }
 
-/** RFC 8414 wants URLs: they are whole when the issuer is one, and paths of this server otherwise. Never built from Host. */
+/** RFC 8414. Built from the issuer alone, which is the URL of the service; never from the Host header. */
 function metadata(issuer: string): object {
-  const base = /^https?:\/\//.test(issuer) ? issuer.replace(/\/$/, '') : '';
   return {
     issuer,
-    token_endpoint: `${base}/auth/token`,
-    revocation_endpoint: `${base}/auth/revoke`,
-    jwks_uri: `${base}/.well-known/jwks.json`,
+    token_endpoint: `${issuer}/auth/token`,
+    revocation_endpoint: `${issuer}/auth/revoke`,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
     scopes_supported: knownScopes,
     response_types_supported: [],
     grant_types_supported: ['client_credentials', 'refresh_token'],

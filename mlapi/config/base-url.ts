@@ -11,3 +11,12 @@ export function withoutSlashAtEnd(text: string): string {
   while (text.charAt(end - 1) === '/') end -= 1;
   return text.slice(0, end);
 }
+
+const usualPort = 8080;
+
+/** Where people on this machine find a service; behind a proxy, they know better. */
+export function localUrl({ host, port, socket }: { host: string; port: number; socket: string | undefined }): string {
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const name = socket !== undefined || isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${socket !== undefined || port === 0 ? usualPort : port}`;
+}

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import Joi from 'joi';
+import { localUrl } from './base-url.ts';
 import { readRemoteTokens, readSecretFile, type RemoteToken } from './secret-files.ts';
 import { variables } from './variables.ts';
 
@@ -23,6 +24,7 @@ export interface Config {
   /** Base URLs of those that may compute for models here. */
   readonly remoteServers: readonly string[];
   readonly remoteTokens: readonly RemoteToken[];
+  /** The URL of the service, without a path. */
   readonly issuer: string;
   readonly audience: string;
   readonly accessTtlSeconds: number;
@@ -81,6 +83,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env, root = 
   if (mode.error) mistakes.push('NODE_ENV must be production, development or test');
   const passphrase = readPassphrase(values, mode.value as string, root, mistakes);
   const remoteTokens = readTokens(values, root, mistakes);
+  checkIssuer(merged, mode.value as string, mistakes);
   checkTogether(values, mistakes);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const environmentName = mode.value as Config['environment'];
@@ -156,6 +159,14 @@ function readTokens(values: Values, root: string, mistakes: string[]): readonly 
   return Object.freeze(readRemoteTokens(text ?? '', servers, mistakes));
 }
 
+/** Without one, tokens of this service could not be told from those of another, and no OAuth library would find its metadata. */
+function checkIssuer({ MLAPI_ISSUER: given }: NodeJS.ProcessEnv, mode: string, mistakes: string[]): void {
+  if (mode !== 'production' || (given !== undefined && given !== '')) return;
+  mistakes.push(
+    'MLAPI_ISSUER is required in production: the URL at which clients reach the service, such as https://api.example.com',
+  );
+}
+
 function checkTogether(values: Values, mistakes: string[]): void {
   const accessTtl = values.MLAPI_ACCESS_TTL_SECONDS as number;
   const idle = values.MLAPI_REFRESH_TTL_SECONDS as number;
@@ -174,11 +185,14 @@ function toConfig(
   const number = (name: string) => values[name] as number;
   const isDevelopment = environment === 'development';
   const proxy = text('MLAPI_TRUST_PROXY');
-  return {
-    environment,
+  const place = {
     host: text('MLAPI_HOST'),
     port: number('MLAPI_PORT'),
     socket: values.MLAPI_SOCKET as string | undefined,
+  };
+  return {
+    environment,
+    ...place,
     workers: text('MLAPI_WORKERS') === 'auto' ? availableParallelism() : Number(text('MLAPI_WORKERS')),
     dataDir: resolve(root, text('MLAPI_DATA_DIR')),
     databaseUrl: values.MLAPI_DATABASE_URL as string | undefined,
@@ -186,7 +200,7 @@ function toConfig(
     modelsDir: resolve(root, text('MLAPI_MODELS_DIR')),
     defaultModel: values.MLAPI_DEFAULT_MODEL as string | undefined,
     remoteServers: Object.freeze((values.MLAPI_REMOTE_SERVERS as string[] | undefined) ?? []),
-    issuer: text('MLAPI_ISSUER'),
+    issuer: (values.MLAPI_ISSUER as string | undefined) ?? localUrl(place),
     audience: text('MLAPI_AUDIENCE'),
     accessTtlSeconds: number('MLAPI_ACCESS_TTL_SECONDS'),
     refreshTtlSeconds: number('MLAPI_REFRESH_TTL_SECONDS'),

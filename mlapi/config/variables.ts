@@ -34,6 +34,11 @@ const origin = text.custom(refusing(isOrigin)).messages({
   'any.invalid': '{{#label}} must list exact origins such as https://app.example.com',
 });
 
+const issuer = text.custom(refusing(isIssuer)).messages({
+  'any.invalid':
+    '{{#label}} must be the URL of the service: https://, or http:// for this machine alone, and a host in lower case, without path, query or fragment',
+});
+
 const remoteServer = text.custom(refusing(isBaseUrl)).messages({
   'any.invalid': '{{#label}} must list base URLs, http:// or https://, without user, password, query or fragment',
 });
@@ -71,7 +76,12 @@ export const variables: readonly Variable[] = [
     '',
     'file with a line `URL TOKEN` for each of those servers that wants a bearer token',
   ),
-  variable('MLAPI_ISSUER', text, 'mlapi', '`iss` of the tokens'),
+  variable(
+    'MLAPI_ISSUER',
+    issuer,
+    '',
+    "`iss` of the tokens: the service's own URL, `https://host`, at which OAuth libraries find it; required in production, in development its address on this machine",
+  ),
   variable('MLAPI_AUDIENCE', text, 'mlapi', '`aud` of the access tokens'),
   variable('MLAPI_ACCESS_TTL_SECONDS', integer(10, 86_400), '900', 'life of an access token'),
   variable('MLAPI_REFRESH_TTL_SECONDS', integer(10, 31_536_000), '86400', 'idle life of a token family'),
@@ -191,6 +201,13 @@ function isSubnet(item: string): boolean {
   const bits = { 4: 32, 6: 128 }[isIP(address)];
   if (bits === undefined || address.includes('%') || rest.length > 0) return false;
   return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
+}
+
+/** RFC 8414 section 2, without a path: the metadata of an issuer with one would have another address. */
+function isIssuer(value: string): boolean {
+  if (!isOrigin(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'https:' || /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }
 
 /** Exactly as a browser sends it: in lower case, without the scheme's own port. */

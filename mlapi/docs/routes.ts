@@ -1,7 +1,6 @@
 import type { Config } from '../config/config.ts';
+import { localUrl } from '../config/base-url.ts';
 import type { Endpoint } from '../http/endpoint.ts';
-
-const usualPort = 8080;
 
 /** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */
 export function docsEndpoints(
@@ -47,15 +46,8 @@ export function docsEndpoints(
     },
   ];
   let made: ReturnType<typeof makeDocuments> | undefined;
-  const documents = () => (made ??= makeDocuments([...described, ...own], version, shownHost(config)));
+  const documents = () => (made ??= makeDocuments([...described, ...own], version, localUrl(config)));
   return own;
-}
-
-/** Where people on this machine find it; behind a proxy, they know better. */
-function shownHost({ host, port, socket }: Pick<Config, 'host' | 'port' | 'socket'>): string {
-  const isEverywhere = host === '0.0.0.0' || host === '::';
-  const name = socket !== undefined || isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-  return `http://${name}:${socket !== undefined || port === 0 ? usualPort : port}`;
 }
 
 async function makeDocuments(endpoints: readonly Endpoint[], version: string, host: string) {

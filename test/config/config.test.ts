@@ -109,6 +109,7 @@ describe('mistakes', () => {
 
 describe('the passphrase', () => {
   const long = 'long enough to be one';
+  const production = { NODE_ENV: 'production', MLAPI_ISSUER: 'https://api.example.com' };
 
   test('production without one is refused, and does not take the one that development made', () => {
     const root = temporaryFolder();
@@ -116,7 +117,7 @@ describe('the passphrase', () => {
     writeFileSync(join(root, 'var/development-passphrase'), long);
 
     expect(read({}, root).keyPassphrase).toBe(long);
-    expect(mistakes({ NODE_ENV: 'production' }, root)).toEqual([
+    expect(mistakes(production, root)).toEqual([
       'MLAPI_KEY_PASSPHRASE or MLAPI_KEY_PASSPHRASE_FILE is required in production',
     ]);
   });
@@ -130,7 +131,7 @@ describe('the passphrase', () => {
     ['is missing', 'missing'],
     ['is a folder', '.'],
   ])('a file that %s is refused without its path', (_what, path) => {
-    const found = mistakes({ NODE_ENV: 'production', MLAPI_KEY_PASSPHRASE_FILE: path });
+    const found = mistakes({ ...production, MLAPI_KEY_PASSPHRASE_FILE: path });
     expect(found).toEqual(['MLAPI_KEY_PASSPHRASE_FILE names a file that cannot be read']);
   });
 
@@ -145,7 +146,7 @@ describe('the passphrase', () => {
     const root = temporaryFolder();
     writeFileSync(join(root, 'secret'), `${long}\r\n`);
     chmodSync(join(root, 'secret'), 0o644);
-    const config = read({ NODE_ENV: 'production', MLAPI_KEY_PASSPHRASE_FILE: 'secret' }, root);
+    const config = read({ ...production, MLAPI_KEY_PASSPHRASE_FILE: 'secret' }, root);
     expect(config.keyPassphrase).toBe(long);
   });
 
@@ -168,12 +169,12 @@ describe('the passphrase', () => {
 describe('what is read', () => {
   test('.env lies beneath the environment, and its mistakes count', () => {
     const root = temporaryFolder();
-    writeFileSync(join(root, '.env'), 'MLAPI_PORT=1111\nMLAPI_ISSUER="from file"\nMLAPI_UNHEARD_OF=1\n');
+    writeFileSync(join(root, '.env'), 'MLAPI_PORT=1111\nMLAPI_AUDIENCE="from file"\nMLAPI_UNHEARD_OF=1\n');
     expect(mistakes({}, root)).toEqual(['MLAPI_UNHEARD_OF is not a variable of this service']);
 
-    writeFileSync(join(root, '.env'), 'MLAPI_PORT=1111\nMLAPI_ISSUER="from file"\n');
-    const { port, issuer } = read({ MLAPI_PORT: '2222' }, root);
-    expect({ port, issuer }).toEqual({ port: 2222, issuer: 'from file' });
+    writeFileSync(join(root, '.env'), 'MLAPI_PORT=1111\nMLAPI_AUDIENCE="from file"\n');
+    const { port, audience } = read({ MLAPI_PORT: '2222' }, root);
+    expect({ port, audience }).toEqual({ port: 2222, audience: 'from file' });
   });
 
   test('an empty variable is an unset one', () => {
@@ -211,7 +212,7 @@ describe('what is read', () => {
       dataDir: join(root, 'var'),
       modelsDir: join(root, 'resources/models'),
       defaultModel: undefined,
-      issuer: 'mlapi',
+      issuer: 'http://127.0.0.1:8080',
       audience: 'mlapi',
       accessTtlSeconds: 900,
       refreshTtlSeconds: 86_400,
@@ -242,11 +243,64 @@ describe('what is read', () => {
       logFormat: 'pretty',
     };
     expect(read({}, root)).toEqual(defaults);
-    const production = { NODE_ENV: 'production', MLAPI_KEY_PASSPHRASE: 'long enough to be one' };
+    const production = {
+      NODE_ENV: 'production',
+      MLAPI_KEY_PASSPHRASE: 'long enough to be one',
+      MLAPI_ISSUER: 'https://api.example.com',
+    };
     expect(read(production, root)).toMatchObject({
       environment: 'production',
       docs: false,
       logFormat: 'json',
     });
+  });
+});
+
+describe('the issuer', () => {
+  const passphrase = { MLAPI_KEY_PASSPHRASE: 'long enough to be one' };
+
+  test('production demands one, and says which', () => {
+    for (const given of [{}, { MLAPI_ISSUER: '' }])
+      expect(mistakes({ NODE_ENV: 'production', ...passphrase, ...given })).toEqual([
+        'MLAPI_ISSUER is required in production: the URL at which clients reach the service, such as https://api.example.com',
+      ]);
+  });
+
+  test.each([
+    'https://api.example.com',
+    'https://api.example.com:8443',
+    'http://127.0.0.1:8080',
+    'http://localhost:1',
+    'http://[::1]:8080',
+  ])('%s is one, in production too', (issuer) => {
+    expect(read({ NODE_ENV: 'production', ...passphrase, MLAPI_ISSUER: issuer }).issuer).toBe(issuer);
+  });
+
+  test.each([
+    'mlapi',
+    'http://api.example.com',
+    'http://127.0.0.1.example.com',
+    'https://api.example.com/',
+    'https://api.example.com/mlapi',
+    'https://api.example.com?a',
+    'https://api.example.com#a',
+    'https://API.example.com',
+    'https://api.example.com:443',
+    'https://user:word@api.example.com',
+    'ftp://api.example.com',
+  ])('%s is none, in development neither', (issuer) => {
+    for (const mode of ['production', 'development'])
+      expect(mistakes({ NODE_ENV: mode, ...passphrase, MLAPI_ISSUER: issuer })).toEqual([
+        expect.stringMatching(/^MLAPI_ISSUER must be the URL of the service: https:/),
+      ]);
+  });
+
+  test.each([
+    [{ MLAPI_PORT: '1234' }, 'http://127.0.0.1:1234'],
+    [{ MLAPI_HOST: '0.0.0.0' }, 'http://127.0.0.1:8080'],
+    [{ MLAPI_HOST: '::1' }, 'http://[::1]:8080'],
+    [{ MLAPI_SOCKET: '/run/mlapi.sock' }, 'http://127.0.0.1:8080'],
+  ])('development takes its address on this machine: %j', (given, issuer) => {
+    expect(read(given).issuer).toBe(issuer);
   });
 });

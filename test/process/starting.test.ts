@@ -75,7 +75,8 @@ describe('the production build', () => {
     cpSync(join(projectRoot, 'package.json'), join(root, 'package.json'));
     symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
     mkdirSync(join(root, 'data'), { mode: 0o700 });
-    const variables = { NODE_ENV: 'production', MLAPI_DATA_DIR: join(root, 'data') };
+    const issuer = 'https://api.example.com';
+    const variables = { NODE_ENV: 'production', MLAPI_DATA_DIR: join(root, 'data'), MLAPI_ISSUER: issuer };
     const without = new TestProcess(['build/mlapi/cli/serve.js'], {
       cwd: root,
       variables: { ...variables, MLAPI_KEY_PASSPHRASE: '' },

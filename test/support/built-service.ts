@@ -37,6 +37,7 @@ export class BuiltService {
       MLAPI_DATA_DIR: join(root, 'data'),
       MLAPI_MODELS_DIR: join(projectRoot, 'resources/models'),
       MLAPI_KEY_PASSPHRASE: 'a passphrase for tests only',
+      MLAPI_ISSUER: 'http://127.0.0.1:8080',
       ...variables,
     };
     mkdirSync(join(root, 'data'), { mode: 0o700 });

@@ -15,7 +15,7 @@ def verify(token):
     key = _PUBLIC_KEYS.get(jwt.get_unverified_header(token).get("kid"))
     if key is None:
         raise jwt.InvalidTokenError("unknown key")
-    claims = jwt.decode(token, key, algorithms=["RS256"], audience="mlapi", issuer="mlapi")
+    claims = jwt.decode(token, key, algorithms=["RS256"], audience="mlapi", issuer="http://127.0.0.1:8080")
     if "models:predict" not in claims["scope"].split():
         raise jwt.InvalidTokenError("scope")
     return claims

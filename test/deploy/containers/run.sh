@@ -12,6 +12,7 @@ id=mlapi-test-$$
 build=(buildah bud --isolation chroot --network host --format docker)
 export MLAPI_IMAGE=localhost/mlapi:test
 
+export MLAPI_ISSUER=https://mlapi.example.com
 compose() { podman-compose -p "$id" -f "$work/deploy/compose.yaml" "$@"; }
 clean() {
     podman rm -f "$id" >/dev/null 2>&1 || true
@@ -71,7 +72,7 @@ chmod 444 "$work/passphrase"
 port=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
 podman run -d --name "$id" --read-only --cap-drop ALL --security-opt no-new-privileges --network host --memory 2g --pids-limit 256 \
     --tmpfs /tmp:size=16m,mode=1777 -v "$work/passphrase:/run/secrets/passphrase:ro" -v "$id:/var/lib/mlapi" \
-    -e MLAPI_HOST=127.0.0.1 -e MLAPI_PORT="$port" "$MLAPI_IMAGE" >/dev/null 2>"$work/run.log" || { cat "$work/run.log"; exit 1; }
+    -e MLAPI_HOST=127.0.0.1 -e MLAPI_PORT="$port" -e MLAPI_ISSUER="http://127.0.0.1:$port" "$MLAPI_IMAGE" >/dev/null 2>"$work/run.log" || { cat "$work/run.log"; exit 1; }
 inside() { podman exec "$id" "$@"; }
 check 'it becomes healthy' timeout 60 bash -c "until podman exec $id node deploy/health.js; do sleep 0.5; done"
 check 'its own health check says so' podman healthcheck run "$id"
