@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
+import { brokeOff, hasTrailers, tooLarge, tooManyPieces } from './body-refusals.ts';
 import type { Exchange } from './exchange.ts';
 import { inflate, isInflatable } from './inflate.ts';
 import { CollectingRequest } from './collecting-request.ts';
@@ -20,6 +20,10 @@ export interface BodyReader {
 /** Unfinished ones that a client may have, and all clients together: begun and not ended, thousands would fill the memory. */
 const maxWholeBodies = 32;
 const maxAllBodies = 96;
+/** A piece costs about as much whether it holds one byte or a thousand. Forms of strangers are small. */
+const maxPiecesOfStrangers = 256;
+/** RFC 2046 allows a boundary of 70 characters. */
+const maxTypeLength = 256;
 const firstBufferBytes = 4_096;
 /** From this size on, parsing takes about as long as a turn of the event loop may. */
 const largeBytes = 65_536;
@@ -134,7 +138,8 @@ function readerOf(
       return true;
     };
     try {
-      const sent = await readBytes({ request, response, limitBytes, hold });
+      const mostPieces = clientId === undefined ? maxPiecesOfStrangers : Infinity;
+      const sent = await readBytes({ request, response, limitBytes, hold, mostPieces });
       const bytes = isInflatable(encoding) ? await inflate(sent, encoding, limitBytes) : sent;
       if (bytes.length > largeBytes) await ownTurn();
       return parse(bytes, contentType);
@@ -150,15 +155,18 @@ interface Reading {
   readonly limitBytes: number;
   /** Asks for more memory. @returns false where there is none to have */
   readonly hold: (bytes: number) => boolean;
+  /** Chunks, or what the network makes of a body. */
+  readonly mostPieces: number;
 }
 
 /** The body, read no further than its limit: body-parser reads what it refuses to its end. */
-function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Buffer> {
+function readBytes({ request, response, limitBytes, hold, mostPieces }: Reading): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const declaredLength = Number(request.headers['content-length']);
     const mostBytes = Math.min(limitBytes, Number.isNaN(declaredLength) ? limitBytes : declaredLength);
     let bytes: Buffer = nothing;
     let length = 0;
+    let pieces = 0;
     // The listeners go with the request: taking them off would cost more than it saves.
     let isSettled = false;
     const finish = (whole: Buffer) => {
@@ -173,6 +181,11 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
     };
     const take = (chunk: Buffer) => {
       if (isSettled) return;
+      pieces += 1;
+      if (pieces > mostPieces) {
+        refuse(tooManyPieces(mostPieces));
+        return;
+      }
       const needed = length + chunk.length;
       if (needed > limitBytes) {
         refuse(tooLarge());
@@ -216,6 +229,7 @@ function readBytes({ request, response, limitBytes, hold }: Reading): Promise<Bu
 
 /** The media type in lower case, or an empty string where its parameters are not ours to take. */
 function readMediaType(contentType: string): string {
+  if (contentType.length > maxTypeLength) return '';
   const [type = '', ...parameters] = contentType
     .toLowerCase()
     .split(';')

@@ -1,4 +1,5 @@
 import type Joi from 'joi';
+import { refuseManyNames } from './forms.ts';
 import { Problem, toPointer } from './problem.ts';
 
 /**
@@ -7,7 +8,10 @@ import { Problem, toPointer } from './problem.ts';
  */
 export function validate(schema: Joi.Schema, value: unknown): unknown {
   // Joi drops an own __proto__ without a word: refuse it first.
-  if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) throw invalid();
+  if (typeof value === 'object' && value !== null) {
+    if (Object.hasOwn(value, '__proto__')) throw invalid();
+    refuseManyNames(value);
+  }
   const result = schema.validate(value, {
     convert: false,
     abortEarly: false,
