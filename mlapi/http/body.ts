@@ -137,10 +137,17 @@ function readerOf(
       held += bytes;
       return true;
     };
+    const holdInflated = (bytes: number) => {
+      if (clientId === undefined || response.closed) return;
+      if (!unfinished.take(clientId, bytes)) throw serviceBusy();
+      response.once('close', () => unfinished.give(clientId, bytes));
+    };
     try {
       const mostPieces = clientId === undefined ? maxPiecesOfStrangers : Infinity;
       const sent = await readBytes({ request, response, limitBytes, hold, mostPieces });
       const bytes = isInflatable(encoding) ? await inflate(sent, encoding, limitBytes) : sent;
+      // A thousand times what was sent: it counts until its request is answered, since tensors stay where they lie in it.
+      if (bytes !== sent) holdInflated(bytes.length);
       if (bytes.length > largeBytes) await ownTurn();
       return parse(bytes, contentType);
     } finally {

@@ -30,7 +30,8 @@ export class Postprocessor {
     if (typeof output.data[0] === 'string') return this.#named(output, rows);
     const { kind } = this.#output;
     const table = readTable(output, rows, kind === 'class_scores');
-    if (kind === 'values') return rowsOf(table).map((row) => (table.columns === 1 ? row[0]! : row));
+    if (kind === 'values')
+      return table.columns === 1 ? everyRow(table, (offset) => table.values[offset]!) : rowsOf(table);
     return this.#classNumbers(table).map((number) => this.#label(number));
   }
 

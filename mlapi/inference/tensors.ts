@@ -78,9 +78,14 @@ export function toTensorInput(tensors: readonly InputTensor[], { inputs }: Pick<
   return { tensors, rows: 1 };
 }
 
+/** A model may have 4,096 inputs with names of 1,024 bytes. */
+const mostQuoted = 20;
+
 /** What a model has, for a refusal. */
 export function quoteNames(tensors: readonly { readonly name: string }[]): string {
-  return tensors.map(({ name }) => `"${name}"`).join(', ');
+  const more = tensors.length > mostQuoted ? ` and ${tensors.length - mostQuoted} more` : '';
+  const names = tensors.slice(0, mostQuoted).map(({ name }) => `"${name}"`);
+  return names.join(', ') + more;
 }
 
 /** 400: the tensors are not those that the model takes or answers. */

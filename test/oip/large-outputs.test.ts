@@ -2,7 +2,11 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { writeBinaryData } from '../../mlapi/inference/binary-tensor.ts';
+import type { Predictor } from '../../mlapi/inference/predictor.ts';
+import { quoteNames } from '../../mlapi/inference/tensors.ts';
 import { WaitingRequest } from '../../mlapi/inference/waiting-request.ts';
+import { Counter } from '../../mlapi/models/traffic/counter.ts';
+import { Mirror, Places } from '../../mlapi/models/traffic/mirror.ts';
 import { isShort } from '../../mlapi/oip/infer-response.ts';
 import { planLongResponse } from '../../mlapi/oip/long-response.ts';
 import { startModels, type ModelService } from '../support/model-folders.ts';
@@ -186,4 +190,20 @@ describe('what models answer', () => {
     expect(status).toBe(422);
     expect(body.toString()).toContain('binary_data_output');
   });
+});
+
+test('a refusal that names what a model has names twenty, and says how many more there are', () => {
+  const names = (count: number) => quoteNames(Array.from({ length: count }, (_, at) => ({ name: `t${at}` })));
+  expect(names(2)).toBe('"t0", "t1"');
+  expect(names(4_096)).toMatch(/^"t0", .*"t19" and 4076 more$/);
+});
+
+test('outputs of more than 8 MiB are not kept for a shadow: they would be on nobody’s account', async () => {
+  const find = () => Promise.reject(new Error('the shadow was asked for'));
+  const counter = new Counter({ model: 'm', version: '1', role: 'shadow' });
+  const mirror = new Mirror({ primary: {} as Predictor, share: 1, find, counter, places: new Places(1) });
+  const outputs = (count: number) => [{ name: 'y', datatype: 'FP32', data: new Float32Array(count), shape: [count] }];
+  await mirror.infer([], { outputs: outputs(3_000_000), rows: 1 });
+  await mirror.infer([], { outputs: outputs(1), rows: 1 });
+  expect(counter.total.requests).toMatchObject({ skipped: 1, failed: 1 });
 });

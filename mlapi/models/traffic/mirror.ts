@@ -1,5 +1,6 @@
 import type { PredictionAnswer } from '../../inference/answerer.ts';
 import type { Predictor } from '../../inference/predictor.ts';
+import { sizeOfAll } from '../../inference/output-size.ts';
 import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
 import type { Matrix } from '../../inference/types.ts';
 import type { Counter } from './counter.ts';
@@ -35,6 +36,9 @@ export class Places {
     this.#free += 1;
   }
 }
+
+/** What a place may hold: answers of rows have a million numbers at most, and larger outputs are not asked for again. */
+const mostMirroredBytes = 8_388_608;
 
 /** Shadows take turns with callers as one client. */
 const client = 'shadow';
@@ -75,6 +79,10 @@ export class Mirror {
     { outputs, rows }: { outputs: readonly NamedOutput[]; rows: number },
   ): Promise<void> {
     const { counter } = this.#options;
+    if (sizeOfAll(outputs) > mostMirroredBytes) {
+      counter.refused('skipped');
+      return Promise.resolve();
+    }
     return this.#ask(async (shadow) => {
       const names = outputs.map(({ name }) => name);
       const others = await shadow.infer(inputs, { outputs: names, client });
