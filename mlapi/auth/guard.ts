@@ -38,7 +38,8 @@ export function accessGuard(tokens: TokenService): Check {
 /** The token of an `Authorization: Bearer` header, the only place where one is taken from. @throws {Problem} 401 */
 export function readBearer(authorization: string | undefined): string {
   if (authorization === undefined || !/^bearer(?: |$)/i.test(authorization)) throw tokenMissing();
-  const token = /^bearer ([A-Za-z0-9._-]+)$/i.exec(authorization)?.[1];
+  // RFC 9110 section 11.4: one or more blanks.
+  const token = /^bearer +([A-Za-z0-9._-]+)$/i.exec(authorization)?.[1];
   if (token === undefined) throw tokenRefused('malformed authorization header');
   return token;
 }

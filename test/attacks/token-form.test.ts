@@ -172,12 +172,14 @@ describe('A20, A21: scopes and the Authorization header', () => {
     (scope) => expectRefused(forger.withClaims({ scope })),
   );
 
-  test('200: the scheme in any case; 401: all other forms; tokens elsewhere are not looked at', async () => {
+  test('200: the scheme in any case, one blank behind it or more; 401: all other forms; tokens elsewhere are not looked at', async () => {
     const token = forger.tokens.access_token;
     const ask = (value: string) => service.http.get('/auth/session').set('Authorization', value);
-    await ask(`bearer ${token}`).expect(200);
+    for (const value of [`bearer ${token}`, `Bearer  ${token}`, `BEARER${' '.repeat(5_000)}${token}`])
+      await ask(value).expect(200);
     for (const value of [
-      `Bearer  ${token}`,
+      `Bearer\u00a0${token}`,
+      `Bearer\t${token}`,
       'Bearer',
       'Bearer ',
       `Basic ${token}`,

@@ -36,7 +36,7 @@ export async function makeRefusals({ inside }: WatchedService, forger: Forger): 
   return [
     ...refusedTokens(forger, spent.tokens.refresh_token).map(([id, name, token]) => bearer(id, name, token)),
     { ...bearer('A20', 'a scope that is missing', forger.withClaims({ scope: '' }), '/api/ml'), ...insufficient },
-    bearer('A21', 'two spaces', ` ${forger.tokens.access_token}`),
+    bearer('A21', 'a tab before it', `\t${forger.tokens.access_token}`),
     refusal('A21', 'Basic', get('/api/ml', `Authorization: Basic ${btoa(`a:${canary}`)}\r\n`), 401),
     refusal('A21', 'a token in the query', get(`/api/ml?access_token=${forger.tokens.access_token}`), 401),
     bearer('A22', 'a revoked family', revoked.tokens.access_token),
