@@ -1,4 +1,4 @@
-import { protobufFields, textOf, type ProtobufField } from './protobuf-fields.ts';
+import { WireFile, type WireField } from './wire-file.ts';
 
 /** A tensor whose values are in another file than the model's (ONNX, "External Data"). */
 export interface ExternalTensor {
@@ -33,31 +33,42 @@ const numberOfBytes = /^\d{1,15}$/;
  * @throws {Error} if one has no valid place, or is no initializer of the main graph: the runtime takes data for those alone
  */
 export function listExternalTensors(model: Buffer): ExternalTensor[] {
+  const file = new WireFile(model);
   const found: ExternalTensor[] = [];
-  const walk = (message: string, bytes: Buffer, way: string): void => {
+  const walk = (message: string, fields: Iterable<WireField>, way: string): void => {
     if (way.length > mostLevels * 2) throw new Error(`the model is nested more than ${mostLevels} levels deep`);
-    for (const field of protobufFields(bytes)) {
-      const inner = field.bytes === undefined ? undefined : paths[message]![field.number];
+    for (const field of fields) {
+      const inner = paths[message]![field.number];
       if (inner === undefined) continue;
       const innerWay = `${way}/${field.number}`;
-      if (inner !== 'tensor') walk(inner, field.bytes!, innerWay);
-      else found.push(...externalTensor(field.bytes!, innerWay));
+      if (inner !== 'tensor') walk(inner, file.message(field), innerWay);
+      else found.push(...externalTensor(file, field, innerWay));
     }
   };
-  walk('model', model, '');
+  walk('model', file.read(0, file.size), '');
   return found;
 }
 
 const mainInitializer = '/7/5';
 
-function externalTensor(bytes: Buffer, way: string): ExternalTensor[] {
-  const fields = [...protobufFields(bytes)];
-  if (fields.findLast(({ number }) => number === tensorFields.dataLocation)?.value !== external) return [];
-  const name = textOf(fields, tensorFields.name) ?? '';
+function externalTensor(file: WireFile, tensor: WireField, way: string): ExternalTensor[] {
+  const fields = [...file.message(tensor)];
+  if (last(fields, tensorFields.dataLocation)?.value !== external) return [];
+  const named = last(fields, tensorFields.name);
+  const name = named === undefined ? '' : file.text(named);
   const shown = `the tensor ${JSON.stringify(name.slice(0, 64))}`;
   if (way !== mainInitializer)
     throw new Error(`${shown} is no initializer of the main graph, and has external data; save it in the model file`);
-  const entries = entriesOf(fields);
+  const entries = fields.filter(({ number }) => number === tensorFields.externalData);
+  return [{ name, ...placeOf(readEntries(file, entries), shown) }];
+}
+
+/** The last field of a number counts, as for every protobuf parser. */
+function last(fields: readonly WireField[], number: number): WireField | undefined {
+  return fields.findLast((field) => field.number === number);
+}
+
+function placeOf(entries: Readonly<Record<string, string>>, shown: string): Omit<ExternalTensor, 'name'> {
   const { location, offset = '0', length } = entries;
   const known = ['location', 'offset', 'length', 'checksum'];
   const unknown = Object.keys(entries).find((key) => !known.includes(key));
@@ -65,15 +76,18 @@ function externalTensor(bytes: Buffer, way: string): ExternalTensor[] {
   if (location === undefined || location === '') throw new Error(`${shown} has external data, and no location of it`);
   if (!numberOfBytes.test(offset) || (length !== undefined && !numberOfBytes.test(length)))
     throw new Error(`${shown} has external data whose offset or length is no number of bytes`);
-  return [{ name, location, offset: Number(offset), length: length === undefined ? undefined : Number(length) }];
+  return { location, offset: Number(offset), length: length === undefined ? undefined : Number(length) };
 }
 
 /** Those of StringStringEntryProto, each once. */
-function entriesOf(fields: readonly ProtobufField[]): Readonly<Record<string, string>> {
-  const entries = fields
-    .filter(({ number, bytes }) => number === tensorFields.externalData && bytes !== undefined)
-    .map(({ bytes }) => [...protobufFields(bytes!)])
-    .map((entry): [string, string] => [textOf(entry, 1) ?? '', textOf(entry, 2) ?? '']);
-  if (new Set(entries.map(([key]) => key)).size < entries.length) throw new Error('external data has a key twice');
+function readEntries(file: WireFile, fields: readonly WireField[]): Readonly<Record<string, string>> {
+  const entries = new Map<string, string>();
+  for (const field of fields) {
+    const texts = ['', '', ''];
+    for (const part of file.message(field))
+      if (part.number === 1 || part.number === 2) texts[part.number] = file.text(part);
+    if (entries.has(texts[1]!)) throw new Error('external data has a key twice');
+    entries.set(texts[1]!, texts[2]!);
+  }
   return Object.fromEntries(entries);
 }

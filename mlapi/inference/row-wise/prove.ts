@@ -7,7 +7,7 @@ import { readGraph } from './read-graph.ts';
 import { quantize } from './rules/samples.ts';
 import { constantRules } from './rules/shapes.ts';
 import { constantOf, NotRowWise, rowsOf, type Unproved, type Value } from './values.ts';
-import { UnreadableGraph, WireFile } from './wire-file.ts';
+import { UnreadableModel, WireFile } from '../model-files/wire-file.ts';
 
 /** By output: why it is not proved to keep rows apart, or null where it is. Plain data. */
 export type RowWiseProof = Readonly<Record<string, string | null>>;
@@ -21,6 +21,8 @@ const foldingRules: ReadonlySet<Rule> = new Set<Rule>([
   unary,
 ]);
 const nodesPerTurn = 1_000;
+/** Fields of one node, tensor or value: they are read in one turn of the event loop. */
+const mostFieldsInARow = 100_000;
 const mostNameLength = 64;
 
 /**
@@ -34,14 +36,14 @@ export async function proveRowWise(path: string, outputs: readonly string[]): Pr
     const values = await followValues(await readFile(path));
     answer = (output) => reasonOf(values.get(output));
   } catch (cause) {
-    if (!(cause instanceof UnreadableGraph)) throw cause;
+    if (!(cause instanceof UnreadableModel)) throw cause;
     answer = () => `its graph was not followed: ${cause.message}`;
   }
   return Object.fromEntries(outputs.map((output) => [output, answer(output)]));
 }
 
 async function readFile(path: string): Promise<OnnxGraph> {
-  const file = new WireFile(path);
+  const file = new WireFile(path, mostFieldsInARow);
   try {
     return await readGraph(file);
   } finally {
@@ -55,12 +57,12 @@ function reasonOf(value: Value | undefined): string | null {
   return value.kind === 'rows' ? null : 'it does not have one entry per row on axis 0';
 }
 
-/** What is known of each value of the graph. @throws {UnreadableGraph} */
+/** What is known of each value of the graph. @throws {UnreadableModel} */
 async function followValues(graph: OnnxGraph): Promise<ReadonlyMap<string, Value>> {
   const values = new Map<string, Value>();
   const define = (name: string, value: Value) => {
     if (name === '') return;
-    if (values.has(name)) throw new UnreadableGraph(`two values are called "${shown(name)}"`);
+    if (values.has(name)) throw new UnreadableModel(`two values are called "${shown(name)}"`);
     values.set(name, value);
   };
   for (const { name, sizes, numbers } of graph.constants) define(name, constantOf(sizes, numbers));

@@ -2,7 +2,7 @@ import { ownTurn } from '../../http/turns.ts';
 import type { GraphNode, GraphPort, GraphTensor, OnnxGraph } from './graph.ts';
 import { domainOf, readNode } from './read-node.ts';
 import { readTensor } from './read-tensor.ts';
-import { UnreadableGraph, type WireField, type WireFile } from './wire-file.ts';
+import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 
 /** Field numbers of ModelProto, OperatorSetIdProto, GraphProto, and of what leads to the shape of a ValueInfoProto. */
 const model = { graph: 7, operatorSet: 8, functions: 25 };
@@ -16,19 +16,19 @@ const fieldsPerTurn = 5_000;
 
 /**
  * Reads what a proof needs of an ONNX file, in turns of the event loop.
- * @throws {UnreadableGraph} where it is malformed, over a bound, or has what no proof takes: functions of its own, sparse tensors
+ * @throws {UnreadableModel} where it is malformed, over a bound, or has what no proof takes: functions of its own, sparse tensors
  */
 export async function readGraph(file: WireFile): Promise<OnnxGraph> {
   const operatorSets = new Map<string, number>();
   let found: WireField | undefined;
   for (const part of file.read(0, file.size)) {
-    if (part.number === model.functions) throw new UnreadableGraph('it has functions of its own');
+    if (part.number === model.functions) throw new UnreadableModel('it has functions of its own');
     if (part.number === model.operatorSet) addOperatorSet(file, part, operatorSets);
     // Parsers would merge the two.
-    if (part.number === model.graph && found !== undefined) throw new UnreadableGraph('it has two graphs');
+    if (part.number === model.graph && found !== undefined) throw new UnreadableModel('it has two graphs');
     if (part.number === model.graph) found = part;
   }
-  if (found === undefined) throw new UnreadableGraph('it has no graph');
+  if (found === undefined) throw new UnreadableModel('it has no graph');
   const nodes: GraphNode[] = [];
   const constants: GraphTensor[] = [];
   const inputs: GraphPort[] = [];
@@ -40,9 +40,9 @@ export async function readGraph(file: WireFile): Promise<OnnxGraph> {
     else if (part.number === graph.constant) constants.push(readTensor(file, part));
     else if (part.number === graph.input) inputs.push(readPort(file, part));
     else if (part.number === graph.output) outputs.push(readPort(file, part));
-    else if (part.number === graph.sparse) throw new UnreadableGraph('it has sparse tensors');
+    else if (part.number === graph.sparse) throw new UnreadableModel('it has sparse tensors');
     parts += 1;
-    if (parts > mostParts) throw new UnreadableGraph('its graph is too large');
+    if (parts > mostParts) throw new UnreadableModel('its graph is too large');
     inTurn += file.fields;
     file.fields = 0;
     if (inTurn < fieldsPerTurn) continue;
@@ -59,7 +59,7 @@ function addOperatorSet(file: WireFile, field: WireField, operatorSets: Map<stri
     else if (part.number === operatorSet.version) version = file.integer(part);
   }
   const known = operatorSets.get(domainOf(domain));
-  if (known !== undefined && known !== version) throw new UnreadableGraph('it imports two versions of an operator set');
+  if (known !== undefined && known !== version) throw new UnreadableModel('it imports two versions of an operator set');
   operatorSets.set(domainOf(domain), version);
 }
 
@@ -75,7 +75,7 @@ function inner(file: WireFile, within: WireField, [number, ...more]: readonly nu
   let found: WireField | undefined;
   for (const part of file.message(within)) {
     if (part.number !== number) continue;
-    if (found !== undefined) throw new UnreadableGraph('one of its inputs has two types');
+    if (found !== undefined) throw new UnreadableModel('one of its inputs has two types');
     found = part;
   }
   return found === undefined || more.length === 0 ? found : inner(file, found, more);

@@ -1,6 +1,6 @@
 import type { Attribute, GraphNode, GraphTensor } from './graph.ts';
 import { readTensor } from './read-tensor.ts';
-import { UnreadableGraph, type WireField, type WireFile } from './wire-file.ts';
+import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 
 /** Field numbers of NodeProto and AttributeProto. */
 const node = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 };
@@ -24,7 +24,7 @@ export function domainOf(name: string): string {
   return name === '' ? 'ai.onnx' : name;
 }
 
-/** Reads a NodeProto. @throws {UnreadableGraph} */
+/** Reads a NodeProto. @throws {UnreadableModel} */
 export function readNode(file: WireFile, field: WireField): GraphNode {
   const inputs: string[] = [];
   const outputs: string[] = [];
@@ -38,25 +38,33 @@ export function readNode(file: WireFile, field: WireField): GraphNode {
     else if (part.number === node.domain) domain = file.text(part);
     else if (part.number === node.attribute) addAttribute(file, part, attributes);
   }
-  if (inputs.length + outputs.length > mostNames) throw new UnreadableGraph('one of its nodes has too many inputs');
+  if (inputs.length + outputs.length > mostNames) throw new UnreadableModel('one of its nodes has too many inputs');
   return { name, operator, domain: domainOf(domain), inputs, outputs, attributes };
 }
 
 function addAttribute(file: WireFile, part: WireField, attributes: Map<string, Attribute>): void {
   const name = nameOf(file, part);
   if (!wanted.has(name)) return;
-  if (attributes.has(name)) throw new UnreadableGraph(`one of its nodes has the attribute ${name} twice`);
+  if (attributes.has(name)) throw new UnreadableModel(`one of its nodes has the attribute ${name} twice`);
   attributes.set(name, readAttribute(file, part));
 }
 
-/** Its first field, as every exporter writes it; or any, where the attribute is small. */
+/**
+ * The first field, as every exporter writes it; or any, where the attribute is small. A second name would count for the runtime: small
+ * attributes with two are refused here, and no upload may have any field twice.
+ */
 function nameOf(file: WireFile, field: WireField): string {
+  const isLarge = field.end - field.start > mostUnnamedBytes;
+  let name: string | undefined;
   for (const part of file.message(field)) {
-    if (part.number === attribute.name) return file.text(part);
-    if (field.end - field.start > mostUnnamedBytes)
-      throw new UnreadableGraph('one of its attributes does not begin with its name');
+    const isName = part.number === attribute.name;
+    if (isName && name !== undefined) throw new UnreadableModel('one of its attributes has two names');
+    if (isName) name = file.text(part);
+    if (!isLarge) continue;
+    if (name !== undefined) return name;
+    throw new UnreadableModel('one of its attributes does not begin with its name');
   }
-  return '';
+  return name ?? '';
 }
 
 function readAttribute(file: WireFile, field: WireField): Attribute {
@@ -68,13 +76,13 @@ function readAttribute(file: WireFile, field: WireField): Attribute {
     else if (part.number === attribute.text) text = file.text(part);
     // Parsers would merge the two.
     else if (part.number === attribute.tensor && tensor !== undefined)
-      throw new UnreadableGraph('one of its attributes has two tensors');
+      throw new UnreadableModel('one of its attributes has two tensors');
     else if (part.number === attribute.tensor) tensor = readTensor(file, part);
     else if (part.number === attribute.ints) for (const value of file.integers(part)) ints.push(value);
     else if (part.number === attribute.floats)
       count += part.wireType === 2 ? Math.floor((part.end - part.start) / 4) : 1;
     else if (part.number === attribute.strings) count += 1;
-    if (ints.length > mostValues) throw new UnreadableGraph('one of its attributes has too many values');
+    if (ints.length > mostValues) throw new UnreadableModel('one of its attributes has too many values');
   }
   return { int, ints, text, tensor, count: count + ints.length };
 }

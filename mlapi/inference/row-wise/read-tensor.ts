@@ -1,5 +1,5 @@
 import type { GraphTensor } from './graph.ts';
-import { UnreadableGraph, type WireField, type WireFile } from './wire-file.ts';
+import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 
 /** A shape, its axes, the sides of a padding: what rules ask the values of is short. */
 const mostNumbers = 64;
@@ -20,7 +20,7 @@ const rawReaders: Readonly<Record<number, { bytes: number; read: (bytes: Buffer,
   9: { bytes: 1, read: (bytes, at) => bytes.readUInt8(at) },
 };
 
-/** Reads a TensorProto without its values, but for a few. @throws {UnreadableGraph} */
+/** Reads a TensorProto without its values, but for a few. @throws {UnreadableModel} */
 export function readTensor(file: WireFile, field: WireField): GraphTensor {
   const sizes: number[] = [];
   const data: WireField[] = [];
@@ -40,7 +40,7 @@ export function readTensor(file: WireFile, field: WireField): GraphTensor {
 }
 
 function addSize(sizes: number[], size: number): void {
-  if (size < 0 || sizes.length === mostRank) throw new UnreadableGraph('one of its tensors has no proper shape');
+  if (size < 0 || sizes.length === mostRank) throw new UnreadableModel('one of its tensors has no proper shape');
   sizes.push(size);
 }
 

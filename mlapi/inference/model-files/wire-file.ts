@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** The file cannot be read as a graph within the bounds: why. */
-export class UnreadableGraph extends Error {
+/** The file is malformed, or has more in it than is read: why. */
+export class UnreadableModel extends Error {
   constructor(reason: string) {
     super(reason);
-    this.name = 'UnreadableGraph';
+    this.name = 'UnreadableModel';
   }
 }
 
@@ -22,39 +22,50 @@ const maxTag = 2 ** 32 - 1;
 const windowBytes = 65_536;
 /** The longest name or text that is read. */
 const mostTextBytes = 4_096;
-/** A file with more text is no graph that a proof could go through. */
+/** The longest text of all names together: a real graph has less. */
 const mostTextBytesInAll = 16_777_216;
-/** Fields of one node, tensor or value: they are read in one turn of the event loop. */
-const mostFieldsInARow = 100_000;
 
 /**
- * Reads the fields of protobuf messages where they lie in a file, through a window of 64 KiB: what is skipped is never read, so that
- * a file of 2 GB costs no more than its graph.
+ * Reads the fields of the protobuf messages of a model where they lie. Of a file on the disk, it reads 64 KiB at a time and skips what
+ * is not asked for, so that a file of 2 GB costs no more than its graph.
  */
 export class WireFile {
   readonly size: number;
   /** Fields read since it was last set to 0. */
   fields = 0;
-  readonly #descriptor: number;
-  readonly #window = Buffer.allocUnsafe(windowBytes);
+  readonly #mostFields: number;
+  /** Undefined where the bytes are in memory: they are the window. */
+  readonly #descriptor: number | undefined;
+  readonly #window: Buffer;
   #windowStart = 0;
   #windowEnd = 0;
   #textBytes = 0;
 
-  constructor(path: string) {
-    this.#descriptor = openSync(path, 'r');
-    this.size = fstatSync(this.#descriptor).size;
+  /**
+   * @param source a path, or the bytes of the file
+   * @param mostFields that may be read before `fields` is set to 0 again
+   */
+  constructor(source: string | Buffer, mostFields = Infinity) {
+    this.#mostFields = mostFields;
+    if (typeof source === 'string') {
+      this.#descriptor = openSync(source, 'r');
+      this.size = fstatSync(this.#descriptor).size;
+      this.#window = Buffer.allocUnsafe(windowBytes);
+    } else {
+      this.size = this.#windowEnd = source.length;
+      this.#window = source;
+    }
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
   }
 
-  /** The fields of the message that lies between these places. @throws {UnreadableGraph} */
+  /** The fields of the message that lies between these places. @throws {UnreadableModel} */
   *read(start: number, end: number): Generator<WireField, void, undefined> {
     for (let at = start; at < end;) {
       this.fields += 1;
-      if (this.fields > mostFieldsInARow) throw new UnreadableGraph('one of its parts has too many fields');
+      if (this.fields > this.#mostFields) throw new UnreadableModel('one of its parts has too many fields');
       const tag = this.#varint(at, end);
       if (tag.value < 8 || tag.value > maxTag) throw malformed();
       const number = Math.floor(tag.value / 8);
@@ -65,8 +76,9 @@ export class WireFile {
     }
   }
 
-  /** The bytes between these places. */
+  /** The bytes between these places; in memory, a view of them. */
   bytes(start: number, end: number): Buffer {
+    if (this.#descriptor === undefined) return this.#window.subarray(start, end);
     const bytes = Buffer.alloc(end - start);
     for (let at = 0; at < bytes.length;) {
       const count = readSync(this.#descriptor, bytes, at, bytes.length - at, start + at);
@@ -76,35 +88,35 @@ export class WireFile {
     return bytes;
   }
 
-  /** The fields of a message within another. @throws {UnreadableGraph} */
+  /** The fields of a message within another. @throws {UnreadableModel} */
   message(field: WireField): Generator<WireField, void, undefined> {
     if (field.wireType !== 2) throw malformed();
     return this.read(field.start, field.end);
   }
 
-  /** A name or a short text. @throws {UnreadableGraph} */
+  /** A name or a short text. @throws {UnreadableModel} */
   text({ start, end, wireType }: WireField): string {
     const length = end - start;
     this.#textBytes += length;
     if (wireType !== 2) throw malformed();
     if (length > mostTextBytes || this.#textBytes > mostTextBytesInAll)
-      throw new UnreadableGraph('its names are too long');
+      throw new UnreadableModel('its names are too long');
     if (length === 0) return '';
     if (start < this.#windowStart || end > this.#windowEnd) this.#fill(start);
     if (end > this.#windowEnd) throw malformed();
     const text = this.#window.toString('utf8', start - this.#windowStart, end - this.#windowStart);
     // To the runtime, two such names are not the same, and to us they would be.
-    if (text.includes('\ufffd') || text.includes('\0')) throw new UnreadableGraph('one of its names is not UTF-8 text');
+    if (text.includes('\ufffd') || text.includes('\0')) throw new UnreadableModel('one of its names is not UTF-8 text');
     return text;
   }
 
-  /** @throws {UnreadableGraph} */
+  /** @throws {UnreadableModel} */
   integer({ wireType, value }: WireField): number {
     if (wireType !== 0) throw malformed();
     return value;
   }
 
-  /** Integers of a repeated field, packed or not. @throws {UnreadableGraph} */
+  /** Integers of a repeated field, packed or not. @throws {UnreadableModel} */
   *integers(field: WireField): Generator<number, void, undefined> {
     if (field.wireType === 0) {
       yield field.value;
@@ -159,13 +171,13 @@ export class WireFile {
   }
 
   #fill(start: number): void {
-    const count = readSync(this.#descriptor, this.#window, 0, windowBytes, start);
+    const count = this.#descriptor === undefined ? 0 : readSync(this.#descriptor, this.#window, 0, windowBytes, start);
     if (count === 0) throw malformed();
     this.#windowStart = start;
     this.#windowEnd = start + count;
   }
 }
 
-function malformed(): UnreadableGraph {
-  return new UnreadableGraph('it is not a well-formed ONNX file');
+function malformed(): UnreadableModel {
+  return new UnreadableModel('it is no whole ONNX file: it is damaged, or was cut off');
 }
