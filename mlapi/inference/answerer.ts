@@ -21,11 +21,6 @@ const mostNumbers = 1_000_000;
 const bytesPerNumber = 16;
 const bytesPerRow = 64;
 
-interface Wanted {
-  readonly hasScores?: boolean;
-  readonly memory?: AnswerMemory | undefined;
-}
-
 /** Makes the answer of what a model computed. */
 export class Answerer {
   readonly #identity: Pick<PredictionAnswer, 'model' | 'version' | 'sha256'>;
@@ -42,7 +37,7 @@ export class Answerer {
   }
 
   /** @throws {Problem} 422; 503 before anything is made, where the memory for it is not to be had */
-  answer(output: OutputTensor, rows: number, { hasScores = false, memory }: Wanted = {}): PredictionAnswer {
+  answer(output: OutputTensor, rows: number, hasScores = false, memory?: AnswerMemory): PredictionAnswer {
     const numbers = hasScores || this.#isValues ? output.data.length : 0;
     if (numbers > mostNumbers)
       throw invalidModelOutput(`its outputs have more than ${mostNumbers} numbers; send fewer rows`);

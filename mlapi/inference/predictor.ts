@@ -109,7 +109,7 @@ export class Predictor {
     if (this.#isReleased) throw serviceBusy();
     onEncoded?.(matrix);
     const output = await this.#batcher.run(matrix, client, false, memory);
-    return this.#answerer.answer(output, matrix.rows, { hasScores: scores, memory });
+    return this.#answerer.answer(output, matrix.rows, scores, memory);
   }
 
   /**

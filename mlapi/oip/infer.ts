@@ -16,7 +16,7 @@ export class Inference {
 
   async answer(serving: Serving, { body, headers, session, memory }: Call): Promise<Answer> {
     const request = this.#reader.read(body as Buffer, headers['inference-header-content-length']);
-    const outputs = await compute(serving, request, { client: session?.clientId ?? '', memory });
+    const outputs = await compute(serving, request, session?.clientId ?? '', memory);
     const { name, version, output: its } = serving.predictor.contract;
     const bytes = sizeOfAll(outputs);
     memory.reserve(bytes);
@@ -41,8 +41,9 @@ export class Inference {
 function compute(
   serving: Serving,
   request: InferRequest,
-  caller: { client: string; memory: AnswerMemory },
+  client: string,
+  memory: AnswerMemory,
 ): Promise<NamedOutput[]> {
-  if (request.rows) return predictRows(serving, request, caller);
-  return serving.infer(request.inputs, { outputs: request.outputNames, ...caller });
+  if (request.rows) return predictRows(serving, request, { client, memory });
+  return serving.infer(request.inputs, { outputs: request.outputNames, client, memory });
 }

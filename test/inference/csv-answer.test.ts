@@ -213,7 +213,7 @@ describe('a long answer', () => {
     const memory = { reserve: (bytes: number) => asked.push(bytes) };
     const contract = { name: 'm', version: '1', output: { kind: 'values' } } as unknown as Contract;
     const answerer = new Answerer({ contract, facts: { sha256: '' } as ModelFacts, saysDigest: false });
-    answerer.answer({ data: new Float64Array(100_000), shape: [50_000, 2] }, 50_000, { memory });
+    answerer.answer({ data: new Float64Array(100_000), shape: [50_000, 2] }, 50_000, false, memory);
     expect(asked[0]).toBeGreaterThanOrEqual(100_000 * 8 + 50_000 * 32);
   });
 });
