@@ -99,6 +99,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   metrics.watch({
     tokenCacheEntries: () => auth.tokens.remembered,
     modelMemoryBytes: () => predictors.memory(),
+    modelVerdicts: () => predictors.verdicts(),
   });
   metrics.watch({ others: () => modelStore.traffic.metrics() });
   logger.onDropped = (lines) => metrics.logLinesDropped(lines);

@@ -22,7 +22,7 @@ export const modelCommands: Readonly<Record<string, Command>> = {
   },
   'models check': {
     usage: 'models check FOLDER',
-    help: 'load a model folder, predict its sample row, and show the answer',
+    help: 'load a model folder, predict its sample row, and show the answer and whether rows are kept apart',
     run: async (given) => {
       const folder = onlyWord(given, 'folder');
       const predictor = await Predictor.load(folder, readConfig());
@@ -31,6 +31,8 @@ export const modelCommands: Readonly<Record<string, Command>> = {
       // A regressor's values would be cut, and nothing in the answer would say so.
       if (sampleAnswer !== undefined && !existsSync(join(folder, 'model.json')))
         process.stderr.write('there is no model.json: what is predicted is taken for the number of a class\n');
+      const { rowWise, rowWiseReason } = predictor.verdict;
+      process.stderr.write(`row-wise: ${rowWise}${rowWiseReason === undefined ? '' : `, ${rowWiseReason}`}\n`);
       await predictor.release();
     },
   },

@@ -163,6 +163,11 @@ export class Predictor {
     return { name, datatype, data, shape };
   }
 
+  /** Whether requests may share its runs. */
+  get verdict(): RowWiseVerdict {
+    return rowWiseVerdict({ contract: this.contract, facts: this.#facts });
+  }
+
   /** Where it computes, and what memory that takes. */
   sessions(): { kind: ExecutorKind; memory: SessionMemory[] } {
     const { executor } = this.#batcher;

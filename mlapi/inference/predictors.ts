@@ -168,6 +168,18 @@ export class Predictors {
     ];
   }
 
+  /** How many models are in memory, by name and by whether requests may share their runs. */
+  verdicts(): { model: string; verdict: string; models: number }[] {
+    const count = new Map<string, number>();
+    for (const { verdict } of this.#source?.loaded() ?? [])
+      count.set(verdict.rowWise, (count.get(verdict.rowWise) ?? 0) + 1);
+    return [
+      ...this.list().map(({ contract, verdict }) => ({ model: contract.name, verdict: verdict.rowWise, models: 1 })),
+      // One label for all uploaded models: client-chosen names must not become metric labels.
+      ...[...count].map(([verdict, models]) => ({ model: 'uploaded', verdict, models })),
+    ];
+  }
+
   /** Fails while one of the models cannot compute. */
   check(): Promise<void> {
     return new Promise((resolve) => {

@@ -82,12 +82,14 @@ export class ProcessMetrics implements Metrics {
   }
 
   #readSources(): MetricSnapshot[] {
-    const { tokenCacheEntries, modelMemoryBytes, others } = this.#sources;
+    const { tokenCacheEntries, modelMemoryBytes, modelVerdicts, others } = this.#sources;
     const entries = tokenCacheEntries === undefined ? [] : [{ labels: {}, value: tokenCacheEntries() }];
     const bytes = [...(modelMemoryBytes?.() ?? [])].map(([model, value]) => ({ labels: { model }, value }));
+    const verdicts = [...(modelVerdicts?.() ?? [])].map(({ models, ...labels }) => ({ labels, value: models }));
     return [
       gauge('mlapi_token_cache_entries', 'Tokens that are remembered.', entries),
       gauge('mlapi_model_memory_bytes', 'Memory that the sessions of a model take.', bytes),
+      gauge('mlapi_model_row_wise', 'Models in memory, by whether requests may share their runs.', verdicts),
       ...(others?.() ?? []),
     ];
   }

@@ -49,6 +49,12 @@ export interface MetricSources {
   readonly tokenCacheEntries?: () => number;
   /** Bytes by model. */
   readonly modelMemoryBytes?: () => Iterable<readonly [model: string, bytes: number]>;
+  /** Models in memory, by whether requests may share their runs. */
+  readonly modelVerdicts?: () => Iterable<{
+    readonly model: string;
+    readonly verdict: string;
+    readonly models: number;
+  }>;
   /** What a feature counts itself. */
   readonly others?: () => readonly MetricSnapshot[];
 }

@@ -41,6 +41,7 @@ beforeAll(async () => {
   metrics.watch({
     tokenCacheEntries: () => 1,
     modelMemoryBytes: () => [['iris', 1]],
+    modelVerdicts: () => [{ model: 'iris', verdict: 'proved', models: 1 }],
     others: () => trafficMetrics([shadow], [{ ...model, contract, bins }]),
   });
   for (const { name, type, values } of await metrics.read()) {
@@ -84,7 +85,7 @@ describe('deploy/grafana/mlapi.json', () => {
     const own = [...labelsOf.keys()].filter((name) => /^(?:http|mlapi)_/.test(name));
     const families = new Set(own.map((name) => name.replace(/_(?:bucket|sum|count)$/, '')));
     const isShown = (family: string) => [...shown].some((name) => name.startsWith(family));
-    expect(families.size).toBe(22);
+    expect(families.size).toBe(23);
     expect([...families].filter((family) => !isShown(family))).toEqual([]);
   });
 

@@ -118,9 +118,11 @@ describe('the rest', () => {
     let entries = 1;
     metrics.watch({ tokenCacheEntries: () => entries });
     metrics.watch({ modelMemoryBytes: () => [['iris', 1_000_000]] });
+    metrics.watch({ modelVerdicts: () => [{ model: 'iris', verdict: 'unproved', models: 2 }] });
     entries = 2;
     expect(await valueOf('mlapi_token_cache_entries')).toBe(2);
     expect(await valueOf('mlapi_model_memory_bytes{model=iris}')).toBe(1_000_000);
+    expect(await valueOf('mlapi_model_row_wise{model=iris,verdict=unproved}')).toBe(2);
   });
 
   test('a blocked event loop shows in its delay', async () => {
