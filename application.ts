@@ -73,9 +73,9 @@ export async function createServices(config: Config, foundations: Foundations = 
   const foreignModelsObservers: InferenceObserver[] = [unnamed(metrics)];
   foreignModelsObservers.push(oipStatistics);
   const foreignModelsOptions = { ...config, observer: tellAll(foreignModelsObservers), logger };
-  const foreign = new ForeignModels({ ...foreignModelsOptions, memoryBytes: config.modelMemoryBytes });
+  const foreign = new ForeignModels(foreignModelsOptions);
   const confirm: ConfirmSession = (queries, session) => auth.tokens.confirm(queries, session);
-  const modelStore = openModelStore({ config, database, foreign, predictors, confirm, clock });
+  const modelStore = openModelStore({ config, database, foreign, predictors, confirm, clock, logger });
   modelStore.store.keepTidy(logger);
   predictors.attach(modelStore.store);
   oipStatistics.forgetAllBut(() => predictors.loaded());

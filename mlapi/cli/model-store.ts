@@ -88,7 +88,7 @@ function inStore<T>(work: (opened: { store: ModelStore; service: ModelService })
   return asOperator(({ database }) => {
     const config = readConfig();
     const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
-    const foreign = new ForeignModels({ ...config, memoryBytes: config.modelMemoryBytes });
+    const foreign = new ForeignModels(config);
     // Who has the database has no session: nobody's is asked for.
     const confirm = () => Promise.reject(new Error('no client acts here'));
     return work(openModelStore({ config, database, foreign, predictors: shipped, confirm, clock: Date.now }));

@@ -126,13 +126,13 @@ export const variables: readonly Variable[] = [
     'MLAPI_MODEL_MEMORY_BYTES',
     integer(268_435_456, 68_719_476_736),
     '1073741824',
-    'memory of each process that holds an uploaded model',
+    'memory of each process that holds an uploaded model; at most its worker’s part of all',
   ),
   variable(
     'MLAPI_MODELS_MEMORY_BYTES',
     integer(268_435_456, 68_719_476_736),
     '1073741824',
-    'memory of all loaded uploaded models: the least recently used make room',
+    'memory of all loaded uploaded models, divided among the workers; owners have equal shares',
   ),
   variable('MLAPI_CLIENT_MODELS', integer(0, 1_000_000), '100', 'versions that a client may have in the store'),
   variable(

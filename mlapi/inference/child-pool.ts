@@ -1,5 +1,5 @@
 import { ownTurn } from '../http/turns.ts';
-import type { Executor, RunResult, SessionMemory } from './executor.ts';
+import { ExhaustedRun, type Executor, type RunResult, type SessionMemory } from './executor.ts';
 import { ModelProcess, type ChildModel } from './model-process.ts';
 import { ModelFolderError, type RunInput } from './types.ts';
 
@@ -77,6 +77,15 @@ export class ChildPool implements Executor {
     return [...this.#processes].map(({ pid, rssBytes }) => ({ pid, rssBytes }));
   }
 
+  /** No process is started again: it would take as much. Who loaded the model decides when it is tried anew. */
+  #exhaust(reason: string): void {
+    this.#isReleased = true;
+    this.fault = new ExhaustedRun(reason);
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const process of this.#processes) process.exhaust(reason);
+    this.onChange();
+  }
+
   async release(): Promise<void> {
     this.#isReleased = true;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -87,7 +96,8 @@ export class ChildPool implements Executor {
     this.#processes.add(process);
     void process.ended.then((how) => {
       if (!this.#processes.delete(process) || this.#isReleased) return;
-      if (process.wasLate) this.#restart();
+      if (process.exhausted !== undefined) this.#exhaust(process.exhausted);
+      else if (process.wasLate) this.#restart();
       else this.#onCrash(how);
     });
   }

@@ -14,6 +14,9 @@ export interface Confinement {
   readonly isolation: Isolation;
 }
 
+/** The shell that becomes the wall, the wall's first process, and the program; from source, also the compiler of its loader. */
+export const mostProcesses = 8;
+
 export type Isolation = 'namespaces' | 'limits';
 
 /** How a program of this service is started. */

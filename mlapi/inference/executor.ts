@@ -60,3 +60,11 @@ export class LostRun extends Error {
     this.outcome = outcome;
   }
 }
+
+/** A run whose process was ended because it took more memory than there is for it. */
+export class ExhaustedRun extends LostRun {
+  constructor(reason: string) {
+    super('crashed', reason);
+    this.name = 'ExhaustedRun';
+  }
+}

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Config } from '../config/config.ts';
 import { Problem } from '../http/problem.ts';
 import { ownTurn } from '../http/turns.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -6,12 +7,15 @@ import { Answerer } from './answerer.ts';
 import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
 import { unknownInput } from './contract.ts';
 import { readForeignContract } from './foreign-contract.ts';
+import { MemoryWatch, WatchedGroup } from './memory-watch.ts';
 import type { ModelFacts, ModelFile } from './model-facts.ts';
 import { digestModel } from './model-files/model-digest.ts';
 import { ModelProcess } from './model-process.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
 import { isRemote, prepareForeign, prepareRemote, type PreparedModel, type RemoteContract } from './prepared-model.ts';
+import { memoryExhausted } from './refusals.ts';
+import { modelMemory, workerMemory } from './worker-memory.ts';
 import { isOutage } from './remote/remote-failure.ts';
 import type { Contract } from './types.ts';
 
@@ -21,9 +25,7 @@ export interface ForeignModel {
   readonly facts: ModelFacts;
 }
 
-interface ForeignModelsOptions extends EngineOptions {
-  /** Of data, for each process that holds such a model. */
-  readonly memoryBytes: number;
+interface ForeignModelsOptions extends EngineOptions, Pick<Config, 'modelMemoryBytes' | 'modelsMemoryBytes'> {
   readonly logger?: Pick<Logger, 'info'>;
 }
 
@@ -37,6 +39,10 @@ const maxReasonLength = 500;
  * so much memory and time, and see as little of this machine as it allows.
  */
 export class ForeignModels {
+  /** Looks at what their processes take. */
+  readonly memory = new MemoryWatch();
+  /** What all of this process's models may take. */
+  readonly workerBytes: number;
   readonly #options: ForeignModelsOptions;
   readonly #logger: Pick<Logger, 'info'> | undefined;
   #isolation: Promise<Isolation> | undefined;
@@ -44,6 +50,12 @@ export class ForeignModels {
   constructor({ logger, ...options }: ForeignModelsOptions) {
     this.#logger = logger;
     this.#options = options;
+    this.workerBytes = workerMemory(options);
+  }
+
+  /** Follows the memory of one model's processes. */
+  watchGroup(): WatchedGroup {
+    return new WatchedGroup(this.memory);
   }
 
   /** Found out when it is first needed. */
@@ -60,7 +72,12 @@ export class ForeignModels {
    * @param files what came, the ONNX file first, with their digests; none where the model is on another server
    * @throws {Problem} 422 with the reason
    */
-  async inspect(folder: string, files: readonly ModelFile[], { name, version }: ModelName): Promise<ForeignModel> {
+  async inspect(
+    folder: string,
+    files: readonly ModelFile[],
+    { name, version }: ModelName,
+    watch = this.watchGroup(),
+  ): Promise<ForeignModel> {
     const [model, ...data] = files;
     if (model === undefined) return this.#inspectRemote(folder, { name, version });
     const path = `${folder}/model.onnx`;
@@ -69,7 +86,7 @@ export class ForeignModels {
     // A start waits until the system has made the process.
     await ownTurn();
     const deadlineMs = performance.now() + inspectionMs;
-    const process = new ModelProcess({ path, sha256, confinement, loadLimitMs: inspectionMs });
+    const process = new ModelProcess({ path, sha256, confinement, watch, loadLimitMs: inspectionMs });
     try {
       const loaded = await process.ready;
       const { inputType, width, outputs } = loaded;
@@ -88,6 +105,7 @@ export class ForeignModels {
       if (preprocessor !== undefined) new Answerer(prepared).answer(output, probe.sample.rows);
       return { facts, contract };
     } catch (cause) {
+      if (watch.isExhausted) throw memoryExhausted(cause);
       throw refuse(folder, cause);
     } finally {
       await process.end();
@@ -95,14 +113,15 @@ export class ForeignModels {
   }
 
   /** Starts the processes of a model that was inspected. @throws {Problem} 503 */
-  async start(path: string, { contract, facts }: ForeignModel): Promise<Predictor> {
-    const options = { ...this.#options, confinement: await this.#confinement() };
+  async start(path: string, { contract, facts }: ForeignModel, watch = this.watchGroup()): Promise<Predictor> {
+    const options = { ...this.#options, watch, confinement: await this.#confinement() };
     try {
       const prepared: PreparedModel = isRemote(contract)
         ? await prepareRemote({ path, contract, sha256: facts.sha256 }, options)
         : prepareForeign({ path, facts, contract }, options);
       return await Predictor.start(prepared, options);
     } catch (cause) {
+      if (watch.isExhausted) throw memoryExhausted(cause);
       throw unavailableNow('This model cannot be loaded at the moment.', cause);
     }
   }
@@ -142,8 +161,11 @@ export class ForeignModels {
   }
 
   async #confinement(cpuSeconds?: number): Promise<Confinement> {
-    const { memoryBytes } = this.#options;
-    return { memoryBytes, isolation: await this.isolation, ...(cpuSeconds !== undefined && { cpuSeconds }) };
+    return {
+      memoryBytes: modelMemory(this.#options),
+      isolation: await this.isolation,
+      ...(cpuSeconds !== undefined && { cpuSeconds }),
+    };
   }
 }
 

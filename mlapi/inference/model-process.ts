@@ -9,10 +9,12 @@ import {
   type ParentMessage,
   type WantedOutputs,
 } from './child-messages.ts';
-import type { Confinement } from './confinement.ts';
-import { LostRun, type RunResult } from './executor.ts';
+import { mostProcesses, type Confinement } from './confinement.ts';
+import { ExhaustedRun, LostRun, type RunResult } from './executor.ts';
+import type { WatchedGroup, WatchedProcess } from './memory-watch.ts';
 import { MessagePipe } from './message-pipe.ts';
 import type { ModelFacts } from './model-facts.ts';
+import type { TreeMemory } from './process-memory.ts';
 import { startProgram } from './start-program.ts';
 import type { RunInput } from './types.ts';
 
@@ -25,6 +27,8 @@ export interface ChildModel {
   readonly loadLimitMs?: number;
   /** What it may have, where the model is a stranger's. */
   readonly confinement?: Confinement | undefined;
+  /** Looks at what the process takes, and tells it. */
+  readonly watch?: WatchedGroup | undefined;
 }
 
 interface Settle<T> {
@@ -40,13 +44,21 @@ const endLimitMs = 1_000;
 const coming = new ClientMemory({ clientBytes: mostChildBytes, allBytes: 4 * mostChildBytes });
 
 /** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
-export class ModelProcess {
+export class ModelProcess implements WatchedProcess {
   /** What it says of the model, once that is loaded. */
   readonly ready: Promise<ModelFacts>;
   /** How it ended. */
   readonly ended: Promise<string>;
   state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
   rssBytes = 0;
+  /** What it and all that it started take for themselves, by the last look. */
+  ownBytes = 0;
+  /** Why it was ended, if that was because of its memory or its processes. */
+  exhausted: string | undefined;
+  readonly #watch: WatchedGroup | undefined;
+  readonly #memoryBytes: number;
+  #hasWorked = true;
+  #tree: readonly number[] = [];
   readonly #child: ChildProcess;
   readonly #pipe: MessagePipe;
   #starting: Settle<ModelFacts> | undefined;
@@ -56,7 +68,7 @@ export class ModelProcess {
   #isLate = false;
   readonly #loadLimit: NodeJS.Timeout;
 
-  constructor({ loadLimitMs = usualLoadLimitMs, confinement, sha256, ...model }: ChildModel) {
+  constructor({ loadLimitMs = usualLoadLimitMs, confinement, watch, sha256, ...model }: ChildModel) {
     // The child has another working directory.
     const path = resolve(model.path);
     // External data lies beside the file.
@@ -77,7 +89,13 @@ export class ModelProcess {
       this.#child.once('error', (error) => resolve(error.message));
       this.#child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
     });
-    void this.ended.then((how) => this.#onEnd(how));
+    this.#watch = watch;
+    this.#memoryBytes = confinement?.memoryBytes ?? Infinity;
+    void this.ended.then((how) => {
+      watch?.delete(this);
+      this.#onEnd(how);
+    });
+    watch?.add(this);
     this.#loadLimit = setTimeout(() => this.#giveUp(loadLimitMs), loadLimitMs);
     this.#send({ type: 'load', path, sha256 });
   }
@@ -94,6 +112,7 @@ export class ModelProcess {
   /** @throws {Problem} 422 @throws {LostRun} */
   run(input: RunInput, wanted: WantedOutputs, deadlineMs: number): Promise<RunResult> {
     this.state = 'busy';
+    this.#hasWorked = true;
     return new Promise((resolve, reject) => {
       this.#running = { resolve, reject };
       this.#beganMs = performance.now();
@@ -101,6 +120,33 @@ export class ModelProcess {
       if (leftMs < Infinity) this.#deadline = setTimeout(() => this.#stop(), leftMs);
       this.#send({ type: 'run', ...wanted, input });
     });
+  }
+
+  wasActive(): boolean {
+    const hasWorked = this.#hasWorked;
+    this.#hasWorked = this.state !== 'idle';
+    return hasWorked;
+  }
+
+  measured({ bytes, pids }: TreeMemory): void {
+    this.ownBytes = bytes;
+    this.#tree = pids;
+    if (bytes > this.#memoryBytes)
+      this.exhaust(`its process took ${bytes} bytes of memory, and may have ${this.#memoryBytes}`);
+    else if (pids.length > mostProcesses)
+      this.exhaust(`it had ${pids.length} processes, and may have ${mostProcesses}`);
+  }
+
+  /** Ends it at once, with all that it started. Its caller is told that there was no memory. */
+  exhaust(reason: string): void {
+    if (this.state === 'ended') return;
+    this.exhausted = reason;
+    this.#watch?.exhausted(reason);
+    this.state = 'ended';
+    this.#child.kill('SIGKILL');
+    for (const pid of this.#tree) if (pid !== this.pid) kill(pid);
+    this.#starting?.reject(new ExhaustedRun(reason));
+    this.#settle()?.reject(new ExhaustedRun(reason));
   }
 
   /** Asks it to end, and sees to it. */
@@ -175,5 +221,13 @@ export class ModelProcess {
 
   #send(message: ParentMessage): void {
     this.#pipe.send(message);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended with the first one.
   }
 }

@@ -6,6 +6,7 @@ import type { Confinement } from './confinement.ts';
 import type { Executor } from './executor.ts';
 import { InlineExecutor } from './inline-executor.ts';
 import { MovingExecutor } from './moving-executor.ts';
+import type { WatchedGroup } from './memory-watch.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
 import type { InferenceObserver } from './observer.ts';
@@ -20,6 +21,8 @@ export interface EngineOptions
   readonly observer?: InferenceObserver | undefined;
   /** Of child processes, where the model is a stranger's. */
   readonly confinement?: Confinement;
+  /** Looks at what their processes take. */
+  readonly watch?: WatchedGroup;
 }
 
 /** A model, and what is known of it. */
@@ -124,11 +127,11 @@ export function otherOutputs({ facts, outputName }: Pick<KnownModel, 'facts' | '
   return facts.outputs.map(({ name }) => name).filter((name) => name !== outputName);
 }
 
-function poolOptions(model: KnownModel, { workers, confinement }: EngineOptions) {
+function poolOptions(model: KnownModel, { workers, confinement, watch }: EngineOptions) {
   // Of strangers' models there may be many: each has one process.
   const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
   const { path, facts, outputName } = model;
-  return { path, sha256: facts.sha256, outputName, others: otherOutputs(model), slots, confinement };
+  return { path, sha256: facts.sha256, outputName, others: otherOutputs(model), slots, confinement, watch };
 }
 
 function createBatcher(

@@ -174,6 +174,12 @@ export class Predictor {
     return { kind: executor.kind, memory: executor.memory() };
   }
 
+  /** Whether it computes. */
+  get isBusy(): boolean {
+    const { free, slots } = this.#batcher.executor;
+    return free < slots;
+  }
+
   /** Of the processes that hold it, as far as that is known. */
   get memoryBytes(): number {
     return this.#batcher.executor.memory().reduce((sum, { rssBytes }) => sum + rssBytes, 0);

@@ -1,5 +1,5 @@
 import { Problem } from '../http/problem.ts';
-import { Fault } from './executor.ts';
+import { ExhaustedRun, Fault } from './executor.ts';
 
 const code = 'temporarily_unavailable';
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) });
@@ -12,11 +12,20 @@ export function busy(retrySeconds: number): Problem {
 
 /** 503: the process that computed this ended, and is started again; or a server gave no answer. */
 export function processLost(cause: unknown): Problem {
+  if (cause instanceof ExhaustedRun) return memoryExhausted(cause);
   return new Problem(503, code, 'The computation was lost; try again in a moment.', { headers: retryAfter(1), cause });
+}
+
+/** 503: the model was ended because it took more memory than there is for it; others may leave more the next time. */
+export function memoryExhausted(cause: unknown): Problem {
+  const message =
+    'The model was ended: it took more memory than there is for it. Send less at once, or try again later.';
+  return new Problem(503, 'memory_exhausted', message, { headers: retryAfter(2), cause });
 }
 
 /** 503: the model's processes keep ending, or its server fails, so that none is tried for a while. */
 export function unavailable(cause: Error): Problem {
+  if (cause instanceof ExhaustedRun) return memoryExhausted(cause);
   return new Problem(503, 'model_unavailable', 'This model cannot compute at the moment.', {
     headers: retryAfter(cause instanceof Fault ? cause.retrySeconds : 30),
     cause,

@@ -1,38 +1,50 @@
-import { Problem } from '../http/problem.ts';
 import type { ForeignModel, ForeignModels } from '../inference/foreign-models.ts';
+import type { WatchedGroup } from '../inference/memory-watch.ts';
 import type { Predictor } from '../inference/predictor.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Artifacts } from './artifacts.ts';
+import { chooseEnded, chooseLeaver, type Holder } from './fair-memory.ts';
+import { LoadedModel } from './loaded-model.ts';
+import { noMemory, wasEnded } from './refusals.ts';
+import { Rests } from './rests.ts';
 
 interface LoadedModelsOptions {
-  readonly foreign: Pick<ForeignModels, 'start'>;
+  readonly foreign: Pick<ForeignModels, 'start' | 'watchGroup' | 'memory'>;
   readonly artifacts: Artifacts;
   /** Of this process's share of the machine. */
   readonly memoryBytes: number;
+  readonly logger?: Pick<Logger, 'log'> | undefined;
 }
 
-interface Loaded {
-  readonly starting: Promise<Predictor>;
-  predictor: Predictor | undefined;
-  hasFailed: boolean;
-  /** By `performance.now()`. */
-  usedMs: number;
+/** A model and whose it is: a client's, or with an empty name an operator's. */
+export interface OwnedModel extends ForeignModel {
+  readonly owner: string;
 }
 
-/** What a process takes before it is known: Node and the runtime. The model comes on top. */
-const emptyProcessBytes = 100 * 1_048_576;
-/** Whoever was used since then is not made to leave: models would take turns, and none would serve. */
-const leastIdleMs = 1_000;
+/** What is in memory for an owner. */
+interface Watched extends Pick<Holder, 'owner' | 'usedMs' | 'isBusy'> {
+  readonly name: string;
+  readonly group: WatchedGroup;
+}
+
 /** How long one that could not be loaded is not tried again. */
 const failedForMs = 2_000;
 
-/** Models in memory: each is loaded when it is first used, and leaves when others need the room and it was used the longest ago. */
+/**
+ * Models in memory: each is loaded when it is first used, and leaves when others need the room. Owners have equal shares (see
+ * `fair-memory.ts`). If models grow past what there is, some are ended at once.
+ */
 export class LoadedModels {
   readonly #options: LoadedModelsOptions;
-  readonly #byId = new Map<string, Loaded>();
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #byId = new Map<string, LoadedModel>();
+  /** Uploads that are being tried: they take memory, too. */
+  readonly #tried = new Set<Watched>();
+  readonly #leaving = new Map<LoadedModel, Promise<void>>();
+  readonly #rests = new Rests();
 
   constructor(options: LoadedModelsOptions) {
     this.#options = options;
+    options.foreign.memory.onLook = () => this.#keepWithin();
   }
 
   /** A version that is loaded, at once. */
@@ -44,22 +56,37 @@ export class LoadedModels {
   }
 
   /** Loads a version, once for all who wait for it. @throws {Problem} 503 */
-  load(id: string, read: () => Promise<ForeignModel>): Promise<Predictor> {
+  load(id: string, read: () => Promise<OwnedModel>): Promise<Predictor> {
     const known = this.#byId.get(id);
     if (known !== undefined) return known.starting;
+    const loaded = new LoadedModel(id, this.#options.foreign.watchGroup());
+    loaded.group.onExhausted = (reason) => this.#end(loaded, reason);
     // It counts itself when it makes room.
-    const starting = Promise.resolve().then(() => this.#start(id, read));
-    const loaded: Loaded = { starting, predictor: undefined, hasFailed: false, usedMs: performance.now() };
+    const starting = Promise.resolve().then(() => this.#start(loaded, read));
+    loaded.starting = starting;
     this.#byId.set(id, loaded);
     starting.then(
-      (predictor) => (loaded.predictor = predictor),
-      // Whoever asks meanwhile gets the same answer: each try is a process.
-      () => {
-        loaded.hasFailed = true;
-        setTimeout(() => this.#forget(id, loaded), failedForMs).unref();
+      (predictor) => {
+        if (loaded.hasFailed) void predictor.release();
+        else loaded.predictor = predictor;
       },
+      // Whoever asks meanwhile gets the same answer: each try is a process.
+      () => this.#rest(loaded, failedForMs),
     );
     return starting;
+  }
+
+  /** Counts the memory of an upload while it is tried. */
+  async whileTried<T>(owner: string, name: string, work: (group: WatchedGroup) => Promise<T>): Promise<T> {
+    const group = this.#options.foreign.watchGroup();
+    const tried = { owner, name, group, usedMs: performance.now(), isBusy: true };
+    group.onExhausted = (reason) => this.#tell(tried, reason);
+    this.#tried.add(tried);
+    try {
+      return await work(group);
+    } finally {
+      this.#tried.delete(tried);
+    }
   }
 
   /** Lets a version go, after the predictions that it was asked for. */
@@ -67,16 +94,7 @@ export class LoadedModels {
     const loaded = this.#byId.get(id);
     if (loaded === undefined) return;
     this.#byId.delete(id);
-    const leaving = loaded.starting.then(
-      (predictor) => predictor.release(),
-      () => undefined,
-    );
-    this.#leaving.add(leaving);
-    await leaving.finally(() => this.#leaving.delete(leaving));
-  }
-
-  #forget(id: string, loaded: Loaded): void {
-    if (this.#byId.get(id) === loaded) this.#byId.delete(id);
+    await this.#leave(loaded);
   }
 
   ids(): string[] {
@@ -94,40 +112,80 @@ export class LoadedModels {
 
   async release(): Promise<void> {
     await Promise.all(this.ids().map((id) => this.unload(id)));
-    await Promise.all(this.#leaving);
+    await Promise.all(this.#leaving.values());
   }
 
-  async #start(id: string, read: () => Promise<ForeignModel>): Promise<Predictor> {
+  async #start(loaded: LoadedModel, read: () => Promise<OwnedModel>): Promise<Predictor> {
     const { foreign, artifacts } = this.#options;
-    await this.#makeRoom(id);
-    return foreign.start(artifacts.pathOf(id), await read());
+    const model = await read();
+    loaded.owner = model.owner;
+    loaded.name = `${model.contract.name} ${model.contract.version}`;
+    await this.#makeRoom(loaded);
+    return foreign.start(artifacts.pathOf(loaded.id), model, loaded.group);
   }
 
   /** The room is there when those who leave have left. @throws {Problem} 503 where all of it is in use */
-  async #makeRoom(forId: string): Promise<void> {
-    // Those that start make room themselves: two would wait for each other.
-    const idle = [...this.#byId]
-      .filter(([id, { predictor }]) => id !== forId && predictor !== undefined)
-      .sort(([, a], [, b]) => a.usedMs - b.usedMs);
-    while (this.#bytes() > this.#options.memoryBytes) {
-      const [id, loaded] = idle.shift() ?? [];
-      if (id === undefined || loaded === undefined || loaded.usedMs > performance.now() - leastIdleMs) {
-        // Alone, the largest model may have more.
-        if (this.#byId.size <= 1) return;
-        throw new Problem(503, 'temporarily_unavailable', 'There is no memory for one more model at the moment.', {
-          headers: { 'retry-after': '2' },
-        });
-      }
-      // It may have left meanwhile, and come back.
-      if (this.#byId.get(id) === loaded) await this.unload(id);
+  async #makeRoom(newcomer: LoadedModel): Promise<void> {
+    const { memoryBytes: totalBytes } = this.#options;
+    for (;;) {
+      const all = [...this.#byId.values()].filter(({ hasFailed }) => !hasFailed);
+      if (all.reduce((sum, { bytes }) => sum + bytes, 0) <= totalBytes) return;
+      // Those that start make room themselves: two would wait for each other.
+      const loaded = all.filter((each) => each !== newcomer && each.predictor !== undefined);
+      const leaver = chooseLeaver(loaded, newcomer, { all, totalBytes, nowMs: performance.now() });
+      if (leaver === undefined) throw noMemory();
+      await this.unload(leaver.id);
     }
   }
 
-  /** Of all processes, the one that is about to start among them. */
-  #bytes(): number {
-    let bytes = 0;
-    for (const { predictor, hasFailed } of this.#byId.values())
-      if (!hasFailed) bytes += predictor?.memoryBytes ?? emptyProcessBytes;
-    return bytes;
+  /** After each look at what they really take, those on their way in or out included. */
+  #keepWithin(): void {
+    const { memoryBytes } = this.#options;
+    for (;;) {
+      const watched: Watched[] = [...this.#byId.values(), ...this.#leaving.keys(), ...this.#tried];
+      const holders = watched
+        .filter(({ group }) => !group.isExhausted && group.bytes > 0)
+        .map(({ owner, usedMs, isBusy, group }) => ({ owner, usedMs, isBusy, group, bytes: group.bytes }));
+      const ended = chooseEnded(holders, memoryBytes);
+      if (ended === undefined) return;
+      ended.group.exhaust(`all models took more than ${memoryBytes} bytes of memory, ${ended.bytes} of them this one`);
+    }
+  }
+
+  /** Its processes were ended. One that computed nothing may be loaded again at once; others would do it again, and rest. */
+  #end(loaded: LoadedModel, reason: string): void {
+    const { id, predictor, isBusy } = loaded;
+    this.#tell(loaded, reason);
+    if (this.#byId.get(id) === loaded) {
+      if (isBusy) this.#rest(loaded, this.#rests.after(id, performance.now()));
+      else this.#byId.delete(id);
+    }
+    if (predictor === undefined) return;
+    loaded.predictor = undefined;
+    loaded.starting = Promise.reject(wasEnded());
+    void this.#leave(loaded, predictor);
+  }
+
+  #rest(loaded: LoadedModel, forMs: number): void {
+    if (loaded.hasFailed) return;
+    loaded.hasFailed = true;
+    setTimeout(() => {
+      if (this.#byId.get(loaded.id) === loaded) this.#byId.delete(loaded.id);
+    }, forMs).unref();
+  }
+
+  async #leave(loaded: LoadedModel, predictor?: Predictor): Promise<void> {
+    const known = predictor === undefined ? loaded.starting : Promise.resolve(predictor);
+    const leaving = known.then(
+      (each) => each.release(),
+      () => undefined,
+    );
+    this.#leaving.set(loaded, leaving);
+    await leaving.finally(() => this.#leaving.delete(loaded));
+  }
+
+  #tell({ name, owner, isBusy, group }: Watched, reason: string): void {
+    const fields = { model: name, owner, reason, bytes: group.bytes, limitBytes: this.#options.memoryBytes };
+    this.#options.logger?.log(isBusy ? 'warn' : 'info', 'a model was ended because of its memory', fields);
   }
 }

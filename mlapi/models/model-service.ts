@@ -21,6 +21,7 @@ import {
   taken,
   tooManyAliases,
 } from './refusals.ts';
+import type { LoadedModels } from './loaded-models.ts';
 import type { Targets } from './targets.ts';
 import { serving } from './types.ts';
 import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from './types.ts';
@@ -42,6 +43,7 @@ interface ModelServiceOptions {
   readonly artifacts: Artifacts;
   readonly foreign: Pick<ForeignModels, 'inspect'>;
   readonly targets: Targets;
+  readonly loaded: Pick<LoadedModels, 'whileTried'>;
   /** Those that the service comes with. */
   readonly predictors: Pick<Predictors, 'has'>;
   /** Whether a client's session still stands, within a transaction. @throws {Problem} 401 */
@@ -169,9 +171,11 @@ export class ModelService {
     id: string,
     { name, folder, upload, actor }: { name: VersionName; folder: string; upload: Upload; actor: Actor },
   ): Promise<VersionRecord> {
-    const { artifacts, foreign, clock } = this.#options;
+    const { artifacts, foreign, clock, loaded } = this.#options;
     const { model, version } = name;
-    const { contract, facts } = await foreign.inspect(folder, upload.files, { name: model, version });
+    const { contract, facts } = await loaded.whileTried(actor.clientId ?? '', `${model} ${version}`, (group) =>
+      foreign.inspect(folder, upload.files, { name: model, version }, group),
+    );
     const sizeBytes = upload.files.reduce((sum, file) => sum + file.sizeBytes, 0);
     const record: StoredVersion = {
       ...{ id, model, version, contract, facts },

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import type { Predictors } from '../inference/predictors.ts';
 import type { Database } from '../persistence/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { Artifacts } from './artifacts.ts';
 import { LoadedModels } from './loaded-models.ts';
 import { ModelService } from './model-service.ts';
@@ -18,17 +19,27 @@ interface OpenModelStoreOptions {
   readonly predictors: Pick<Predictors, 'has'>;
   readonly confirm: ConfirmSession;
   readonly clock: () => number;
+  readonly logger?: Pick<Logger, 'log'>;
 }
 
 /** Builds the model store. */
 export function openModelStore(options: OpenModelStoreOptions) {
-  const { config, database, foreign, predictors, confirm, clock } = options;
+  const { config, database, foreign, predictors, confirm, clock, logger } = options;
   const artifacts = new Artifacts(config.dataDir);
-  const memoryBytes = config.modelsMemoryBytes / config.workers;
-  const loaded = new LoadedModels({ foreign, artifacts, memoryBytes });
+  const loaded = new LoadedModels({ foreign, artifacts, memoryBytes: foreign.workerBytes, logger });
   const traffic = new Traffic({ database, clock });
   const targets = new Targets(database);
   const store = new ModelStore({ database, artifacts, foreign, loaded, targets, traffic });
-  const service = new ModelService({ config, database, artifacts, foreign, targets, predictors, confirm, clock });
+  const service = new ModelService({
+    config,
+    database,
+    artifacts,
+    foreign,
+    targets,
+    predictors,
+    confirm,
+    clock,
+    loaded,
+  });
   return { store, foreign, service, traffic, commands: new StoreCommands(store, service) };
 }

@@ -46,3 +46,16 @@ export function storageFull(cause: unknown): unknown {
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return cause;
   return new Problem(507, 'storage_full', 'There is no room for this model at the moment.', { cause });
 }
+
+/** 503: models in use have all the memory that there is for this owner's share. */
+export function noMemory(): Problem {
+  return new Problem(503, 'temporarily_unavailable', 'There is no memory for one more model at the moment.', {
+    headers: { 'retry-after': '2' },
+  });
+}
+
+/** 503: it was ended a moment ago, and rests. */
+export function wasEnded(): Problem {
+  const text = 'The model was ended: it took more memory than there is for it. It is loaded again in a while.';
+  return new Problem(503, 'memory_exhausted', text, { headers: { 'retry-after': '2' } });
+}

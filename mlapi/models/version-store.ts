@@ -1,4 +1,5 @@
 import type { ForeignModel } from '../inference/foreign-models.ts';
+import type { OwnedModel } from './loaded-models.ts';
 import type { Queries } from '../persistence/database.ts';
 import type { ModelVersionRow } from '../persistence/schema.ts';
 import type { StoredVersion, VersionRecord } from './types.ts';
@@ -99,10 +100,10 @@ export async function findNewest(queries: Queries, model: string): Promise<Versi
 }
 
 /** What it takes to serve a version; nothing of one that was retired since its id was read. */
-export async function readForeignModel(queries: Queries, id: string): Promise<ForeignModel | undefined> {
+export async function readForeignModel(queries: Queries, id: string): Promise<OwnedModel | undefined> {
   const row = await queries
     .selectFrom('model_versions')
-    .select(['contract', 'facts'])
+    .select(['contract', 'facts', 'owner_id'])
     .where('id', '=', id)
     .where('retired_at', 'is', null)
     .executeTakeFirst();
@@ -110,6 +111,7 @@ export async function readForeignModel(queries: Queries, id: string): Promise<Fo
   return {
     contract: JSON.parse(row.contract) as ForeignModel['contract'],
     facts: JSON.parse(row.facts) as ForeignModel['facts'],
+    owner: row.owner_id ?? '',
   };
 }
 

@@ -1,17 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Predictor } from '../../mlapi/inference/predictor.ts';
+import { MemoryWatch, WatchedGroup } from '../../mlapi/inference/memory-watch.ts';
 import { LoadedModels } from '../../mlapi/models/loaded-models.ts';
 
 const megabytes = 1_048_576;
 /** Above the second that nobody is made to leave within. */
 const idleMs = 1_050;
 
+const owned = (owner: string) => Promise.resolve({ owner, contract: { name: owner, version: '1' } } as never);
+
 /** Models whose starts and ends a test holds up. */
 class Models {
   readonly started: string[] = [];
   readonly released: string[] = [];
+  readonly memory = new MemoryWatch();
   readonly #holds = new Map<string, Promise<void>>();
+
+  watchGroup(): WatchedGroup {
+    return new WatchedGroup(this.memory);
+  }
 
   hold(what: string): () => void {
     const holding: { resolve?: () => void } = {};
@@ -26,7 +34,7 @@ class Models {
       await this.#holds.get(`release ${path}`);
       this.released.push(path);
     };
-    return { memoryBytes: 100 * megabytes, release } as unknown as Predictor;
+    return { memoryBytes: 100 * megabytes, isBusy: false, release } as unknown as Predictor;
   }
 }
 
@@ -34,7 +42,7 @@ function open(room: number) {
   const models = new Models();
   const artifacts = { pathOf: (id: string) => id } as never;
   const loaded = new LoadedModels({ foreign: models, artifacts, memoryBytes: room * megabytes });
-  const load = (id: string) => loaded.load(id, () => Promise.resolve({} as never));
+  const load = (id: string, owner = 'ada') => loaded.load(id, () => owned(owner));
   return { models, loaded, load };
 }
 
@@ -70,4 +78,49 @@ test('503: two that start at once do not wait for each other', async () => {
   letGo();
   await first;
   expect(models.released).toEqual([]);
+});
+
+describe('owners', () => {
+  test('who is over their share makes room for another owner, also with models used just now', async () => {
+    const { models, loaded, load } = open(450);
+    for (const id of ['a', 'b', 'c', 'd']) await load(id, 'eve');
+    loaded.get('a');
+
+    await load('x', 'bob');
+
+    expect(models.released).toEqual(['b']);
+    expect(loaded.ids()).toEqual(['a', 'c', 'd', 'x']);
+  });
+
+  test('503: who is over their share takes nothing that another owner uses', async () => {
+    const { models, load } = open(450);
+    for (const id of ['a', 'b']) await load(id, 'eve');
+    for (const id of ['x', 'y']) await load(id, 'bob');
+
+    await expect(load('c', 'eve')).rejects.toMatchObject({ status: 503 });
+    expect(models.released).toEqual([]);
+  });
+
+  test('an owner of many makes room for the first model of one whose share is less than a model', async () => {
+    const { models, load } = open(450);
+    for (const id of ['a', 'b']) await load(id, 'eve');
+    for (const id of ['x', 'y']) await load(id, id);
+
+    await load('z', 'z');
+
+    expect(models.released).toEqual(['a']);
+  });
+
+  test('of idle models, those of the owner over their share leave first, even if used later', async () => {
+    const { models, loaded, load } = open(450);
+    await load('x', 'bob');
+    for (const id of ['a', 'b', 'c']) await load(id, 'eve');
+    await delay(idleMs);
+    for (const id of ['a', 'b', 'c']) loaded.get(id);
+    await delay(idleMs);
+
+    await load('d', 'eve');
+
+    expect(models.released).toEqual(['a']);
+  });
 });

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** No tree is followed further: one that is larger is over every limit. */
+const mostProcesses = 64;
+/** What a process takes for itself, in RAM and swap, in kB. The file pages of programs and libraries are everyone's. */
+const ownPages = /^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$/gm;
+
+export interface TreeMemory {
+  /** Private and shared memory, without file pages. */
+  readonly bytes: number;
+  readonly pids: readonly number[];
+}
+
+/** What a process and all that it has started take, as Linux counts it; undefined on other systems, or if it has ended. */
+export function readTreeMemory(pid: number): TreeMemory | undefined {
+  const pids = [pid];
+  let bytes = 0;
+  let isThere = false;
+  for (const one of pids) {
+    const status = read(`/proc/${one}/status`);
+    if (status === undefined) continue;
+    isThere = true;
+    for (const [, kilobytes] of status.matchAll(ownPages)) bytes += Number(kilobytes) * 1_024;
+    if (pids.length < mostProcesses) pids.push(...childrenOf(one));
+  }
+  return isThere ? { bytes, pids } : undefined;
+}
+
+/** Each thread has its own. */
+function childrenOf(pid: number): number[] {
+  let threads: string[];
+  try {
+    threads = readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+  return threads.flatMap((thread) =>
+    (read(`/proc/${pid}/task/${thread}/children`) ?? '').split(' ').filter(Boolean).map(Number),
+  );
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}

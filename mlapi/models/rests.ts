@@ -1,0 +1,21 @@
+const firstMs = 2_000;
+const longestMs = 60_000;
+const forgottenAfterMs = 300_000;
+const mostRemembered = 1_000;
+
+/** How long models rest that were ended: twice as long each time, until one has lasted for five minutes. */
+export class Rests {
+  /** The newest last. */
+  readonly #byId = new Map<string, { ms: number; endedMs: number }>();
+
+  /** @param nowMs by `performance.now()`. @returns how long it is not loaded again */
+  after(id: string, nowMs: number): number {
+    const before = this.#byId.get(id);
+    const isRecent = before !== undefined && nowMs - before.endedMs < forgottenAfterMs;
+    const ms = isRecent ? Math.min(longestMs, 2 * before.ms) : firstMs;
+    this.#byId.delete(id);
+    this.#byId.set(id, { ms, endedMs: nowMs });
+    if (this.#byId.size > mostRemembered) this.#byId.delete(this.#byId.keys().next().value!);
+    return ms;
+  }
+}
