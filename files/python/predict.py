@@ -3,6 +3,7 @@
     pip install requests
     python files/python/predict.py http://127.0.0.1:8080 demo    # asks for the password
     python files/python/predict.py http://127.0.0.1:8080         # later: the tokens are in tokens.json
+    python files/python/predict.py http://127.0.0.1:8080 cron cron.secret    # a reusable client, its secret in a file
 """
 
 import getpass
@@ -22,10 +23,16 @@ TRIES = 5
 class Mlapi:
     """Keeps the newest tokens in a file. One process at a time: a refresh token that is used twice ends them all."""
 
-    def __init__(self, url, tokens_file="tokens.json"):
+    def __init__(self, url, tokens_file="tokens.json", client=None):
         self.url = url.rstrip("/")
         self.file = pathlib.Path(tokens_file)
         self.session = new_session()
+        # Name and secret of a reusable client: it gets a token whenever it needs one, and keeps none.
+        self.client = client
+        if client is not None:
+            self.tokens = None
+            self.renew()
+            return
         self.tokens = json.loads(self.file.read_text()) if self.file.exists() else None
 
     def reset(self, username, password):
@@ -40,11 +47,19 @@ class Mlapi:
             url = f"{self.url}/auth/refresh"
             self._keep(alone.post(url, headers=bearer, timeout=TIMEOUT_SECONDS, allow_redirects=False))
 
+    def renew(self):
+        if self.client is None:
+            self.refresh()
+            return
+        name, secret = self.client
+        form = {"grant_type": "client_credentials", "client_id": name, "client_secret": secret}
+        self.tokens = checked(self._send("POST", "/auth/token", data=form)).json()
+
     def call(self, method, path, **options):
         """An answer of the API; a token that is over is replaced once."""
         answer = self._with_token(method, path, **options)
         if answer.status_code == 401:
-            self.refresh()
+            self.renew()
             answer = self._with_token(method, path, **options)
         return checked(answer)
 
@@ -120,13 +135,14 @@ def checked(answer):
 
 
 def main():
-    if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-"):
+    if len(sys.argv) not in (2, 3, 4) or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     url, *username = sys.argv[1:]
-    api = Mlapi(url)
+    has_secret = len(username) == 2
+    api = Mlapi(url, client=(username[0], pathlib.Path(username[1]).read_text().strip()) if has_secret else None)
     if not username and api.tokens is None:
         sys.exit("There is no tokens.json here yet: name the client, too.")
-    if username:
+    if username and not has_secret:
         asks = getpass.getpass if sys.stdin.isatty() else lambda: sys.stdin.readline().rstrip("\n")
         api.reset(username[0], asks())
     requests_folder = pathlib.Path(__file__).parent.parent / "requests"

@@ -8,7 +8,7 @@ import { CsvStream } from './csv-stream.ts';
 import { realTiming, type Timing } from './deadline.ts';
 import { apiPath, queryOf } from './paths.ts';
 import { jsonPayload, streamedPayload, type Source } from './payload.ts';
-import { TokenHolder, type Credentials, type KeptTokens } from './token-holder.ts';
+import { TokenHolder, type ClientSecret, type Credentials, type KeptTokens } from './token-holder.ts';
 import { Transport, type Address } from './transport.ts';
 import { Versions } from './versions.ts';
 
@@ -25,8 +25,8 @@ interface CommonOptions extends Address {
   readonly timing?: Timing;
 }
 
-/** Where the service is, and a password that is good for one reset, or the tokens that came of one. */
-export type ClientOptions = CommonOptions & (Credentials | { readonly tokens: KeptTokens });
+/** Where the service is, and the secret of a reusable client, a password that is good for one reset, or the tokens that came of one. */
+export type ClientOptions = CommonOptions & (ClientSecret | Credentials | { readonly tokens: KeptTokens });
 
 export interface PredictOptions extends CallOptions {
   /** By default the service's own; `@alias` where it knows aliases. */
@@ -65,10 +65,7 @@ export class Client {
     this.#transport = new Transport(options);
     const retries = { ...defaultRetries, ...options.retries };
     this.#attempts = new Attempts({ transport: this.#transport, timing, retries, timeoutMs });
-    const start =
-      'tokens' in options
-        ? options.tokens
-        : { username: options.username, password: options.password, scope: options.scope };
+    const start = 'tokens' in options ? options.tokens : options;
     this.#tokens = new TokenHolder({ attempts: this.#attempts, timing, start, onTokens });
     this.#api = new Api(this.#attempts, this.#tokens);
     this.models = new Models(this.#api);

@@ -31,6 +31,19 @@ export function jsonPayload(value: unknown): Payload {
   };
 }
 
+/** Fields as HTML sends them; those that are undefined are left out. */
+export function formPayload(fields: Readonly<Record<string, string | undefined>>): Payload {
+  const given = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined);
+  const bytes = Buffer.from(new URLSearchParams(given).toString());
+  return {
+    mediaType: 'application/x-www-form-urlencoded',
+    length: bytes.length,
+    isAnnounced: false,
+    isWhole: true,
+    open: () => [bytes],
+  };
+}
+
 function refuseNonFinite(name: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new TypeError(`${name}: ${value} is no number in JSON`);

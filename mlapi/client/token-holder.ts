@@ -1,14 +1,21 @@
-import type { TokenAnswer } from '../auth/types.ts';
+import type { AccessAnswer, TokenAnswer } from '../auth/types.ts';
 import type { Answer } from './answer.ts';
 import { ApiError } from './api-error.ts';
 import type { Attempts, CallOptions, TokenSource } from './attempts.ts';
 import type { Timing } from './deadline.ts';
-import { jsonPayload } from './payload.ts';
+import { formPayload, jsonPayload } from './payload.ts';
 
 /** Good for one reset, where the service keeps its default. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
+  readonly scope?: string | undefined;
+}
+
+/** Of a reusable client: they stay good, so that a program needs nothing else after a restart. */
+export interface ClientSecret {
+  readonly clientId: string;
+  readonly clientSecret: string;
   readonly scope?: string | undefined;
 }
 
@@ -18,8 +25,8 @@ export type KeptTokens = Pick<TokenAnswer, 'refresh_token'> & Partial<TokenAnswe
 interface TokenHolderOptions {
   readonly attempts: Attempts;
   readonly timing: Timing;
-  readonly start: Credentials | KeptTokens;
-  /** Stores the newest tokens, before the first of them is used. */
+  readonly start: Credentials | ClientSecret | KeptTokens;
+  /** Stores the newest tokens, before the first of them is used. A reusable client has nothing to store. */
   readonly onTokens?: ((tokens: TokenAnswer) => void | Promise<void>) | undefined;
 }
 
@@ -31,7 +38,8 @@ const timeoutMs = 30_000;
 
 interface Held {
   readonly access: string | undefined;
-  readonly refresh: string;
+  /** Undefined for a reusable client. */
+  readonly refresh: string | undefined;
   /** By our own clock; infinite where nobody knows how old it is: then a 401 tells. */
   readonly freshUntil: number;
   readonly goodUntil: number;
@@ -42,6 +50,7 @@ export class TokenHolder implements TokenSource {
   readonly #attempts: Attempts;
   readonly #timing: Timing;
   readonly #onTokens: TokenHolderOptions['onTokens'];
+  readonly #secret: ClientSecret | undefined;
   #credentials: Credentials | undefined;
   #held: Held | undefined;
   /** The hook has not taken these yet. */
@@ -54,7 +63,8 @@ export class TokenHolder implements TokenSource {
     this.#attempts = attempts;
     this.#timing = timing;
     this.#onTokens = onTokens;
-    if ('password' in start) this.#credentials = start;
+    if ('clientSecret' in start) this.#secret = start;
+    else if ('password' in start) this.#credentials = start;
     else {
       const { access_token: access, refresh_token: refresh } = start;
       this.#held = { access, refresh, freshUntil: Infinity, goodUntil: Infinity };
@@ -84,7 +94,7 @@ export class TokenHolder implements TokenSource {
   /** Ends all tokens of this family, here and at the service. */
   async revoke(options: CallOptions): Promise<void> {
     await this.#renewal?.catch(() => undefined);
-    const token = this.#held?.refresh;
+    const token = this.#held?.refresh ?? this.#held?.access;
     if (token !== undefined) {
       const payload = jsonPayload({ token });
       const call = { method: 'POST', path: '/auth/revoke', payload, isRepeatable: true, isAlone: true };
@@ -104,6 +114,10 @@ export class TokenHolder implements TokenSource {
     if (this.#unstored === undefined) {
       if (this.#end !== undefined) throw this.#end;
       const askedAt = this.#timing.now();
+      if (this.#secret !== undefined) {
+        this.#held = heldOf(await this.#grant(this.#secret), askedAt);
+        return;
+      }
       const tokens = await (this.#credentials === undefined ? this.#refresh() : this.#reset(this.#credentials));
       this.#credentials = undefined;
       this.#held = heldOf(tokens, askedAt);
@@ -111,6 +125,24 @@ export class TokenHolder implements TokenSource {
     }
     await this.#onTokens?.(this.#unstored);
     this.#unstored = undefined;
+  }
+
+  /** As often as it is needed: it spends nothing. */
+  async #grant({ clientId, clientSecret, scope }: ClientSecret): Promise<AccessAnswer> {
+    const fields = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret, scope };
+    const call = {
+      method: 'POST',
+      path: '/auth/token',
+      payload: formPayload(fields),
+      isRepeatable: true,
+      isAlone: true,
+    };
+    try {
+      return await this.#attempts.perform(call, readAccess, { timeoutMs });
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 400 || error.status === 401)) this.#finish(error);
+      throw error;
+    }
   }
 
   /** Tried again also when its answer got lost: if that one spent the password, there is nothing left to lose. */
@@ -154,7 +186,7 @@ export class TokenHolder implements TokenSource {
   }
 }
 
-function heldOf(tokens: TokenAnswer, askedAt: number): Held {
+function heldOf(tokens: AccessAnswer & Partial<TokenAnswer>, askedAt: number): Held {
   const lifeMs = tokens.expires_in * 1_000;
   const goodUntil = askedAt + lifeMs;
   const freshUntil = goodUntil - Math.min(marginMs, lifeMs * marginShare);
@@ -165,6 +197,12 @@ function readTokens(answer: Answer): Promise<TokenAnswer> {
   return answer.json<TokenAnswer>(
     ({ access_token: access, refresh_token: refresh, expires_in: seconds }) =>
       isToken(access) && isToken(refresh) && typeof seconds === 'number',
+  );
+}
+
+function readAccess(answer: Answer): Promise<AccessAnswer> {
+  return answer.json<AccessAnswer>(
+    ({ access_token: access, expires_in: seconds }) => isToken(access) && typeof seconds === 'number',
   );
 }
 

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
@@ -71,6 +71,20 @@ afterAll(() => service.close());
       code: 1,
       stderr: expect.stringMatching(/^401 invalid_client: /),
     });
+  });
+
+  test('a reusable client gets its tokens with a secret from a file, again when one has ended, and keeps none', async () => {
+    const secret = await service.services.clients.addReusable('cron', { scopes: ['models:predict'] });
+    const file = join(folder, 'cron.secret');
+    writeFileSync(file, `${secret}\n`, { mode: 0o600 });
+    const before = readdirSync(folder);
+    for (let time = 0; time < 2; time += 1)
+      expect(await run([path, service.url, 'cron', file])).toEqual({ code: 0, stdout: expected, stderr: '' });
+    const ended = `api = predict.Mlapi(api.url, client=("cron", ${JSON.stringify(secret)}))
+api.tokens["access_token"] = "x.y.z"
+print(api.predict("nsl-kdd-classifier", json.load(open(${JSON.stringify(resolve('files/requests/three-rows.json'))})))["predictions"])`;
+    expect((await runLines(service.url, `import json\n${ended}`)).stdout).toBe("['dos', 'normal', 'probe']\n");
+    expect(readdirSync(folder)).toEqual(before);
   });
 
   test('400: it names the row; 503 is tried again; a refresh that got lost is not', async () => {

@@ -29,6 +29,33 @@ afterAll(() => service.close());
 const to = (path: string) => requests.filter((request) => request.endsWith(path)).length;
 const parallel = 100;
 
+describe('a reusable client', () => {
+  test('200: one grant for all calls that wait, another when its token has ended, and no refresh', async () => {
+    const clientSecret = await service.services.clients.addReusable('cron');
+    const client = new Client({ url: service.url, clientId: 'cron', clientSecret, scope: 'models:read' });
+    const all = () => Promise.all(Array.from({ length: parallel }, () => client.session()));
+    const [first] = await all();
+    expect([first!.scopes, to('/auth/token'), to('/auth/reset')]).toEqual([['models:read'], 1, 0]);
+    service.clock.advanceSeconds(901);
+    await all();
+    expect([to('/auth/token'), to('/auth/refresh')]).toEqual([2, 0]);
+    await client.revoke();
+    await expect(client.session()).rejects.toMatchObject({ code: 'tokens_lost' });
+    client.close();
+  });
+
+  test('401: a wrong secret is not tried again, and not shown', async () => {
+    const client = new Client({ url: service.url, clientId: 'cron', clientSecret: 'wrong-secret' });
+    for (let time = 0; time < 2; time += 1) {
+      const failure = await failureOf(client.session());
+      expect(failure).toMatchObject({ status: 401, code: 'invalid_client' });
+      expect(failure.message).not.toContain('wrong-secret');
+    }
+    expect(to('/auth/token')).toBe(1);
+    client.close();
+  });
+});
+
 describe('the life of tokens', () => {
   test('200: 100 parallel first calls make one reset, and 100 on an expired token one refresh', async () => {
     const { client } = await clientOf(service);
