@@ -1,11 +1,11 @@
 // npx tsx test/attacks/stranger-costs.ts [ROUNDS] [REQUESTS] [PART OF A NAME]: what the longest requests of a stranger cost, beside
 // the shortest of their kind: processor time of a real server process, round by round in turn. Prints a table.
-import { readFileSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { ratiosOf, showSpread, spreadOf } from '../bench/figures.ts';
 import { serve } from '../support/child.ts';
 import { processTree } from '../support/process-tree.ts';
 import { temporaryFolder } from '../support/service.ts';
+import { processorTime } from './processor-time.ts';
 import { strangerRequests } from './corpus/stranger-requests.ts';
 
 const [rounds = 7, requests = 300] = process.argv.slice(2, 4).map(Number);
@@ -58,17 +58,13 @@ async function send(port: number, request: string, count: number): Promise<Set<n
   return statuses;
 }
 
-/** Of all threads of all processes, in microseconds. */
-function processorTime(pid: number): number {
-  let nanoseconds = 0;
-  for (const member of processTree(pid))
-    for (const thread of readdirSync(`/proc/${member}/task`))
-      nanoseconds += Number(readFileSync(`/proc/${member}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
-  return nanoseconds / 1_000;
-}
-
 const alive = setInterval(() => undefined, 1_000);
-const limits = { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000', MLAPI_WORKERS: '1', MLAPI_TRUST_PROXY: 'loopback' };
+const limits = {
+  MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000',
+  MLAPI_WORKERS: '1',
+  MLAPI_TRUST_PROXY: 'loopback',
+  MLAPI_ISSUER: 'https://mlapi.example.com',
+};
 const { service, url } = await serve(temporaryFolder(), { variables: { ...limits, NODE_ENV: 'production' } });
 const port = Number(new URL(url).port);
 const pid = service.child.pid ?? 0;
@@ -90,9 +86,9 @@ for (const { name, short, long } of pairs) {
       [short, shortTimes],
       [long, longTimes],
     ] as const) {
-      const before = processorTime(pid);
+      const before = processorTime(processTree(pid));
       for (const status of await send(port, request, requests)) if (request === long) statuses.add(status);
-      if (round >= 0) times.push((processorTime(pid) - before) / requests);
+      if (round >= 0) times.push(((processorTime(processTree(pid)) - before) * 1_000) / requests);
     }
     // What was logged is of no use here.
     service.stdout = '';
