@@ -1,3 +1,4 @@
+import { isClientName } from './client-names.ts';
 import type { Config } from '../config/config.ts';
 import { TokenRejected } from './compact-jws.ts';
 import type { TokenFamily } from './types.ts';
@@ -111,7 +112,8 @@ function checkCommon(
   if (iat > nowSeconds + clockSkewSeconds) throw new TokenRejected('iat is in the future');
   if (exp <= iat || exp - iat > maxLifeSeconds) throw new TokenRejected('exp is not one of ours');
   if (claims.nbf !== undefined) throw new TokenRejected('nbf is not one of ours');
-  const clientName = readText(claims, 'sub', 64);
+  const clientName = claims.sub;
+  if (typeof clientName !== 'string' || !isClientName(clientName)) throw new TokenRejected('sub');
   if (claims.client_id !== clientName) throw new TokenRejected('client_id');
   return {
     familyId: readText(claims, 'fid', 64),

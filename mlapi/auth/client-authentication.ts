@@ -1,4 +1,5 @@
 import { Problem } from '../http/problem.ts';
+import { normalizeName } from './client-names.ts';
 import { decodeFormPart } from '../http/forms.ts';
 
 const maxIdLength = 256;
@@ -21,7 +22,8 @@ interface ClientFields {
  * @throws {Problem} 400 `invalid_request`
  */
 export function readPresentedClient(authorization: string | undefined, form: ClientFields): PresentedClient {
-  const { client_id: id, client_secret: secret } = form;
+  const { client_secret: secret } = form;
+  const id = form.client_id === undefined ? undefined : normalizeName(form.client_id);
   if (authorization === undefined || !/^basic(?: |$)/i.test(authorization)) {
     if (secret !== undefined && id === undefined) throw invalid('A client_secret needs a client_id.');
     return { id, secret };
@@ -43,7 +45,7 @@ function readBasic(credentials: string): Required<PresentedClient> {
   if (!isCanonical || colon < 1) throw malformed();
   const [id, secret] = [decodePart(text.slice(0, colon)), decodePart(text.slice(colon + 1))];
   if (id.length > maxIdLength || secret.length > maxSecretLength) throw malformed();
-  return { id, secret };
+  return { id: normalizeName(id), secret };
 }
 
 function decodePart(part: string): string {

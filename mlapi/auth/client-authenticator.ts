@@ -7,7 +7,8 @@ import type { FailureCounter } from './failure-counter.ts';
 import { isKnownAddress } from './family-store.ts';
 import type { Passwords } from './passwords.ts';
 import { clientRefused, credentialsRefused } from './refusals.ts';
-import { clientName, type VerifiedClient } from './types.ts';
+import { isClientName, normalizeName } from './client-names.ts';
+import type { VerifiedClient } from './types.ts';
 
 interface ClientAuthenticatorOptions {
   readonly config: Pick<Config, 'resetOnce'>;
@@ -38,8 +39,9 @@ export class ClientAuthenticator {
    * The password is verified here, and spent by whoever uses the answer.
    * @throws {Problem} 401 `invalid_client`, 429, 503
    */
-  async authenticate(username: string, password: string, address: string): Promise<VerifiedClient> {
-    const isName = clientName.test(username);
+  async authenticate(given: string, password: string, address: string): Promise<VerifiedClient> {
+    const username = normalizeName(given);
+    const isName = isClientName(username);
     const isKnown = isName && (await isKnownAddress(this.#database, username, addressKey(address)));
     if (!isKnown) await this.#failures.check(username);
     const client = isName ? await findClient(this.#database, username) : undefined;
@@ -57,8 +59,9 @@ export class ClientAuthenticator {
    * found by trying, and a stranger's tries must not lock a client out.
    * @throws {Problem} 401 `invalid_client`, 429
    */
-  async authenticateSecret(name: string, secret: string): Promise<void> {
-    const client = clientName.test(name) ? await findClient(this.#database, name) : undefined;
+  async authenticateSecret(given: string, secret: string): Promise<void> {
+    const name = normalizeName(given);
+    const client = isClientName(name) ? await findClient(this.#database, name) : undefined;
     const match = matchSecret(client, secret, this.#clock());
     if (client !== undefined && match !== undefined && client.disabledAt === null) return;
     await this.#failures.check(name);

@@ -5,6 +5,7 @@ import {
   findClient,
   insertClient,
   listClients,
+  listNames,
   lockClient,
   setClientDisabled,
   setClientPassword,
@@ -15,7 +16,8 @@ import {
 import { digestSecret, makeSecret } from './client-secrets.ts';
 import { endFamiliesOf } from './family-store.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
-import { clientName, defaultScopes, knownScopes, type Client } from './types.ts';
+import { clientNameRule, isClientName, LookAlikes, normalizeName } from './client-names.ts';
+import { defaultScopes, knownScopes, type Client } from './types.ts';
 
 /** They stand in every token. */
 const maxScopeText = 1_024;
@@ -53,28 +55,31 @@ export class ClientService {
   }
 
   /** @throws {ClientMistake} if there is no such client */
-  async get(name: string): Promise<Client> {
+  async get(given: string): Promise<Client> {
+    const name = normalizeName(given);
     return mustBe(await findClient(this.#database, name), name);
   }
 
   /** @returns the password, made here unless it was given. @throws {ClientMistake} */
-  async add(name: string, options: { password?: string; scopes?: readonly string[] } = {}): Promise<string> {
+  async add(given: string, options: { password?: string; scopes?: readonly string[] } = {}): Promise<string> {
+    const name = normalizeName(given);
     const { password = makePassword(), scopes = defaultScopes } = options;
     checkName(name);
     checkScopes(scopes);
     const passwordHash = await this.#hash(password);
-    await this.#database.transaction().execute((queries) => this.#insert(queries, { name, passwordHash, scopes }));
+    await this.#insertAll([{ name, passwordHash, scopes }]);
     return password;
   }
 
   /** Adds a client whose secret stays good until it is rotated. @returns the secret, always made here. @throws {ClientMistake} */
-  async addReusable(name: string, { scopes = defaultScopes }: { scopes?: readonly string[] } = {}): Promise<string> {
+  async addReusable(given: string, { scopes = defaultScopes }: { scopes?: readonly string[] } = {}): Promise<string> {
+    const name = normalizeName(given);
     checkName(name);
     checkScopes(scopes);
     const secret = makeSecret();
     // A hash like all others: at /auth/reset this client costs what another one costs, and no password opens it.
     const client = { name, scopes, passwordHash: await this.#hash(makePassword()), secretDigest: digestSecret(secret) };
-    await this.#database.transaction().execute((queries) => this.#insert(queries, client));
+    await this.#insertAll([client]);
     return secret;
   }
 
@@ -100,7 +105,8 @@ export class ClientService {
   }
 
   /** All or none. @throws {ClientMistake} that names each wrong line */
-  async import(clients: readonly ImportedClient[], scopes: readonly string[] = defaultScopes): Promise<void> {
+  async import(given: readonly ImportedClient[], scopes: readonly string[] = defaultScopes): Promise<void> {
+    const clients = given.map(({ name, password }) => ({ name: normalizeName(name), password }));
     checkScopes(scopes);
     checkImport(clients);
     const hashed: NewClient[] = [];
@@ -111,9 +117,7 @@ export class ClientService {
         scopes,
       });
     }
-    await this.#database.transaction().execute(async (queries) => {
-      for (const client of hashed) await this.#insert(queries, client);
-    });
+    await this.#insertAll(hashed);
   }
 
   async disable(name: string): Promise<void> {
@@ -161,15 +165,29 @@ export class ClientService {
   }
 
   async #change(
-    name: string,
+    given: string,
     event: AuditEvent,
     change: (queries: Queries, client: Client, now: number) => Promise<void>,
   ): Promise<void> {
+    const name = normalizeName(given);
     await this.#database.transaction().execute(async (queries) => {
       const client = mustBe(await lockClient(queries, { name }), name);
       const now = this.#clock();
       await change(queries, client, now);
       await recordAudit(queries, now, event, { clientId: client.id });
+    });
+  }
+
+  async #insertAll(clients: readonly NewClient[]): Promise<void> {
+    await this.#database.transaction().execute(async (queries) => {
+      const lookAlikes = new LookAlikes(await listNames(queries));
+      for (const client of clients) {
+        const other = lookAlikes.find(client.name);
+        if (other !== undefined)
+          throw new ClientMistake(`"${client.name}" looks like the client "${other}": choose another name`);
+        await this.#insert(queries, client);
+        lookAlikes.add(client.name);
+      }
     });
   }
 
@@ -193,11 +211,7 @@ function mustBe(client: Client | undefined, name: string): Client {
 }
 
 function checkName(name: string): void {
-  if (!clientName.test(name)) {
-    throw new ClientMistake(
-      'a client name has 1 to 64 characters: letters, digits and . _ @ -, a letter or digit first and last',
-    );
-  }
+  if (!isClientName(name)) throw new ClientMistake(clientNameRule);
 }
 
 function checkScopes(scopes: readonly string[]): void {
@@ -211,11 +225,16 @@ function checkScopes(scopes: readonly string[]): void {
 /** @throws {ClientMistake} that names each wrong line. What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */
 export function checkImport(clients: readonly ImportedClient[]): void {
   const seen = new Set<string>();
-  const mistakes = clients.flatMap(({ name, password }, index) => {
+  const lookAlikes = new LookAlikes([]);
+  const mistakes = clients.flatMap(({ name: given, password }, index) => {
+    const name = normalizeName(given);
     const found: string[] = [];
-    if (!clientName.test(name)) found.push('the login is no client name');
+    if (!isClientName(name)) found.push('the login is no client name');
     if (seen.has(name)) found.push('the login stands there twice');
     seen.add(name);
+    const other = lookAlikes.find(name);
+    if (other !== undefined) found.push(`the login looks like another one, "${other}"`);
+    lookAlikes.add(name);
     if (!isAcceptablePassword(password)) found.push('a password has 1 to 1024 bytes');
     if (password.startsWith('$') && !isAcceptableHash(password))
       found.push('the hash is none that this service could have made (clients hash)');

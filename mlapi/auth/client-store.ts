@@ -33,6 +33,11 @@ export async function listClients(queries: Queries): Promise<Client[]> {
   return (await queries.selectFrom('clients').selectAll().orderBy('name').execute()).map(toClient);
 }
 
+/** Of all clients, also disabled ones. */
+export async function listNames(queries: Queries): Promise<string[]> {
+  return (await queries.selectFrom('clients').select('name').execute()).map(({ name }) => name);
+}
+
 /** @returns the new client's id, or undefined if the name is taken. */
 export async function insertClient(
   queries: Queries,

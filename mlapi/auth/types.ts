@@ -13,9 +13,6 @@ export const administration = 'models:admin';
 /** What a client gets unless the operator says otherwise: never administration. */
 export const defaultScopes: readonly string[] = ['models:predict', 'models:read'];
 
-/** Names are compared byte for byte; whatever else a caller sends as a name is nobody's. */
-export const clientName = /^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$/;
-
 /** The secret of a reusable client, as stored. Times are epoch milliseconds. */
 export interface ClientSecret {
   /** SHA-256, base64url. */
