@@ -137,6 +137,20 @@ describe('races', () => {
     await grant(service, 'raced', current).expect(200);
   });
 
+  test('401: a secret that was good when it was looked at, and ended before the client was locked', async () => {
+    const { clients, grants } = service.services;
+    const old = await clients.addReusable('overtaken');
+    await clients.rotateSecret('overtaken', { overlapSeconds: 0 });
+    const disabled = await clients.addReusable('overtaken-too');
+    await clients.disable('overtaken-too');
+    // What a request calls after its first look, which had let it in.
+    for (const [name, given] of [
+      ['overtaken', old],
+      ['overtaken-too', disabled],
+    ] as const)
+      await expect(grants.grant({ name, secret: given }, {})).rejects.toMatchObject({ status: 401 });
+  });
+
   test('disabling and fewer scopes raced against grants, 20 rounds: nothing that was taken away is in a token that lives', async () => {
     const { clients } = service.services;
     const own = await clients.addReusable('narrowed', { scopes: ['models:read', 'models:write'] });
