@@ -3,15 +3,23 @@ import { Components } from './components.ts';
 import { operation } from './operation.ts';
 import { pathSamples } from './shown-model.ts';
 
-const securitySchemes = {
+const bearerSchemes = {
   accessToken: {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'The access token of /auth/reset or /auth/refresh',
+    description: 'An access token of /auth/token, /auth/reset or /auth/refresh',
   },
   refreshToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The newest refresh token' },
 };
+
+/** RFC 6749 section 4.4: what a generated client needs to fetch its tokens. */
+function oauthScheme(endpoints: readonly Endpoint[]): object {
+  const scopes = [...new Set(endpoints.map(({ access }) => access).filter((access) => access.includes(':')))].sort();
+  const about = scopes.map((scope) => [scope, `Operations that need ${scope}`]);
+  const clientCredentials = { tokenUrl: '/auth/token', scopes: Object.fromEntries(about) as object };
+  return { type: 'oauth2', description: 'For reusable clients', flows: { clientCredentials } };
+}
 
 const tagDescriptions: Readonly<Record<string, string>> = {
   health: 'Whether the service lives and can serve',
@@ -47,6 +55,9 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
     servers: [{ url: '/', description: 'this server' }],
     tags: tags.map((name) => ({ name, description: tagDescriptions[name] ?? name })),
     paths,
-    components: { securitySchemes, schemas: components.schemas },
+    components: {
+      securitySchemes: { ...bearerSchemes, oauth2: oauthScheme(endpoints) },
+      schemas: components.schemas,
+    },
   };
 }

@@ -50,7 +50,10 @@ function accessText(access: Endpoint['access']): string {
 function security(access: Endpoint['access']): object[] {
   if (access === 'public') return [];
   if (access === 'refresh token') return [{ refreshToken: [] }];
-  return [{ accessToken: access === 'access token' ? [] : [access] }];
+  // A client that fetches its tokens must know which scope to ask for; a bearer scheme names none.
+  return access === 'access token'
+    ? [{ accessToken: [] }, { oauth2: [] }]
+    : [{ oauth2: [access] }, { accessToken: [] }];
 }
 
 function pathParameters({ path, method }: Endpoint, samples: PathSamples): object[] {
@@ -103,12 +106,16 @@ const formTitles: Readonly<Record<string, string>> = {
   'multipart/form-data': 'Multipart',
 };
 
-/** The same fields by another name: generated Python clients choose the media type by the class of the body. */
+/**
+ * The same fields by another name: generated Python clients choose the media type by the class of the body. What a form has beside
+ * them is text, once: a field that is there twice is refused.
+ */
 function formOf(schema: object, mediaType: string): object | undefined {
   const form = formTitles[mediaType];
-  return form === undefined || !('title' in schema)
-    ? undefined
-    : { ...schema, title: `${String(schema.title)}${form}` };
+  if (form === undefined || !('title' in schema)) return undefined;
+  const isOpen = 'additionalProperties' in schema && schema.additionalProperties === true;
+  const others = isOpen && { additionalProperties: { type: 'string' } };
+  return { ...schema, ...others, title: `${String(schema.title)}${form}` };
 }
 
 function responses(endpoint: Endpoint): object {
