@@ -91,7 +91,14 @@ const shapes: Record<string, OperatorCases> = {
   },
   Squeeze: {
     apart: [one('Squeeze', ['x', ints(1)], {}, { entry: [1] }), one('Squeeze', ['x', ints(-1)], {}, { entry: [3, 1] })],
-    mixed: [one('Squeeze', ['x'], {}, { entry: [1] }), one('Squeeze', ['x', ints(0)]), one('Squeeze', ['x', ints(-2)])],
+    mixed: [
+      one('Squeeze', ['x'], {}, { entry: [1] }),
+      one('Squeeze', ['x', ints(0)]),
+      one('Squeeze', ['x', ints(-2)]),
+      // Both names of none are all.
+      one('Squeeze', ['x', ints()], {}, { entry: [1] }),
+      one('Squeeze', ['x'], { axes: [] }, { entry: [1], opset: 11 }),
+    ],
   },
   Unsqueeze: {
     apart: [
@@ -107,11 +114,19 @@ const shapes: Record<string, OperatorCases> = {
   },
   Tile: { apart: [one('Tile', ['x', ints(1, 2)])], mixed: [one('Tile', ['x', ints(2, 1)])] },
   Pad: {
-    apart: [one('Pad', ['x', ints(0, 1, 0, 2)]), one('Pad', ['x', ints(1, 1), '', ints(1)], { mode: 'reflect' })],
+    apart: [
+      one('Pad', ['x', ints(0, 1, 0, 2)]),
+      one('Pad', ['x', ints(1, 1), '', ints(1)], { mode: 'reflect' }),
+      one('Pad', ['x', ints(0, -1, 0, -2)]),
+    ],
     mixed: [
       one('Pad', ['x', ints(1, 0, 0, 0)]),
       one('Pad', ['x', ints(0, 0, 1, 0)], { mode: 'edge' }),
       one('Pad', ['x', ints(0, 1), '', ints(-2)]),
+      // The runtime takes the wrapped elements from behind the row.
+      one('Pad', ['x', ints(0, 2, 0, -2)], { mode: 'wrap' }, { entry: [3] }),
+      one('Pad', ['x', ints(0, 2, 0, -2)], { mode: 'reflect' }),
+      one('Pad', ['x', ints(0, 2, 0, -2)], { mode: 'edge' }),
     ],
   },
   DepthToSpace: { apart: [one('DepthToSpace', ['x'], { blocksize: 2 }, { entry: [4, 2, 2] })] },

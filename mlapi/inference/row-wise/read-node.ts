@@ -4,15 +4,25 @@ import { UnreadableModel, type WireField, type WireFile } from '../model-files/w
 
 /** Field numbers of NodeProto and AttributeProto. */
 const node = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 };
-const attribute = { name: 1, int: 3, text: 4, tensor: 5, floats: 7, ints: 8, strings: 9 };
+const attribute = { name: 1, int: 3, text: 4, tensor: 5, floats: 7, ints: 8, strings: 9, type: 20, reference: 21 };
+/** AttributeProto.AttributeType: an attribute has the value of this type, whatever other fields it has. */
+const types = { float: 1, int: 2, text: 3, tensor: 4, floats: 6, ints: 7, strings: 8 };
 
-/** Attributes that rules ask for; all others are passed over unread: a tree ensemble has millions of values in them. */
-const wanted: ReadonlySet<string> = new Set(
-  (
-    'allowzero axes axis ends k keepdims n_targets noop_with_empty_axes pads perm split starts targets training_mode ' +
-    'transA transB value value_float value_floats value_int value_ints value_string ' +
-    'value_strings'
-  ).split(' '),
+/**
+ * Attributes that rules ask for, and their type; all others are passed over unread: a tree ensemble has millions of values in them.
+ */
+const wanted: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    int: 'allowzero axis k keepdims n_targets noop_with_empty_axes targets training_mode transA transB value_int',
+    ints: 'axes ends pads perm split starts value_ints',
+    tensor: 'value',
+    float: 'value_float',
+    floats: 'value_floats',
+    text: 'mode value_string',
+    strings: 'value_strings',
+  } satisfies Record<keyof typeof types, string>).flatMap(([type, names]) =>
+    names.split(' ').map((name): [string, number] => [name, types[type as keyof typeof types]]),
+  ),
 );
 /** An attribute that does not begin with its name is read up to here. */
 const mostUnnamedBytes = 65_536;
@@ -30,7 +40,9 @@ export function readNode(file: WireFile, field: WireField): GraphNode {
   const outputs: string[] = [];
   const attributes = new Map<string, Attribute>();
   let [name, operator, domain] = ['', '', ''];
+  let attributeCount = 0;
   for (const part of file.message(field)) {
+    if (part.number === node.attribute) attributeCount += 1;
     if (part.number === node.input) inputs.push(file.text(part));
     else if (part.number === node.output) outputs.push(file.text(part));
     else if (part.number === node.name) name = file.text(part);
@@ -39,14 +51,21 @@ export function readNode(file: WireFile, field: WireField): GraphNode {
     else if (part.number === node.attribute) addAttribute(file, part, attributes);
   }
   if (inputs.length + outputs.length > mostNames) throw new UnreadableModel('one of its nodes has too many inputs');
+  // The runtime takes the first one for the value, by its type, whatever its name.
+  if (operator === 'Constant' && attributeCount !== 1)
+    throw new UnreadableModel('one of its Constant nodes does not have exactly one attribute');
   return { name, operator, domain: domainOf(domain), inputs, outputs, attributes };
 }
 
 function addAttribute(file: WireFile, part: WireField, attributes: Map<string, Attribute>): void {
   const name = nameOf(file, part);
-  if (!wanted.has(name)) return;
+  const wantedType = wanted.get(name);
+  if (wantedType === undefined) return;
   if (attributes.has(name)) throw new UnreadableModel(`one of its nodes has the attribute ${name} twice`);
-  attributes.set(name, readAttribute(file, part));
+  const { type, ...read } = readAttribute(file, part);
+  if (type === wantedType) attributes.set(name, read);
+  // Pad has a number of this name, which no rule asks for.
+  else if (name !== 'value') throw new UnreadableModel(`one of its nodes has the attribute ${name} of another type`);
 }
 
 /**
@@ -67,12 +86,15 @@ function nameOf(file: WireFile, field: WireField): string {
   return name ?? '';
 }
 
-function readAttribute(file: WireFile, field: WireField): Attribute {
+function readAttribute(file: WireFile, field: WireField): Attribute & { readonly type: number } {
   const ints: number[] = [];
-  let [int, count, text] = [0, 0, ''];
+  let [type, int, count, text] = [0, 0, 0, ''];
   let tensor: GraphTensor | undefined;
   for (const part of file.message(field)) {
-    if (part.number === attribute.int) int = file.integer(part);
+    if (part.number === attribute.reference)
+      throw new UnreadableModel('one of its attributes stands for that of a function');
+    if (part.number === attribute.type) type = file.integer(part);
+    else if (part.number === attribute.int) int = file.integer(part);
     else if (part.number === attribute.text) text = file.text(part);
     // Parsers would merge the two.
     else if (part.number === attribute.tensor && tensor !== undefined)
@@ -84,5 +106,5 @@ function readAttribute(file: WireFile, field: WireField): Attribute {
     else if (part.number === attribute.strings) count += 1;
     if (ints.length > mostValues) throw new UnreadableModel('one of its attributes has too many values');
   }
-  return { int, ints, text, tensor, count: count + ints.length };
+  return { type, int, ints, text, tensor, count: count + ints.length };
 }

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { ModelWrapper } from '../../../mlapi/inference/model-wrapper.ts';
 import type { Predictor } from '../../../mlapi/inference/predictor.ts';
 import { proveRowWise } from '../../../mlapi/inference/row-wise/prove.ts';
-import { graph, model, node, tensor, value } from '../../support/hostile-onnx.ts';
+import { attribute, graph, model, negative, node, tensor, value } from '../../support/hostile-onnx.ts';
 import { bytes, identityModel, varint } from '../../support/onnx-builder.ts';
 import { loadPredictor } from '../../support/predictors.ts';
 import { patientContract, spyingModel } from '../../support/row-mixing.ts';
@@ -63,6 +63,31 @@ describe('what a model says of itself', () => {
   });
 });
 
+/** The shape [1, -1], in which the first axis is no longer the rows'. */
+const oneRow = (name: string) => attribute(name, 7, varint(8, 1), negative(8, -1n));
+/** The shape [0, 1], which leaves the rows where they are. */
+const keptRows = attribute(
+  'value',
+  4,
+  bytes(5, [varint(1, 2), varint(2, 7), bytes(9, Buffer.from(BigInt64Array.of(0n, 1n).buffer))]),
+);
+
+/** Reshapes rows as a Constant says, sums each of them, and reshapes the sums so that they look like rows. */
+function reshapedBy(...attributes: readonly (readonly ReturnType<typeof varint>[])[]): Buffer {
+  const nodes = [
+    node({ op: 'Constant', inputs: [], outputs: ['shape'], attributes: attributes.map((each) => [...each]) }),
+    node({ op: 'Reshape', inputs: ['x', 'shape'], outputs: ['shaped'] }),
+    node({ op: 'ReduceSum', inputs: ['shaped', 'axes'], outputs: ['sums'] }),
+    node({ op: 'Sub', inputs: ['x', 'sums'], outputs: ['y'] }),
+  ];
+  const axes = [varint(1, 1), varint(2, 7), bytes(8, 'axes'), bytes(9, Buffer.from(BigInt64Array.of(1n).buffer))];
+  return model({ graph: graph({ nodes, more: [bytes(5, axes)] }) });
+}
+
+test('a Constant with its one attribute is followed', async () => {
+  expect(await prove(reshapedBy(keptRows))).toBeNull();
+});
+
 describe('a file that is made to be read otherwise than the runtime reads it is unproved', () => {
   const relu = node();
   test.each<[string, Buffer]>([
@@ -87,6 +112,25 @@ describe('a file that is made to be read otherwise than the runtime reads it is 
     [
       'an input without rank',
       model({ graph: graph({ inputs: [[bytes(1, 'x'), bytes(2, [bytes(1, [varint(1, 1)])])]] }) }),
+    ],
+    ['a Constant of another attribute before its value', reshapedBy(oneRow('note'), keptRows)],
+    ['a Constant of two values', reshapedBy(oneRow('value_ints'), keptRows)],
+    [
+      'a Constant whose value is a tensor by its field, and a list by its type',
+      reshapedBy([...oneRow('value'), ...keptRows.slice(1, -1)]),
+    ],
+    ['a Constant whose value is a number by its name, and a list by its type', reshapedBy(oneRow('value_int'))],
+    [
+      'an attribute of another type than the operator has',
+      model({ graph: graph({ nodes: [node({ op: 'Softmax', attributes: [attribute('axis', 1, varint(3, 1))] })] }) }),
+    ],
+    [
+      "an attribute that stands for a function's",
+      model({
+        graph: graph({
+          nodes: [node({ op: 'Softmax', attributes: [attribute('axis', 2, varint(3, 1), bytes(21, 'axis'))] })],
+        }),
+      }),
     ],
     ['sparse tensors', model({ graph: graph({ more: [bytes(15, [])] }) })],
     [

@@ -65,13 +65,16 @@ export function transpose(call: OperatorCall): ProvedValue {
   return rowsOf(...moved.slice(1));
 }
 
-/** Squeeze: only axes that are named. Without names, the rows' axis goes where there is one row. */
+/**
+ * Squeeze: only axes that are named. Without names, and with an empty list of them, all axes of size 1 go: the rows' own, where there is
+ * one row.
+ */
 export function squeeze(call: OperatorCall): ProvedValue {
   const value = call.value(0);
   const axes = call.listed(1, 'axes');
   if (value.kind === 'row-vector') throw new NotRowWise('it moves rows that do not lie on axis 0');
   const { sizes } = value;
-  if (axes === undefined || sizes === undefined) {
+  if (axes === undefined || axes.length === 0 || sizes === undefined) {
     if (value.kind === 'constant') return constantOf(undefined);
     throw new NotRowWise('it names no axes, so that a single row has no axis of its own');
   }
@@ -110,12 +113,18 @@ export function tile(call: OperatorCall): ProvedValue {
   return rowsOf(...sizes.slice(1).map((size, at) => (size === undefined ? undefined : size * repeats[at + 1]!)));
 }
 
-/** Pad: nothing before or behind the rows. */
+/**
+ * Pad: nothing before or behind the rows. Where it repeats what is there, and also cuts (negative pads) or wraps around, the runtime
+ * (1.30) reads past the row's end: what it finds there is another row's.
+ */
 export function pad(call: OperatorCall): ProvedValue {
   const { sizes } = call.rows(0);
   call.constantsFrom(1);
   const pads = call.listed(1, 'pads');
   if (pads === undefined) throw new NotRowWise('it does not say by how much it pads');
+  const mode = call.attribute('mode')?.text ?? 'constant';
+  const isBounded = mode === 'constant' || ((mode === 'reflect' || mode === 'edge') && pads.every((size) => size >= 0));
+  if (!isBounded) throw new NotRowWise('it could read past the end of a row');
   const axes = call.inputs[3] === undefined ? sizes.map((_, axis) => axis) : call.numbers(3);
   if (pads.length !== 2 * axes.length) throw new NotRowWise('its padding is not that of its axes');
   const padded: Size[] = [...sizes];
