@@ -1,8 +1,10 @@
-import { execFile } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { systemCallFilter } from './system-calls.ts';
 
 /** What a process may have that computes with a stranger's model. */
 export interface Confinement {
@@ -27,7 +29,12 @@ export interface Launch {
   readonly parentPid: number;
   /** Whether it leaves the session of this process. */
   readonly hasOwnSession: boolean;
+  /** What is written to `filterDescriptor`, which the program is started with: what it may ask of the kernel. */
+  readonly filter: Buffer | undefined;
 }
+
+/** Behind standard streams and the channel of messages. */
+export const filterDescriptor = 4;
 
 const require = createRequire(import.meta.url);
 /** From sources, as this file is just now, Node needs its loader. */
@@ -41,38 +48,65 @@ const loader = isSource ? ['--import', require.resolve('tsx')] : [];
 const programs = fileURLToPath(new URL('..', import.meta.url));
 const bubblewrap = '/usr/bin/bwrap';
 const shell = '/bin/sh';
+/** Address space that Node and the runtime set aside or map from files: 640 MB of Node 20's are not data. */
+const reservedBytes = 2_147_483_648;
+/** Each may hold memory of the kernel's that is nobody's: a pipe a megabyte. */
+const mostDescriptors = 128;
+/** Enough for a program that loads no model. */
+const trialBytes = 1_073_741_824;
 
 /** @param files what it may read beside the programs */
 export function launch(confinement?: Confinement, files: readonly string[] = []): Launch {
   if (confinement === undefined)
-    return { execPath: process.execPath, execArgv: loader, parentPid: process.pid, hasOwnSession: false };
+    return {
+      execPath: process.execPath,
+      execArgv: loader,
+      parentPid: process.pid,
+      hasOwnSession: false,
+      filter: undefined,
+    };
   const isNamespaced = confinement.isolation === 'namespaces';
-  const words = [...(isNamespaced ? namespaces(files) : []), process.execPath, noCompiler, ...loader];
+  const filter = isNamespaced ? systemCallFilter(isSource) : undefined;
+  const words = [...(isNamespaced ? namespaces(files, filter) : []), process.execPath, noCompiler, ...loader];
   return {
     execPath: shell,
     execArgv: ['-c', `${limits(confinement)}; exec "$@"`, shell, ...words],
     // Behind the wall it is the child of the process that built the wall, and ends with it.
     parentPid: isNamespaced ? 1 : process.pid,
     hasOwnSession: isNamespaced,
+    filter,
   };
 }
 
-/** What a shell says to the kernel: no core, no file written, so much memory and processor. */
+/** Hands the filter to the program that builds the wall. */
+export function sendFilter(child: ChildProcess, filter: Buffer | undefined): void {
+  const descriptor = child.stdio[filterDescriptor];
+  // Where the program ends before it has read it, that is told otherwise.
+  if (descriptor instanceof Writable) descriptor.on('error', () => undefined).end(filter);
+}
+
+/**
+ * What a shell says to the kernel: no core, no file written, few descriptors, so much memory and processor. Shared memory is no data:
+ * only the whole address space bounds it, and Node sets more of that aside than it takes.
+ */
 function limits({ memoryBytes, cpuSeconds }: Confinement): string {
   const data = `ulimit -d ${Math.ceil(memoryBytes / 1_024)}`;
+  const all = `ulimit -v ${Math.ceil((memoryBytes + reservedBytes) / 1_024)}`;
   const cpu = cpuSeconds === undefined ? '' : ` && ulimit -t ${Math.ceil(cpuSeconds)}`;
-  return `ulimit -c 0 && ulimit -f 0 && ${data}${cpu} || exit 1`;
+  return `ulimit -c 0 && ulimit -f 0 && ulimit -n ${mostDescriptors} && ${data} && ${all}${cpu} || exit 1`;
 }
 
 /** Its own users, processes, network and file tree: the system's programs, Node and these are all that is in it, and nothing can be written. */
-function namespaces(files: readonly string[]): string[] {
+function namespaces(files: readonly string[], filter: Buffer | undefined): string[] {
   const read = ['/usr', '/lib', '/lib64', process.execPath, programs, ...packageFiles(), ...files];
   return [
     bubblewrap,
     ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--chdir', '/'],
     ...['--proc', '/proc', '--dev', '/dev'],
     ...[...new Set(read)].filter((path) => existsSync(path)).flatMap((path) => ['--ro-bind', path, path]),
-    ...['--remount-ro', '/'],
+    // Names and links take memory, too.
+    ...['--remount-ro', '/dev', '--remount-ro', '/'],
+    ...(filter === undefined ? [] : ['--seccomp', String(filterDescriptor)]),
     '--',
   ];
 }
@@ -87,15 +121,21 @@ function packageFiles(): string[] {
 
 /** What this machine allows: some containers and service units forbid namespaces, and some have no bubblewrap. */
 export function findIsolation(): Promise<Isolation> {
-  const [program = '', ...words] = namespaces([]);
-  if (!existsSync(program)) return Promise.resolve('limits');
+  if (!existsSync(bubblewrap)) return Promise.resolve('limits');
   return new Promise((resolve) => {
+    const memoryBytes = trialBytes;
+    const { execPath, execArgv, filter } = launch({ isolation: 'namespaces', memoryBytes });
     // Not Node alone: behind the wall it must find all that it needs to compute.
     const wrapper = new URL(`./model-wrapper.${isSource ? 'ts' : 'js'}`, import.meta.url);
     const script = ['--input-type=module', '--eval', `await import(${JSON.stringify(wrapper.href)})`];
-    const options = { env: loaderVariables, timeout: 30_000 };
-    execFile(program, [...words, process.execPath, noCompiler, ...loader, ...script], options, (error) =>
-      resolve(error === null ? 'namespaces' : 'limits'),
-    );
+    const stdio = ['ignore', 'ignore', 'ignore', 'ignore', 'pipe'] as const;
+    const trial = spawn(execPath, [...execArgv, ...script], {
+      env: loaderVariables,
+      timeout: 30_000,
+      stdio: [...stdio],
+    });
+    sendFilter(trial, filter);
+    trial.once('error', () => resolve('limits'));
+    trial.once('exit', (code) => resolve(code === 0 ? 'namespaces' : 'limits'));
   });
 }

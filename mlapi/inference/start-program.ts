@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { isSource, launch, loaderVariables, type Confinement } from './confinement.ts';
+import { isSource, launch, loaderVariables, sendFilter, type Confinement } from './confinement.ts';
 import { markExpendable } from './expendable.ts';
 
 interface Started {
@@ -22,15 +22,16 @@ export interface StartedProgram {
  * which may hold secrets, no folder, no streams but the pipe.
  */
 export function startProgram(name: string, { confinement, files, env }: Started): StartedProgram {
-  const { execPath, execArgv, parentPid, hasOwnSession } = launch(confinement, files);
+  const { execPath, execArgv, parentPid, hasOwnSession, filter } = launch(confinement, files);
   const program = fileURLToPath(new URL(`./${name}.${isSource ? 'ts' : 'js'}`, import.meta.url));
   const words = [...execArgv, program, String(parentPid), ...(hasOwnSession ? ['own-session'] : [])];
   const child = spawn(execPath, words, {
     cwd: '/',
     env: { ...env, ...(confinement !== undefined && loaderVariables) },
-    // The last one is `pipeDescriptor`.
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    // `pipeDescriptor`, then `filterDescriptor`.
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', ...(filter === undefined ? [] : (['pipe'] as const))],
   });
+  sendFilter(child, filter);
   // As soon as there is a process, before a model is loaded.
   if (child.pid !== undefined) markExpendable(child.pid);
   return { child, pipe: child.stdio[3] as Duplex };

@@ -1,0 +1,110 @@
+/** Numbers by architecture; the names that are the same on all of them stand below. */
+const numbers = {
+  x64: {
+    architecture: 0xc000003e,
+    clone: 56,
+    mmap: 9,
+    // A second table of calls (x32) begins here.
+    end: 0x40000000,
+    processes: { fork: 57, vfork: 58 },
+    denied: {
+      ...{ unshare: 272, setns: 308, mount: 165, umount2: 166, pivot_root: 155, chroot: 161, open_by_handle_at: 304 },
+      ...{ shmget: 29, shmat: 30, memfd_create: 319, remap_file_pages: 216, msgget: 68, semget: 64, mq_open: 240 },
+      ...{ ptrace: 101, process_vm_readv: 310, process_vm_writev: 311, kcmp: 312, personality: 135, vmsplice: 278 },
+      ...{ keyctl: 250, add_key: 248, request_key: 249, bpf: 321, perf_event_open: 298, userfaultfd: 323 },
+    },
+  },
+  arm64: {
+    architecture: 0xc00000b7,
+    clone: 220,
+    mmap: 222,
+    end: 0x40000000,
+    processes: {},
+    denied: {
+      ...{ unshare: 97, setns: 268, mount: 40, umount2: 39, pivot_root: 41, chroot: 51, open_by_handle_at: 265 },
+      ...{ shmget: 194, shmat: 196, memfd_create: 279, remap_file_pages: 234, msgget: 186, semget: 190, mq_open: 180 },
+      ...{ ptrace: 117, process_vm_readv: 270, process_vm_writev: 271, kcmp: 272, personality: 92, vmsplice: 75 },
+      ...{ keyctl: 219, add_key: 217, request_key: 218, bpf: 280, perf_event_open: 241, userfaultfd: 282 },
+    },
+  },
+};
+
+const clone3 = 435;
+const deniedEverywhere = {
+  ...{ open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, fspick: 433, mount_setattr: 442 },
+  ...{ io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427, pidfd_getfd: 438, memfd_secret: 447 },
+};
+
+/** Classic BPF (`linux/filter.h`), and what it may read: `struct seccomp_data`. */
+const load = 0x20;
+const and = 0x54;
+const ifEqual = 0x15;
+const ifAtLeast = 0x35;
+const ifAnyBit = 0x45;
+const giveBack = 0x06;
+const numberAt = 0;
+const architectureAt = 4;
+const argumentAt = (index: number) => 16 + 8 * index;
+
+const allow = 0x7fff0000;
+const kill = 0x80000000;
+const notPermitted = 0x00050001;
+const notImplemented = 0x00050026;
+
+const cloneThread = 0x00010000;
+/** `CLONE_NEW...` */
+const cloneNamespaces = 0x7e020000;
+const sharedAnonymous = 0x21;
+
+type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number];
+
+const answer = (value: number): Instruction => [giveBack, 0, 0, value];
+const answerFor = (call: number, value: number): Instruction[] => [[ifEqual, 0, 1, call], answer(value)];
+
+/**
+ * What a process behind the wall may ask of the kernel, as a program for it (seccomp): no process, no namespace or mount, no shared
+ * memory, no other's memory, nothing that takes memory which is not counted as its own. What is refused fails with EPERM.
+ * @param startsProcesses from source, the loader starts its compiler
+ * @returns undefined where the numbers of the calls are not known
+ */
+export function systemCallFilter(startsProcesses: boolean, architecture: string = process.arch): Buffer | undefined {
+  if (architecture !== 'x64' && architecture !== 'arm64') return undefined;
+  const { clone, mmap, end, processes, denied, ...own } = numbers[architecture];
+  const refused = Object.values({ ...denied, ...deniedEverywhere, ...(startsProcesses ? {} : processes) });
+  return assemble([
+    [load, 0, 0, architectureAt],
+    [ifEqual, 1, 0, own.architecture],
+    answer(kill),
+    [load, 0, 0, numberAt],
+    [ifAtLeast, 0, 1, end],
+    answer(notImplemented),
+    ...refused.flatMap((call) => answerFor(call, notPermitted)),
+    // Its flags stand in memory, where a filter can't look. The C library then takes `clone`.
+    ...answerFor(clone3, notImplemented),
+    [ifEqual, 0, 6, clone],
+    [load, 0, 0, argumentAt(0)],
+    [ifAnyBit, 0, 1, cloneNamespaces],
+    answer(notPermitted),
+    [ifAnyBit, 1, 0, startsProcesses ? 0xffffffff : cloneThread],
+    answer(notPermitted),
+    answer(allow),
+    [ifEqual, 0, 4, mmap],
+    [load, 0, 0, argumentAt(3)],
+    [and, 0, 0, sharedAnonymous],
+    [ifEqual, 0, 1, sharedAnonymous],
+    answer(notPermitted),
+    answer(allow),
+  ]);
+}
+
+function assemble(program: readonly Instruction[]): Buffer {
+  const bytes = Buffer.alloc(8 * program.length);
+  program.forEach(([code, ifTrue, ifFalse, value], index) => {
+    const at = 8 * index;
+    bytes.writeUInt16LE(code, at);
+    bytes.writeUInt8(ifTrue, at + 2);
+    bytes.writeUInt8(ifFalse, at + 3);
+    bytes.writeUInt32LE(value, at + 4);
+  });
+  return bytes;
+}

@@ -1,0 +1,46 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { findIsolation, launch, sendFilter, type Isolation } from '../../mlapi/inference/confinement.ts';
+import { systemCallFilter } from '../../mlapi/inference/system-calls.ts';
+import { temporaryFolder } from '../support/service.ts';
+
+const program = join(temporaryFolder(), 'try');
+const compiled = spawnSync('cc', ['-O1', '-pthread', '-o', program, 'test/fixtures/wall/try.c']).status === 0;
+const testCompiled = compiled ? test : test.skip;
+
+/** What the program says that it could do, behind the wall that the built service has. */
+async function tryBehind(isolation: Isolation): Promise<Record<string, string>> {
+  const { execPath, execArgv, filter } = launch({ isolation, memoryBytes: 2 ** 30 }, [program]);
+  const words = [...execArgv.slice(0, execArgv.lastIndexOf(process.execPath)), program];
+  const tried = spawn(execPath, words, { stdio: ['ignore', 'pipe', 'ignore', 'ignore', filter ? 'pipe' : 'ignore'] });
+  sendFilter(tried, filter && systemCallFilter(false));
+  let text = '';
+  tried.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await new Promise((resolve) => tried.once('close', resolve));
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split(' ') as [string, string]),
+  );
+}
+
+testCompiled(
+  'a program that broke out of the runtime gets no shared memory, no process, no namespace and no file',
+  async () => {
+    if ((await findIsolation()) !== 'namespaces') return;
+    const tried = await tryBehind('namespaces');
+    for (const what of ['shared', 'memfd', 'shmget', 'unshare', 'devshm', 'tmp', 'fork'])
+      expect([what, tried[what]]).toEqual([what, 'refused']);
+    expect(tried.thread).toBe('works');
+    expect(Number(tried.descriptors)).toBeLessThan(128);
+  },
+);
+
+testCompiled('without namespaces its address space is bounded, shared memory included', async () => {
+  const tried = await tryBehind('limits');
+  expect(tried.shared).toBe('refused');
+  expect(tried.thread).toBe('works');
+  expect(Number(tried.descriptors)).toBeLessThan(128);
+});
