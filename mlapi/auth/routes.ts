@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { formBody, optionalFormBody } from '../http/body.ts';
+import { isUnchanged } from '../http/conditional.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import type { ClientAuthenticator } from './client-authenticator.ts';
@@ -130,7 +131,7 @@ function readCredentials({ headers, body }: Call) {
 function cacheable(call: Call, body: object): Answer {
   const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url')}"`;
   const headers = { 'cache-control': `public, max-age=${jwksMaxAgeSeconds}`, etag };
-  if (call.headers['if-none-match'] === etag) return { status: 304, headers };
+  if (isUnchanged(call.headers, etag)) return { status: 304, headers };
   return { headers: { ...headers, 'content-type': 'application/jwk-set+json' }, body };
 }
 

@@ -59,7 +59,7 @@ export const modelStoreCommands: Readonly<Record<string, Command>> = {
       const target = { version, canary: shareOf(options.canary), shadow: shareOf(options.shadow) };
       const { error } = aliasSchema.validate(target);
       if (error) throw new UsageMistake(error.message);
-      await inStore(({ service }) => service.setAlias({ model, alias, ...target }, undefined, operator));
+      await inStore(({ service }) => service.setAlias({ model, alias, ...target }, {}, operator));
     },
   },
   'models retire': {

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { localUrl } from '../config/base-url.ts';
+import { isUnchanged } from '../http/conditional.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 
 /** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */
@@ -36,13 +38,14 @@ export function docsEndpoints(
         tag: 'documents',
         operationId: 'getOpenApi',
         summary: 'This description in OpenAPI 3.1',
-        statuses: {},
+        statuses: { 304: 'Unchanged' },
         answer: { schema: { type: 'object' } },
       },
-      handle: async () => ({
-        headers: { 'content-type': 'application/json' },
-        body: (await documents()).document,
-      }),
+      handle: async (call) => {
+        const { document, etag } = await documents();
+        if (isUnchanged(call.headers, etag)) return { status: 304, headers: { etag } };
+        return { headers: { 'content-type': 'application/json', etag }, body: document };
+      },
     },
   ];
   let made: ReturnType<typeof makeDocuments> | undefined;
@@ -57,5 +60,6 @@ async function makeDocuments(endpoints: readonly Endpoint[], version: string, ho
   ]);
   const page = Buffer.from(docsPage(endpoints, version, host));
   const document = Buffer.from(JSON.stringify(openApiDocument(endpoints, version)));
-  return { page, pagePolicy, document };
+  const etag = `"${createHash('sha256').update(document).digest('base64url')}"`;
+  return { page, pagePolicy, document, etag };
 }

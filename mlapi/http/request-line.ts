@@ -6,10 +6,10 @@ export const maxHeaders = 100;
 const maxTargetLength = 2_048;
 /**
  * Every path of this service is made of such segments, so nothing ever needs normalising, and nothing decoding but the `@` of an
- * alias: clients that are generated from the OpenAPI document escape it.
+ * alias: clients that are generated from the OpenAPI document escape it. A colon means the same to all; paths of other protocols have it.
  */
 const canonicalPath =
-  /^(?:\/|(?:\/(?:%40|[A-Za-z0-9_@-])[A-Za-z0-9._@-]*)+\/?|\/\.well-known\/[a-z][a-z-]*(?:\.[a-z]+)?\/?)$/;
+  /^(?:\/|(?:\/(?:%40|[A-Za-z0-9_@-])[A-Za-z0-9._@:-]*)+\/?|\/\.well-known\/[a-z][a-z-]*(?:\.[a-z]+)?\/?)$/;
 /** RFC 3986: a name or an address, and a port. The name decides nothing here, so any will do. */
 const wellFormedHost = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const onlyOnce = new Set(['host', 'authorization', 'content-type', 'content-length', 'transfer-encoding', 'expect']);

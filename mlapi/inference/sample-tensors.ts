@@ -36,7 +36,7 @@ export function sampleTensors(facts: ModelFacts, { sampleRequest }: Contract): T
 }
 
 /** The inputs of an inference request, as JSON has them. @throws */
-export function readSampleRequest(text: string): InputTensor[] {
+function readSampleRequest(text: string): InputTensor[] {
   const { inputs } = checkSample(parseStrictJson(Buffer.from(text)));
   const exact = checkSample(JSON.parse(quoteLongIntegers(text)));
   return inputs.map(({ name, datatype, shape, data }, index) => {

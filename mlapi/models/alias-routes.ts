@@ -1,6 +1,6 @@
 import { jsonBody } from '../http/body.ts';
+import { isUnchanged } from '../http/conditional.ts';
 import type { Call, Endpoint } from '../http/endpoint.ts';
-import { Problem } from '../http/problem.ts';
 import { aliasAnswer, aliasAnswerSchema, aliasesSchema, taggedAlias } from './answers.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
 import { aliasSchema, checkAlias, checkName } from './schemas.ts';
@@ -41,7 +41,7 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
       },
       handle: async (call) => {
         const target = call.body as AliasTarget;
-        return taggedAlias(await service.setAlias({ ...aliasOf(call), ...target }, revisionOf(call), actorOf(call)));
+        return taggedAlias(await service.setAlias({ ...aliasOf(call), ...target }, call.headers, actorOf(call)));
       },
     },
     {
@@ -68,10 +68,14 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         params,
         operationId: 'getAlias',
         summary: 'An alias',
-        statuses: { 404: 'No such model or alias' },
+        statuses: { 304: 'Unchanged', 404: 'No such model or alias' },
         answer,
       },
-      handle: async (call) => taggedAlias(await store.alias(aliasOf(call))),
+      handle: async (call) => {
+        const answer = taggedAlias(await store.alias(aliasOf(call)));
+        const { etag } = answer.headers;
+        return isUnchanged(call.headers, etag) ? { status: 304, headers: { etag } } : answer;
+      },
     },
     {
       ...write,
@@ -86,7 +90,7 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         statuses: { ...foreign, ...moved, 204: 'Done', 404: 'No such model or alias' },
       },
       handle: async (call) => {
-        await service.removeAlias(aliasOf(call), revisionOf(call), actorOf(call));
+        await service.removeAlias(aliasOf(call), call.headers, actorOf(call));
         return { status: 204 };
       },
     },
@@ -95,14 +99,4 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
 
 function aliasOf({ params }: Call): { model: string; alias: string } {
   return { model: checkName(params.name), alias: checkAlias(params.alias) };
-}
-
-/** `If-Match` and `If-None-Match: *` (RFC 9110 section 13.1). @returns the revision that is asked for; 0 for none */
-function revisionOf({ headers }: Call): number | undefined {
-  const { 'if-match': match, 'if-none-match': noneMatch } = headers;
-  if (noneMatch === '*') return 0;
-  if (match === undefined) return undefined;
-  const revision = /^"(\d{1,15})"$/.exec(match)?.[1];
-  if (revision === undefined) throw new Problem(412, 'precondition_failed', 'If-Match is the ETag of the alias.');
-  return Number(revision);
 }

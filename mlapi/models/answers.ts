@@ -1,6 +1,6 @@
 import type { Answer } from '../http/endpoint.ts';
 import type { Predictor } from '../inference/predictor.ts';
-import type { Alias, VersionRecord } from './types.ts';
+import { tagOf, type Alias, type VersionRecord } from './types.ts';
 
 /** A version as clients see it. */
 export function versionAnswer({ model, version, sha256, sizeBytes, createdAt, retiredAt }: VersionRecord): object {
@@ -22,8 +22,8 @@ export function shippedAnswer({ contract: { name, version }, headers }: Predicto
 }
 
 /** With the tag that `If-Match` takes. */
-export function taggedAlias(alias: Alias): Answer {
-  return { headers: { etag: `"${alias.revision}"` }, body: aliasAnswer(alias) };
+export function taggedAlias(alias: Alias): Answer & { headers: { etag: string } } {
+  return { headers: { etag: tagOf(alias) }, body: aliasAnswer(alias) };
 }
 
 const text = { type: 'string' };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
-import { modelNotFound, Problem } from '../http/problem.ts';
+import { checkPreconditions, type Conditions } from '../http/conditional.ts';
+import { modelNotFound } from '../http/problem.ts';
 import type { StreamedBody } from '../http/streamed-body.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import { isStorageFault } from '../persistence/busy.ts';
@@ -23,7 +24,7 @@ import {
 } from './refusals.ts';
 import type { LoadedModels } from './loaded-models.ts';
 import type { Targets } from './targets.ts';
-import { serving } from './types.ts';
+import { serving, tagOf } from './types.ts';
 import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from './types.ts';
 import { discard, receiveUpload, type Upload } from './upload.ts';
 import {
@@ -121,17 +122,17 @@ export class ModelService {
     await artifacts.remove(id);
   }
 
-  /** @param ifRevision what the alias must be at: 0 for none yet. @throws {Problem} 403, 404, 412 */
+  /** @param conditions of the request: the alias may have moved since its client saw it. @throws {Problem} 403, 404, 412 */
   async setAlias(
     { model, alias, ...target }: Pick<Alias, 'model' | 'alias'> & AliasTarget,
-    ifRevision: number | undefined,
+    conditions: Conditions,
     actor: Actor,
   ): Promise<Alias> {
     const set = await this.#transaction(actor, async (queries) => {
       await this.#checkOwner(queries, model, actor);
       for (const version of versionsOf(target)) serving(await findRecord(queries, { model, version }));
       const current = await findAlias(queries, { model, alias });
-      checkRevision(current, ifRevision);
+      checkPreconditions(conditions, current && tagOf(current));
       if (current !== undefined && describeTarget(current) === describeTarget(target)) return current;
       if (current === undefined && (await listAliases(queries, model)).length >= mostAliases)
         throw tooManyAliases(mostAliases);
@@ -148,14 +149,14 @@ export class ModelService {
   /** @throws {Problem} 403, 404, 412 */
   async removeAlias(
     { model, alias }: Pick<Alias, 'model' | 'alias'>,
-    ifRevision: number | undefined,
+    conditions: Conditions,
     actor: Actor,
   ): Promise<void> {
     await this.#transaction(actor, async (queries) => {
       await this.#checkOwner(queries, model, actor);
       const current = await findAlias(queries, { model, alias });
       if (current === undefined) throw aliasNotFound();
-      checkRevision(current, ifRevision);
+      checkPreconditions(conditions, tagOf(current));
       await deleteAlias(queries, { model, alias });
       await this.#record(queries, 'model_alias_removed', actor, `${model} @${alias}`);
     });
@@ -250,9 +251,4 @@ function describeTarget({ version, canary, shadow }: AliasTarget): string {
   const describe = (what: string, share: Share | null) =>
     share === null ? '' : `, ${what} ${share.version} ${share.share}`;
   return `${version}${describe('canary', canary)}${describe('shadow', shadow)}`;
-}
-
-function checkRevision(current: Alias | undefined, wanted: number | undefined): void {
-  if (wanted !== undefined && wanted !== (current?.revision ?? 0))
-    throw new Problem(412, 'precondition_failed', 'Somebody has moved this alias meanwhile.');
 }

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { isUnchanged, type Conditions } from '../http/conditional.ts';
 import { fileBody } from '../http/body.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
@@ -139,12 +140,13 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         params,
         operationId: 'downloadVersion',
         summary: 'The ONNX file of a version; with ?file=, a file of its external data',
-        statuses: missing,
+        statuses: { ...missing, 304: 'Unchanged' },
         answer: { schema: { type: 'string', format: 'binary' }, mediaType: 'application/octet-stream' },
       },
       handle: async (call) => {
         const record = await store.resolve(checkName(call.params.name), call.params.version);
-        return download(store, record, (call.query as unknown as ArtifactQuery).file);
+        const { file } = call.query as unknown as ArtifactQuery;
+        return download(store, record, file, call.headers);
       },
     },
     move('load', 'Loads a version before it is used'),
@@ -175,7 +177,12 @@ function versionOf({ params }: Call): { model: string; version: string } {
   return { model: checkName(params.name), version: checkVersion(params.version) };
 }
 
-async function download(store: ModelStore, record: VersionRecord, name: string): Promise<Answer> {
+async function download(
+  store: ModelStore,
+  record: VersionRecord,
+  name: string,
+  conditions: Conditions,
+): Promise<Answer> {
   const { model, version } = record;
   const found = await store.artifactOf(record, name);
   if (found === undefined)
@@ -186,6 +193,8 @@ async function download(store: ModelStore, record: VersionRecord, name: string):
         ? 'This version has no file: it computes on another server.'
         : 'This version has no file of this name: its information lists those that it has.',
     );
+  const etag = `"${found.sha256}"`;
+  if (isUnchanged(conditions, etag)) return { status: 304, headers: { etag } };
   const file = await open(found.path).catch((cause: unknown) => {
     throw new Problem(503, 'model_unavailable', 'The file of this version cannot be read at the moment.', { cause });
   });
@@ -196,7 +205,7 @@ async function download(store: ModelStore, record: VersionRecord, name: string):
       'content-type': 'application/octet-stream',
       'content-length': String(found.sizeBytes),
       'content-disposition': `attachment; filename="${savedAs}"`,
-      etag: `"${found.sha256}"`,
+      etag,
     },
     stream: file.createReadStream(),
   };

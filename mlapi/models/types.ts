@@ -48,6 +48,11 @@ export interface Alias extends AliasTarget {
   readonly updatedAt: number;
 }
 
+/** The entity tag of an alias: its revision. */
+export function tagOf({ revision }: Pick<Alias, 'revision'>): string {
+  return `"${revision}"`;
+}
+
 /** Who does something, and where from, for the audit trail. */
 export interface Actor {
   /** Undefined for an operator. */

@@ -2,7 +2,9 @@ import type { Call, Session } from '../http/endpoint.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
 import type { ModelInformation } from '../inference/predictor.ts';
+import { invalidInference } from '../inference/refusals.ts';
 import type { Predictors } from '../inference/predictors.ts';
+import type { Fields } from './fields.ts';
 
 /** The protocol has no pages: a longer index is cut. */
 const mostIndexed = 10_000;
@@ -56,4 +58,14 @@ export async function indexOf(
     entries.push({ name, version, state: isReady ? 'READY' : 'UNAVAILABLE', reason });
   }
   return entries;
+}
+
+/** Triton takes another configuration, or other files, for a model as it loads it; versions here never change. @throws {Problem} 400 */
+export function refuseOverride(parameters: Fields): void {
+  for (const name in parameters) {
+    if (name !== 'config' && !name.startsWith('file:')) continue;
+    const upload = 'upload another version (PUT /api/models/{name}/versions/{version})';
+    const where = name === 'config' ? 'parameters.config' : 'parameters.file';
+    throw invalidInference(where, `a version never changes, and is loaded as it was uploaded: ${upload}`);
+  }
 }

@@ -12,7 +12,7 @@ import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
 import { fieldsOf, parametersOf, readFlag } from './fields.ts';
 import { Inference } from './infer.ts';
-import { indexOf, type DescribeModel, type ModelRepository, type ServeModel } from './repository.ts';
+import { indexOf, refuseOverride, type DescribeModel, type ModelRepository, type ServeModel } from './repository.ts';
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
@@ -241,7 +241,8 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
       body: { schema: oipSchemas.command, examples: {} },
     },
     handle: async (call) => {
-      parametersOf(readCommand(call.body as Buffer, ['parameters']), '');
+      const parameters = parametersOf(readCommand(call.body as Buffer, ['parameters']), '');
+      if (what === 'load') refuseOverride(parameters);
       await repository[what](call.params.name ?? '', call);
       return { body: {} };
     },

@@ -94,12 +94,6 @@ export class HistogramFamily {
     });
     return { name: this.#name, help: this.#help, type: 'histogram', aggregator: 'sum', values };
   }
-
-  /** How many values each cell has, as a counter of another name. */
-  readCounts(name: string, help: string): MetricSnapshot {
-    const values = this.#cells.all.map((cell) => ({ labels: cell.labels, value: cell.cumulativeCounts().at(-1)! }));
-    return { name, help, type: 'counter', aggregator: 'sum', values };
-  }
 }
 
 export class HistogramCell {

@@ -38,6 +38,9 @@ export class ProcessMetrics implements Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
+    // Gauges whose names say that they are counters; the sums of others that are there.
+    for (const name of ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'])
+      this.#registry.removeSingleMetric(name);
     this.#sampleDelays();
   }
 

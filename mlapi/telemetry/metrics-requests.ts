@@ -1,4 +1,4 @@
-import { type HistogramCell, HistogramFamily } from './metrics-families.ts';
+import { type CounterCell, CounterFamily, type HistogramCell, HistogramFamily } from './metrics-families.ts';
 import type { AnsweredRequest, MetricSnapshot } from './metrics.ts';
 
 /** Seconds. */
@@ -7,43 +7,59 @@ const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const methods = ['other', 'GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'];
 /** The routes past this many are counted together, as `other`. */
 const maxRoutes = 200;
+/** So are the combinations past this many, whatever callers try. */
+const maxCombinations = 1_000;
 
-/** Counts requests by method, route and status. */
+interface Cells {
+  readonly count: CounterCell;
+  readonly seconds: HistogramCell;
+}
+
+/**
+ * Counts requests by method, route and status. The times of those that were refused are kept by route and class of status: anybody
+ * may try each method on each route, and each status would have a histogram.
+ */
 export class RequestMetrics {
+  readonly #counts = new CounterFamily('http_requests_total', 'Requests answered.');
   readonly #seconds = new HistogramFamily(
     'http_request_duration_seconds',
     'Time from the arrival of a request to the end of its answer.',
     bounds,
   );
   /** By route, then by status and method as one number. */
-  readonly #routes = new Map<string, Map<number, HistogramCell>>();
+  readonly #routes = new Map<string, Map<number, Cells>>();
+  #combinations = 0;
 
   requestAnswered({ method, route, status, seconds }: AnsweredRequest): void {
-    const cells = this.#routes.get(route) ?? this.#addRoute(route);
+    const known = this.#routes.get(route) ?? this.#addRoute(route);
     const key = status * methods.length + methodIndex(method);
-    const cell = cells.get(key) ?? this.#addCell(cells, key, route);
-    cell.observe(seconds);
+    const cells = known.get(key) ?? this.#addCells(known, key, route);
+    cells.count.increment();
+    cells.seconds.observe(seconds);
   }
 
   read(): MetricSnapshot[] {
-    return [this.#seconds.readCounts('http_requests_total', 'Requests answered.'), this.#seconds.read()];
+    return [this.#counts.read(), this.#seconds.read()];
   }
 
-  #addRoute(route: string): Map<number, HistogramCell> {
+  #addRoute(route: string): Map<number, Cells> {
     const name = this.#routes.size < maxRoutes ? route : 'other';
-    const cells = this.#routes.get(name) ?? new Map<number, HistogramCell>();
+    const cells = this.#routes.get(name) ?? new Map<number, Cells>();
     this.#routes.set(name, cells);
     return cells;
   }
 
-  #addCell(cells: Map<number, HistogramCell>, key: number, route: string): HistogramCell {
-    const cell = this.#seconds.cell({
-      method: methods[key % methods.length]!,
-      route: this.#routes.has(route) ? route : 'other',
-      status: String(Math.floor(key / methods.length)),
-    });
-    cells.set(key, cell);
-    return cell;
+  #addCells(known: Map<number, Cells>, key: number, given: string): Cells {
+    const isCounted = this.#combinations < maxCombinations;
+    const route = isCounted && this.#routes.has(given) ? given : 'other';
+    const method = isCounted ? methods[key % methods.length]! : 'other';
+    const code = String(Math.floor(key / methods.length));
+    const isRefusal = code >= '400';
+    const timed = isRefusal ? { method: 'other', route, status: `${code[0]}xx` } : { method, route, status: code };
+    const cells = { count: this.#counts.cell({ method, route, status: code }), seconds: this.#seconds.cell(timed) };
+    known.set(key, cells);
+    this.#combinations += 1;
+    return cells;
   }
 }
 

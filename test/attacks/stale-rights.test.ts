@@ -130,13 +130,13 @@ describe('401: a client whose rights end while its request is under way changes 
     const { id: familyId } = await family.where('ended_at', 'is', null).executeTakeFirstOrThrow();
     const actor = { clientId, familyId, isAdministrator: true };
     const target = { version: '1', canary: null, shadow: null };
-    await store.setAlias({ model: name, alias: 'kept', ...target }, undefined, actor);
+    await store.setAlias({ model: name, alias: 'kept', ...target }, {}, actor);
     await change(name);
 
     // The guard has let them pass: what is asked again is asked in their transaction.
     const changes = [
-      () => store.setAlias({ model: name, alias: 'new', ...target }, undefined, actor),
-      () => store.removeAlias({ model: name, alias: 'kept' }, undefined, actor),
+      () => store.setAlias({ model: name, alias: 'new', ...target }, {}, actor),
+      () => store.removeAlias({ model: name, alias: 'kept' }, {}, actor),
       () => store.retire({ model: name, version: '1' }, actor),
     ];
     for (const attempt of changes)

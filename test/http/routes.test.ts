@@ -147,3 +147,10 @@ describe('every route', () => {
     expect(statuses).toEqual(all(closed, [401]));
   });
 });
+
+test('404, and 401 or 405 under /api: a path of another protocol, with a colon in it', async () => {
+  await service.http.post('/v1/models/x:predict').expect(404);
+  await service.http.post('/api/models/x:predict').expect(401);
+  await call('post', '/api/models/x:predict').expect(405);
+  await service.http.get('/:x').expect(400);
+});

@@ -48,6 +48,17 @@ describe('the repository', () => {
     expect(await index()).toEqual([shipped, entry('brought', '2', false), entry('brought', '3', true)]);
   });
 
+  test.each([
+    ['config', '{"max_batch_size": 8}'],
+    ['file:1/model.onnx', 'AAAA'],
+  ])('400, with what to do: load takes no %s, as Triton does', async (name, value) => {
+    const load = (parameters: object) =>
+      ask(service, owner, ['POST', '/v2/repository/models/brought/load'], { json: { parameters } });
+    const { status, body } = await load({ [name]: value });
+    expect([status, body.error]).toEqual([400, expect.stringContaining('upload another version (PUT /api/models/')]);
+    expect((await load({ unknown: 1 })).status).toBe(200);
+  });
+
   test('200: who may know of some models alone sees those', async () => {
     expect(await index(await tokenOf(['models:read:brought']))).toHaveLength(2);
     expect(await index(await tokenOf(['models:read:fp*']))).toEqual([shipped]);

@@ -60,6 +60,22 @@ describe('requests', () => {
     expect([...(await spreadOf('http_requests_total', 'method'))].sort()).toEqual(['POST', 'other']);
   });
 
+  test('of refused requests, the times are kept by route and class of status', async () => {
+    const refused = { route: '/refused', seconds: 0.001 };
+    for (const status of [400, 401, 404]) metrics.requestAnswered({ ...refused, method: 'PATCH', status });
+    metrics.requestAnswered({ ...refused, method: 'GET', status: 503 });
+    expect(await valueOf('http_requests_total{method=PATCH,route=/refused,status=404}')).toBe(1);
+    const name = 'http_request_duration_seconds_count';
+    expect(await valueOf(`${name}{method=other,route=/refused,status=4xx}`)).toBe(3);
+    expect(await valueOf(`${name}{method=other,route=/refused,status=5xx}`)).toBe(1);
+    expect(await valueOf(`${name}{method=PATCH,route=/refused,status=404}`)).toBeUndefined();
+  });
+
+  test('no gauge is named like a counter', async () => {
+    const misnamed = (await metrics.read()).filter(({ name, type }) => name.endsWith('_total') && type !== 'counter');
+    expect(misnamed.map(({ name }) => name)).toEqual([]);
+  });
+
   test('with a time that is none do not spoil the sum', async () => {
     for (const seconds of [NaN, -1, Infinity])
       metrics.requestAnswered({ method: 'GET', route: '/times', status: 200, seconds });

@@ -15,7 +15,7 @@ const leastShare = 0.0001;
  * The population stability index, sum of (actual - expected) * ln(actual / expected) over the bins. By a rule of thumb in credit
  * scoring (Siddiqi, Credit Risk Scorecards, 2006), below 0.1 nothing has changed, and above 0.25 much has.
  */
-export function stabilityIndex(counts: readonly number[], shares: readonly number[]): number {
+function stabilityIndex(counts: readonly number[], shares: readonly number[]): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   return shares.reduce((sum, share, bin) => {
     const actual = Math.max(leastShare, counts[bin]! / total);
