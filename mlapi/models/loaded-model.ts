@@ -13,6 +13,8 @@ export class LoadedModel implements Holder {
   owner = '';
   predictor: Predictor | undefined;
   hasFailed = false;
+  /** Once it is known whose it is, and it asks for room. */
+  isCounted = false;
   usedMs = performance.now();
   #starting: Promise<Predictor> = Promise.reject(new Error('it was not started'));
 

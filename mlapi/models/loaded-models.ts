@@ -66,10 +66,7 @@ export class LoadedModels {
     loaded.starting = starting;
     this.#byId.set(id, loaded);
     starting.then(
-      (predictor) => {
-        if (loaded.hasFailed) void predictor.release();
-        else loaded.predictor = predictor;
-      },
+      (predictor) => (loaded.predictor = predictor),
       // Whoever asks meanwhile gets the same answer: each try is a process.
       () => this.#rest(loaded, failedForMs),
     );
@@ -120,22 +117,37 @@ export class LoadedModels {
     const model = await read();
     loaded.owner = model.owner;
     loaded.name = `${model.contract.name} ${model.contract.version}`;
+    loaded.isCounted = true;
     await this.#makeRoom(loaded);
-    return foreign.start(artifacts.pathOf(loaded.id), model, loaded.group);
+    const predictor = await foreign.start(artifacts.pathOf(loaded.id), model, loaded.group);
+    if (!loaded.hasFailed) return predictor;
+    void predictor.release();
+    throw noMemory();
   }
 
-  /** The room is there when those who leave have left. @throws {Problem} 503 where all of it is in use */
+  /**
+   * The room is there when those who leave have left. Those that start are given up where a model in use would have to leave: waiting
+   * for them, two would wait for each other, and whoever loads and loads would keep the others out.
+   * @throws {Problem} 503 where all of it is in use
+   */
   async #makeRoom(newcomer: LoadedModel): Promise<void> {
     const { memoryBytes: totalBytes } = this.#options;
     for (;;) {
-      const all = [...this.#byId.values()].filter(({ hasFailed }) => !hasFailed);
+      if (newcomer.hasFailed) throw noMemory();
+      const all = [...this.#byId.values()].filter(({ isCounted, hasFailed }) => isCounted && !hasFailed);
       if (all.reduce((sum, { bytes }) => sum + bytes, 0) <= totalBytes) return;
-      // Those that start make room themselves: two would wait for each other.
-      const loaded = all.filter((each) => each !== newcomer && each.predictor !== undefined);
-      const leaver = chooseLeaver(loaded, newcomer, { all, totalBytes, nowMs: performance.now() });
+      const others = all.filter((each) => each !== newcomer);
+      const leaver = chooseLeaver(others, newcomer, { all, totalBytes, nowMs: performance.now() });
       if (leaver === undefined) throw noMemory();
-      await this.unload(leaver.id);
+      if (leaver.predictor === undefined) this.#giveUp(leaver);
+      else await this.unload(leaver.id);
     }
+  }
+
+  /** It did nothing wrong, and rests no longer than what could not be loaded. */
+  #giveUp(starting: LoadedModel): void {
+    this.#rest(starting, failedForMs);
+    starting.group.exhaust('it was being loaded, and made room for a model of another owner');
   }
 
   /** After each look at what they really take, those on their way in or out included. */
@@ -156,7 +168,7 @@ export class LoadedModels {
   #end(loaded: LoadedModel, reason: string): void {
     const { id, predictor, isBusy } = loaded;
     this.#tell(loaded, reason);
-    if (this.#byId.get(id) === loaded) {
+    if (this.#byId.get(id) === loaded && !loaded.hasFailed) {
       if (isBusy) this.#rest(loaded, this.#rests.after(id, performance.now()));
       else this.#byId.delete(id);
     }

@@ -111,6 +111,24 @@ describe('owners', () => {
     expect(models.released).toEqual(['a']);
   });
 
+  test('models that load and load, of an owner over the share, keep no other owner’s from loading', async () => {
+    const { models, loaded, load } = open(450);
+    const letGo = ['a', 'b', 'c', 'd'].map((id) => models.hold(`start ${id}`));
+    const starting = ['a', 'b', 'c', 'd'].map((id) => load(id, 'eve'));
+    while (models.started.length < 4) await delay(5);
+
+    await load('x', 'bob');
+
+    const outcomes = Promise.allSettled(starting);
+    for (const go of letGo) go();
+    expect((await outcomes).map(({ status }) => status).sort()).toEqual([
+      ...Array<string>(3).fill('fulfilled'),
+      'rejected',
+    ]);
+    expect(loaded.entries()).toHaveLength(4);
+    expect(models.released).toHaveLength(1);
+  });
+
   test('of idle models, those of the owner over their share leave first, even if used later', async () => {
     const { models, loaded, load } = open(450);
     await load('x', 'bob');
