@@ -19,8 +19,16 @@ describe('the Postman collection', () => {
     const { requests, assertions, failed } = await walk({});
 
     expect(failed).toEqual([]);
-    expect(requests).toBe(37);
-    expect(assertions).toBe(64);
+    expect(requests).toBe(39);
+    expect(assertions).toBe(68);
+  });
+
+  test('with the secret of a reusable client, it uses that, too', async () => {
+    const { requests, assertions, failed } = await walk({}, { isReusable: true });
+
+    expect(failed).toEqual([]);
+    expect(requests).toBe(40);
+    expect(assertions).toBe(70);
   });
 
   test('it fails where a password works twice', async () => {
@@ -39,13 +47,15 @@ describe('the Postman collection', () => {
   });
 });
 
-/** Runs the collection against a service and a client of its own. */
-async function walk(variables: Readonly<Record<string, string>>): Promise<Walk> {
+/** Runs the collection against a service and a client of its own, and with a reusable client beside it. */
+async function walk(variables: Readonly<Record<string, string>>, { isReusable = false } = {}): Promise<Walk> {
   const service = await startService(variables);
   try {
     const username = 'postman';
     const password = await service.services.clients.add(username, { scopes: allScopes });
-    const given = JSON.stringify({ baseUrl: service.url, username, password });
+    const clientId = 'postman-cron';
+    const secret = isReusable ? { clientId, clientSecret: await service.services.clients.addReusable(clientId) } : {};
+    const given = JSON.stringify({ baseUrl: service.url, username, password, ...secret });
     const { stdout } = await run(process.execPath, ['test/postman/newman-run.js', path, given]);
     return JSON.parse(stdout) as Walk;
   } finally {
