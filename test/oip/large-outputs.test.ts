@@ -205,5 +205,7 @@ test('outputs of more than 8 MiB are not kept for a shadow: they would be on nob
   const outputs = (count: number) => [{ name: 'y', datatype: 'FP32', data: new Float32Array(count), shape: [count] }];
   await mirror.infer([], { outputs: outputs(3_000_000), rows: 1 });
   await mirror.infer([], { outputs: outputs(1), rows: 1 });
-  expect(counter.total.requests).toMatchObject({ skipped: 1, failed: 1 });
+  const texts = Array.from({ length: 70_000 }, () => 'a');
+  await mirror.infer([], { outputs: [{ name: 'y', datatype: 'BYTES', data: texts, shape: [70_000] }], rows: 1 });
+  expect(counter.total.requests).toMatchObject({ skipped: 2, failed: 1 });
 });

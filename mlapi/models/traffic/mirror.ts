@@ -1,6 +1,5 @@
 import type { PredictionAnswer } from '../../inference/answerer.ts';
 import type { Predictor } from '../../inference/predictor.ts';
-import { sizeOfAll } from '../../inference/output-size.ts';
 import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
 import type { Matrix } from '../../inference/types.ts';
 import type { Counter } from './counter.ts';
@@ -79,7 +78,7 @@ export class Mirror {
     { outputs, rows }: { outputs: readonly NamedOutput[]; rows: number },
   ): Promise<void> {
     const { counter } = this.#options;
-    if (sizeOfAll(outputs) > mostMirroredBytes) {
+    if (takeMore(outputs, mostMirroredBytes)) {
       counter.refused('skipped');
       return Promise.resolve();
     }
@@ -105,6 +104,16 @@ export class Mirror {
       places.give();
     }
   }
+}
+
+/** Whether outputs take more bytes than these; texts count 128 besides their characters, and are counted no further than needed. */
+function takeMore(outputs: readonly NamedOutput[], most: number): boolean {
+  let bytes = 0;
+  for (const { data } of outputs) {
+    if (ArrayBuffer.isView(data)) bytes += data.byteLength;
+    else for (let at = 0; at < data.length && bytes <= most; at += 1) bytes += 128 + (data[at] as string).length;
+  }
+  return bytes > most;
 }
 
 const encodings = new WeakMap<Predictor, string>();
