@@ -128,7 +128,10 @@ describe('backup and restore', () => {
     const older = new Libsql(join(dataDir, 'mlapi.db'));
     for (const column of ['secret_digest', 'secret_changed_at', 'previous_secret_digest', 'previous_secret_ends_at'])
       older.exec(`alter table clients drop column ${column}`);
-    older.exec("delete from kysely_migration where name = '004-client-secrets'");
+    for (const index of ['model_versions_serving', 'model_versions_newest', 'model_versions_owned'])
+      older.exec(`drop index ${index}`);
+    older.exec('create index model_versions_by_owner on model_versions (owner_id, retired_at)');
+    older.exec("delete from kysely_migration where name >= '004'");
     older.close();
     expect((await mlapi(dataDir, ['clients', 'list'])).stderr).toContain('the database lacks 004-client-secrets');
     const file = join(temporaryFolder(), 'older.db');
@@ -136,7 +139,7 @@ describe('backup and restore', () => {
     expect(await mlapi(dataDir, ['backup', file])).toEqual({ code: 0, stdout: `${file}\n`, stderr: '' });
 
     expect(readRows(file, 'select name from clients where password_spent_at is null')).toEqual([]);
-    expect((await mlapi(dataDir, ['migrate'])).stdout).toBe('004-client-secrets\n');
+    expect((await mlapi(dataDir, ['migrate'])).stdout).toBe('004-client-secrets\n005-model-lists\n');
     expect((await mlapi(dataDir, ['clients', 'list'])).stdout).toContain('unused\tpassword unused\t');
   });
 

@@ -72,9 +72,11 @@ describe('models', () => {
     const models = (...words: string[]) => mlapi(service.dataDir, ['models', ...words], { variables });
     const checked = await models('check', iris);
     expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\{"model":"iris".*"predictions":/) });
-    expect(checked.stderr).toBe('there is no model.json: what is predicted is taken for the number of a class\n');
+    expect(checked.stderr).toBe(
+      'there is no model.json: what is predicted is taken for the number of a class\nrow-wise: proved\n',
+    );
     const described = await models('check', join(projectRoot, 'resources/models/nsl-kdd-classifier'));
-    expect(described).toMatchObject({ code: 0, stderr: '' });
+    expect(described).toMatchObject({ code: 0, stderr: 'row-wise: proved\n' });
     cpSync(iris, join(folder, 'flowers'), { recursive: true });
     expect((await models('list')).stdout).toMatch(/^flowers\t1\t/);
     const added = await models('add', iris);

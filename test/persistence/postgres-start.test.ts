@@ -85,7 +85,7 @@ describeOnPostgres('the start on PostgreSQL', () => {
     const first = await command(databaseUrl, ['migrate']);
     expect(first).toEqual({
       code: 0,
-      stdout: '001-clients-tokens-keys-audit\n002-models\n003-traffic\n004-client-secrets\n',
+      stdout: '001-clients-tokens-keys-audit\n002-models\n003-traffic\n004-client-secrets\n005-model-lists\n',
       stderr: '',
     });
     expect((await command(databaseUrl, ['migrate'])).stdout).toBe('nothing to migrate\n');
