@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import Libsql from 'libsql';
 import { mlapi, serve, startCompiled, type TestProcess } from '../support/child.ts';
+import { basic } from '../support/oauth.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 import { until } from '../support/workers.ts';
 
@@ -13,21 +15,39 @@ const dataDir = temporaryFolder();
 let service: TestProcess;
 let url: string;
 /** Every token that was given out. */
-const tokens: Tokens[] = [];
+const tokens: (Pick<Tokens, 'access_token'> & Partial<Tokens>)[] = [];
+/** Every secret of the reusable client: the first, and the one that it was rotated to. */
+const reusable: string[] = [];
 /** Every answer but those that give out tokens, headers included. */
 let answers = '';
 
 beforeAll(async () => {
   const passphraseFile = join(temporaryFolder(), 'passphrase');
   writeFileSync(passphraseFile, passphrase, { mode: 0o600 });
-  const variables = { MLAPI_KEY_PASSPHRASE: '', MLAPI_KEY_PASSPHRASE_FILE: passphraseFile, MLAPI_WORKERS: '2' };
+  const variables = {
+    MLAPI_KEY_PASSPHRASE: '',
+    MLAPI_KEY_PASSPHRASE_FILE: passphraseFile,
+    MLAPI_WORKERS: '2',
+    MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000',
+  };
   const added = await mlapi(dataDir, ['clients', 'add', 'canary', '--stdin'], {
     variables,
     input: `${passwords.good}\n`,
   });
   expect(added).toMatchObject({ code: 0 });
+  for (const words of [
+    ['add', 'cron', '--reusable'],
+    ['rotate-secret', 'cron', '--overlap', '1'],
+  ]) {
+    const { stdout, stderr } = await mlapi(dataDir, ['clients', ...words], { variables });
+    const [secret = ''] = /\bmlapi_[\w-]+/.exec(stdout) ?? [];
+    expect([secret.length, stderr.includes('mlapi_')]).toEqual([49, false]);
+    reusable.push(secret);
+  }
   ({ service, url } = await serve(dataDir, { variables }));
   await useEverything();
+  await useReusable();
+  await until(() => service.stdout.split('"path":"/auth/revoke"').length > 10);
 });
 afterAll(() => service.kill());
 
@@ -37,11 +57,11 @@ async function useEverything(): Promise<void> {
   await reset(passwords.wrong);
   await reset(passwords.good);
   await reset(passwords.good);
-  const [first] = tokens as [Tokens];
+  const [first] = tokens as Tokens[] as [Tokens];
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   await call('/auth/refresh', { method: 'POST', headers: bearer(first.refresh_token) });
   if (tokens.length < 2) throw new Error(`${answers.slice(-900)}\n${service.stdout.slice(-3000)}`);
-  const second = tokens[1]!;
+  const second = tokens[1] as Tokens;
   for (const secret of [first.access_token, second.refresh_token, passwords.wrong]) {
     await call(`/auth/session?token=${secret}`, { headers: bearer(secret) });
     await call('/api/ml', { headers: { ...bearer(`${secret}x`), cookie: secret, 'x-api-key': secret } });
@@ -67,7 +87,40 @@ async function useEverything(): Promise<void> {
   await call('/auth/session', { headers: bearer(second.access_token) });
   await call('/auth/refresh', { method: 'POST', headers: bearer(first.refresh_token) });
   await call('/auth/revoke', { method: 'POST', body: new URLSearchParams({ token: second.access_token }) });
-  await until(() => service.stdout.split('"path":"/auth/revoke"').length > 4);
+}
+
+/** Both secrets of the reusable client, in every form of the grant and beside it. */
+async function useReusable(): Promise<void> {
+  const form = { grant_type: 'client_credentials' };
+  const post = (path: string, fields: Record<string, string>, headers = {}) =>
+    call(path, { method: 'POST', body: new URLSearchParams(fields), headers });
+  for (const secret of reusable) {
+    const inBody = { ...form, client_id: 'cron', client_secret: secret };
+    const inHeader = { authorization: basic('cron', secret) };
+    await post('/auth/token', inBody);
+    await post('/auth/token', form, inHeader);
+    await post('/auth/token', { ...inBody, client_secret: `${secret}x` });
+    await post('/auth/token', form, { authorization: `${basic('cron', `${secret}x`)}` });
+    await post('/auth/token', inBody, inHeader);
+    await post('/auth/token', { ...inBody, scope: secret });
+    await post('/auth/token', { grant_type: secret, client_id: secret, client_secret: secret });
+    await post('/auth/token', { grant_type: 'refresh_token', refresh_token: secret, client_id: 'cron' });
+    await post('/auth/token', { ...form, [secret]: secret, client_id: secret });
+    await call(`/auth/token?client_secret=${secret}`, { method: 'POST', body: new URLSearchParams(inBody) });
+    await call('/auth/token', { method: 'POST', body: multipart(secret), headers: inHeader });
+    await call('/auth/token', { headers: inHeader });
+    await post('/auth/reset', { username: 'cron', password: secret });
+    await call('/api/ml', { headers: inHeader });
+    await call('/api/ml', { headers: { authorization: `Bearer ${secret}` } });
+    await post('/auth/revoke', { token: secret, client_id: 'cron', client_secret: secret });
+    await post('/auth/revoke', { token: secret }, inHeader);
+    await post('/auth/revoke', { token: `${secret}x` }, { authorization: basic('cron', `${secret}x`) });
+  }
+}
+
+/** What comes behind the scheme, which a log must hold no more than the secret itself. */
+function basicOf(secret: string): string {
+  return basic('cron', secret).slice('Basic '.length);
 }
 
 function credentials(password: string): URLSearchParams {
@@ -83,14 +136,15 @@ function multipart(secret: string): FormData {
 async function call(path: string, init: RequestInit): Promise<void> {
   const response = await fetch(url + path, init);
   const text = await response.text();
-  if (text.includes('"access_token"')) tokens.push(JSON.parse(text) as Tokens);
+  if (text.includes('"access_token"')) tokens.push(JSON.parse(text) as (typeof tokens)[number]);
   else answers += `${JSON.stringify([...response.headers])}\n${text}\n`;
 }
 
 /** All that must not be seen; of tokens also what cannot be guessed: the signatures. */
 function secrets(): string[] {
-  const given = tokens.flatMap(({ access_token, refresh_token }) => [access_token, refresh_token]);
-  return [passphrase, ...Object.values(passwords), ...given, ...given.map((token) => token.split('.')[2] ?? '')];
+  const given = tokens.flatMap(({ access_token, refresh_token = [] }) => [access_token, refresh_token].flat());
+  const signatures = given.map((token) => token.split('.')[2] ?? '');
+  return [passphrase, ...Object.values(passwords), ...reusable, ...reusable.map(basicOf), ...given, ...signatures];
 }
 
 function expectNone(where: string, text: string): void {
@@ -113,7 +167,16 @@ function treeOf(pid: number): number[] {
 
 describe('secrets, once every route has seen them where they belong and where they do not', () => {
   test('tokens were given out, and refused', () => {
-    expect(tokens).toHaveLength(2);
+    // Two of the one-time client; of each secret of the reusable one, one in the body and one in the header.
+    expect(tokens.map(({ refresh_token }) => refresh_token !== undefined)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(answers.match(/invalid_client/g)?.length).toBeGreaterThan(5);
     expect(answers.match(/invalid_token/g)?.length).toBeGreaterThan(5);
   });
 
@@ -122,6 +185,14 @@ describe('secrets, once every route has seen them where they belong and where th
   test('are in no log line and not on standard error', () => {
     expect(service.stdout.split('\n').length).toBeGreaterThan(25);
     expectNone('log', service.stdout + service.stderr);
+  });
+
+  test('are in no audit row, and the grants are', () => {
+    const database = new Libsql(join(dataDir, 'mlapi.db'));
+    const rows = JSON.stringify(database.prepare('select * from audit_events').all());
+    database.close();
+    for (const event of ['client_secret_rotated', 'token_granted']) expect(rows).toContain(`"event":"${event}"`);
+    expectNone('audit', rows);
   });
 
   test('are in no file of the data directory, and nobody else can read those', () => {
