@@ -100,7 +100,7 @@ async function useReusable(): Promise<void> {
     await post('/auth/token', inBody);
     await post('/auth/token', form, inHeader);
     await post('/auth/token', { ...inBody, client_secret: `${secret}x` });
-    await post('/auth/token', form, { authorization: `${basic('cron', `${secret}x`)}` });
+    await post('/auth/token', form, { authorization: basic('cron', `${secret}x`) });
     await post('/auth/token', inBody, inHeader);
     await post('/auth/token', { ...inBody, scope: secret });
     await post('/auth/token', { grant_type: secret, client_id: secret, client_secret: secret });
