@@ -22,11 +22,14 @@ export const refreshSchema = Joi.object({ scope }).required().meta({ title: 'Ref
 const token = Joi.string().min(1).max(8_192);
 /** RFC 6749 section 3.2: a parameter without a value counts as left out, and an unknown one is ignored. */
 const clientFields = { client_id: Joi.string().max(256).empty(''), client_secret: Joi.string().max(1_024).empty('') };
-const oauthForm = (fields: Joi.SchemaMap) => Joi.object(fields).unknown().required();
+const oauthForm = (fields: Joi.SchemaMap) =>
+  Joi.object({ ...fields, ...clientFields })
+    .with('client_secret', 'client_id')
+    .unknown()
+    .required();
 
 export const tokenSchema = oauthForm({
   grant_type: Joi.string().max(256).empty('').required(),
-  ...clientFields,
   refresh_token: token.empty(''),
   scope: scope.empty(''),
 }).meta({ title: 'TokenRequest' });
@@ -35,5 +38,4 @@ export const tokenSchema = oauthForm({
 export const revokeSchema = oauthForm({
   token: token.required(),
   token_type_hint: Joi.string().max(64).allow(''),
-  ...clientFields,
 }).meta({ title: 'RevokeRequest' });
