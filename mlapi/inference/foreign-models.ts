@@ -78,9 +78,10 @@ export class ForeignModels {
     { name, version }: ModelName,
     watch = this.watchGroup(),
   ): Promise<ForeignModel> {
-    const [model, ...data] = files;
+    const [model, ...others] = files;
     if (model === undefined) return this.#inspectRemote(folder, { name, version });
     const path = `${folder}/model.onnx`;
+    const data = others.sort((one, other) => (one.name < other.name ? -1 : 1));
     const sha256 = digestModel(model, data);
     const confinement = await this.#confinement(inspectionCpuSeconds);
     // A start waits until the system has made the process.
@@ -97,7 +98,9 @@ export class ForeignModels {
       if ('reason' in read) throw new Error(read.reason);
       refuseVouching(read.contract);
       const contract = { ...read.contract, name, version };
-      const facts = { ...loaded, ...(read.rowWise && { rowWise: read.rowWise }) };
+      // Which bytes these are is known from here alone: its process could say that it is another model, or has other files.
+      const identity = { sha256, ...(data.length > 0 && { files: [model, ...data] }) };
+      const facts = { ...identity, ...loaded, ...(read.rowWise && { rowWise: read.rowWise }) };
       const prepared = prepareForeign({ path, facts, contract }, this.#options);
       const { outputName, probe, preprocessor } = prepared;
       const wanted = preprocessor === undefined ? { outputName, others: otherOutputs(prepared) } : { outputName };

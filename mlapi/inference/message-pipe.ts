@@ -11,6 +11,8 @@ interface MessagePipeOptions {
   /** Whoever announces more has lost its senses, or is no program of ours. */
   readonly mostBytes: number;
   readonly memory?: MessageMemory;
+  /** Makes a message of its bytes, and throws where they are none; by default, any that a program of ours sends. */
+  readonly decode?: (body: Buffer) => unknown;
   readonly onMessage: (message: unknown) => void;
   /** A message came for which there was no memory: it was read and thrown away. */
   readonly onDropped?: () => void;
@@ -112,7 +114,8 @@ export class MessagePipe {
     }
     let message: unknown;
     try {
-      message = deserialize(body);
+      const { decode = deserialize } = this.#options;
+      message = decode(body);
     } catch {
       this.#fail('it sent what is no message');
       return;

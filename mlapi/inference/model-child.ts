@@ -1,9 +1,10 @@
 /* The program of a child process: it computes with one model for the process that started it (its argument), and ends with that. */
 import './give-way.ts';
 import { Socket } from 'node:net';
-import { serialize } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import {
+  canBeSaid,
+  encodeChildMessage,
   mostChildBytes,
   pipeDescriptor,
   type ChildMessage,
@@ -23,6 +24,7 @@ async function load(message: ParentMessage & { type: 'load' }): Promise<ChildMes
     const { facts } = model;
     if (message.sha256 !== undefined && message.sha256 !== facts.sha256)
       return { type: 'unusable', reason: 'the model file has changed' };
+    if (!canBeSaid(facts)) return { type: 'unusable', reason: 'the names of its inputs and outputs are too long' };
     return { type: 'ready', facts, rssBytes: rss() };
   } catch (error) {
     return { type: 'unusable', reason: String(error) };
@@ -49,10 +51,13 @@ const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {
 });
 
 async function take(message: ParentMessage): Promise<void> {
-  const bytes = serialize(await (message.type === 'load' ? load(message) : run(message)));
+  const bytes = encodeChildMessage(await (message.type === 'load' ? load(message) : run(message)));
   // Texts may take twice their characters.
   if (bytes.length <= mostChildBytes) parent.sendBytes(bytes);
-  else parent.send({ type: 'refused', message: tooLarge().message, cause: 'too large for a message' });
+  else
+    parent.sendBytes(
+      encodeChildMessage({ type: 'refused', message: tooLarge().message, cause: 'too large for a message' }),
+    );
 }
 
 // Those are for the process that started this one.

@@ -3,9 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { ClientMemory } from '../http/client-memory.ts';
 import { Problem, serviceBusy } from '../http/problem.ts';
 import {
-  isRunOutput,
+  decodeChildMessage,
   mostChildBytes,
   type ChildMessage,
+  type LoadedFacts,
   type ParentMessage,
   type WantedOutputs,
 } from './child-messages.ts';
@@ -13,7 +14,6 @@ import { mostProcesses, type Confinement } from './confinement.ts';
 import { ExhaustedRun, LostRun, type RunResult } from './executor.ts';
 import type { WatchedGroup, WatchedProcess } from './memory-watch.ts';
 import { MessagePipe } from './message-pipe.ts';
-import type { ModelFacts } from './model-facts.ts';
 import type { TreeMemory } from './process-memory.ts';
 import { startProgram } from './start-program.ts';
 import type { RunInput } from './types.ts';
@@ -46,7 +46,7 @@ const coming = new ClientMemory({ clientBytes: mostChildBytes, allBytes: 4 * mos
 /** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
 export class ModelProcess implements WatchedProcess {
   /** What it says of the model, once that is loaded. */
-  readonly ready: Promise<ModelFacts>;
+  readonly ready: Promise<LoadedFacts>;
   /** How it ended. */
   readonly ended: Promise<string>;
   state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
@@ -61,7 +61,7 @@ export class ModelProcess implements WatchedProcess {
   #tree: readonly number[] = [];
   readonly #child: ChildProcess;
   readonly #pipe: MessagePipe;
-  #starting: Settle<ModelFacts> | undefined;
+  #starting: Settle<LoadedFacts> | undefined;
   #running: Settle<RunResult> | undefined;
   #beganMs = 0;
   #deadline: NodeJS.Timeout | undefined;
@@ -79,9 +79,10 @@ export class ModelProcess implements WatchedProcess {
     this.#pipe = new MessagePipe(pipe, {
       mostBytes: mostChildBytes,
       memory: { take: (bytes) => coming.take(name, bytes), give: (bytes) => coming.give(name, bytes) },
+      decode: decodeChildMessage,
       onMessage: (message) => this.#take(message as ChildMessage),
       onDropped: () => this.#drop(),
-      onFault: () => child.kill('SIGKILL'),
+      onFault: () => this.#distrust(),
     });
     this.ready = new Promise((resolve, reject) => (this.#starting = { resolve, reject }));
     this.ready.catch(() => undefined);
@@ -159,8 +160,9 @@ export class ModelProcess implements WatchedProcess {
 
   #take(message: ChildMessage): void {
     if (this.state === 'ended') return;
-    if (message.type === 'answered' && !isRunOutput(message.output)) {
-      this.#child.kill('SIGKILL');
+    // Said out of turn, it would be taken for the answer to what another client asks next.
+    if (this.state !== (message.type === 'ready' || message.type === 'unusable' ? 'starting' : 'busy')) {
+      this.#distrust();
       return;
     }
     if ('rssBytes' in message) this.rssBytes = message.rssBytes;
@@ -182,6 +184,13 @@ export class ModelProcess implements WatchedProcess {
       const { message: text, cause } = message;
       this.#settle()?.reject(new Problem(422, 'invalid_model_output', text, { cause: new Error(cause) }));
     }
+  }
+
+  /** It says what none of our programs does: nothing more is heard of it, and nothing asked. */
+  #distrust(): void {
+    this.state = 'ended';
+    this.#pipe.close();
+    this.#child.kill('SIGKILL');
   }
 
   /** Its answer came at a time when there was no memory for it. */

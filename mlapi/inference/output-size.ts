@@ -5,7 +5,7 @@ import type { OutputTensor, RunOutput } from './types.ts';
 /** Most that the outputs of one request may take: they go from process to process, and wait for whoever reads them. */
 export const mostOutputBytes = 67_108_864;
 /** Counted for each text besides its characters: texts are made, sent and read one by one, so that many short ones cost more than their bytes. */
-const textBytes = 128;
+export const textBytes = 128;
 
 /** @returns bytes; for texts an estimate, which stops once it is above the bound */
 export function sizeOf(data: OutputTensor['data']): number {
