@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { pipeline, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { createDeflate, createGzip } from 'node:zlib';
 import { ownTurn } from './turns.ts';
 
@@ -23,7 +23,12 @@ export function sendChunks(response: ServerResponse, chunks: Iterable<Chunk>, co
     return;
   }
   const compressor = compressors[compression]({ chunkSize: compressedPieceBytes });
-  pipeline(compressor, response, () => undefined);
+  // `pipeline` listens to a response so often that Node warns of a leak with each answer, past the log.
+  response.once('close', () => compressor.destroy());
+  compressor.once('close', () => {
+    if (!response.writableEnded) response.destroy();
+  });
+  compressor.on('error', () => undefined).pipe(response);
   writeNext(compressor, pieces);
 }
 
