@@ -28,7 +28,6 @@ import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/predictors.ts';
 import { openModelStore } from './mlapi/models/open-model-store.ts';
 import { modelStoreEndpoints } from './mlapi/models/routes.ts';
-import type { ConfirmSession } from './mlapi/models/types.ts';
 import { oipEndpoints, oipHealthEndpoints } from './mlapi/oip/routes.ts';
 import { oipOver } from './mlapi/oip/shipped-models.ts';
 import { RunStatistics } from './mlapi/oip/statistics.ts';
@@ -74,7 +73,7 @@ export async function createServices(config: Config, foundations: Foundations = 
   foreignModelsObservers.push(oipStatistics);
   const foreignModelsOptions = { ...config, observer: tellAll(foreignModelsObservers), logger };
   const foreign = new ForeignModels(foreignModelsOptions);
-  const confirm: ConfirmSession = (queries, session) => auth.tokens.confirm(queries, session);
+  const confirm = auth.tokens.confirm.bind(auth.tokens);
   const modelStore = openModelStore({ config, database, foreign, predictors, confirm, clock, logger });
   modelStore.store.keepTidy(logger);
   predictors.attach(modelStore.store);
