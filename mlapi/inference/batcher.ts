@@ -271,6 +271,7 @@ export class Batcher {
   #settle(request: WaitingRequest, isGood: boolean): void {
     const { observer, observed } = this.#options;
     request.isSettled = true;
+    request.memory = undefined;
     this.#unanswered.delete(request);
     observer?.answered?.(observed, { isGood, seconds: (performance.now() - request.acceptedMs) / 1_000 });
   }

@@ -33,8 +33,11 @@ export class WaitingRequest {
   readonly wantsOthers: boolean;
   /** Whether it must have a run of its own, whatever others do. */
   readonly isAlone: boolean;
-  /** Asked for what its parts take until they are joined; undefined for the service's own requests. */
-  readonly memory: AnswerMemory | undefined;
+  /**
+   * Asked for what its parts take until they are joined; undefined for the service's own requests, and once it is settled: what still
+   * refers to a settled request would keep its whole exchange alive.
+   */
+  memory: AnswerMemory | undefined;
   readonly resolve: (output: RunOutput) => void;
   readonly reject: (cause: unknown) => void;
   /** Rows that runs were given. */
