@@ -19,7 +19,7 @@ interface ClientGrantsOptions {
   readonly clock: () => number;
 }
 
-/** What a request says of itself: whose secret it has, and which scopes it wants. */
+/** A client's name and secret as a request presents them, not yet verified, and the scopes that it asks for. */
 export interface ClientCredentials {
   readonly name: string;
   readonly secret: string;

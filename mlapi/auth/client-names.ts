@@ -126,13 +126,13 @@ const shownAs = new Map(
   alike.flatMap(([shown, others]) => Array.from(others, (other): [string, string] => [other, shown])),
 );
 
-/** What a name looks like: two names with one skeleton are easily taken for each other (UTS 39 section 4). */
+/** Maps look-alike letters to one letter: two names with the same skeleton are easily confused (UTS 39 section 4). */
 export function skeletonOf(name: string): string {
   const shown = Array.from(name.normalize('NFD'), (letter) => shownAs.get(letter) ?? letter);
   return shown.join('').normalize('NFC');
 }
 
-/** The names that are taken, by what they look like. */
+/** Finds taken names that look like a new one, by their skeletons. */
 export class LookAlikes {
   readonly #names = new Map<string, string[]>();
 

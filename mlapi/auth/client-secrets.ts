@@ -11,8 +11,8 @@ export function makeSecret(): string {
 }
 
 /**
- * What is stored of a secret: its SHA-256. A slow hash protects what people choose; 256 random bits cannot be guessed at any speed, and
- * a cheap comparison leaves a flood of wrong secrets nothing to fill (NIST SP 800-63B section 5.1.1.2 asks for a slow one for passwords).
+ * Returns the SHA-256 of a secret, the only form in which it is stored. NIST SP 800-63B section 5.1.1.2 asks for a slow hash for
+ * passwords, because people choose guessable ones; 256 random bits need none, and a fast hash leaves a flood of wrong secrets no queue to fill.
  */
 export function digestSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('base64url');

@@ -9,7 +9,7 @@ export interface NewClient {
   readonly name: string;
   readonly passwordHash: string;
   readonly scopes: readonly string[];
-  /** Of a reusable client. */
+  /** SHA-256 of a reusable client's secret; none for a client with a one-time password. */
   readonly secretDigest?: string;
 }
 
@@ -33,7 +33,7 @@ export async function listClients(queries: Queries): Promise<Client[]> {
   return (await queries.selectFrom('clients').selectAll().orderBy('name').execute()).map(toClient);
 }
 
-/** Of all clients, also disabled ones. */
+/** Returns the names of all clients, disabled ones included. */
 export async function listNames(queries: Queries): Promise<string[]> {
   return (await queries.selectFrom('clients').select('name').execute()).map(({ name }) => name);
 }

@@ -31,11 +31,11 @@ export interface Client {
   readonly createdAt: number;
   readonly disabledAt: number | null;
   readonly passwordSpentAt: number | null;
-  /** Of a reusable client, whose secret stays good; undefined for a client with a password that works once. */
+  /** The secret of a reusable client, valid until it is rotated; undefined for a client with a one-time password. */
   readonly secret: ClientSecret | undefined;
 }
 
-/** Whose password was verified, and against which hash. Scopes and state are not among it: they are read again under the lock. */
+/** A client whose password was verified, and the hash that it matched. Without scopes and state: these are read again under the lock. */
 export type VerifiedClient = Pick<Client, 'id' | 'passwordHash'>;
 
 /**

@@ -12,7 +12,7 @@ export interface Credentials {
   readonly scope?: string | undefined;
 }
 
-/** Of a reusable client: they stay good, so that a program needs nothing else after a restart. */
+/** Credentials of a reusable client. They stay valid, so a program needs nothing else after a restart. */
 export interface ClientSecret {
   readonly clientId: string;
   readonly clientSecret: string;

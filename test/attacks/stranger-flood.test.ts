@@ -28,9 +28,12 @@ describeWithNginx('190 requests of one address through nginx', () => {
     await service.kill('SIGTERM');
   });
 
-  /** @returns milliseconds of processor time that the service took for them */
-  async function cost(path: string): Promise<number> {
-    const connection = new RawConnection(() => nginx.connect());
+  /**
+   * @param from an address that has sent nothing yet, since nginx gives each a share of its own
+   * @returns milliseconds of processor time that the service took for them
+   */
+  async function cost(path: string, from: string): Promise<number> {
+    const connection = new RawConnection(() => nginx.connect({ from }));
     const before = processorTime(processTree(service.child.pid!));
     for (let sent = 0; sent < requests; sent += 1) {
       connection.send(`GET ${path} HTTP/1.1\r\nHost: ${siteName}\r\n\r\n`);
@@ -43,11 +46,10 @@ describeWithNginx('190 requests of one address through nginx', () => {
 
   test('the longest paths take at most a third of its time, and liveness is answered', async () => {
     // Compiled first.
-    await cost('/a');
-    for (const path of [`/${'a'.repeat(1_990)}.bb`, `/${'a'.repeat(1_000)}.${'b'.repeat(1_000)}`]) {
-      // Redaction alone took 7.7 ms each: 1.4 seconds of every second.
-      expect(await cost(path)).toBeLessThan(333);
-    }
+    await cost('/a', '127.0.0.2');
+    // Redaction alone took 7.7 ms each: 1.4 seconds of every second.
+    expect(await cost(`/${'a'.repeat(1_990)}.bb`, '127.0.0.3')).toBeLessThan(333);
+    expect(await cost(`/${'a'.repeat(1_000)}.${'b'.repeat(1_000)}`, '127.0.0.4')).toBeLessThan(333);
     const alive = await new RawConnection(() => nginx.connect())
       .send(`GET /api/liveness HTTP/1.1\r\nHost: ${siteName}\r\n\r\n`)
       .until(1);

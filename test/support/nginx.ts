@@ -63,8 +63,8 @@ export interface Nginx {
   /** What nginx has logged about requests, one JSON object per line. */
   accessLog(): string;
   errorLog(): string;
-  /** A TLS connection to the site. */
-  connect(options?: { servername?: string; protocols?: string[] }): TLSSocket;
+  /** A TLS connection to the site. `from` is this machine's address that nginx counts it for; 127.0.0.1 without one. */
+  connect(options?: { servername?: string; protocols?: string[]; from?: string }): TLSSocket;
   close(): Promise<void>;
 }
 
@@ -112,13 +112,14 @@ http { access_log off; ${bodies.join(' ')} include ${folder}/mlapi.conf; }`;
     httpPort,
     accessLog: () => readFileSync(accessLog, 'utf8'),
     errorLog: () => readFileSync(errorLog, 'utf8'),
-    connect: ({ servername = siteName, protocols = ['http/1.1'] } = {}) =>
+    connect: ({ servername = siteName, protocols = ['http/1.1'], from } = {}) =>
       connectTls({
         port: httpsPort,
         host: '127.0.0.1',
         servername,
         ALPNProtocols: protocols,
         rejectUnauthorized: false,
+        ...(from === undefined ? {} : { localAddress: from }),
       }),
     close: async () => {
       stop();
