@@ -1,4 +1,4 @@
-import { isClientName } from './client-names.ts';
+import { isClientName } from './clients/client-names.ts';
 import type { Config } from '../config/config.ts';
 import { TokenRejected } from './compact-jws.ts';
 import type { TokenFamily } from './types.ts';

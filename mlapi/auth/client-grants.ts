@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { addressKey } from '../http/rate-limits.ts';
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit } from '../telemetry/audit-trail.ts';
-import { matchSecret, type SecretMatch } from './client-secrets.ts';
+import { matchSecret, type SecretMatch } from './clients/client-secrets.ts';
 import { lockClient } from './client-store.ts';
 import { insertFamily, type NewFamily } from './family-store.ts';
 import { clientRefused } from './refusals.ts';

@@ -3,13 +3,13 @@ import type { CounterHome } from '../http/counters.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { ClientAuthenticator } from './client-authenticator.ts';
+import { ClientAuthenticator } from './clients/client-authenticator.ts';
 import { ClientGrants } from './client-grants.ts';
-import { ClientService } from './client-service.ts';
-import { FailureCounter } from './failure-counter.ts';
+import { ClientService } from './clients/client-service.ts';
+import { FailureCounter } from './clients/failure-counter.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KeyWatch } from './key-watch.ts';
-import { Passwords } from './passwords.ts';
+import { Passwords } from './clients/passwords.ts';
 import { TokenMaker } from './token-maker.ts';
 import { TokenService } from './token-service.ts';
 

@@ -4,7 +4,7 @@ import { formBody, optionalFormBody } from '../http/body.ts';
 import { isUnchanged } from '../http/conditional.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
-import type { ClientAuthenticator } from './client-authenticator.ts';
+import type { ClientAuthenticator } from './clients/client-authenticator.ts';
 import { readBearer } from './guard.ts';
 import type { KeyManager } from './key-manager.ts';
 import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { isAcceptablePassword } from './passwords.ts';
+import { isAcceptablePassword } from './clients/passwords.ts';
 
 const scope = Joi.string().min(1).max(1_024);
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { makePassword, Passwords } from '../auth/passwords.ts';
-import { voidCredentials } from '../auth/void-credentials.ts';
+import { makePassword, Passwords } from '../auth/clients/passwords.ts';
+import { voidCredentials } from '../auth/clients/revoke-restored-credentials.ts';
 import { readConfig, type Config } from '../config/config.ts';
 import { copyDatabase } from '../persistence/copy.ts';
 import { sqliteFile, type Queries } from '../persistence/database.ts';

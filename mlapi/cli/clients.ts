@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { CsvError, parse } from 'csv-parse/sync';
-import { checkImport, ClientMistake, type ImportedClient } from '../auth/client-service.ts';
-import { isAcceptableHash, Passwords } from '../auth/passwords.ts';
+import { checkImport, ClientMistake, type ImportedClient } from '../auth/clients/client-service.ts';
+import { isAcceptableHash, Passwords } from '../auth/clients/passwords.ts';
 import type { Client, ClientSecret } from '../auth/types.ts';
 import { onlyWord, print, UsageMistake, type Arguments, type Command } from './command.ts';
 import { asOperator } from './operator.ts';

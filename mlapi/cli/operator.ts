@@ -1,8 +1,8 @@
 import { ClientGrants } from '../auth/client-grants.ts';
-import { ClientService } from '../auth/client-service.ts';
+import { ClientService } from '../auth/clients/client-service.ts';
 import { KeyManager } from '../auth/key-manager.ts';
 import { KeyStore } from '../auth/key-store.ts';
-import { Passwords } from '../auth/passwords.ts';
+import { Passwords } from '../auth/clients/passwords.ts';
 import { TokenMaker } from '../auth/token-maker.ts';
 import { TokenService } from '../auth/token-service.ts';
 import { readConfig } from '../config/config.ts';

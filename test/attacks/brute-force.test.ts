@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Passwords } from '../../mlapi/auth/passwords.ts';
+import { Passwords } from '../../mlapi/auth/clients/passwords.ts';
 import type { Problem } from '../../mlapi/http/problem.ts';
 import { startService, type TestService } from '../support/service.ts';
 

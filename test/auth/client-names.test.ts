@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { isClientName, LookAlikes, normalizeName } from '../../mlapi/auth/client-names.ts';
+import { isClientName, LookAlikes, normalizeName } from '../../mlapi/auth/clients/client-names.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 describe('client names', () => {

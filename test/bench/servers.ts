@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Passwords } from '../../mlapi/auth/passwords.ts';
+import { Passwords } from '../../mlapi/auth/clients/passwords.ts';
 import { BuiltService } from '../support/built-service.ts';
 import { processTree } from '../support/process-tree.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import Libsql from 'libsql';
-import { Passwords } from '../../mlapi/auth/passwords.ts';
+import { Passwords } from '../../mlapi/auth/clients/passwords.ts';
 import { mlapi, serve } from '../support/child.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Passwords } from '../../mlapi/auth/passwords.ts';
+import { Passwords } from '../../mlapi/auth/clients/passwords.ts';
 import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 import { BuiltService } from '../support/built-service.ts';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Passwords } from '../../../mlapi/auth/passwords.ts';
+import { Passwords } from '../../../mlapi/auth/clients/passwords.ts';
 import { mlapi, serve, type TestProcess } from '../../support/child.ts';
 import { killTree } from '../../support/process-tree.ts';
 import { temporaryFolder } from '../../support/service.ts';

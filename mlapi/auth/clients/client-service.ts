@@ -1,6 +1,6 @@
-import type { Database, Queries } from '../persistence/database.ts';
-import { covers, isScope } from '../http/scopes.ts';
-import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
+import type { Database, Queries } from '../../persistence/database.ts';
+import { covers, isScope } from '../../http/scopes.ts';
+import { recordAudit, type AuditEvent } from '../../telemetry/audit-trail.ts';
 import {
   findClient,
   insertClient,
@@ -12,12 +12,12 @@ import {
   setClientScopes,
   setClientSecret,
   type NewClient,
-} from './client-store.ts';
+} from '../client-store.ts';
 import { digestSecret, makeSecret } from './client-secrets.ts';
-import { endFamiliesOf } from './family-store.ts';
+import { endFamiliesOf } from '../family-store.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 import { clientNameRule, isClientName, LookAlikes, normalizeName } from './client-names.ts';
-import { defaultScopes, knownScopes, type Client } from './types.ts';
+import { defaultScopes, knownScopes, type Client } from '../types.ts';
 
 /** They stand in every token. */
 const maxScopeText = 1_024;

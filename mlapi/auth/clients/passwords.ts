@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
-import { serviceBusy } from '../http/problem.ts';
+import { serviceBusy } from '../../http/problem.ts';
 
 /** OWASP Password Storage: argon2id, 19 MiB, two passes, one lane. */
 const argon2id = 2;

@@ -1,6 +1,6 @@
-import type { Counters } from '../http/counters.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { tooManyFailures } from './refusals.ts';
+import type { Counters } from '../../http/counters.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { tooManyFailures } from '../refusals.ts';
 
 /** Slows down guessing at one name from many addresses; unknown names count like known ones. */
 export class FailureCounter {

@@ -1,14 +1,14 @@
-import type { Config } from '../config/config.ts';
-import { addressKey } from '../http/rate-limits.ts';
-import type { Database } from '../persistence/database.ts';
-import { findClient } from './client-store.ts';
+import type { Config } from '../../config/config.ts';
+import { addressKey } from '../../http/rate-limits.ts';
+import type { Database } from '../../persistence/database.ts';
+import { findClient } from '../client-store.ts';
 import { matchSecret } from './client-secrets.ts';
 import type { FailureCounter } from './failure-counter.ts';
-import { isKnownAddress } from './family-store.ts';
+import { isKnownAddress } from '../family-store.ts';
 import type { Passwords } from './passwords.ts';
-import { clientRefused, credentialsRefused } from './refusals.ts';
+import { clientRefused, credentialsRefused } from '../refusals.ts';
 import { isClientName, normalizeName } from './client-names.ts';
-import type { VerifiedClient } from './types.ts';
+import type { VerifiedClient } from '../types.ts';
 
 interface ClientAuthenticatorOptions {
   readonly config: Pick<Config, 'resetOnce'>;
