@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { openAuth } from './mlapi/auth/open-auth.ts';
-import { openKeys } from './mlapi/auth/open-keys.ts';
+import { openKeys } from './mlapi/auth/keys/open-keys.ts';
 import { oauthEndpoints } from './mlapi/auth/oauth-routes.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import type { Config } from './mlapi/config/config.ts';

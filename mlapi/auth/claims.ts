@@ -1,6 +1,6 @@
 import { isClientName } from './clients/client-names.ts';
 import type { Config } from '../config/config.ts';
-import { TokenRejected } from './compact-jws.ts';
+import { TokenRejected } from './keys/compact-jws.ts';
 import type { TokenFamily } from './types.ts';
 
 /** RFC 9068. */

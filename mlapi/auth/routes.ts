@@ -6,7 +6,7 @@ import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import type { ClientAuthenticator } from './clients/client-authenticator.ts';
 import { readBearer } from './guard.ts';
-import type { KeyManager } from './key-manager.ts';
+import type { KeyManager } from './keys/key-manager.ts';
 import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';
 import { originOf } from './oauth-routes.ts';
 import { refreshSchema, resetSchema } from './schemas.ts';

@@ -11,8 +11,8 @@ import {
   type FamilyHead,
   type RefreshClaims,
 } from './claims.ts';
-import { TokenRejected } from './compact-jws.ts';
-import type { KeyManager } from './key-manager.ts';
+import { TokenRejected } from './keys/compact-jws.ts';
+import type { KeyManager } from './keys/key-manager.ts';
 import { tokenRefused } from './refusals.ts';
 import type { AccessAnswer, TokenAnswer } from './types.ts';
 

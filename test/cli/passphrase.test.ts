@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { KeyManager } from '../../mlapi/auth/key-manager.ts';
+import { KeyManager } from '../../mlapi/auth/keys/key-manager.ts';
 import { KeyStore } from '../../mlapi/auth/key-store.ts';
 import { childVariables, mlapi, serve, startCompiled } from '../support/child.ts';
 import { startService, temporaryFolder } from '../support/service.ts';

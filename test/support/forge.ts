@@ -1,6 +1,6 @@
 import { randomUUID, sign, type KeyObject } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { KeyVault } from '../../mlapi/auth/key-vault.ts';
+import { KeyVault } from '../../mlapi/auth/keys/key-vault.ts';
 import type { TestService } from './service.ts';
 
 /** The service's own signing key: what an attacker never has, and what tells a bad claim from a bad signature. */

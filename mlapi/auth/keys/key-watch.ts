@@ -1,4 +1,4 @@
-import type { Logger } from '../telemetry/logger.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 import type { KeyManager } from './key-manager.ts';
 
 /** Every process knows within a second what another one has made or retired. */

@@ -1,11 +1,11 @@
 import type { JsonWebKey } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
-import type { Config } from '../config/config.ts';
-import { serviceBusy } from '../http/problem.ts';
-import type { SigningKeyRow } from '../persistence/schema.ts';
+import type { Config } from '../../config/config.ts';
+import { serviceBusy } from '../../http/problem.ts';
+import type { SigningKeyRow } from '../../persistence/schema.ts';
 import { parseCompactJws, TokenRejected } from './compact-jws.ts';
 import { KeyRing, type KeyState } from './key-ring.ts';
-import { KeyMistake, type KeyEntry, type KeyStore, type Resealed } from './key-store.ts';
+import { KeyMistake, type KeyEntry, type KeyStore, type Resealed } from '../key-store.ts';
 import { KeyVault, WrongPassphrase } from './key-vault.ts';
 import { makeKeyRow, openKey, type SigningKey } from './signing-key.ts';
 

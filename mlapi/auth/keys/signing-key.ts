@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { SigningKeyRow } from '../persistence/schema.ts';
+import type { SigningKeyRow } from '../../persistence/schema.ts';
 import type { KeyVault } from './key-vault.ts';
 
 const makeKeyPair = promisify(generateKeyPair);
