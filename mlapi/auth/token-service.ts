@@ -8,7 +8,7 @@ import { readChanges, type Database, type Queries } from '../persistence/databas
 import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { lockClient, spendPassword } from './client-store.ts';
+import { lockClient, spendPassword } from './stores/client-store.ts';
 import {
   advanceFamily,
   deleteExpiredFamilies,
@@ -19,7 +19,7 @@ import {
   lockFamily,
   lockLivingFamily,
   type NewFamily,
-} from './family-store.ts';
+} from './stores/family-store.ts';
 import type { TokenClaims } from './claims.ts';
 import { credentialsRefused, scopeUnknown, tokenRefused } from './refusals.ts';
 import { judgeRefresh } from './rotation.ts';

@@ -1,7 +1,7 @@
 import { ClientGrants } from '../auth/client-grants.ts';
 import { ClientService } from '../auth/clients/client-service.ts';
 import { KeyManager } from '../auth/keys/key-manager.ts';
-import { KeyStore } from '../auth/key-store.ts';
+import { KeyStore } from '../auth/stores/key-store.ts';
 import { Passwords } from '../auth/clients/passwords.ts';
 import { TokenMaker } from '../auth/token-maker.ts';
 import { TokenService } from '../auth/token-service.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
-import { voidPasswords } from '../../mlapi/auth/client-store.ts';
+import { voidPasswords } from '../../mlapi/auth/stores/client-store.ts';
 import { basic, grant, askToken } from '../support/oauth.ts';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { KeyManager } from '../../mlapi/auth/keys/key-manager.ts';
-import { KeyStore } from '../../mlapi/auth/key-store.ts';
+import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { KeyWatch } from '../../mlapi/auth/keys/key-watch.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
 import { isPostgres } from '../../mlapi/persistence/postgres.ts';

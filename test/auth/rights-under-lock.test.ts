@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { VerifiedClient } from '../../mlapi/auth/types.ts';
-import { setClientScopes } from '../../mlapi/auth/client-store.ts';
+import { setClientScopes } from '../../mlapi/auth/stores/client-store.ts';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;

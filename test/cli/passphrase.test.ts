@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { KeyManager } from '../../mlapi/auth/keys/key-manager.ts';
-import { KeyStore } from '../../mlapi/auth/key-store.ts';
+import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { childVariables, mlapi, serve, startCompiled } from '../support/child.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
-import { lockClient, setClientScopes } from '../../mlapi/auth/client-store.ts';
-import { KeyStore } from '../../mlapi/auth/key-store.ts';
+import { lockClient, setClientScopes } from '../../mlapi/auth/stores/client-store.ts';
+import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { isStorageFault } from '../../mlapi/persistence/busy.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
 import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';

@@ -1,10 +1,10 @@
 import type { Config } from '../../config/config.ts';
 import { addressKey } from '../../http/rate-limits.ts';
 import type { Database } from '../../persistence/database.ts';
-import { findClient } from '../client-store.ts';
+import { findClient } from '../stores/client-store.ts';
 import { matchSecret } from './client-secrets.ts';
 import type { FailureCounter } from './failure-counter.ts';
-import { isKnownAddress } from '../family-store.ts';
+import { isKnownAddress } from '../stores/family-store.ts';
 import type { Passwords } from './passwords.ts';
 import { clientRefused, credentialsRefused } from '../refusals.ts';
 import { isClientName, normalizeName } from './client-names.ts';

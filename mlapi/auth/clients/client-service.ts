@@ -12,9 +12,9 @@ import {
   setClientScopes,
   setClientSecret,
   type NewClient,
-} from '../client-store.ts';
+} from '../stores/client-store.ts';
 import { digestSecret, makeSecret } from './client-secrets.ts';
-import { endFamiliesOf } from '../family-store.ts';
+import { endFamiliesOf } from '../stores/family-store.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 import { clientNameRule, isClientName, LookAlikes, normalizeName } from './client-names.ts';
 import { defaultScopes, knownScopes, type Client } from '../types.ts';

@@ -1,8 +1,8 @@
 import type { Queries } from '../../persistence/database.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
-import { voidPasswords } from '../client-store.ts';
-import { endAllFamilies } from '../family-store.ts';
-import { deleteKeys } from '../key-store.ts';
+import { voidPasswords } from '../stores/client-store.ts';
+import { endAllFamilies } from '../stores/family-store.ts';
+import { deleteKeys } from '../stores/key-store.ts';
 
 /**
  * Takes out of a database what must not come back with it: a backup knows nothing of what was revoked, spent, changed or

@@ -5,7 +5,7 @@ import { serviceBusy } from '../../http/problem.ts';
 import type { SigningKeyRow } from '../../persistence/schema.ts';
 import { parseCompactJws, TokenRejected } from './compact-jws.ts';
 import { KeyRing, type KeyState } from './key-ring.ts';
-import { KeyMistake, type KeyEntry, type KeyStore, type Resealed } from '../key-store.ts';
+import { KeyMistake, type KeyEntry, type KeyStore, type Resealed } from '../stores/key-store.ts';
 import { KeyVault, WrongPassphrase } from './key-vault.ts';
 import { makeKeyRow, openKey, type SigningKey } from './signing-key.ts';
 

@@ -1,4 +1,4 @@
-import { KeyMistake } from '../key-store.ts';
+import { KeyMistake } from '../stores/key-store.ts';
 import type { SigningKey } from './signing-key.ts';
 
 const clockSkewMs = 60_000;

@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { openDatabase, type Database } from '../../persistence/database.ts';
 import { prepareDatabase } from '../../persistence/migrations.ts';
 import { KeyManager } from './key-manager.ts';
-import { KeyStore } from '../key-store.ts';
+import { KeyStore } from '../stores/key-store.ts';
 
 export interface OpenKeys {
   readonly database: Database;

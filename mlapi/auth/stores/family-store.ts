@@ -1,5 +1,5 @@
-import type { Queries } from '../persistence/database.ts';
-import type { TokenFamily } from './types.ts';
+import type { Queries } from '../../persistence/database.ts';
+import type { TokenFamily } from '../types.ts';
 
 /** Why a family came to its end. */
 export type FamilyEnd = 'reset' | 'replay' | 'revoked' | 'disabled' | 'password' | 'secret' | 'scopes' | 'restore';

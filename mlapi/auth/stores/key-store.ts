@@ -1,7 +1,7 @@
-import type { Database, Queries } from '../persistence/database.ts';
-import { lockTable } from '../persistence/postgres.ts';
-import type { SigningKeyRow } from '../persistence/schema.ts';
-import { recordAudit } from '../telemetry/audit-trail.ts';
+import type { Database, Queries } from '../../persistence/database.ts';
+import { lockTable } from '../../persistence/postgres.ts';
+import type { SigningKeyRow } from '../../persistence/schema.ts';
+import { recordAudit } from '../../telemetry/audit-trail.ts';
 
 /** A mistake in what an operator asked for, or a change that another operator made meanwhile. */
 export class KeyMistake extends Error {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Queries } from '../persistence/database.ts';
-import type { ClientRow } from '../persistence/schema.ts';
-import { makeVoidDigest } from './clients/client-secrets.ts';
-import type { Client, ClientSecret, VerifiedClient } from './types.ts';
+import type { Queries } from '../../persistence/database.ts';
+import type { ClientRow } from '../../persistence/schema.ts';
+import { makeVoidDigest } from '../clients/client-secrets.ts';
+import type { Client, ClientSecret, VerifiedClient } from '../types.ts';
 
 /** What is given when a client is added. */
 export interface NewClient {
