@@ -5,8 +5,8 @@ import type { Authorize } from '../http/perform.ts';
 import { holdsFor, holdsSome } from '../http/scopes.ts';
 import type { AuditNotices } from '../telemetry/audit-notices.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
-import type { TokenService } from './token-service.ts';
-import { VerifiedTokens } from './verified-tokens.ts';
+import type { TokenService } from './tokens/token-service.ts';
+import { VerifiedTokens } from './tokens/verified-tokens.ts';
 
 /** An `Authorization` header, and what was read from it. */
 interface ReadHeader {

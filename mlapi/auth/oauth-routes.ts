@@ -4,10 +4,10 @@ import { Problem } from '../http/problem.ts';
 import { grantAnswer } from './answers.ts';
 import { readPresentedClient, type PresentedClient } from './clients/presented-client.ts';
 import type { ClientAuthenticator } from './clients/client-authenticator.ts';
-import type { ClientGrants } from './client-grants.ts';
+import type { ClientGrants } from './tokens/client-grants.ts';
 import { clientRefused, grantRefused } from './refusals.ts';
 import { revokeSchema, tokenSchema } from './schemas.ts';
-import type { TokenService } from './token-service.ts';
+import type { TokenService } from './tokens/token-service.ts';
 import type { AccessAnswer, Origin } from './types.ts';
 
 const bodyLimitBytes = 16_384;

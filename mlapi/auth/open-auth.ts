@@ -4,14 +4,14 @@ import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { ClientAuthenticator } from './clients/client-authenticator.ts';
-import { ClientGrants } from './client-grants.ts';
+import { ClientGrants } from './tokens/client-grants.ts';
 import { ClientService } from './clients/client-service.ts';
 import { FailureCounter } from './clients/failure-counter.ts';
 import type { KeyManager } from './keys/key-manager.ts';
 import { KeyWatch } from './keys/key-watch.ts';
 import { Passwords } from './clients/passwords.ts';
-import { TokenMaker } from './token-maker.ts';
-import { TokenService } from './token-service.ts';
+import { TokenMaker } from './tokens/token-maker.ts';
+import { TokenService } from './tokens/token-service.ts';
 
 interface AuthOptions {
   readonly config: Config;

@@ -10,7 +10,7 @@ import type { KeyManager } from './keys/key-manager.ts';
 import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';
 import { originOf } from './oauth-routes.ts';
 import { refreshSchema, resetSchema } from './schemas.ts';
-import type { TokenService } from './token-service.ts';
+import type { TokenService } from './tokens/token-service.ts';
 import { knownScopes } from './types.ts';
 
 const bodyLimitBytes = 16_384;

@@ -1,10 +1,10 @@
-import { ClientGrants } from '../auth/client-grants.ts';
+import { ClientGrants } from '../auth/tokens/client-grants.ts';
 import { ClientService } from '../auth/clients/client-service.ts';
 import { KeyManager } from '../auth/keys/key-manager.ts';
 import { KeyStore } from '../auth/stores/key-store.ts';
 import { Passwords } from '../auth/clients/passwords.ts';
-import { TokenMaker } from '../auth/token-maker.ts';
-import { TokenService } from '../auth/token-service.ts';
+import { TokenMaker } from '../auth/tokens/token-maker.ts';
+import { TokenService } from '../auth/tokens/token-service.ts';
 import { readConfig } from '../config/config.ts';
 import { openDatabase, type Database, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { VerifiedTokens, type VerifiedToken } from '../../mlapi/auth/verified-tokens.ts';
+import { VerifiedTokens, type VerifiedToken } from '../../mlapi/auth/tokens/verified-tokens.ts';
 import { testPostgresVariable } from '../support/postgres.ts';
 import { startService, type TestService } from '../support/service.ts';
 

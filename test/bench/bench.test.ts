@@ -202,7 +202,7 @@ test('time belongs to the stage of the frame, or of the nearest caller that has 
     nodes: [
       frame(1, '(root)', '', [2, 5, 6]),
       frame(2, 'parserOnHeadersComplete', 'node:_http_common', [3]),
-      frame(3, 'verifyAccess', 'file:///home/build/mlapi/auth/token-service.js', [4]),
+      frame(3, 'verifyAccess', 'file:///home/build/mlapi/auth/tokens/token-service.js', [4]),
       frame(4, 'verify', 'node:internal/crypto/sig'),
       frame(5, '(idle)', ''),
       frame(6, 'run', 'file:///home/node_modules/onnxruntime-node/dist/backend.js', [7]),
@@ -216,7 +216,7 @@ test('time belongs to the stage of the frame, or of the nearest caller that has 
   const { stages, functions } = readProfile(profile);
   expect(functions.map(({ name }) => name)).toEqual([
     'verify node:internal/crypto/sig:1',
-    'verifyAccess mlapi/auth/token-service.js:1',
+    'verifyAccess mlapi/auth/tokens/token-service.js:1',
     '(idle)',
     'parserOnHeadersComplete node:_http_common:1',
     'native code under run node_modules/onnxruntime-node/dist/backend.js:1',

@@ -1,5 +1,5 @@
 import type { RefreshClaims } from './claims.ts';
-import type { TokenFamily } from './types.ts';
+import type { TokenFamily } from '../types.ts';
 
 /** What is done with a refresh token whose signature and claims are good. */
 export type RotationVerdict = 'rotate' | 'retry' | 'replay' | 'refuse';

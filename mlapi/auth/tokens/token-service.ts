@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config/config.ts';
-import type { Session } from '../http/endpoint.ts';
-import { Problem } from '../http/problem.ts';
-import { addressKey } from '../http/rate-limits.ts';
-import { covers } from '../http/scopes.ts';
-import { readChanges, type Database, type Queries } from '../persistence/database.ts';
-import { recordAudit, type AuditDetails } from '../telemetry/audit-trail.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { lockClient, spendPassword } from './stores/client-store.ts';
+import type { Config } from '../../config/config.ts';
+import type { Session } from '../../http/endpoint.ts';
+import { Problem } from '../../http/problem.ts';
+import { addressKey } from '../../http/rate-limits.ts';
+import { covers } from '../../http/scopes.ts';
+import { readChanges, type Database, type Queries } from '../../persistence/database.ts';
+import { recordAudit, type AuditDetails } from '../../telemetry/audit-trail.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { lockClient, spendPassword } from '../stores/client-store.ts';
 import {
   advanceFamily,
   deleteExpiredFamilies,
@@ -19,12 +19,12 @@ import {
   lockFamily,
   lockLivingFamily,
   type NewFamily,
-} from './stores/family-store.ts';
+} from '../stores/family-store.ts';
 import type { TokenClaims } from './claims.ts';
-import { credentialsRefused, scopeUnknown, tokenRefused } from './refusals.ts';
+import { credentialsRefused, scopeUnknown, tokenRefused } from '../refusals.ts';
 import { judgeRefresh } from './rotation.ts';
 import type { TokenMaker, Verified } from './token-maker.ts';
-import type { Client, Origin, TokenAnswer, TokenFamily, VerifiedClient } from './types.ts';
+import type { Client, Origin, TokenAnswer, TokenFamily, VerifiedClient } from '../types.ts';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.ts';
 
 interface TokenServiceOptions {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import {
   accessTokenType,
   checkAccessClaims,
@@ -11,10 +11,10 @@ import {
   type FamilyHead,
   type RefreshClaims,
 } from './claims.ts';
-import { TokenRejected } from './keys/compact-jws.ts';
-import type { KeyManager } from './keys/key-manager.ts';
-import { tokenRefused } from './refusals.ts';
-import type { AccessAnswer, TokenAnswer } from './types.ts';
+import { TokenRejected } from '../keys/compact-jws.ts';
+import type { KeyManager } from '../keys/key-manager.ts';
+import { tokenRefused } from '../refusals.ts';
+import type { AccessAnswer, TokenAnswer } from '../types.ts';
 
 /** A token whose form, signature and claims are good; whether its family lives is not said. */
 export interface Verified<C> {

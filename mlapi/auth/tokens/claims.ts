@@ -1,7 +1,7 @@
-import { isClientName } from './clients/client-names.ts';
-import type { Config } from '../config/config.ts';
-import { TokenRejected } from './keys/compact-jws.ts';
-import type { TokenFamily } from './types.ts';
+import { isClientName } from '../clients/client-names.ts';
+import type { Config } from '../../config/config.ts';
+import { TokenRejected } from '../keys/compact-jws.ts';
+import type { TokenFamily } from '../types.ts';
 
 /** RFC 9068. */
 export const accessTokenType = 'at+jwt';
