@@ -1,4 +1,4 @@
-import { formBody, urlencodedBody } from '../http/body.ts';
+import { formBody, urlencodedBody } from '../http/body/readers.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { grantAnswer } from './answers.ts';

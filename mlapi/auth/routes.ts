@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
-import { formBody, optionalFormBody } from '../http/body.ts';
+import { formBody, optionalFormBody } from '../http/body/readers.ts';
 import { isUnchanged } from '../http/conditional.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';

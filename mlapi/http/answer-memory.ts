@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { ClientMemory } from './client-memory.ts';
+import { ClientMemory } from './body/memory-quota.ts';
 import { serviceBusy } from './problem.ts';
 
 /** Asked before the memory of an answer is taken. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type Joi from 'joi';
 import type { AnswerMemory } from './answer-memory.ts';
-import type { BodyReader } from './body.ts';
+import type { BodyReader } from './body/readers.ts';
 import type { Chunk, Compression } from './chunks.ts';
 
 /** Who calls, as the guard found it in a verified access token. */

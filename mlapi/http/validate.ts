@@ -1,5 +1,5 @@
 import type Joi from 'joi';
-import { refuseManyNames } from './forms.ts';
+import { refuseManyNames } from './body/forms.ts';
 import { Problem, toPointer } from './problem.ts';
 
 /**

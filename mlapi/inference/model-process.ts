@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
-import { ClientMemory } from '../http/client-memory.ts';
+import { ClientMemory } from '../http/body/memory-quota.ts';
 import { Problem, serviceBusy } from '../http/problem.ts';
 import {
   decodeChildMessage,

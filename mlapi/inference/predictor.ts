@@ -1,6 +1,6 @@
 import type { AnswerMemory } from '../http/answer-memory.ts';
 import { serviceBusy } from '../http/problem.ts';
-import { StreamedBody } from '../http/streamed-body.ts';
+import { StreamedBody } from '../http/body/streamed-body.ts';
 import { Answerer, type PredictionAnswer } from './answerer.ts';
 import type { Batcher } from './batcher.ts';
 import type { SessionMemory } from './executor.ts';

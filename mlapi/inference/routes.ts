@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { prefers } from '../http/accept.ts';
-import { tableBody } from '../http/body.ts';
+import { tableBody } from '../http/body/readers.ts';
 import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';

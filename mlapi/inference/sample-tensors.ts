@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { parseStrictJson } from '../http/strict-json.ts';
+import { parseStrictJson } from '../http/body/strict-json.ts';
 import { datatypes } from './datatypes.ts';
 import { quoteLongIntegers } from './exact-integers.ts';
 import { readJsonData } from './json-tensor.ts';

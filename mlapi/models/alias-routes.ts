@@ -1,4 +1,4 @@
-import { jsonBody } from '../http/body.ts';
+import { jsonBody } from '../http/body/readers.ts';
 import { isUnchanged } from '../http/conditional.ts';
 import type { Call, Endpoint } from '../http/endpoint.ts';
 import { aliasAnswer, aliasAnswerSchema, aliasesSchema, taggedAlias } from './answers.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { checkPreconditions, type Conditions } from '../http/conditional.ts';
 import { modelNotFound } from '../http/problem.ts';
-import type { StreamedBody } from '../http/streamed-body.ts';
+import type { StreamedBody } from '../http/body/streamed-body.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import type { Predictors } from '../inference/predictors.ts';

@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
 import { isUnchanged, type Conditions } from '../http/conditional.ts';
-import { fileBody } from '../http/body.ts';
+import { fileBody } from '../http/body/readers.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
-import type { StreamedBody } from '../http/streamed-body.ts';
+import type { StreamedBody } from '../http/body/streamed-body.ts';
 import { shippedAnswer, versionAnswer, versionSchema, versionsSchema } from './answers.ts';
 import { aliasEndpoints } from './alias-routes.ts';
 import type { ModelStore } from './model-store.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
 import { Problem } from '../http/problem.ts';
-import type { BodySink, StreamedBody } from '../http/streamed-body.ts';
+import type { BodySink, StreamedBody } from '../http/body/streamed-body.ts';
 import type { ModelFile } from '../inference/model-facts.ts';
 import { DataFiles, mostDataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';

@@ -1,4 +1,4 @@
-import { parseStrictJson } from '../http/strict-json.ts';
+import { parseStrictJson } from '../http/body/strict-json.ts';
 import { datatypes } from '../inference/datatypes.ts';
 import { readExactly } from '../inference/exact-integers.ts';
 import type { Expected } from '../inference/json-tensor.ts';

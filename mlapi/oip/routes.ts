@@ -1,11 +1,11 @@
-import { bytesBody } from '../http/body.ts';
+import { bytesBody } from '../http/body/readers.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import type { HealthChecks } from '../http/health-checks.ts';
 import { isReady } from '../http/health.ts';
 import type { Lifecycle } from '../http/lifecycle.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { namesHeld } from '../http/scopes.ts';
-import { parseStrictJson } from '../http/strict-json.ts';
+import { parseStrictJson } from '../http/body/strict-json.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../inference/predictor.ts';
 import { version } from '../version.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse';
-import { parseStrictJson } from '../../mlapi/http/strict-json.ts';
+import { parseStrictJson } from '../../mlapi/http/body/strict-json.ts';
 import { readContract } from '../../mlapi/inference/contract.ts';
 import { readCell } from '../../mlapi/inference/csv-cells.ts';
 import { chooseOutput } from '../../mlapi/inference/model-facts.ts';

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
-import { parseStrictJson } from '../../mlapi/http/strict-json.ts';
+import { parseStrictJson } from '../../mlapi/http/body/strict-json.ts';
 import { startService } from '../support/service.ts';
 
 // What the checks for duplicate names and depth cost, as a share of the processor time that the server spends on one

@@ -3,7 +3,7 @@ import { createServer, request, type ClientRequest, type Server } from 'node:htt
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { bytesBody } from '../../mlapi/http/body.ts';
+import { bytesBody } from '../../mlapi/http/body/readers.ts';
 import { Exchange } from '../../mlapi/http/exchange.ts';
 import { Problem } from '../../mlapi/http/problem.ts';
 

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, test } from '@jest/globals';
-import { StreamedBody } from '../../mlapi/http/streamed-body.ts';
-import { ClientMemory } from '../../mlapi/http/client-memory.ts';
+import { StreamedBody } from '../../mlapi/http/body/streamed-body.ts';
+import { ClientMemory } from '../../mlapi/http/body/memory-quota.ts';
 
 test('however much is there at once, others get their turn after 64 KiB', async () => {
   const chunk = Buffer.alloc(16_384);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { parseStrictJson } from '../../mlapi/http/strict-json.ts';
+import { parseStrictJson } from '../../mlapi/http/body/strict-json.ts';
 
 const parse = (text: string) => parseStrictJson(Buffer.from(text));
 

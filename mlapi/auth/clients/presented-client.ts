@@ -1,6 +1,6 @@
 import { Problem } from '../../http/problem.ts';
 import { normalizeName } from './client-names.ts';
-import { decodeFormPart } from '../../http/forms.ts';
+import { decodeFormPart } from '../../http/body/forms.ts';
 
 const maxIdLength = 256;
 const maxSecretLength = 1_024;

@@ -1,4 +1,4 @@
-import { parseStrictJson } from '../../http/strict-json.ts';
+import { parseStrictJson } from '../../http/body/strict-json.ts';
 
 const maxTokenLength = 4_096;
 const threeParts = /^([A-Za-z0-9_-]{1,1024})\.([A-Za-z0-9_-]{1,2048})\.([A-Za-z0-9_-]{1,1024})$/;

@@ -1,6 +1,6 @@
 import Joi from 'joi';
 import { Problem } from '../../http/problem.ts';
-import { parseStrictJson } from '../../http/strict-json.ts';
+import { parseStrictJson } from '../../http/body/strict-json.ts';
 import { readBinaryData } from '../binary-tensor.ts';
 import { datatypes } from '../datatypes.ts';
 import { readExactly } from '../exact-integers.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import Joi from 'joi';
-import { parseStrictJson } from '../../http/strict-json.ts';
+import { parseStrictJson } from '../../http/body/strict-json.ts';
 import { datatypes } from '../datatypes.ts';
 import type { ModelFacts, TensorInfo } from '../model-facts.ts';
 import type { InputType, RemoteReference } from '../types.ts';

@@ -1,5 +1,5 @@
 import { Problem } from '../../http/problem.ts';
-import { StreamedBody } from '../../http/streamed-body.ts';
+import { StreamedBody } from '../../http/body/streamed-body.ts';
 import type { Serving } from '../../inference/model-source.ts';
 import type { PredictionAnswer } from '../../inference/answerer.ts';
 import type { InferOptions, PredictOptions, Predictor } from '../../inference/predictor.ts';

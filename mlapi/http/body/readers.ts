@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { brokeOff, hasTrailers, tooLarge, tooManyPieces } from './body-refusals.ts';
-import type { Exchange } from './exchange.ts';
+import { brokeOff, hasTrailers, tooLarge, tooManyPieces } from './refusals.ts';
+import type { Exchange } from '../exchange.ts';
 import { inflate, isInflatable } from './inflate.ts';
 import { CollectingRequest } from './collecting-request.ts';
 import { parseMultipart, parseUrlencoded } from './forms.ts';
-import { Problem, serviceBusy } from './problem.ts';
+import { Problem, serviceBusy } from '../problem.ts';
 import { parseStrictJson } from './strict-json.ts';
 import { StreamedBody } from './streamed-body.ts';
-import { ownTurn } from './turns.ts';
-import { ClientMemory } from './client-memory.ts';
+import { ownTurn } from '../turns.ts';
+import { ClientMemory } from './memory-quota.ts';
 
 /** Reads a request's body, or refuses it. */
 export interface BodyReader {

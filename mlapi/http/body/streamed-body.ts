@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { brokeOff, hasTrailers, tooLarge } from './body-refusals.ts';
-import { serviceBusy } from './problem.ts';
-import type { ClientMemory } from './client-memory.ts';
+import { brokeOff, hasTrailers, tooLarge } from './refusals.ts';
+import { serviceBusy } from '../problem.ts';
+import type { ClientMemory } from './memory-quota.ts';
 
 /** So many bytes are taken before others get their turn: one connection may have many more at hand. */
 const bytesPerTurn = 65_536;

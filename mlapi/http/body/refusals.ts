@@ -1,4 +1,4 @@
-import { Problem } from './problem.ts';
+import { Problem } from '../problem.ts';
 
 export function tooLarge(): Problem {
   return new Problem(413, 'body_too_large', 'The body is larger than this service takes.');

@@ -1,5 +1,5 @@
 import { Busboy } from '@fastify/busboy';
-import { Problem } from './problem.ts';
+import { Problem } from '../problem.ts';
 import { decodeUtf8 } from './strict-json.ts';
 
 const maxFields = 8;
