@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
 import { errorResponses } from './error-responses.ts';
 import type { Endpoint } from './endpoint.ts';
-import { healthEndpoints } from './health.ts';
+import { healthEndpoints } from './health/routes.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { createListener } from './listener.ts';
 import { serviceBusy } from './problem.ts';

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import winston from 'winston';
-import { HealthChecks } from '../../mlapi/http/health-checks.ts';
+import { HealthChecks } from '../../mlapi/http/health/health-checks.ts';
 import { Logger } from '../../mlapi/telemetry/logger.ts';
 import { FakeClock, startService } from '../support/service.ts';
 

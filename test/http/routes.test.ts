@@ -3,7 +3,7 @@ import type { Response } from 'supertest';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from '../../mlapi/auth/routes.ts';
 import { docsEndpoints } from '../../mlapi/docs/routes.ts';
 import type { Endpoint } from '../../mlapi/http/endpoint.ts';
-import { healthEndpoints } from '../../mlapi/http/health.ts';
+import { healthEndpoints } from '../../mlapi/http/health/routes.ts';
 import { inferenceEndpoints } from '../../mlapi/inference/routes.ts';
 import { version } from '../../mlapi/version.ts';
 import { startService, type TestService } from '../support/service.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import supertest from 'supertest';
 import winston from 'winston';
 import { createApplication } from '../../application.ts';
-import { openSecurityTxt, readSecurityTxt } from '../../mlapi/http/security-txt.ts';
+import { openSecurityTxt, readSecurityTxt } from '../../mlapi/http/health/security-txt.ts';
 import { Logger } from '../../mlapi/telemetry/logger.ts';
 import { startService, type TestService } from '../support/service.ts';
 

@@ -1,4 +1,4 @@
-import type { Logger } from '../telemetry/logger.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 
 /** Something that the service depends on and cannot serve without. */
 export interface HealthCheck {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Endpoint } from './endpoint.ts';
-import { Problem } from './problem.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { Problem } from '../problem.ts';
 
 const dayMs = 86_400_000;
 /** RFC 9116 section 2.5.5: less than a year ahead. */
