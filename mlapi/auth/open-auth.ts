@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { CounterHome } from '../http/counters.ts';
+import type { CounterHome } from '../http/limits/counters.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { WindowCounters } from '../http/window-counters.ts';
+import type { WindowCounters } from '../http/limits/window-counters.ts';
 import type { Grant } from './messages.ts';
 
 const maxGranted = 1_000;

@@ -1,4 +1,4 @@
-import type { Counters, WindowCount } from '../http/counters.ts';
+import type { Counters, WindowCount } from '../http/limits/counters.ts';
 import type { Grant } from './messages.ts';
 
 /** Soon enough that a worker which is killed takes next to nothing along, and too rarely to cost anything. */

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { CounterName, WindowCount } from '../http/counters.ts';
+import type { CounterName, WindowCount } from '../http/limits/counters.ts';
 import type { MetricSnapshot } from '../telemetry/metrics.ts';
 
 /** What a supervisor tells a worker. */

@@ -1,4 +1,4 @@
-import type { CounterHome, CounterName, Counters } from '../http/counters.ts';
+import type { CounterHome, CounterName, Counters } from '../http/limits/counters.ts';
 import { serviceBusy } from '../http/problem.ts';
 import type { CounterLeases, LeaseHolder } from './counter-leases.ts';
 import { LeasedCounters } from './leased-counters.ts';

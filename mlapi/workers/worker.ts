@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import type { CounterHome } from '../http/counters.ts';
+import type { CounterHome } from '../http/limits/counters.ts';
 import type { Service } from '../http/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import { exitAfterLog } from '../telemetry/logger.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { RedisCounterHome } from '../../mlapi/http/redis-counters.ts';
-import { WindowCounters } from '../../mlapi/http/window-counters.ts';
+import { RedisCounterHome } from '../../mlapi/http/limits/redis-counters.ts';
+import { WindowCounters } from '../../mlapi/http/limits/window-counters.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
 import { exchange, faultsOf, type RawAnswer } from '../support/raw-http.ts';
 import { describeRedis, TestRedis, untilCounting } from '../support/redis.ts';

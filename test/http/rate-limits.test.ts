@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { addressKey } from '../../mlapi/http/rate-limits.ts';
+import { addressKey } from '../../mlapi/http/limits/rate-limits.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 describe('addressKey', () => {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import winston from 'winston';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { RedisCounterHome } from '../../mlapi/http/redis-counters.ts';
+import { RedisCounterHome } from '../../mlapi/http/limits/redis-counters.ts';
 import { Logger } from '../../mlapi/telemetry/logger.ts';
 import { describeRedis, TestRedis, untilCounting } from '../support/redis.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { MemoryCounterHome, WindowCounters } from '../../mlapi/http/window-counters.ts';
+import { MemoryCounterHome, WindowCounters } from '../../mlapi/http/limits/window-counters.ts';
 import { FakeClock } from '../support/service.ts';
 
 describe('window counters', () => {

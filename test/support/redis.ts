@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '@redis/client';
 import { describe } from '@jest/globals';
-import type { RedisCounterHome } from '../../mlapi/http/redis-counters.ts';
+import type { RedisCounterHome } from '../../mlapi/http/limits/redis-counters.ts';
 import { temporaryFolder } from './service.ts';
 
 const isInstalled = spawnSync('redis-server', ['--version']).status === 0;

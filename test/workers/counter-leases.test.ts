@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { WindowCounters } from '../../mlapi/http/window-counters.ts';
+import { WindowCounters } from '../../mlapi/http/limits/window-counters.ts';
 import { CounterLeases, type LeaseHolder } from '../../mlapi/workers/counter-leases.ts';
 import type { Grant } from '../../mlapi/workers/messages.ts';
 import { LeasedCounters } from '../../mlapi/workers/leased-counters.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts';
-import { addressKey } from '../../http/rate-limits.ts';
+import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database } from '../../persistence/database.ts';
 import { findClient } from '../stores/client-store.ts';
 import { matchSecret } from './client-secrets.ts';

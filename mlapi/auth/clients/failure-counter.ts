@@ -1,4 +1,4 @@
-import type { Counters } from '../../http/counters.ts';
+import type { Counters } from '../../http/limits/counters.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { tooManyFailures } from '../refusals.ts';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
-import { addressKey } from '../../http/rate-limits.ts';
+import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database, Queries } from '../../persistence/database.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
 import { matchSecret, type SecretMatch } from '../clients/client-secrets.ts';

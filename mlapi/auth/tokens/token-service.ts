@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
 import type { Session } from '../../http/endpoint.ts';
 import { Problem } from '../../http/problem.ts';
-import { addressKey } from '../../http/rate-limits.ts';
+import { addressKey } from '../../http/limits/rate-limits.ts';
 import { covers } from '../../http/scopes.ts';
 import { readChanges, type Database, type Queries } from '../../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../../telemetry/audit-trail.ts';

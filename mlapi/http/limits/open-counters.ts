@@ -1,5 +1,5 @@
-import type { Config } from '../config/config.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import type { Config } from '../../config/config.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 import type { CounterHome, Counters, RemoteCounters } from './counters.ts';
 import { MemoryCounterHome } from './window-counters.ts';
 

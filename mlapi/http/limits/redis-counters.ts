@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { createClient } from '@redis/client';
 import type { Options as LimiterOptions } from 'express-rate-limit';
 import { RedisStore } from 'rate-limit-redis';
-import type { Logger } from '../telemetry/logger.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 import { windowMs, type CounterHome, type CounterName, type RemoteCounters, type WindowCount } from './counters.ts';
-import { serviceBusy } from './problem.ts';
+import { serviceBusy } from '../problem.ts';
 
 const answerLimitMs = 1_000;
 const firstRetryMs = 100;

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
-import type { Config } from '../config/config.ts';
-import type { AuditNotices } from '../telemetry/audit-notices.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Config } from '../../config/config.ts';
+import type { AuditNotices } from '../../telemetry/audit-notices.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import { windowMs, type Counters, type WindowCount } from './counters.ts';
-import type { Session } from './endpoint.ts';
-import { Exchange, type Check } from './exchange.ts';
-import { readAddress } from './perform.ts';
-import { Problem } from './problem.ts';
+import type { Session } from '../endpoint.ts';
+import { Exchange, type Check } from '../exchange.ts';
+import { readAddress } from '../perform.ts';
+import { Problem } from '../problem.ts';
 
 /** Of clients that were seen; past them they are worked out again. */
 const maxPolicies = 10_000;
