@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { formBody, optionalFormBody } from '../http/body/readers.ts';
-import { isUnchanged } from '../http/conditional.ts';
+import { isUnchanged } from '../http/request/conditional.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import type { ClientAuthenticator } from './clients/client-authenticator.ts';

@@ -1,4 +1,4 @@
-import { pathName } from '../http/path-names.ts';
+import { pathName } from '../http/request/path-names.ts';
 import type { CsvDocs, Endpoint } from '../http/endpoint.ts';
 import { errorContent, errorsOf } from './errors.ts';
 import { toJsonSchema } from './joi-schema.ts';

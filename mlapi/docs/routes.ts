@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { localUrl } from '../config/base-url.ts';
-import { isUnchanged } from '../http/conditional.ts';
+import { isUnchanged } from '../http/request/conditional.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 
 /** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */

@@ -1,11 +1,11 @@
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
-import { addressReader } from './client-address.ts';
+import { addressReader } from './request/client-address.ts';
 import { corsOf } from './cors.ts';
 import { answerError } from './error-responses.ts';
 import { Exchange } from './exchange.ts';
-import { recordWhenClosed, type Observers } from './request-log.ts';
-import { checkRequestLine } from './request-line.ts';
+import { recordWhenClosed, type Observers } from './request/request-log.ts';
+import { checkRequestLine } from './request/request-line.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Serves an exchange, or leaves it to the application. @returns whether it does */

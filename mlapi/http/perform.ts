@@ -4,8 +4,8 @@ import { sendChunks } from './chunks.ts';
 import type { Answer, Call, Endpoint, Session } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
 import { Problem } from './problem.ts';
-import { readQuery } from './query.ts';
-import { validate } from './validate.ts';
+import { readQuery } from './request/query.ts';
+import { validate } from './request/validate.ts';
 
 /**
  * Refuses a session that lacks what the endpoint asks for, for the model that the path names.

@@ -5,7 +5,7 @@ import { CollectingRequest } from './body/collecting-request.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { Connection, Turns } from './connection.ts';
 import { refuseConnection } from './malformed-http.ts';
-import { maxHeaders } from './request-line.ts';
+import { maxHeaders } from './request/request-line.ts';
 
 const maxHeaderBytes = 16_384;
 const headersTimeoutMs = 10_000;

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { prefers } from '../http/accept.ts';
+import { prefers } from '../http/request/accept.ts';
 import { tableBody } from '../http/body/readers.ts';
 import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';

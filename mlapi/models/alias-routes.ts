@@ -1,5 +1,5 @@
 import { jsonBody } from '../http/body/readers.ts';
-import { isUnchanged } from '../http/conditional.ts';
+import { isUnchanged } from '../http/request/conditional.ts';
 import type { Call, Endpoint } from '../http/endpoint.ts';
 import { aliasAnswer, aliasAnswerSchema, aliasesSchema, taggedAlias } from './answers.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';

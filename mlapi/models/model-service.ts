@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
-import { checkPreconditions, type Conditions } from '../http/conditional.ts';
+import { checkPreconditions, type Conditions } from '../http/request/conditional.ts';
 import { modelNotFound } from '../http/problem.ts';
 import type { StreamedBody } from '../http/body/streamed-body.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { isUnchanged, type Conditions } from '../http/conditional.ts';
+import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
 import { fileBody } from '../http/body/readers.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { nameOrNothing, pathName, pathNameRule } from '../http/path-names.ts';
+import { nameOrNothing, pathName, pathNameRule } from '../http/request/path-names.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
 import { dataFileName } from './data-files.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import proxyAddr from 'proxy-addr';
-import { addressReader } from '../../mlapi/http/client-address.ts';
+import { addressReader } from '../../mlapi/http/request/client-address.ts';
 import { exchange } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
 

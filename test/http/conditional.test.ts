@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { checkPreconditions, isUnchanged, type Conditions } from '../../mlapi/http/conditional.ts';
+import { checkPreconditions, isUnchanged, type Conditions } from '../../mlapi/http/request/conditional.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { allScopes, ask, upload } from '../support/uploads.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import Joi from 'joi';
-import { readQuery } from '../../mlapi/http/query.ts';
+import { readQuery } from '../../mlapi/http/request/query.ts';
 
 const schema = Joi.object({
   limit: Joi.number().integer().min(1).max(100).default(20),

@@ -1,4 +1,4 @@
-import { Problem } from './problem.ts';
+import { Problem } from '../problem.ts';
 
 /** The headers of a request that make it conditional (RFC 9110 section 13.1). */
 export type Conditions = Readonly<Partial<Record<'if-match' | 'if-none-match', string | undefined>>>;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Problem } from './problem.ts';
+import { Problem } from '../problem.ts';
 
 /** More than these are refused with 431. */
 export const maxHeaders = 100;

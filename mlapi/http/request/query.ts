@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { Problem } from './problem.ts';
+import { Problem } from '../problem.ts';
 
 const defaults = new WeakMap<Joi.ObjectSchema, Readonly<Record<string, unknown>>>();
 

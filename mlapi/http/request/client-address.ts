@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import express from 'express';
 import proxyAddr from 'proxy-addr';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../../config/config.ts';
 
 /** More proxies than stand in any chain. Each address that is looked at costs microseconds, and a header holds thousands. */
 const maxHops = 16;

@@ -1,7 +1,7 @@
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { readTraceparent, type Tracing } from '../telemetry/tracing.ts';
-import type { Exchange } from './exchange.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { readTraceparent, type Tracing } from '../../telemetry/tracing.ts';
+import type { Exchange } from '../exchange.ts';
 
 /** What hears of each request. */
 export interface Observers {

@@ -1,6 +1,6 @@
 import type Joi from 'joi';
-import { refuseManyNames } from './body/forms.ts';
-import { Problem, toPointer } from './problem.ts';
+import { refuseManyNames } from '../body/forms.ts';
+import { Problem, toPointer } from '../problem.ts';
 
 /**
  * A body checked against its schema, as it came: nothing is converted, nothing unknown is let through.
