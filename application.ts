@@ -10,7 +10,7 @@ import type { Config } from './mlapi/config/config.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import type { CounterHome } from './mlapi/http/limits/counters.ts';
 import type { Endpoint } from './mlapi/http/endpoint.ts';
-import { errorResponses, notFound } from './mlapi/http/error-responses.ts';
+import { errorResponses, notFound } from './mlapi/http/response/error-responses.ts';
 import { HealthChecks } from './mlapi/http/health/health-checks.ts';
 import { healthEndpoints } from './mlapi/http/health/routes.ts';
 import { Lifecycle } from './mlapi/http/lifecycle.ts';

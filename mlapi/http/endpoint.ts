@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type Joi from 'joi';
-import type { AnswerMemory } from './answer-memory.ts';
+import type { AnswerMemory } from './response/answer-memory.ts';
 import type { BodyReader } from './body/readers.ts';
-import type { Chunk, Compression } from './chunks.ts';
+import type { Chunk, Compression } from './response/chunks.ts';
 
 /** Who calls, as the guard found it in a verified access token. */
 export interface Session {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../telemetry/logger.ts';
-import { answerError, problemDetails } from './error-responses.ts';
+import { answerError, problemDetails } from './response/error-responses.ts';
 import { Exchange } from './exchange.ts';
 import { Problem } from './problem.ts';
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { pipeline } from 'node:stream';
-import { sendChunks } from './chunks.ts';
+import { sendChunks } from './response/chunks.ts';
 import type { Answer, Call, Endpoint, Session } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
 import { Problem } from './problem.ts';

@@ -1,5 +1,5 @@
 import type { Endpoint } from './endpoint.ts';
-import { answerError } from './error-responses.ts';
+import { answerError } from './response/error-responses.ts';
 import type { Check, Exchange } from './exchange.ts';
 import type { ShortWay } from './listener.ts';
 import { perform, type Authorize } from './perform.ts';

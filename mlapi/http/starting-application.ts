@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config/config.ts';
-import { errorResponses } from './error-responses.ts';
+import { errorResponses } from './response/error-responses.ts';
 import type { Endpoint } from './endpoint.ts';
 import { healthEndpoints } from './health/routes.ts';
 import type { Lifecycle } from './lifecycle.ts';

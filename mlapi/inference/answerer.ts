@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../http/answer-memory.ts';
+import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import { invalidModelOutput } from './invalid-output.ts';
 import type { KnownModel } from './open-batcher.ts';
 import { Postprocessor } from './postprocessor.ts';

@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../http/answer-memory.ts';
+import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import { Problem } from '../http/problem.ts';
 import { LostRun, type Executor } from './executor.ts';
 import { FairQueue, type Sharing } from './fair-queue.ts';

@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../http/answer-memory.ts';
+import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import { serviceBusy } from '../http/problem.ts';
 import { StreamedBody } from '../http/body/streamed-body.ts';
 import { Answerer, type PredictionAnswer } from './answerer.ts';

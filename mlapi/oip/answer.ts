@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
-import type { Compression } from '../http/chunks.ts';
+import type { Compression } from '../http/response/chunks.ts';
 import type { Answer } from '../http/endpoint.ts';
 import type { WrittenResponse } from './infer-response.ts';
 import type { LongResponse } from './long-response.ts';

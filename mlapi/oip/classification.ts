@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../http/answer-memory.ts';
+import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import { ownTurn } from '../http/turns.ts';
 import { datatypes } from '../inference/datatypes.ts';
 import { fromHalf } from '../inference/half.ts';

@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../http/answer-memory.ts';
+import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import type { Answer, Call } from '../http/endpoint.ts';
 import type { Serving } from '../inference/model-source.ts';
 import { sizeOfAll } from '../inference/output-size.ts';

@@ -1,4 +1,4 @@
-import type { Chunk } from '../http/chunks.ts';
+import type { Chunk } from '../http/response/chunks.ts';
 import { ownTurn } from '../http/turns.ts';
 import { answerTooLarge } from '../inference/output-size.ts';
 import type { NamedOutput, TensorData } from '../inference/tensors.ts';

@@ -1,9 +1,9 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { isStorageFault } from '../persistence/busy.ts';
-import { Exchange } from './exchange.ts';
-import { send } from './perform.ts';
-import { Problem, serviceBusy } from './problem.ts';
+import { isStorageFault } from '../../persistence/busy.ts';
+import { Exchange } from '../exchange.ts';
+import { send } from '../perform.ts';
+import { Problem, serviceBusy } from '../problem.ts';
 
 const maxDiscardedBytes = 1_048_576;
 const mostMistakesInText = 3;

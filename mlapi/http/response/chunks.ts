@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import { createDeflate, createGzip } from 'node:zlib';
-import { ownTurn } from './turns.ts';
+import { ownTurn } from '../turns.ts';
 
 /** Content encodings that answers may have; `deflate` is the zlib format (RFC 9110 section 8.4.1.2). */
 export type Compression = 'gzip' | 'deflate';

@@ -1,4 +1,4 @@
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../exchange.ts';
 
 /**
  * Lets browsers of exactly these origins call with a bearer token; never with cookies. Without origins, nothing is said.
