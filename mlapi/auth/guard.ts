@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Check } from '../http/exchange.ts';
 import { modelNotFound, type Problem } from '../http/problem.ts';
-import type { Authorize } from '../http/perform.ts';
+import type { Authorize } from '../http/routing/handle.ts';
 import { holdsFor, holdsSome } from '../http/scopes.ts';
 import type { AuditNotices } from '../telemetry/audit-notices.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';

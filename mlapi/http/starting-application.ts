@@ -7,7 +7,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import { createListener } from './listener.ts';
 import { serviceBusy } from './problem.ts';
 import type { Observers } from './request/request-log.ts';
-import { createExpress, routes } from './routes.ts';
+import { createExpress, routes } from './routing/express-router.ts';
 
 /** What answers while keys, database and models are made ready: health; all else is 503. @param more public endpoints of faces */
 export function createStartingApplication(

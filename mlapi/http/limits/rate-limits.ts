@@ -8,7 +8,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import { windowMs, type Counters, type WindowCount } from './counters.ts';
 import type { Session } from '../endpoint.ts';
 import { Exchange, type Check } from '../exchange.ts';
-import { readAddress } from '../perform.ts';
+import { readAddress } from '../routing/handle.ts';
 import { Problem } from '../problem.ts';
 
 /** Of clients that were seen; past them they are worked out again. */

@@ -2,7 +2,7 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { isStorageFault } from '../../persistence/busy.ts';
 import { Exchange } from '../exchange.ts';
-import { send } from '../perform.ts';
+import { send } from '../routing/handle.ts';
 import { Problem, serviceBusy } from '../problem.ts';
 
 const maxDiscardedBytes = 1_048_576;

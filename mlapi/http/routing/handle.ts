@@ -1,11 +1,11 @@
 import { isIP } from 'node:net';
 import { pipeline } from 'node:stream';
-import { sendChunks } from './response/chunks.ts';
-import type { Answer, Call, Endpoint, Session } from './endpoint.ts';
-import type { Exchange } from './exchange.ts';
-import { Problem } from './problem.ts';
-import { readQuery } from './request/query.ts';
-import { validate } from './request/validate.ts';
+import { sendChunks } from '../response/chunks.ts';
+import type { Answer, Call, Endpoint, Session } from '../endpoint.ts';
+import type { Exchange } from '../exchange.ts';
+import { Problem } from '../problem.ts';
+import { readQuery } from '../request/query.ts';
+import { validate } from '../request/validate.ts';
 
 /**
  * Refuses a session that lacks what the endpoint asks for, for the model that the path names.

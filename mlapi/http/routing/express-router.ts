@@ -1,8 +1,8 @@
 import express, { type Express, type RequestHandler, type Router } from 'express';
-import type { Endpoint } from './endpoint.ts';
-import { Exchange, type Check } from './exchange.ts';
-import { perform, publicOnly, send, type Authorize } from './perform.ts';
-import { Problem } from './problem.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { Exchange, type Check } from '../exchange.ts';
+import { perform, publicOnly, send, type Authorize } from './handle.ts';
+import { Problem } from '../problem.ts';
 
 const verbs = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const;
 

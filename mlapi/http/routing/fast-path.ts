@@ -1,8 +1,8 @@
-import type { Endpoint } from './endpoint.ts';
-import { answerError } from './response/error-responses.ts';
-import type { Check, Exchange } from './exchange.ts';
-import type { ShortWay } from './listener.ts';
-import { perform, type Authorize } from './perform.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { answerError } from '../response/error-responses.ts';
+import type { Check, Exchange } from '../exchange.ts';
+import type { ShortWay } from '../listener.ts';
+import { perform, type Authorize } from './handle.ts';
 
 interface ShortRoute {
   readonly endpoint: Endpoint;
