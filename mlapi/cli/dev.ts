@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { serve, type Services } from '../../application.ts';
 import { administration, knownScopes } from '../auth/types.ts';
 import { developmentPassphraseFile, readConfig, type Config } from '../config/config.ts';
-import { exitWithMessage } from '../http/service.ts';
+import { exitWithMessage } from '../http/server/service.ts';
 import { print } from './command.ts';
 
 const demo = 'demo';

@@ -1,4 +1,4 @@
-import { exitWithMessage } from '../http/service.ts';
+import { exitWithMessage } from '../http/server/service.ts';
 import { run } from './commands.ts';
 
 await run(process.argv.slice(2)).catch(exitWithMessage);

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import { exitWithMessage } from '../http/service.ts';
+import { exitWithMessage } from '../http/server/service.ts';
 
 /** Serves in worker processes, watched over by this one, which loads nothing of what they serve. */
 async function superviseWorkers(): Promise<void> {

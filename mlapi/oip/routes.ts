@@ -2,7 +2,7 @@ import { bytesBody } from '../http/body/readers.ts';
 import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
 import type { HealthChecks } from '../http/health/health-checks.ts';
 import { isReady } from '../http/health/routes.ts';
-import type { Lifecycle } from '../http/lifecycle.ts';
+import type { Lifecycle } from '../http/server/lifecycle.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { namesHeld } from '../http/scopes.ts';
 import { parseStrictJson } from '../http/body/strict-json.ts';

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import { removeStaleSocket } from '../http/service.ts';
+import { removeStaleSocket } from '../http/server/service.ts';
 import { MemoryCounterHome } from '../http/limits/window-counters.ts';
 import { createLogger, exitAfterLog, type Logger } from '../telemetry/logger.ts';
 import { CounterLeases } from './counter-leases.ts';

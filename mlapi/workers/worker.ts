@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { CounterHome } from '../http/limits/counters.ts';
-import type { Service } from '../http/service.ts';
+import type { Service } from '../http/server/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import { exitAfterLog } from '../telemetry/logger.ts';
 import { createMetrics, noMetrics, type Metrics } from '../telemetry/metrics.ts';

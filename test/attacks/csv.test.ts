@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { listenerOf } from '../support/listener.ts';
 import { exchange, faultsOf, RawConnection } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { serve } from '../support/child.ts';
 import { exchange } from '../support/raw-http.ts';
 import { startService, temporaryFolder, type TestService } from '../support/service.ts';

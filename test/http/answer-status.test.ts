@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { createListener } from '../../mlapi/http/listener.ts';
+import { createListener } from '../../mlapi/http/server/listener.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
 import { noMetrics, type AnsweredRequest } from '../../mlapi/telemetry/metrics.ts';
 import { exchange } from '../support/raw-http.ts';

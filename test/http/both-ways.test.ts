@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { mountRoutes } from '../../application.ts';
 import type { Exchange } from '../../mlapi/http/exchange.ts';
-import { createListener } from '../../mlapi/http/listener.ts';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createListener } from '../../mlapi/http/server/listener.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { exchange, type RawAnswer } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
 

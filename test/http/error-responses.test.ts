@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import express from 'express';
 import supertest from 'supertest';
 import { errorResponses } from '../../mlapi/http/response/error-responses.ts';
-import { createListener } from '../../mlapi/http/listener.ts';
+import { createListener } from '../../mlapi/http/server/listener.ts';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { startService, type TestService } from '../support/service.ts';
 

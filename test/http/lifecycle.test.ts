@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Lifecycle } from '../../mlapi/http/lifecycle.ts';
+import { Lifecycle } from '../../mlapi/http/server/lifecycle.ts';
 import { exchange } from '../support/raw-http.ts';
 import { startService } from '../support/service.ts';
 

@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import supertest from 'supertest';
 import { mountRoutes } from '../../application.ts';
-import { createListener, type ShortWay } from '../../mlapi/http/listener.ts';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createListener, type ShortWay } from '../../mlapi/http/server/listener.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { createMetrics, type Metrics } from '../../mlapi/telemetry/metrics.ts';
 import { startService, type TestService } from '../support/service.ts';
 

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import winston from 'winston';
 import { createApplication } from '../../application.ts';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { Logger } from '../../mlapi/telemetry/logger.ts';
 import { exchange } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';

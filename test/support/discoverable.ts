@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { listenerOf } from './listener.ts';
 import { freePort } from './nginx.ts';
 import { startService, type TestService } from './service.ts';

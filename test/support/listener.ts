@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { createApplication, mountRoutes, type Services } from '../../application.ts';
-import { createListener } from '../../mlapi/http/listener.ts';
+import { createListener } from '../../mlapi/http/server/listener.ts';
 
 /** With `TEST_LONG_WAY=1` every test shows that Express gives the verdicts of the short way. */
 export const wayVariables: Readonly<Record<string, string>> =

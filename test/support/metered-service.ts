@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { readConfig } from '../../mlapi/config/config.ts';
-import { Lifecycle } from '../../mlapi/http/lifecycle.ts';
-import { exitWithMessage, Service } from '../../mlapi/http/service.ts';
+import { Lifecycle } from '../../mlapi/http/server/lifecycle.ts';
+import { exitWithMessage, Service } from '../../mlapi/http/server/service.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
 import { Supervisor } from '../../mlapi/workers/supervisor.ts';
 import { runWorker } from '../../mlapi/workers/worker.ts';

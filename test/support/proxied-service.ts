@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createApplication } from '../../application.ts';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { makeAuthority, startNginx, type Nginx } from './nginx.ts';
 import { startService, temporaryFolder, type TestService } from './service.ts';
 

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { getHeapStatistics } from 'node:v8';
 import { createServices } from '../../application.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
-import { Lifecycle } from '../../mlapi/http/lifecycle.ts';
-import { createHttpServer } from '../../mlapi/http/server.ts';
+import { Lifecycle } from '../../mlapi/http/server/lifecycle.ts';
+import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
 import { listenerOf } from './listener.ts';
 

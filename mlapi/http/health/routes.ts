@@ -1,7 +1,7 @@
 import { version } from '../../version.ts';
 import type { Answer, Endpoint } from '../endpoint.ts';
 import type { HealthChecks } from './health-checks.ts';
-import type { Lifecycle } from '../lifecycle.ts';
+import type { Lifecycle } from '../server/lifecycle.ts';
 
 const statusSchema = {
   title: 'ServiceStatus',

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../endpoint.ts';
 import { answerError } from '../response/error-responses.ts';
 import type { Check, Exchange } from '../exchange.ts';
-import type { ShortWay } from '../listener.ts';
+import type { ShortWay } from '../server/listener.ts';
 import { perform, type Authorize } from './handle.ts';
 
 interface ShortRoute {

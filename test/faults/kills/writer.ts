@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { asOperator } from '../../../mlapi/cli/operator.ts';
-import { exitWithMessage } from '../../../mlapi/http/service.ts';
+import { exitWithMessage } from '../../../mlapi/http/server/service.ts';
 import { openDatabase } from '../../../mlapi/persistence/database.ts';
 import { prepareDatabase } from '../../../mlapi/persistence/migrations.ts';
 

@@ -1,12 +1,12 @@
 import type { RequestListener } from 'node:http';
-import type { Config } from '../config/config.ts';
-import { addressReader } from './request/client-address.ts';
-import { corsOf } from './response/cors.ts';
-import { answerError } from './response/error-responses.ts';
-import { Exchange } from './exchange.ts';
-import { recordWhenClosed, type Observers } from './request/request-log.ts';
-import { checkRequestLine } from './request/request-line.ts';
-import { securityHeaders } from './response/security-headers.ts';
+import type { Config } from '../../config/config.ts';
+import { addressReader } from '../request/client-address.ts';
+import { corsOf } from '../response/cors.ts';
+import { answerError } from '../response/error-responses.ts';
+import { Exchange } from '../exchange.ts';
+import { recordWhenClosed, type Observers } from '../request/request-log.ts';
+import { checkRequestLine } from '../request/request-line.ts';
+import { securityHeaders } from '../response/security-headers.ts';
 
 /** Serves an exchange, or leaves it to the application. @returns whether it does */
 export type ShortWay = (exchange: Exchange) => boolean;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Logger } from '../telemetry/logger.ts';
-import { answerError, problemDetails } from './response/error-responses.ts';
-import { Exchange } from './exchange.ts';
-import { Problem } from './problem.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { answerError, problemDetails } from '../response/error-responses.ts';
+import { Exchange } from '../exchange.ts';
+import { Problem } from '../problem.ts';
 
 interface Refusal {
   readonly logger: Logger;

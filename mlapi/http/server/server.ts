@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Logger } from '../telemetry/logger.ts';
-import { CollectingRequest } from './body/collecting-request.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { CollectingRequest } from '../body/collecting-request.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { Connection, Turns } from './connection.ts';
 import { refuseConnection } from './malformed-http.ts';
-import { maxHeaders } from './request/request-line.ts';
+import { maxHeaders } from '../request/request-line.ts';
 
 const maxHeaderBytes = 16_384;
 const headersTimeoutMs = 10_000;

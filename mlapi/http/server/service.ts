@@ -2,8 +2,8 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { connect, Server as NetServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../config/config.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import type { Config } from '../../config/config.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { createHttpServer } from './server.ts';
 

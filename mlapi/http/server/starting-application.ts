@@ -1,13 +1,13 @@
 import type { RequestListener } from 'node:http';
-import type { Config } from '../config/config.ts';
-import { errorResponses } from './response/error-responses.ts';
-import type { Endpoint } from './endpoint.ts';
-import { healthEndpoints } from './health/routes.ts';
+import type { Config } from '../../config/config.ts';
+import { errorResponses } from '../response/error-responses.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { healthEndpoints } from '../health/routes.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { createListener } from './listener.ts';
-import { serviceBusy } from './problem.ts';
-import type { Observers } from './request/request-log.ts';
-import { createExpress, routes } from './routing/express-router.ts';
+import { serviceBusy } from '../problem.ts';
+import type { Observers } from '../request/request-log.ts';
+import { createExpress, routes } from '../routing/express-router.ts';
 
 /** What answers while keys, database and models are made ready: health; all else is 503. @param more public endpoints of faces */
 export function createStartingApplication(
