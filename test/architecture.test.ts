@@ -10,7 +10,7 @@ interface Import {
   readonly isType: boolean;
 }
 
-const foundations = ['config', 'http', 'telemetry', 'persistence', 'workers'];
+const foundations = ['config', 'http', 'telemetry', 'persistence', 'sandbox', 'workers'];
 const faces = ['cli', 'docs', 'oip'];
 /** Made to be taken elsewhere: a program that calls the service has nothing of the service. */
 const library = 'client';

@@ -1,9 +1,9 @@
 /* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
-import './give-way.ts';
+import '../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
 import { pipeDescriptor } from './child-messages.ts';
 import { readContract } from './contract.ts';
-import { MessagePipe } from './message-pipe.ts';
+import { MessagePipe } from '../sandbox/message-pipe.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { proveRowWise, type RowWiseProof } from './row-wise/prove.ts';
 import type { Contract } from './types.ts';

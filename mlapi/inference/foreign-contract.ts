@@ -1,9 +1,9 @@
 import { ownTurn } from '../http/turns.ts';
-import type { Confinement } from './confinement.ts';
+import { moduleUrl, type Confinement } from '../sandbox/confinement.ts';
 import type { ContractAnswer, ContractQuestion } from './contract-child.ts';
 import { mostChildBytes } from './child-messages.ts';
-import { MessagePipe } from './message-pipe.ts';
-import { startProgram } from './start-program.ts';
+import { MessagePipe } from '../sandbox/message-pipe.ts';
+import { startProgram } from '../sandbox/start-program.ts';
 
 /**
  * Reads a model folder's contract in a process of its own: a large one would keep this one from answering.
@@ -15,7 +15,10 @@ export async function readForeignContract(
 ): Promise<ContractAnswer> {
   // A start waits until the system has made the process.
   await ownTurn();
-  const { child, pipe } = startProgram('contract-child', { confinement, files: [question.folder] });
+  const { child, pipe } = startProgram(moduleUrl('./contract-child', import.meta.url), {
+    confinement,
+    files: [question.folder],
+  });
   const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
   const answer = new Promise<ContractAnswer>((resolve) => {

@@ -4,12 +4,13 @@ import { Problem } from '../http/problem.ts';
 import { ownTurn } from '../http/turns.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Answerer } from './answerer.ts';
-import { findIsolation, type Confinement, type Isolation } from './confinement.ts';
+import type { Confinement, Isolation } from '../sandbox/confinement.ts';
 import { unknownInput } from './contract.ts';
 import { readForeignContract } from './foreign-contract.ts';
-import { MemoryWatch, WatchedGroup } from './memory-watch.ts';
+import { MemoryWatch, WatchedGroup } from '../sandbox/memory-watch.ts';
 import type { ModelFacts, ModelFile } from './model-facts.ts';
 import { digestModel } from './model-files/model-digest.ts';
+import { findModelIsolation } from './model-isolation.ts';
 import { ModelProcess } from './model-process.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
@@ -60,7 +61,7 @@ export class ForeignModels {
 
   /** Found out when it is first needed. */
   get isolation(): Promise<Isolation> {
-    return (this.#isolation ??= findIsolation().then((isolation) => {
+    return (this.#isolation ??= findModelIsolation().then((isolation) => {
       if (isolation === 'limits')
         this.#logger?.info('models of clients have limits, and no namespaces: bubblewrap is not there, or not allowed');
       return isolation;

@@ -10,12 +10,12 @@ import {
   type ParentMessage,
   type WantedOutputs,
 } from './child-messages.ts';
-import { mostProcesses, type Confinement } from './confinement.ts';
+import { moduleUrl, mostProcesses, type Confinement } from '../sandbox/confinement.ts';
 import { ExhaustedRun, LostRun, type RunResult } from './executor.ts';
-import type { WatchedGroup, WatchedProcess } from './memory-watch.ts';
-import { MessagePipe } from './message-pipe.ts';
-import type { TreeMemory } from './process-memory.ts';
-import { startProgram } from './start-program.ts';
+import type { WatchedGroup, WatchedProcess } from '../sandbox/memory-watch.ts';
+import { MessagePipe } from '../sandbox/message-pipe.ts';
+import type { TreeMemory } from '../sandbox/process-memory.ts';
+import { startProgram } from '../sandbox/start-program.ts';
 import type { RunInput } from './types.ts';
 
 /** Which model a child process computes with. */
@@ -73,7 +73,11 @@ export class ModelProcess implements WatchedProcess {
     const path = resolve(model.path);
     // External data lies beside the file.
     const files = [dirname(path)];
-    const { child, pipe } = startProgram('model-child', { confinement, files, env: { ORT_DISABLE_TELEMETRY: '1' } });
+    const { child, pipe } = startProgram(moduleUrl('./model-child', import.meta.url), {
+      confinement,
+      files,
+      env: { ORT_DISABLE_TELEMETRY: '1' },
+    });
     this.#child = child;
     const name = String(child.pid);
     this.#pipe = new MessagePipe(pipe, {

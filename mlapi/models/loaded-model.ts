@@ -1,4 +1,4 @@
-import type { WatchedGroup } from '../inference/memory-watch.ts';
+import type { WatchedGroup } from '../sandbox/memory-watch.ts';
 import type { Predictor } from '../inference/predictor.ts';
 import type { Holder } from './fair-memory.ts';
 

@@ -1,5 +1,5 @@
 import type { ForeignModel, ForeignModels } from '../inference/foreign-models.ts';
-import type { WatchedGroup } from '../inference/memory-watch.ts';
+import type { WatchedGroup } from '../sandbox/memory-watch.ts';
 import type { Predictor } from '../inference/predictor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Artifacts } from './artifacts.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { readTreeMemory } from '../../mlapi/inference/process-memory.ts';
+import { readTreeMemory } from '../../mlapi/sandbox/process-memory.ts';
 import { growingModel } from '../support/growing-model.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';

@@ -16,7 +16,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ChildPool } from '../../mlapi/inference/child-pool.ts';
-import { findIsolation, type Confinement } from '../../mlapi/inference/confinement.ts';
+import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
+import type { Confinement } from '../../mlapi/sandbox/confinement.ts';
 import type { Matrix } from '../../mlapi/inference/types.ts';
 import { startCompiled } from '../support/child.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
@@ -102,7 +103,7 @@ describe('a child process', () => {
   });
 
   test('gives way also behind the wall that strangers’ models have', async () => {
-    const isolation = await findIsolation();
+    const isolation = await findModelIsolation();
     for (let time = 0; time < 3; time += 1) {
       await start({ confinement: { isolation, memoryBytes: 2 ** 30 } });
       const { pid } = pool.memory()[0]!;
@@ -119,7 +120,7 @@ describe('a child process', () => {
   (heedsSessions ? test : test.skip)(
     'gives way as a session, where Linux compares those alone',
     async () => {
-      const isolation = await findIsolation();
+      const isolation = await findModelIsolation();
       if (isolation !== 'namespaces') {
         console.warn('NOT TESTED: there is no bubblewrap, or it is not allowed');
         return;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { ChildPool } from '../../mlapi/inference/child-pool.ts';
-import { findIsolation, type Confinement } from '../../mlapi/inference/confinement.ts';
+import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
+import type { Confinement } from '../../mlapi/sandbox/confinement.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { processTree } from '../support/process-tree.ts';
@@ -17,7 +18,7 @@ test('a model’s processes are the first that the kernel ends where memory runs
   const walls: (Confinement | undefined)[] = [
     undefined,
     { isolation: 'limits', memoryBytes },
-    { isolation: await findIsolation(), memoryBytes },
+    { isolation: await findModelIsolation(), memoryBytes },
   ];
   for (const confinement of walls) {
     const pool = await ChildPool.start({ path, sha256, outputName: 'y', slots: 1, confinement });

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ChildPool } from '../../mlapi/inference/child-pool.ts';
-import { findIsolation } from '../../mlapi/inference/confinement.ts';
+import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
 import type { ModelFacts } from '../../mlapi/inference/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/model-wrapper.ts';
 import { startModels } from '../support/model-folders.ts';
@@ -131,7 +131,7 @@ describe('in a child process', () => {
 
   test('also behind the wall, it has the external data, whatever is in the working directory', async () => {
     write({ 'model.onnx': externalModel(), [data]: weights });
-    const confinement = { memoryBytes: 268_435_456, isolation: await findIsolation() };
+    const confinement = { memoryBytes: 268_435_456, isolation: await findModelIsolation() };
 
     for (const each of [undefined, confinement]) {
       const pool = await start(each);

@@ -26,7 +26,7 @@ class TakenProcess extends EventEmitter {
 }
 
 let child: TakenProcess;
-jest.unstable_mockModule('../../mlapi/inference/start-program.ts', () => ({
+jest.unstable_mockModule('../../mlapi/sandbox/start-program.ts', () => ({
   startProgram: () => ({ child, pipe: child.pipe }),
 }));
 const { ModelProcess } = await import('../../mlapi/inference/model-process.ts');

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { serialize } from 'node:v8';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MessagePipe, type MessageMemory } from '../../mlapi/inference/message-pipe.ts';
+import { MessagePipe, type MessageMemory } from '../../mlapi/sandbox/message-pipe.ts';
 
 function open(mostBytes = 1_000_000, memory?: MessageMemory) {
   const wire = new PassThrough();

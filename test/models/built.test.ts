@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { findIsolation } from '../../mlapi/inference/confinement.ts';
+import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
 import { BuiltService } from '../support/built-service.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { temporaryFolder } from '../support/service.ts';
@@ -31,5 +31,5 @@ test('201, then predictions: a model of a client, in the service as it is shippe
   expect([plain.status, traffic.status]).toEqual([200, 200]);
   // It finds behind the wall what it needs, where the machine lets it build one.
   const isWalled = !readFileSync(service.logFile, 'utf8').includes('and no namespaces');
-  expect(isWalled ? 'namespaces' : 'limits').toBe(await findIsolation());
+  expect(isWalled ? 'namespaces' : 'limits').toBe(await findModelIsolation());
 });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Predictor } from '../../mlapi/inference/predictor.ts';
-import { MemoryWatch, WatchedGroup } from '../../mlapi/inference/memory-watch.ts';
+import { MemoryWatch, WatchedGroup } from '../../mlapi/sandbox/memory-watch.ts';
 import { LoadedModels } from '../../mlapi/models/loaded-models.ts';
 
 const megabytes = 1_048_576;

@@ -1,15 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { findIsolation, launch, sendFilter, type Isolation } from '../../mlapi/inference/confinement.ts';
-import { systemCallFilter } from '../../mlapi/inference/system-calls.ts';
+import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
+import { launch, sendFilter, type Isolation } from '../../mlapi/sandbox/confinement.ts';
+import { systemCallFilter } from '../../mlapi/sandbox/system-calls.ts';
 import { hasProgram } from '../support/nginx.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 const program = join(temporaryFolder(), 'try');
 const hasCompiler = hasProgram('cc', 'what a program may do behind the wall');
 if (hasCompiler) spawnSync('cc', ['-O1', '-pthread', '-o', program, 'test/fixtures/wall/try.c'], { stdio: 'inherit' });
-const isolation = await findIsolation();
+const isolation = await findModelIsolation();
 if (isolation !== 'namespaces')
   console.warn('SKIPPED: the wall of namespaces: this machine has no bubblewrap, or forbids it');
 const testLimits = hasCompiler ? test : test.skip;

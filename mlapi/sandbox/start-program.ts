@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { isSource, launch, loaderVariables, sendFilter, type Confinement } from './confinement.ts';
+import { launch, loaderVariables, sendFilter, type Confinement } from './confinement.ts';
 import { markExpendable } from './expendable.ts';
 
 interface Started {
@@ -18,13 +18,12 @@ export interface StartedProgram {
 }
 
 /**
- * Starts a program of this folder in a process of its own, which gives way to this one. It gets nothing of this process: no variables,
+ * Starts a module of the service in a process of its own, at a lower priority than this one. It gets nothing of this process: no variables,
  * which may hold secrets, no folder, no streams but the pipe.
  */
-export function startProgram(name: string, { confinement, files, env }: Started): StartedProgram {
+export function startProgram(module: URL, { confinement, files, env }: Started): StartedProgram {
   const { execPath, execArgv, parentPid, hasOwnSession, filter } = launch(confinement, files);
-  const program = fileURLToPath(new URL(`./${name}.${isSource ? 'ts' : 'js'}`, import.meta.url));
-  const words = [...execArgv, program, String(parentPid), ...(hasOwnSession ? ['own-session'] : [])];
+  const words = [...execArgv, fileURLToPath(module), String(parentPid), ...(hasOwnSession ? ['own-session'] : [])];
   const child = spawn(execPath, words, {
     cwd: '/',
     env: { ...env, ...(confinement !== undefined && loaderVariables) },

@@ -37,8 +37,8 @@ export interface Launch {
 export const filterDescriptor = 4;
 
 const require = createRequire(import.meta.url);
-/** From sources, as this file is just now, Node needs its loader. */
-export const isSource = import.meta.url.endsWith('.ts');
+/** Whether the service runs from its sources, which Node needs a loader for. */
+const isSource = import.meta.url.endsWith('.ts');
 /** It would write down what it has translated. */
 export const loaderVariables: NodeJS.ProcessEnv = isSource ? { TSX_DISABLE_CACHE: '1' } : {};
 /** Node 24 sets half a gigabyte aside for the code that it compiles, for each thread. Here is nothing that is worth it. */
@@ -119,15 +119,25 @@ function packageFiles(): string[] {
   return [modules, realpathSync(modules), join(root, 'package.json'), join(root, 'tsconfig.json')];
 }
 
-/** What this machine allows: some containers and service units forbid namespaces, and some have no bubblewrap. */
-export function findIsolation(): Promise<Isolation> {
+/**
+ * URL of a module of the service, from its sources or compiled.
+ * @param path relative to `base`, without an extension
+ * @param base the `import.meta.url` of the caller
+ */
+export function moduleUrl(path: string, base: string): URL {
+  return new URL(`${path}.${isSource ? 'ts' : 'js'}`, base);
+}
+
+/**
+ * Returns what this machine allows: some containers and service units forbid namespaces, and some have no bubblewrap.
+ * @param needed a module that must load behind the wall
+ */
+export function findIsolation(needed: URL): Promise<Isolation> {
   if (!existsSync(bubblewrap)) return Promise.resolve('limits');
   return new Promise((resolve) => {
     const memoryBytes = trialBytes;
     const { execPath, execArgv, filter } = launch({ isolation: 'namespaces', memoryBytes });
-    // Not Node alone: behind the wall it must find all that it needs to compute.
-    const wrapper = new URL(`./model-wrapper.${isSource ? 'ts' : 'js'}`, import.meta.url);
-    const script = ['--input-type=module', '--eval', `await import(${JSON.stringify(wrapper.href)})`];
+    const script = ['--input-type=module', '--eval', `await import(${JSON.stringify(needed.href)})`];
     const stdio = ['ignore', 'ignore', 'ignore', 'ignore', 'pipe'] as const;
     const trial = spawn(execPath, [...execArgv, ...script], {
       env: loaderVariables,
