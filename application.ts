@@ -25,7 +25,7 @@ import { createStartingApplication } from './mlapi/http/server/starting-applicat
 import { ForeignModels } from './mlapi/inference/foreign-models.ts';
 import { tellAll, unnamed, type InferenceObserver } from './mlapi/inference/observer.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
-import { Predictors } from './mlapi/inference/predictors.ts';
+import { Predictors } from './mlapi/inference/model-registry.ts';
 import { openModelStore } from './mlapi/models/open-model-store.ts';
 import { modelStoreEndpoints } from './mlapi/models/routes.ts';
 import { oipEndpoints, oipHealthEndpoints } from './mlapi/oip/routes.ts';

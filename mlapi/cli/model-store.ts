@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
 import { Problem } from '../http/problem.ts';
 import { ForeignModels } from '../inference/foreign-models.ts';
-import { listFolders } from '../inference/predictors.ts';
+import { listFolders } from '../inference/model-registry.ts';
 import { receiveFolder } from '../models/folder-import.ts';
 import type { ModelService } from '../models/model-service.ts';
 import type { ModelStore } from '../models/model-store.ts';

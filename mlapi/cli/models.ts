@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
 import { Predictor } from '../inference/predictor.ts';
-import { Predictors } from '../inference/predictors.ts';
+import { Predictors } from '../inference/model-registry.ts';
 import { onlyWord, print, type Command } from './command.ts';
 
 export const modelCommands: Readonly<Record<string, Command>> = {

@@ -9,7 +9,7 @@ import { csvAnswer, csvMediaType } from './csv-answer.ts';
 import { jsonAnswer } from './json-answer.ts';
 import type { Serving } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
-import type { Predictors } from './predictors.ts';
+import type { Predictors } from './model-registry.ts';
 import { informationSchema, listSchema } from './information-schema.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
 import { listQuery, predictQuery, type ListQuery } from './schemas.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Predictors } from '../inference/predictors.ts';
+import type { Predictors } from '../inference/model-registry.ts';
 import type { ModelService } from './model-service.ts';
 import type { ModelStore } from './model-store.ts';
 import type { Traffic } from './traffic/traffic.ts';

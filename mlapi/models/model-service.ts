@@ -5,7 +5,7 @@ import { modelNotFound } from '../http/problem.ts';
 import type { StreamedBody } from '../http/body/streamed-body.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import { isStorageFault } from '../persistence/busy.ts';
-import type { Predictors } from '../inference/predictors.ts';
+import type { Predictors } from '../inference/model-registry.ts';
 import type { Database, Queries } from '../persistence/database.ts';
 import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
 import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';

@@ -3,7 +3,7 @@ import { modelNotFound, Problem } from '../http/problem.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
 import type { ModelInformation } from '../inference/predictor.ts';
 import { invalidInference } from '../inference/refusals.ts';
-import type { Predictors } from '../inference/predictors.ts';
+import type { Predictors } from '../inference/model-registry.ts';
 import type { Fields } from './fields.ts';
 
 /** The protocol has no pages: a longer index is cut. */

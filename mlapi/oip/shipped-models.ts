@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Predictors } from '../inference/predictors.ts';
+import type { Predictors } from '../inference/model-registry.ts';
 import { repositoryOver, type ModelRepository } from './repository.ts';
 import type { OipOptions } from './routes.ts';
 import type { RunStatistics } from './statistics.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Predictors } from '../../mlapi/inference/predictors.ts';
+import { Predictors } from '../../mlapi/inference/model-registry.ts';
 import { startModels, writeModelFolders } from '../support/model-folders.ts';
 import { echoContract, OipServer } from '../support/oip-server.ts';
 import { identityModel } from '../support/onnx-builder.ts';

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { Predictors } from '../../mlapi/inference/predictors.ts';
+import { Predictors } from '../../mlapi/inference/model-registry.ts';
 import { contractOf, writeModelFolders, type ModelFolder } from './model-folders.ts';
 import { identityModel, type ElementType } from './onnx-builder.ts';
 

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
 import { ownTurn } from '../http/turns.ts';
-import { AwaitedModels } from './awaited-models.ts';
+import { AwaitedModels } from './pending-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
 import type { EngineOptions } from './open-batcher.ts';
