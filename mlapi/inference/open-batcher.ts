@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/config.ts';
-import { Batcher } from './batcher.ts';
+import { Batcher } from './batching/batcher.ts';
 import { ChildPool } from './child-pool.ts';
 import type { Confinement } from '../sandbox/confinement.ts';
 import type { Executor } from './executor.ts';

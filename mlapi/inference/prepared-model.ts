@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
-import type { Batcher } from './batcher.ts';
+import type { Batcher } from './batching/batcher.ts';
 import { checkWidth, readContract, unknownInput } from './contract.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { ModelWrapper } from './model-wrapper.ts';

@@ -1,6 +1,6 @@
-import type { Sharing } from './fair-queue.ts';
+import type { Sharing } from './batching/fair-queue.ts';
 import { hasEntries, sliceRows } from './output-rows.ts';
-import { RunCost, type MeasuredRun } from './run-cost.ts';
+import { RunCost, type MeasuredRun } from './batching/cost-model.ts';
 import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from './types.ts';
 
 /** What a warm-up found out about a model. */

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { Batcher, type BatcherOptions } from '../../mlapi/inference/batcher.ts';
+import { Batcher, type BatcherOptions } from '../../mlapi/inference/batching/batcher.ts';
 import type { Executor, RunResult } from '../../mlapi/inference/executor.ts';
-import { RunCost } from '../../mlapi/inference/run-cost.ts';
+import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
 import type { ObservedAnswer, ObservedRun } from '../../mlapi/inference/observer.ts';
 import type { Matrix } from '../../mlapi/inference/types.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { FairQueue, type Sharing } from '../../mlapi/inference/fair-queue.ts';
-import { WaitingRequest } from '../../mlapi/inference/waiting-request.ts';
+import { FairQueue, type Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
+import { WaitingRequest } from '../../mlapi/inference/batching/waiting-request.ts';
 
 const nothing = () => undefined;
 

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { Batcher } from '../../mlapi/inference/batcher.ts';
+import { Batcher } from '../../mlapi/inference/batching/batcher.ts';
 import type { Executor, RunResult } from '../../mlapi/inference/executor.ts';
-import type { Sharing } from '../../mlapi/inference/fair-queue.ts';
-import { RunCost } from '../../mlapi/inference/run-cost.ts';
+import type { Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
+import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
 import type { Matrix, RunInput } from '../../mlapi/inference/types.ts';
 
 /** Two runs at once, each some turns long. It writes down what it was given, and refuses runs with a negative row. */

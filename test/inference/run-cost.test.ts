@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { RunCost } from '../../mlapi/inference/run-cost.ts';
+import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
 
 const second = (rows: number, seconds: number) => ({ rows, seconds });
 

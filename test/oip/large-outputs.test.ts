@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { writeBinaryData } from '../../mlapi/inference/binary-tensor.ts';
 import type { Predictor } from '../../mlapi/inference/predictor.ts';
 import { quoteNames } from '../../mlapi/inference/tensors.ts';
-import { WaitingRequest } from '../../mlapi/inference/waiting-request.ts';
+import { WaitingRequest } from '../../mlapi/inference/batching/waiting-request.ts';
 import { Counter } from '../../mlapi/models/traffic/counter.ts';
 import { Mirror, Places } from '../../mlapi/models/traffic/mirror.ts';
 import { isShort } from '../../mlapi/oip/infer-response.ts';

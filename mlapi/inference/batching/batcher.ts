@@ -1,14 +1,14 @@
-import type { AnswerMemory } from '../http/response/answer-memory.ts';
-import { Problem } from '../http/problem.ts';
-import { LostRun, type Executor } from './executor.ts';
+import type { AnswerMemory } from '../../http/response/answer-memory.ts';
+import { Problem } from '../../http/problem.ts';
+import { LostRun, type Executor } from '../executor.ts';
 import { FairQueue, type Sharing } from './fair-queue.ts';
-import type { InferenceObserver, ObservedModel, ObservedRun } from './observer.ts';
-import { hasEntries, joinRows, sliceRun } from './output-rows.ts';
-import { busy, deadlineExceeded, processLost, unavailable } from './refusals.ts';
+import type { InferenceObserver, ObservedModel, ObservedRun } from '../observer.ts';
+import { hasEntries, joinRows, sliceRun } from '../output-rows.ts';
+import { busy, deadlineExceeded, processLost, unavailable } from '../refusals.ts';
 import { RowBuffer } from './row-buffer.ts';
-import type { RunCost } from './run-cost.ts';
-import type { RunInput, RunOutput } from './types.ts';
-import { Unanswered } from './unanswered.ts';
+import type { RunCost } from './cost-model.ts';
+import type { RunInput, RunOutput } from '../types.ts';
+import { Unanswered } from './deadlines.ts';
 import { WaitingRequest, type Slice } from './waiting-request.ts';
 
 /** No inline run keeps the event loop longer, by what runs have taken so far. */
