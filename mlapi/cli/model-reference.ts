@@ -1,10 +1,10 @@
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
-import { readContract } from '../inference/contract.ts';
+import { readContract } from '../inference/contract/contract.ts';
 import { ModelWrapper } from '../inference/model-wrapper.ts';
 import { Preprocessor } from '../inference/preprocessor.ts';
-import type { Reference } from '../inference/reference.ts';
+import type { Reference } from '../inference/contract/reference.ts';
 import { makeReference } from '../models/traffic/make-reference.ts';
 import { print, UsageMistake, type Command } from './command.ts';
 

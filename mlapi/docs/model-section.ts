@@ -1,5 +1,5 @@
 import type { ModelInformation } from '../inference/predictor.ts';
-import type { Feature } from '../inference/types.ts';
+import type { Feature } from '../inference/contract/types.ts';
 import { escapeHtml, table } from './html.ts';
 
 const shownCategories = 12;

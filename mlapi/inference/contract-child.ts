@@ -2,11 +2,11 @@
 import '../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
 import { pipeDescriptor } from './child-messages.ts';
-import { readContract } from './contract.ts';
+import { readContract } from './contract/contract.ts';
 import { MessagePipe } from '../sandbox/message-pipe.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { proveRowWise, type RowWiseProof } from './row-wise/prove.ts';
-import type { Contract } from './types.ts';
+import type { Contract } from './contract/types.ts';
 
 export interface ContractQuestion {
   readonly folder: string;

@@ -7,7 +7,7 @@ import { CsvFault, splitRecord } from './csv-text.ts';
 import type { FeatureEncoder } from './feature-encoder.ts';
 import { invalidRows, tooManyRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
-import type { InputType, Matrix } from './types.ts';
+import type { InputType, Matrix } from './contract/types.ts';
 
 const quote = 0x22;
 const comma = 0x2c;

@@ -5,7 +5,7 @@ import { ownTurn } from '../http/turns.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Answerer } from './answerer.ts';
 import type { Confinement, Isolation } from '../sandbox/confinement.ts';
-import { unknownInput } from './contract.ts';
+import { unknownInput } from './contract/contract.ts';
 import { readForeignContract } from './foreign-contract.ts';
 import { MemoryWatch, WatchedGroup } from '../sandbox/memory-watch.ts';
 import type { ModelFacts, ModelFile } from './model-facts.ts';
@@ -18,7 +18,7 @@ import { isRemote, prepareForeign, prepareRemote, type PreparedModel, type Remot
 import { memoryExhausted } from './refusals.ts';
 import { modelMemory, workerMemory } from './worker-memory.ts';
 import { isOutage } from './remote/remote-failure.ts';
-import type { Contract } from './types.ts';
+import type { Contract } from './contract/types.ts';
 
 /** What is known of a model that was found good: plain data. */
 export interface ForeignModel {

@@ -16,7 +16,7 @@ import type { WatchedGroup, WatchedProcess } from '../sandbox/memory-watch.ts';
 import { MessagePipe } from '../sandbox/message-pipe.ts';
 import type { TreeMemory } from '../sandbox/process-memory.ts';
 import { startProgram } from '../sandbox/start-program.ts';
-import type { RunInput } from './types.ts';
+import type { RunInput } from './contract/types.ts';
 
 /** Which model a child process computes with. */
 export interface ChildModel {

@@ -10,7 +10,7 @@ import type { InferenceObserver } from './observer.ts';
 import type { EngineOptions } from './open-batcher.ts';
 import { Predictor, type ModelInformation } from './predictor.ts';
 import { prepareModel, readRemoteContract, type PreparedModel } from './prepared-model.ts';
-import { ModelFolderError } from './types.ts';
+import { ModelFolderError } from './contract/types.ts';
 
 const usualDefault = 'nsl-kdd-classifier';
 const versionsAtOnce = 500;

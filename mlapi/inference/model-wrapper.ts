@@ -13,7 +13,7 @@ import {
   type OutputTensor,
   type RunInput,
   type RunOutput,
-} from './types.ts';
+} from './contract/types.ts';
 
 // The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
 process.env.ORT_DISABLE_TELEMETRY = '1';

@@ -11,7 +11,7 @@ import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
 import type { InferenceObserver } from './observer.ts';
 import { mayShareRuns } from './row-wise/verdict.ts';
-import type { Contract, Matrix, RunInput, TensorInput } from './types.ts';
+import type { Contract, Matrix, RunInput, TensorInput } from './contract/types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from './warm-up.ts';
 
 export interface EngineOptions

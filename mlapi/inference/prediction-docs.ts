@@ -1,8 +1,8 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
 import { csvAnswer, toLine } from './csv-answer.ts';
 import type { Predictor } from './predictor.ts';
-import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './row-schema.ts';
-import type { Contract, InputType } from './types.ts';
+import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './contract/json-schema.ts';
+import type { Contract, InputType } from './contract/types.ts';
 
 type PredictionDocs = Omit<EndpointDocs, 'operationId' | 'summary'>;
 

@@ -12,7 +12,7 @@ import type { Preprocessor } from './preprocessor.ts';
 import { takesTensors } from './refusals.ts';
 import { rowWiseVerdict, type RowWiseVerdict } from './row-wise/verdict.ts';
 import { invalidTensors, quoteNames, toMatrix, toTensorInput, type InputTensor, type NamedOutput } from './tensors.ts';
-import type { Contract, Matrix, RunInput, RunOutput } from './types.ts';
+import type { Contract, Matrix, RunInput, RunOutput } from './contract/types.ts';
 
 interface CallerOptions {
   /** Whose request it is: clients take turns. */

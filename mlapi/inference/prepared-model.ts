@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import type { Batcher } from './batching/batcher.ts';
-import { checkWidth, readContract, unknownInput } from './contract.ts';
+import { checkWidth, readContract, unknownInput } from './contract/contract.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { ModelWrapper } from './model-wrapper.ts';
 import {
@@ -22,7 +22,7 @@ import { describeRemote } from './remote/remote-model.ts';
 import { proveRowWise } from './row-wise/prove.ts';
 import { predictedOutput } from './row-wise/verdict.ts';
 import { sampleTensors } from './sample-tensors.ts';
-import { ModelFolderError, type Contract } from './types.ts';
+import { ModelFolderError, type Contract } from './contract/types.ts';
 
 /** A model that can be started: what is known of it is read and checked. */
 export interface PreparedModel extends KnownModel {

@@ -4,7 +4,7 @@ import { CsvRows } from './csv-rows.ts';
 import { FeatureEncoder } from './feature-encoder.ts';
 import { findRows, invalidRows, tooManyRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
-import type { Feature, InputType, Matrix } from './types.ts';
+import type { Feature, InputType, Matrix } from './contract/types.ts';
 
 /**
  * Turns request bodies into the tensor's buffer. A row that the contract takes is validated and encoded in one pass; only a

@@ -10,9 +10,9 @@ import { jsonAnswer } from './json-answer.ts';
 import type { Serving } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
 import type { Predictors } from './model-registry.ts';
-import { informationSchema, listSchema } from './information-schema.ts';
+import { informationSchema, listSchema } from './contract/information-schema.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
-import { listQuery, predictQuery, type ListQuery } from './schemas.ts';
+import { listQuery, predictQuery, type ListQuery } from './contract/contract-schema.ts';
 
 /** Information about models, and their predictions. */
 export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {

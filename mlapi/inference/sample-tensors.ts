@@ -5,7 +5,7 @@ import { quoteLongIntegers } from './exact-integers.ts';
 import { readJsonData } from './json-tensor.ts';
 import type { ModelFacts, TensorInfo } from './model-facts.ts';
 import { toTensorInput, type InputTensor } from './tensors.ts';
-import type { Contract, TensorInput } from './types.ts';
+import type { Contract, TensorInput } from './contract/types.ts';
 
 /** Nobody could send more than this, and it is made before anybody asks. */
 const mostBytes = 16 * 1_048_576;

@@ -4,7 +4,7 @@ import type { ForeignModels } from '../inference/foreign-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
 import type { ModelFile } from '../inference/model-facts.ts';
 import type { ModelInformation, Predictor } from '../inference/predictor.ts';
-import type { Contract } from '../inference/types.ts';
+import type { Contract } from '../inference/contract/types.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { findAlias, listAliases } from './alias-store.ts';

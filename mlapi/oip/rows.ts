@@ -4,7 +4,7 @@ import type { PredictOptions, Predictor } from '../inference/predictor.ts';
 import { tooManyRows } from '../inference/request-rows.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors.ts';
-import type { Prediction } from '../inference/types.ts';
+import type { Prediction } from '../inference/contract/types.ts';
 import type { InferRequest } from './infer-request.ts';
 
 /** What rows are answered with: labels, class numbers or values; and the scores, where they are asked for. */

@@ -1,5 +1,5 @@
 import type { InferenceObserver, ObservedAnswer, ObservedModel, ObservedRun } from '../inference/observer.ts';
-import type { Contract } from '../inference/types.ts';
+import type { Contract } from '../inference/contract/types.ts';
 
 interface Duration {
   count: number;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readContract } from '../../mlapi/inference/contract.ts';
+import { readContract } from '../../mlapi/inference/contract/contract.ts';
 import { projectRoot } from '../support/compiled.ts';
 import type { LoadRequest } from './load/types.ts';
 

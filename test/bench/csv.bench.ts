@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse';
 import { parseStrictJson } from '../../mlapi/http/body/strict-json.ts';
-import { readContract } from '../../mlapi/inference/contract.ts';
+import { readContract } from '../../mlapi/inference/contract/contract.ts';
 import { readCell } from '../../mlapi/inference/csv-cells.ts';
 import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/model-wrapper.ts';

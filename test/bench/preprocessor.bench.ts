@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import Joi from 'joi';
-import { readContract } from '../../mlapi/inference/contract.ts';
+import { readContract } from '../../mlapi/inference/contract/contract.ts';
 import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/model-wrapper.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
-import type { Feature, NamedRow } from '../../mlapi/inference/types.ts';
+import type { Feature, NamedRow } from '../../mlapi/inference/contract/types.ts';
 
 /*
  * What validating and encoding cost beside the model itself, and beside a Joi schema on each cell. All in one run, in

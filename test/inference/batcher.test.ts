@@ -5,7 +5,7 @@ import { Batcher, type BatcherOptions } from '../../mlapi/inference/batching/bat
 import type { Executor, RunResult } from '../../mlapi/inference/executor.ts';
 import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
 import type { ObservedAnswer, ObservedRun } from '../../mlapi/inference/observer.ts';
-import type { Matrix } from '../../mlapi/inference/types.ts';
+import type { Matrix } from '../../mlapi/inference/contract/types.ts';
 
 const row: Matrix = { data: new Float32Array(1), rows: 1, width: 1 };
 

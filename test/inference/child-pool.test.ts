@@ -18,7 +18,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { ChildPool } from '../../mlapi/inference/child-pool.ts';
 import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
 import type { Confinement } from '../../mlapi/sandbox/confinement.ts';
-import type { Matrix } from '../../mlapi/inference/types.ts';
+import type { Matrix } from '../../mlapi/inference/contract/types.ts';
 import { startCompiled } from '../support/child.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { loadPredictor } from '../support/predictors.ts';

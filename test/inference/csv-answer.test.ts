@@ -4,7 +4,7 @@ import { Answerer, type PredictionAnswer } from '../../mlapi/inference/answerer.
 import { csvAnswer } from '../../mlapi/inference/csv-answer.ts';
 import { jsonAnswer } from '../../mlapi/inference/json-answer.ts';
 import type { ModelFacts } from '../../mlapi/inference/model-facts.ts';
-import type { Contract } from '../../mlapi/inference/types.ts';
+import type { Contract } from '../../mlapi/inference/contract/types.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 

@@ -6,7 +6,7 @@ import { Batcher } from '../../mlapi/inference/batching/batcher.ts';
 import type { Executor, RunResult } from '../../mlapi/inference/executor.ts';
 import type { Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
 import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
-import type { Matrix, RunInput } from '../../mlapi/inference/types.ts';
+import type { Matrix, RunInput } from '../../mlapi/inference/contract/types.ts';
 
 /** Two runs at once, each some turns long. It writes down what it was given, and refuses runs with a negative row. */
 class RecordingExecutor implements Executor {

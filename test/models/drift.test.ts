@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '../../mlapi/cli/commands.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
 import { Predictor } from '../../mlapi/inference/predictor.ts';
-import type { Contract } from '../../mlapi/inference/types.ts';
+import type { Contract } from '../../mlapi/inference/contract/types.ts';
 import { edgesDigest } from '../../mlapi/models/traffic/input-bins.ts';
 import { TrafficSum } from '../../mlapi/models/traffic/report.ts';
 import { identityModel } from '../support/onnx-builder.ts';

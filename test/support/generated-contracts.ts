@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Feature } from '../../mlapi/inference/types.ts';
+import type { Feature } from '../../mlapi/inference/contract/types.ts';
 
 export type Cell = string | number | boolean | null;
 

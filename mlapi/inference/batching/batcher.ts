@@ -7,7 +7,7 @@ import { hasEntries, joinRows, sliceRun } from '../output-rows.ts';
 import { busy, deadlineExceeded, processLost, unavailable } from '../refusals.ts';
 import { RowBuffer } from './row-buffer.ts';
 import type { RunCost } from './cost-model.ts';
-import type { RunInput, RunOutput } from '../types.ts';
+import type { RunInput, RunOutput } from '../contract/types.ts';
 import { Unanswered } from './deadlines.ts';
 import { WaitingRequest, type Slice } from './waiting-request.ts';
 

@@ -1,7 +1,7 @@
 import { normaliseBaseUrl } from '../../config/base-url.ts';
 import type { RemoteToken } from '../../config/secret-files.ts';
 import { Problem } from '../../http/problem.ts';
-import type { RemoteReference } from '../types.ts';
+import type { RemoteReference } from '../contract/types.ts';
 
 /** A server that the operator has listed. */
 export interface AllowedServer {

@@ -7,7 +7,7 @@ import { readExactly } from '../exact-integers.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
 import { readJsonData } from '../json-tensor.ts';
 import type { TensorInfo } from '../model-facts.ts';
-import type { OutputTensor, RemoteReference, RunOutput } from '../types.ts';
+import type { OutputTensor, RemoteReference, RunOutput } from '../contract/types.ts';
 import { jsonLengthHeader } from './infer-request.ts';
 import type { RemoteAnswer } from './remote-connection.ts';
 

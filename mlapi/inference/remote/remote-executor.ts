@@ -3,7 +3,7 @@ import type { Executor, RunResult, SessionMemory } from '../executor.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
 import type { TensorInfo } from '../model-facts.ts';
 import type { InputTensor } from '../tensors.ts';
-import type { Matrix, RemoteReference, RunInput, RunOutput } from '../types.ts';
+import type { Matrix, RemoteReference, RunInput, RunOutput } from '../contract/types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { CircuitBreaker, usualBreaker, type BreakerOptions } from './circuit-breaker.ts';
 import { writeInferRequest, type WrittenRequest } from './infer-request.ts';

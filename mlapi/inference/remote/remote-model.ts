@@ -3,7 +3,7 @@ import Joi from 'joi';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
 import { datatypes } from '../datatypes.ts';
 import type { ModelFacts, TensorInfo } from '../model-facts.ts';
-import type { InputType, RemoteReference } from '../types.ts';
+import type { InputType, RemoteReference } from '../contract/types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';
 import { RemoteFailure } from './remote-failure.ts';

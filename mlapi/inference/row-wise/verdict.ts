@@ -1,5 +1,5 @@
 import { chooseOutput, type ModelFacts } from '../model-facts.ts';
-import type { Contract } from '../types.ts';
+import type { Contract } from '../contract/types.ts';
 
 /** Whether rows of several requests may share a run: only where nothing of one row reaches another's output. */
 export interface RowWiseVerdict {

@@ -1,4 +1,4 @@
-import type { FeatureReference } from '../../inference/reference.ts';
+import type { FeatureReference } from '../../inference/contract/reference.ts';
 
 /** The bin of a value. */
 export function binOf(value: number, { edges: ends }: Pick<FeatureReference, 'edges'>): number {

@@ -1,4 +1,4 @@
-import type { Contract } from '../../inference/types.ts';
+import type { Contract } from '../../inference/contract/types.ts';
 import type { InputCounts } from './input-bins.ts';
 
 export interface FeatureDrift {

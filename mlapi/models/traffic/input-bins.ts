@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { FeatureReference } from '../../inference/reference.ts';
-import type { Contract, Matrix } from '../../inference/types.ts';
+import type { FeatureReference } from '../../inference/contract/reference.ts';
+import type { Contract, Matrix } from '../../inference/contract/types.ts';
 import { binOf } from './bins.ts';
 
 type WatchedContract = Pick<Contract, 'features' | 'reference'>;

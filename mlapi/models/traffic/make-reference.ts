@@ -1,5 +1,5 @@
-import type { FeatureReference, Reference } from '../../inference/reference.ts';
-import type { Feature, Matrix } from '../../inference/types.ts';
+import type { FeatureReference, Reference } from '../../inference/contract/reference.ts';
+import type { Feature, Matrix } from '../../inference/contract/types.ts';
 import { binOf } from './bins.ts';
 
 /** Fewer, where there are very many features. */

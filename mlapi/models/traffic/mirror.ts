@@ -1,7 +1,7 @@
 import type { PredictionAnswer } from '../../inference/answerer.ts';
 import type { Predictor } from '../../inference/predictor.ts';
 import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
-import type { Matrix } from '../../inference/types.ts';
+import type { Matrix } from '../../inference/contract/types.ts';
 import type { Counter } from './counter.ts';
 import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts';
 import type { WatchedPredictor } from './watched-predictor.ts';

@@ -1,4 +1,4 @@
-import type { Contract } from '../../inference/types.ts';
+import type { Contract } from '../../inference/contract/types.ts';
 import { addCounts, latencyQuantile, newCounts, type Counts, type Role } from './counts.ts';
 import { driftOf, type FeatureDrift } from './drift.ts';
 import { addInputs, edgesDigest, type InputCounts } from './input-bins.ts';

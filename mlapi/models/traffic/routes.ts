@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../http/endpoint.ts';
 import type { Predictors } from '../../inference/model-registry.ts';
-import type { Contract } from '../../inference/types.ts';
+import type { Contract } from '../../inference/contract/types.ts';
 import type { ModelStore } from '../model-store.ts';
 import { checkName, trafficQuery } from '../schemas.ts';
 import { trafficSchema } from './report.ts';

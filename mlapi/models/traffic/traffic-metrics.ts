@@ -1,4 +1,4 @@
-import type { Contract } from '../../inference/types.ts';
+import type { Contract } from '../../inference/contract/types.ts';
 import type { MetricSnapshot, MetricValue } from '../../telemetry/metrics.ts';
 import type { Counter } from './counter.ts';
 import { addCounts, latencyBounds, newCounts, type Counts } from './counts.ts';

@@ -4,7 +4,7 @@ import type { Serving } from '../../inference/model-source.ts';
 import type { PredictionAnswer } from '../../inference/answerer.ts';
 import type { InferOptions, PredictOptions, Predictor } from '../../inference/predictor.ts';
 import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
-import type { Matrix, RunInput } from '../../inference/types.ts';
+import type { Matrix, RunInput } from '../../inference/contract/types.ts';
 import type { Counter } from './counter.ts';
 import type { InputBins } from './input-bins.ts';
 import type { Mirror } from './mirror.ts';

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { nameOrNothing, pathName, pathNameRule } from '../http/request/path-names.ts';
+import { nameOrNothing, pathName, pathNameRule } from '../../http/request/path-names.ts';
 import { referenceSchema } from './reference.ts';
 
 /** `/v2/models/stats` is not about a model. */

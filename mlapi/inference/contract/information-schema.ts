@@ -1,4 +1,4 @@
-import { label, namedRow } from './row-schema.ts';
+import { label, namedRow } from './json-schema.ts';
 
 const text = { type: 'string' };
 const number = { type: 'number', format: 'double' };
