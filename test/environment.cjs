@@ -1,6 +1,6 @@
 const { TestEnvironment } = require('jest-environment-node');
 
-// As in mlapi/inference/model-wrapper.ts, whose environment is a copy here, which the runtime does not see.
+// As in mlapi/inference/execution/model-wrapper.ts, whose environment is a copy here, which the runtime does not see.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
 /**

@@ -2,7 +2,7 @@ import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import { readContract } from '../inference/contract/contract.ts';
-import { ModelWrapper } from '../inference/model-wrapper.ts';
+import { ModelWrapper } from '../inference/execution/model-wrapper.ts';
 import { Preprocessor } from '../inference/preprocessor.ts';
 import type { Reference } from '../inference/contract/reference.ts';
 import { makeReference } from '../models/traffic/make-reference.ts';

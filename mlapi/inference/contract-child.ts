@@ -1,7 +1,7 @@
 /* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
 import '../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
-import { pipeDescriptor } from './child-messages.ts';
+import { pipeDescriptor } from './execution/child-messages.ts';
 import { readContract } from './contract/contract.ts';
 import { MessagePipe } from '../sandbox/message-pipe.ts';
 import type { ModelFacts } from './model-facts.ts';

@@ -1,7 +1,7 @@
 import { ownTurn } from '../http/turns.ts';
 import { moduleUrl, type Confinement } from '../sandbox/confinement.ts';
 import type { ContractAnswer, ContractQuestion } from './contract-child.ts';
-import { mostChildBytes } from './child-messages.ts';
+import { mostChildBytes } from './execution/child-messages.ts';
 import { MessagePipe } from '../sandbox/message-pipe.ts';
 import { startProgram } from '../sandbox/start-program.ts';
 

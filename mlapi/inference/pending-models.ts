@@ -1,4 +1,4 @@
-import { Fault } from './executor.ts';
+import { Fault } from './execution/executor.ts';
 import { unavailable } from './refusals.ts';
 import type { Predictor } from './predictor.ts';
 import { isAway } from './remote/remote-failure.ts';

@@ -3,7 +3,7 @@ import { serviceBusy } from '../http/problem.ts';
 import { StreamedBody } from '../http/body/streamed-body.ts';
 import { Answerer, type PredictionAnswer } from './answerer.ts';
 import type { Batcher } from './batching/batcher.ts';
-import type { SessionMemory } from './executor.ts';
+import type { SessionMemory } from './execution/executor.ts';
 import type { ModelFacts, ModelFile, TensorInfo } from './model-facts.ts';
 import type { ExecutorKind } from './observer.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';

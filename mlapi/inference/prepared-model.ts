@@ -4,7 +4,7 @@ import { Problem } from '../http/problem.ts';
 import type { Batcher } from './batching/batcher.ts';
 import { checkWidth, readContract, unknownInput } from './contract/contract.ts';
 import type { ModelFacts } from './model-facts.ts';
-import { ModelWrapper } from './model-wrapper.ts';
+import { ModelWrapper } from './execution/model-wrapper.ts';
 import {
   measureInline,
   openBatcher,

@@ -1,5 +1,5 @@
 import { Problem } from '../http/problem.ts';
-import { ExhaustedRun, Fault } from './executor.ts';
+import { ExhaustedRun, Fault } from './execution/executor.ts';
 
 const code = 'temporarily_unavailable';
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { InferenceSession } from 'onnxruntime-node';
 import { readModel } from '../../mlapi/inference/model-files/read-model.ts';
-import { ModelWrapper } from '../../mlapi/inference/model-wrapper.ts';
+import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { externalModel, externalTensor, otherWeights, weights } from '../support/external-data.ts';
 import { attribute, graph, model, node } from '../support/hostile-onnx.ts';
 import { bytes, identityModel, type Field } from '../support/onnx-builder.ts';

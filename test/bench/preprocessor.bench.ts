@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import Joi from 'joi';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
 import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
-import { ModelWrapper } from '../../mlapi/inference/model-wrapper.ts';
+import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
 import type { Feature, NamedRow } from '../../mlapi/inference/contract/types.ts';
 

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { expect, test } from '@jest/globals';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { Batcher, type BatcherOptions } from '../../mlapi/inference/batching/batcher.ts';
-import type { Executor, RunResult } from '../../mlapi/inference/executor.ts';
+import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
 import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
 import type { ObservedAnswer, ObservedRun } from '../../mlapi/inference/observer.ts';
 import type { Matrix } from '../../mlapi/inference/contract/types.ts';

@@ -6,7 +6,7 @@ import {
   decodeChildMessage,
   encodeChildMessage,
   type ChildMessage,
-} from '../../mlapi/inference/child-messages.ts';
+} from '../../mlapi/inference/execution/child-messages.ts';
 
 const facts = {
   inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],

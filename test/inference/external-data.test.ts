@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { ChildPool } from '../../mlapi/inference/child-pool.ts';
-import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
+import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
+import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
 import type { ModelFacts } from '../../mlapi/inference/model-facts.ts';
-import { ModelWrapper } from '../../mlapi/inference/model-wrapper.ts';
+import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { startModels } from '../support/model-folders.ts';
 import {
   externalModel,

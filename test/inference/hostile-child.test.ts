@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { serialize } from 'node:v8';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { encodeChildMessage, type ChildMessage } from '../../mlapi/inference/child-messages.ts';
+import { encodeChildMessage, type ChildMessage } from '../../mlapi/inference/execution/child-messages.ts';
 import type { RunInput } from '../../mlapi/inference/contract/types.ts';
 
 /** A process in the hands of whoever made its model: it says what the test has it say. */
@@ -29,7 +29,7 @@ let child: TakenProcess;
 jest.unstable_mockModule('../../mlapi/sandbox/start-program.ts', () => ({
   startProgram: () => ({ child, pipe: child.pipe }),
 }));
-const { ModelProcess } = await import('../../mlapi/inference/model-process.ts');
+const { ModelProcess } = await import('../../mlapi/inference/execution/model-process.ts');
 
 const facts = { inputs: [], outputs: [], inputType: undefined, width: undefined, takesOneRow: false };
 const ready: ChildMessage = { type: 'ready', facts, rssBytes: 1 };

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { Batcher } from '../../mlapi/inference/batching/batcher.ts';
-import type { Executor, RunResult } from '../../mlapi/inference/executor.ts';
+import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
 import type { Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
 import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
 import type { Matrix, RunInput } from '../../mlapi/inference/contract/types.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
+import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
 import { BuiltService } from '../support/built-service.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { temporaryFolder } from '../support/service.ts';

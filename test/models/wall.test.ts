@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { findModelIsolation } from '../../mlapi/inference/model-isolation.ts';
+import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
 import { launch, sendFilter, type Isolation } from '../../mlapi/sandbox/confinement.ts';
 import { systemCallFilter } from '../../mlapi/sandbox/system-calls.ts';
 import { hasProgram } from '../support/nginx.ts';

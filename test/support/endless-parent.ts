@@ -1,4 +1,4 @@
-import { ChildPool } from '../../mlapi/inference/child-pool.ts';
+import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
 
 /** A process whose child is in the middle of a long run of the slow model; it says which process that is. */
 const [path = '', sha256 = ''] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import { ModelProcess } from '../../mlapi/inference/model-process.ts';
+import { ModelProcess } from '../../mlapi/inference/execution/model-process.ts';
 
 /** A process that is killed as soon as its child exists, long before that is ready; it says which process that is. */
 const child = new ModelProcess({ path: process.argv[2] ?? '', sha256: undefined });

@@ -1,6 +1,6 @@
 import type { AnswerMemory } from '../../http/response/answer-memory.ts';
 import { Problem } from '../../http/problem.ts';
-import { LostRun, type Executor } from '../executor.ts';
+import { LostRun, type Executor } from '../execution/executor.ts';
 import { FairQueue, type Sharing } from './fair-queue.ts';
 import type { InferenceObserver, ObservedModel, ObservedRun } from '../observer.ts';
 import { hasEntries, joinRows, sliceRun } from '../output-rows.ts';

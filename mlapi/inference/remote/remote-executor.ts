@@ -1,5 +1,5 @@
 import { Problem } from '../../http/problem.ts';
-import type { Executor, RunResult, SessionMemory } from '../executor.ts';
+import type { Executor, RunResult, SessionMemory } from '../execution/executor.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
 import type { TensorInfo } from '../model-facts.ts';
 import type { InputTensor } from '../tensors.ts';

@@ -1,4 +1,4 @@
-import { LostRun } from '../executor.ts';
+import { LostRun } from '../execution/executor.ts';
 
 interface FailureTraits {
   /** Whether the same request may be sent once more. */

@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { ModelWrapper } from '../../../mlapi/inference/model-wrapper.ts';
+import { ModelWrapper } from '../../../mlapi/inference/execution/model-wrapper.ts';
 import type { Predictor } from '../../../mlapi/inference/predictor.ts';
 import { proveRowWise } from '../../../mlapi/inference/row-wise/prove.ts';
 import { attribute, graph, model, negative, node, tensor, value } from '../../support/hostile-onnx.ts';

@@ -1,11 +1,11 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { Problem } from '../http/problem.ts';
-import { invalidModelOutput } from './invalid-output.ts';
-import type { ModelFacts, TensorInfo } from './model-facts.ts';
-import { readModel, type ModelBytes } from './model-files/read-model.ts';
-import { joinRows, type OutputPart } from './output-rows.ts';
-import { refuseLarge, sizeOfAll, sizeOfRun } from './output-size.ts';
-import type { InputTensor } from './tensors.ts';
+import { Problem } from '../../http/problem.ts';
+import { invalidModelOutput } from '../invalid-output.ts';
+import type { ModelFacts, TensorInfo } from '../model-facts.ts';
+import { readModel, type ModelBytes } from '../model-files/read-model.ts';
+import { joinRows, type OutputPart } from '../output-rows.ts';
+import { refuseLarge, sizeOfAll, sizeOfRun } from '../output-size.ts';
+import type { InputTensor } from '../tensors.ts';
 import {
   ModelFolderError,
   type InputType,
@@ -13,7 +13,7 @@ import {
   type OutputTensor,
   type RunInput,
   type RunOutput,
-} from './contract/types.ts';
+} from '../contract/types.ts';
 
 // The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
 process.env.ORT_DISABLE_TELEMETRY = '1';

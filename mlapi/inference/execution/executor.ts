@@ -1,5 +1,5 @@
-import type { ExecutorKind } from './observer.ts';
-import type { RunInput, RunOutput } from './contract/types.ts';
+import type { ExecutorKind } from '../observer.ts';
+import type { RunInput, RunOutput } from '../contract/types.ts';
 
 /** A process that holds the model. */
 export interface SessionMemory {

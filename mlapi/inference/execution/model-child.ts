@@ -1,5 +1,5 @@
 /* The program of a child process: it computes with one model for the process that started it (its argument), and ends with that. */
-import '../sandbox/lower-priority.ts';
+import '../../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import {
@@ -11,10 +11,10 @@ import {
   type ParentMessage,
   type WantedOutputs,
 } from './child-messages.ts';
-import { MessagePipe } from '../sandbox/message-pipe.ts';
+import { MessagePipe } from '../../sandbox/message-pipe.ts';
 import { ModelWrapper } from './model-wrapper.ts';
-import { tooLarge } from './output-size.ts';
-import type { RunInput } from './contract/types.ts';
+import { tooLarge } from '../output-size.ts';
+import type { RunInput } from '../contract/types.ts';
 
 let model: ModelWrapper;
 

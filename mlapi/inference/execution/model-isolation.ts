@@ -1,4 +1,4 @@
-import { findIsolation, moduleUrl, type Isolation } from '../sandbox/confinement.ts';
+import { findIsolation, moduleUrl, type Isolation } from '../../sandbox/confinement.ts';
 
 /** Returns the strongest isolation in which a model can compute on this machine: Node and the runtime must load behind it. */
 export function findModelIsolation(): Promise<Isolation> {
