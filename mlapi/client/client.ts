@@ -1,5 +1,5 @@
 import type { TokenAnswer } from '../auth/types.ts';
-import type { PredictionAnswer } from '../inference/answerer.ts';
+import type { PredictionAnswer } from '../inference/postprocessing/prediction-response.ts';
 import type { ModelInformation } from '../inference/predictor.ts';
 import { Aliases } from './aliases.ts';
 import { Api, hasText, type PageOptions } from './api.ts';

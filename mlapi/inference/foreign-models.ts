@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { Problem } from '../http/problem.ts';
 import { ownTurn } from '../http/turns.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { Answerer } from './answerer.ts';
+import { Answerer } from './postprocessing/prediction-response.ts';
 import type { Confinement, Isolation } from '../sandbox/confinement.ts';
 import { unknownInput } from './contract/contract.ts';
 import { readForeignContract } from './foreign-contract.ts';

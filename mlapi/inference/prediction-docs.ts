@@ -1,5 +1,5 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
-import { csvAnswer, toLine } from './csv-answer.ts';
+import { csvAnswer, toLine } from './postprocessing/csv-response.ts';
 import type { Predictor } from './predictor.ts';
 import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './contract/json-schema.ts';
 import type { Contract, InputType } from './contract/types.ts';

@@ -1,7 +1,7 @@
 import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import { serviceBusy } from '../http/problem.ts';
 import { StreamedBody } from '../http/body/streamed-body.ts';
-import { Answerer, type PredictionAnswer } from './answerer.ts';
+import { Answerer, type PredictionAnswer } from './postprocessing/prediction-response.ts';
 import type { Batcher } from './batching/batcher.ts';
 import type { SessionMemory } from './execution/executor.ts';
 import type { ModelFacts, ModelFile, TensorInfo } from './model-facts.ts';

@@ -5,8 +5,8 @@ import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endp
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
 import { holdsFor, namesHeld } from '../http/scopes.ts';
-import { csvAnswer, csvMediaType } from './csv-answer.ts';
-import { jsonAnswer } from './json-answer.ts';
+import { csvAnswer, csvMediaType } from './postprocessing/csv-response.ts';
+import { jsonAnswer } from './postprocessing/json-response.ts';
 import type { Serving } from './model-source.ts';
 import type { Predictor } from './predictor.ts';
 import type { Predictors } from './model-registry.ts';

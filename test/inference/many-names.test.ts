@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { FeatureEncoder } from '../../mlapi/inference/feature-encoder.ts';
-import { Postprocessor } from '../../mlapi/inference/postprocessor.ts';
+import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';
 import { explainRow } from '../../mlapi/inference/row-errors.ts';
 import { toTensorInput } from '../../mlapi/inference/tensors.ts';
 

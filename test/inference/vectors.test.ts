@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { Postprocessor } from '../../mlapi/inference/postprocessor.ts';
+import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
 import type { Feature, OutputContract } from '../../mlapi/inference/contract/types.ts';
 import { constantOf, identityModel, switchModel } from '../support/onnx-builder.ts';

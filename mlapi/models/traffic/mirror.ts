@@ -1,4 +1,4 @@
-import type { PredictionAnswer } from '../../inference/answerer.ts';
+import type { PredictionAnswer } from '../../inference/postprocessing/prediction-response.ts';
 import type { Predictor } from '../../inference/predictor.ts';
 import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
 import type { Matrix } from '../../inference/contract/types.ts';

@@ -1,7 +1,7 @@
 import { Problem } from '../../http/problem.ts';
 import { StreamedBody } from '../../http/body/streamed-body.ts';
 import type { Serving } from '../../inference/model-source.ts';
-import type { PredictionAnswer } from '../../inference/answerer.ts';
+import type { PredictionAnswer } from '../../inference/postprocessing/prediction-response.ts';
 import type { InferOptions, PredictOptions, Predictor } from '../../inference/predictor.ts';
 import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
 import type { Matrix, RunInput } from '../../inference/contract/types.ts';

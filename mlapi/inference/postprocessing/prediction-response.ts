@@ -1,8 +1,8 @@
-import type { AnswerMemory } from '../http/response/answer-memory.ts';
-import { invalidModelOutput } from './invalid-output.ts';
-import type { KnownModel } from './open-batcher.ts';
+import type { AnswerMemory } from '../../http/response/answer-memory.ts';
+import { invalidModelOutput } from '../invalid-output.ts';
+import type { KnownModel } from '../open-batcher.ts';
 import { Postprocessor } from './postprocessor.ts';
-import type { OutputTensor, Prediction } from './contract/types.ts';
+import type { OutputTensor, Prediction } from '../contract/types.ts';
 
 /** The answer to a prediction: one prediction per row, in the order of the rows. */
 export interface PredictionAnswer {

@@ -1,5 +1,5 @@
-import type { Answer } from '../http/endpoint.ts';
-import type { PredictionAnswer } from './answerer.ts';
+import type { Answer } from '../../http/endpoint.ts';
+import type { PredictionAnswer } from './prediction-response.ts';
 
 /** So many items are written in less than a millisecond. */
 const fewItems = 8_192;

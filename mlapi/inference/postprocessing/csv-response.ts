@@ -1,5 +1,5 @@
-import type { Answer } from '../http/endpoint.ts';
-import type { PredictionAnswer } from './answerer.ts';
+import type { Answer } from '../../http/endpoint.ts';
+import type { PredictionAnswer } from './prediction-response.ts';
 
 export const csvMediaType = 'text/csv';
 

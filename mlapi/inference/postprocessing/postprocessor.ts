@@ -1,6 +1,6 @@
-import { Problem } from '../http/problem.ts';
-import { invalidModelOutput } from './invalid-output.ts';
-import type { OutputContract, OutputTensor, Prediction } from './contract/types.ts';
+import { Problem } from '../../http/problem.ts';
+import { invalidModelOutput } from '../invalid-output.ts';
+import type { OutputContract, OutputTensor, Prediction } from '../contract/types.ts';
 
 /** The output as rows × columns. */
 interface Table {
