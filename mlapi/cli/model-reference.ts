@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import { readContract } from '../inference/contract/contract.ts';
 import { ModelWrapper } from '../inference/execution/model-wrapper.ts';
-import { Preprocessor } from '../inference/preprocessor.ts';
+import { Preprocessor } from '../inference/preprocessing/preprocessor.ts';
 import type { Reference } from '../inference/contract/reference.ts';
 import { makeReference } from '../models/traffic/make-reference.ts';
 import { print, UsageMistake, type Command } from './command.ts';

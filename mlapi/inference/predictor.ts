@@ -8,7 +8,7 @@ import type { ModelFacts, ModelFile, TensorInfo } from './model-facts.ts';
 import type { ExecutorKind } from './observer.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepared-model.ts';
-import type { Preprocessor } from './preprocessor.ts';
+import type { Preprocessor } from './preprocessing/preprocessor.ts';
 import { takesTensors } from './refusals.ts';
 import { rowWiseVerdict, type RowWiseVerdict } from './row-wise/verdict.ts';
 import { invalidTensors, quoteNames, toMatrix, toTensorInput, type InputTensor, type NamedOutput } from './tensors.ts';

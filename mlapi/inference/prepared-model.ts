@@ -15,7 +15,7 @@ import {
   type KnownModel,
 } from './open-batcher.ts';
 import { otherRow } from './other-row.ts';
-import { Preprocessor } from './preprocessor.ts';
+import { Preprocessor } from './preprocessing/preprocessor.ts';
 import { allowedServer } from './remote/allowed-servers.ts';
 import { RemoteExecutor } from './remote/remote-executor.ts';
 import { describeRemote } from './remote/remote-model.ts';

@@ -7,7 +7,7 @@ import { readCell } from '../../mlapi/inference/csv-cells.ts';
 import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';
-import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
+import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
 import { readConnections } from '../support/nsl-kdd.ts';
 
 /*

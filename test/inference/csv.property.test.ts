@@ -4,7 +4,7 @@ import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
-import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
+import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
 import type { Feature, InputType } from '../../mlapi/inference/contract/types.ts';
 import { requests, type Column } from '../support/generated-contracts.ts';
 import { readConnections } from '../support/nsl-kdd.ts';

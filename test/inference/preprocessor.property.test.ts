@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
+import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
 import type { Feature } from '../../mlapi/inference/contract/types.ts';
 import { requests, type Cell, type Column } from '../support/generated-contracts.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';
-import { Preprocessor } from '../../mlapi/inference/preprocessor.ts';
+import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
 import type { Feature, OutputContract } from '../../mlapi/inference/contract/types.ts';
 import { constantOf, identityModel, switchModel } from '../support/onnx-builder.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../support/model-folders.ts';

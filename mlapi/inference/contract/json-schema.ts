@@ -1,4 +1,4 @@
-import { FeatureEncoder } from '../feature-encoder.ts';
+import { FeatureEncoder } from '../preprocessing/feature-encoder.ts';
 import type { Contract, Feature, InputType, OutputContract } from './types.ts';
 
 const number = { type: 'number', format: 'double' };

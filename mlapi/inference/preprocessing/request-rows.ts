@@ -1,4 +1,4 @@
-import { Problem, type InputError } from '../http/problem.ts';
+import { Problem, type InputError } from '../../http/problem.ts';
 
 /** The rows of a request, still unchecked. */
 export interface RequestRows {

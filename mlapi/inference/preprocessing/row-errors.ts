@@ -1,6 +1,6 @@
-import { toPointer, type InputError } from '../http/problem.ts';
+import { toPointer, type InputError } from '../../http/problem.ts';
 import type { FeatureEncoder } from './feature-encoder.ts';
-import type { Feature } from './contract/types.ts';
+import type { Feature } from '../contract/types.ts';
 
 const shownCategories = 12;
 const shownLength = 40;
