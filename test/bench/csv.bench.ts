@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse';
 import { parseStrictJson } from '../../mlapi/http/body/strict-json.ts';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
-import { readCell } from '../../mlapi/inference/csv-cells.ts';
+import { readCell } from '../../mlapi/inference/preprocessing/csv/cells.ts';
 import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';

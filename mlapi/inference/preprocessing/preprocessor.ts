@@ -1,6 +1,6 @@
 import { maxInputErrors, type InputError, type Problem } from '../../http/problem.ts';
 import { allocateCells, toMatrix, type Cells } from './cells.ts';
-import { CsvRows } from '../csv-rows.ts';
+import { CsvRows } from './csv/rows.ts';
 import { FeatureEncoder } from './feature-encoder.ts';
 import { findRows, invalidRows, tooManyRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';

@@ -1,7 +1,7 @@
-import { Problem, toPointer, type InputError } from '../http/problem.ts';
-import type { FeatureEncoder } from './preprocessing/feature-encoder.ts';
-import { invalidRows } from './preprocessing/request-rows.ts';
-import { shorten } from './preprocessing/row-errors.ts';
+import { Problem, toPointer, type InputError } from '../../../http/problem.ts';
+import type { FeatureEncoder } from '../feature-encoder.ts';
+import { invalidRows } from '../request-rows.ts';
+import { shorten } from '../row-errors.ts';
 
 /** A column of the CSV: what encodes its cells, and where they stand in a row of the matrix. */
 export interface CsvColumn {

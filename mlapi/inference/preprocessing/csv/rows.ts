@@ -1,13 +1,13 @@
-import { maxInputErrors, Problem, toPointer, type InputError } from '../http/problem.ts';
-import { allocateCells, toMatrix, type Cells } from './preprocessing/cells.ts';
-import { CellReader, readCell } from './csv-cells.ts';
-import { readHeader, type CsvColumn } from './csv-header.ts';
-import { CsvRecords } from './csv-records.ts';
-import { CsvFault, splitRecord } from './csv-text.ts';
-import type { FeatureEncoder } from './preprocessing/feature-encoder.ts';
-import { invalidRows, tooManyRows } from './preprocessing/request-rows.ts';
-import { explainRow } from './preprocessing/row-errors.ts';
-import type { InputType, Matrix } from './contract/types.ts';
+import { maxInputErrors, Problem, toPointer, type InputError } from '../../../http/problem.ts';
+import { allocateCells, toMatrix, type Cells } from '../cells.ts';
+import { CellReader, readCell } from './cells.ts';
+import { readHeader, type CsvColumn } from './header.ts';
+import { CsvRecords } from './records.ts';
+import { CsvFault, splitRecord } from './text.ts';
+import type { FeatureEncoder } from '../feature-encoder.ts';
+import { invalidRows, tooManyRows } from '../request-rows.ts';
+import { explainRow } from '../row-errors.ts';
+import type { InputType, Matrix } from '../../contract/types.ts';
 
 const quote = 0x22;
 const comma = 0x2c;
