@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
-import { Predictor } from '../inference/predictor.ts';
+import { Predictor } from '../inference/serving/predictor.ts';
 import { Predictors } from '../inference/model-registry.ts';
 import { onlyWord, print, type Command } from './command.ts';
 

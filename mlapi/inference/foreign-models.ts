@@ -12,9 +12,15 @@ import type { ModelFacts, ModelFile } from './model-facts.ts';
 import { digestModel } from './model-files/model-digest.ts';
 import { findModelIsolation } from './execution/model-isolation.ts';
 import { ModelProcess } from './execution/model-process.ts';
-import { otherOutputs, type EngineOptions } from './open-batcher.ts';
-import { modelInformation, Predictor, type ModelInformation } from './predictor.ts';
-import { isRemote, prepareForeign, prepareRemote, type PreparedModel, type RemoteContract } from './prepared-model.ts';
+import { otherOutputs, type EngineOptions } from './serving/open-batcher.ts';
+import { modelInformation, Predictor, type ModelInformation } from './serving/predictor.ts';
+import {
+  isRemote,
+  prepareForeign,
+  prepareRemote,
+  type PreparedModel,
+  type RemoteContract,
+} from './serving/prepare-model.ts';
 import { memoryExhausted } from './refusals.ts';
 import { modelMemory, workerMemory } from './worker-memory.ts';
 import { isOutage } from './remote/remote-failure.ts';

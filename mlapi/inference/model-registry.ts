@@ -7,9 +7,9 @@ import { ownTurn } from '../http/turns.ts';
 import { AwaitedModels } from './pending-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
-import type { EngineOptions } from './open-batcher.ts';
-import { Predictor, type ModelInformation } from './predictor.ts';
-import { prepareModel, readRemoteContract, type PreparedModel } from './prepared-model.ts';
+import type { EngineOptions } from './serving/open-batcher.ts';
+import { Predictor, type ModelInformation } from './serving/predictor.ts';
+import { prepareModel, readRemoteContract, type PreparedModel } from './serving/prepare-model.ts';
 import { ModelFolderError } from './contract/types.ts';
 
 const usualDefault = 'nsl-kdd-classifier';

@@ -1,5 +1,5 @@
 import type { NameRange } from '../http/name-ranges.ts';
-import type { ModelInformation, Predictor } from './predictor.ts';
+import type { ModelInformation, Predictor } from './serving/predictor.ts';
 
 /** What answers one client's requests for a model. */
 export interface Serving extends Pick<Predictor, 'predict' | 'infer'> {

@@ -1,6 +1,6 @@
 import { Fault } from './execution/executor.ts';
 import { unavailable } from './refusals.ts';
-import type { Predictor } from './predictor.ts';
+import type { Predictor } from './serving/predictor.ts';
 import { isAway } from './remote/remote-failure.ts';
 
 /** How long a server that was away is left alone. */

@@ -1,6 +1,6 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
 import { csvAnswer, toLine } from './postprocessing/csv-response.ts';
-import type { Predictor } from './predictor.ts';
+import type { Predictor } from './serving/predictor.ts';
 import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './contract/json-schema.ts';
 import type { Contract, InputType } from './contract/types.ts';
 

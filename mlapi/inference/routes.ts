@@ -8,7 +8,7 @@ import { holdsFor, namesHeld } from '../http/scopes.ts';
 import { csvAnswer, csvMediaType } from './postprocessing/csv-response.ts';
 import { jsonAnswer } from './postprocessing/json-response.ts';
 import type { Serving } from './model-source.ts';
-import type { Predictor } from './predictor.ts';
+import type { Predictor } from './serving/predictor.ts';
 import type { Predictors } from './model-registry.ts';
 import { informationSchema, listSchema } from './contract/information-schema.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';

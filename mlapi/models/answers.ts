@@ -1,5 +1,5 @@
 import type { Answer } from '../http/endpoint.ts';
-import type { Predictor } from '../inference/predictor.ts';
+import type { Predictor } from '../inference/serving/predictor.ts';
 import { tagOf, type Alias, type VersionRecord } from './types.ts';
 
 /** A version as clients see it. */

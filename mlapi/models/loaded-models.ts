@@ -1,6 +1,6 @@
 import type { ForeignModel, ForeignModels } from '../inference/foreign-models.ts';
 import type { WatchedGroup } from '../sandbox/memory-watch.ts';
-import type { Predictor } from '../inference/predictor.ts';
+import type { Predictor } from '../inference/serving/predictor.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Artifacts } from './artifacts.ts';
 import { chooseEnded, chooseLeaver, type Holder } from './fair-memory.ts';

@@ -3,7 +3,7 @@ import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
 import type { ModelFile } from '../inference/model-facts.ts';
-import type { ModelInformation, Predictor } from '../inference/predictor.ts';
+import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';
 import type { Contract } from '../inference/contract/types.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';

@@ -1,4 +1,4 @@
-import type { Predictor } from '../inference/predictor.ts';
+import type { Predictor } from '../inference/serving/predictor.ts';
 
 /** Documents show no longer requests. */
 const mostElements = 4_096;

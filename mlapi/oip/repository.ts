@@ -1,7 +1,7 @@
 import type { Call, Session } from '../http/endpoint.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
-import type { ModelInformation } from '../inference/predictor.ts';
+import type { ModelInformation } from '../inference/serving/predictor.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { Predictors } from '../inference/model-registry.ts';
 import type { Fields } from './fields.ts';

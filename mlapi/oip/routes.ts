@@ -7,7 +7,7 @@ import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { namesHeld } from '../http/scopes.ts';
 import { parseStrictJson } from '../http/body/strict-json.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
-import type { ModelInformation, Predictor } from '../inference/predictor.ts';
+import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
 import { fieldsOf, parametersOf, readFlag } from './fields.ts';

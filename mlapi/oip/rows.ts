@@ -1,6 +1,6 @@
 import type { Serving } from '../inference/model-source.ts';
 import { fromHalf } from '../inference/half.ts';
-import type { PredictOptions, Predictor } from '../inference/predictor.ts';
+import type { PredictOptions, Predictor } from '../inference/serving/predictor.ts';
 import { tooManyRows } from '../inference/preprocessing/request-rows.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors.ts';

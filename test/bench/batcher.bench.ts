@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { prepareModel } from '../../mlapi/inference/prepared-model.ts';
+import { prepareModel } from '../../mlapi/inference/serving/prepare-model.ts';
 import type { Matrix } from '../../mlapi/inference/contract/types.ts';
 
 /*

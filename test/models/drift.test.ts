@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '../../mlapi/cli/commands.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
-import { Predictor } from '../../mlapi/inference/predictor.ts';
+import { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 import type { Contract } from '../../mlapi/inference/contract/types.ts';
 import { edgesDigest } from '../../mlapi/models/traffic/input-bins.ts';
 import { TrafficSum } from '../../mlapi/models/traffic/report.ts';

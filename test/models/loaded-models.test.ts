@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import type { Predictor } from '../../mlapi/inference/predictor.ts';
+import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 import { MemoryWatch, WatchedGroup } from '../../mlapi/sandbox/memory-watch.ts';
 import { LoadedModels } from '../../mlapi/models/loaded-models.ts';
 

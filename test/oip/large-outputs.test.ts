@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { writeBinaryData } from '../../mlapi/inference/binary-tensor.ts';
-import type { Predictor } from '../../mlapi/inference/predictor.ts';
+import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 import { quoteNames } from '../../mlapi/inference/tensors.ts';
 import { WaitingRequest } from '../../mlapi/inference/batching/waiting-request.ts';
 import { Counter } from '../../mlapi/models/traffic/counter.ts';

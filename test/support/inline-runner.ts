@@ -1,5 +1,5 @@
 import type { ObservedRun } from '../../mlapi/inference/observer.ts';
-import { Predictor } from '../../mlapi/inference/predictor.ts';
+import { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 
 // Predicts without end with the slow model; for each run it says where that was, and how many seconds it took by the clock.
 const observer = {

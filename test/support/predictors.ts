@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Predictor } from '../../mlapi/inference/predictor.ts';
+import { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 import type { ObservedModel, ObservedRun } from '../../mlapi/inference/observer.ts';
-import type { EngineOptions } from '../../mlapi/inference/open-batcher.ts';
+import type { EngineOptions } from '../../mlapi/inference/serving/open-batcher.ts';
 import { writeModelFolders, type ModelFolder } from './model-folders.ts';
 
 /** A predictor without a service around it, and what its observer was told. */

@@ -1,6 +1,6 @@
 import type { AnswerMemory } from '../../http/response/answer-memory.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
-import type { KnownModel } from '../open-batcher.ts';
+import type { KnownModel } from '../serving/open-batcher.ts';
 import { Postprocessor } from './postprocessor.ts';
 import type { OutputTensor, Prediction } from '../contract/types.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Serving } from '../../inference/model-source.ts';
-import type { Predictor } from '../../inference/predictor.ts';
+import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { Contract } from '../../inference/contract/types.ts';
 import type { Database } from '../../persistence/database.ts';
 import type { MetricSnapshot } from '../../telemetry/metrics.ts';

@@ -2,7 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ModelWrapper } from '../../../mlapi/inference/execution/model-wrapper.ts';
-import type { Predictor } from '../../../mlapi/inference/predictor.ts';
+import type { Predictor } from '../../../mlapi/inference/serving/predictor.ts';
 import { proveRowWise } from '../../../mlapi/inference/row-wise/prove.ts';
 import { attribute, graph, model, negative, node, tensor, value } from '../../support/hostile-onnx.ts';
 import { bytes, identityModel, varint } from '../../support/onnx-builder.ts';

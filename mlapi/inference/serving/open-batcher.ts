@@ -1,18 +1,18 @@
 import { availableParallelism } from 'node:os';
-import type { Config } from '../config/config.ts';
-import { Batcher } from './batching/batcher.ts';
-import { ChildPool } from './execution/process-pool.ts';
-import type { Confinement } from '../sandbox/confinement.ts';
-import type { Executor } from './execution/executor.ts';
-import { InlineExecutor } from './execution/inline-executor.ts';
-import { MovingExecutor } from './execution/adaptive-executor.ts';
-import type { WatchedGroup } from '../sandbox/memory-watch.ts';
-import type { ModelFacts, TensorInfo } from './model-facts.ts';
-import type { ModelWrapper } from './execution/model-wrapper.ts';
-import type { InferenceObserver } from './observer.ts';
-import { mayShareRuns } from './row-wise/verdict.ts';
-import type { Contract, Matrix, RunInput, TensorInput } from './contract/types.ts';
-import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from './warm-up.ts';
+import type { Config } from '../../config/config.ts';
+import { Batcher } from '../batching/batcher.ts';
+import { ChildPool } from '../execution/process-pool.ts';
+import type { Confinement } from '../../sandbox/confinement.ts';
+import type { Executor } from '../execution/executor.ts';
+import { InlineExecutor } from '../execution/inline-executor.ts';
+import { MovingExecutor } from '../execution/adaptive-executor.ts';
+import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
+import type { ModelFacts, TensorInfo } from '../model-facts.ts';
+import type { ModelWrapper } from '../execution/model-wrapper.ts';
+import type { InferenceObserver } from '../observer.ts';
+import { mayShareRuns } from '../row-wise/verdict.ts';
+import type { Contract, Matrix, RunInput, TensorInput } from '../contract/types.ts';
+import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from '../warm-up.ts';
 
 export interface EngineOptions
   extends

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Problem } from '../http/problem.ts';
-import type { Batcher } from './batching/batcher.ts';
-import { checkWidth, readContract, unknownInput } from './contract/contract.ts';
-import type { ModelFacts } from './model-facts.ts';
-import { ModelWrapper } from './execution/model-wrapper.ts';
+import { Problem } from '../../http/problem.ts';
+import type { Batcher } from '../batching/batcher.ts';
+import { checkWidth, readContract, unknownInput } from '../contract/contract.ts';
+import type { ModelFacts } from '../model-facts.ts';
+import { ModelWrapper } from '../execution/model-wrapper.ts';
 import {
   measureInline,
   openBatcher,
@@ -14,15 +14,15 @@ import {
   type EngineOptions,
   type KnownModel,
 } from './open-batcher.ts';
-import { otherRow } from './other-row.ts';
-import { Preprocessor } from './preprocessing/preprocessor.ts';
-import { allowedServer } from './remote/allowed-servers.ts';
-import { RemoteExecutor } from './remote/remote-executor.ts';
-import { describeRemote } from './remote/remote-model.ts';
-import { proveRowWise } from './row-wise/prove.ts';
-import { predictedOutput } from './row-wise/verdict.ts';
-import { sampleTensors } from './sample-tensors.ts';
-import { ModelFolderError, type Contract } from './contract/types.ts';
+import { otherRow } from '../other-row.ts';
+import { Preprocessor } from '../preprocessing/preprocessor.ts';
+import { allowedServer } from '../remote/allowed-servers.ts';
+import { RemoteExecutor } from '../remote/remote-executor.ts';
+import { describeRemote } from '../remote/remote-model.ts';
+import { proveRowWise } from '../row-wise/prove.ts';
+import { predictedOutput } from '../row-wise/verdict.ts';
+import { sampleTensors } from '../sample-tensors.ts';
+import { ModelFolderError, type Contract } from '../contract/types.ts';
 
 /** A model that can be started: what is known of it is read and checked. */
 export interface PreparedModel extends KnownModel {
