@@ -8,7 +8,7 @@ import type { Confinement, Isolation } from '../sandbox/confinement.ts';
 import { unknownInput } from './contract/contract.ts';
 import { readForeignContract } from './foreign-contract.ts';
 import { MemoryWatch, WatchedGroup } from '../sandbox/memory-watch.ts';
-import type { ModelFacts, ModelFile } from './model-facts.ts';
+import type { ModelFacts, ModelFile } from './tensors/model-facts.ts';
 import { digestModel } from './model-files/model-digest.ts';
 import { findModelIsolation } from './execution/model-isolation.ts';
 import { ModelProcess } from './execution/model-process.ts';

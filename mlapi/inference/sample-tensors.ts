@@ -1,10 +1,10 @@
 import Joi from 'joi';
 import { parseStrictJson } from '../http/body/strict-json.ts';
-import { datatypes } from './datatypes.ts';
-import { quoteLongIntegers } from './exact-integers.ts';
-import { readJsonData } from './json-tensor.ts';
-import type { ModelFacts, TensorInfo } from './model-facts.ts';
-import { toTensorInput, type InputTensor } from './tensors.ts';
+import { datatypes } from './tensors/datatypes.ts';
+import { quoteLongIntegers } from './tensors/exact-integers.ts';
+import { readJsonData } from './tensors/json-tensor.ts';
+import type { ModelFacts, TensorInfo } from './tensors/model-facts.ts';
+import { toTensorInput, type InputTensor } from './tensors/input-tensors.ts';
 import type { Contract, TensorInput } from './contract/types.ts';
 
 /** Nobody could send more than this, and it is made before anybody asks. */

@@ -1,5 +1,5 @@
 import type { Sharing } from './batching/fair-queue.ts';
-import { hasEntries, sliceRows } from './output-rows.ts';
+import { hasEntries, sliceRows } from './tensors/output-rows.ts';
 import { RunCost, type MeasuredRun } from './batching/cost-model.ts';
 import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from './contract/types.ts';
 

@@ -1,4 +1,4 @@
-import type { ModelFile } from '../inference/model-facts.ts';
+import type { ModelFile } from '../inference/tensors/model-facts.ts';
 import { Problem } from '../http/problem.ts';
 import { FileSink } from './file-sink.ts';
 import { quote } from './scan/scan-refusals.ts';

@@ -2,7 +2,7 @@ import type { NameRange } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
 import type { ForeignModels } from '../inference/foreign-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
-import type { ModelFile } from '../inference/model-facts.ts';
+import type { ModelFile } from '../inference/tensors/model-facts.ts';
 import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';
 import type { Contract } from '../inference/contract/types.ts';
 import type { Database } from '../persistence/database.ts';

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
 import { Problem } from '../http/problem.ts';
 import type { BodySink, StreamedBody } from '../http/body/streamed-body.ts';
-import type { ModelFile } from '../inference/model-facts.ts';
+import type { ModelFile } from '../inference/tensors/model-facts.ts';
 import { DataFiles, mostDataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';

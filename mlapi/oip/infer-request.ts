@@ -1,7 +1,7 @@
-import { readBinaryData } from '../inference/binary-tensor.ts';
-import { readJsonData } from '../inference/json-tensor.ts';
+import { readBinaryData } from '../inference/tensors/binary-tensor.ts';
+import { readJsonData } from '../inference/tensors/json-tensor.ts';
 import { invalidInference } from '../inference/refusals.ts';
-import type { InputTensor } from '../inference/tensors.ts';
+import type { InputTensor } from '../inference/tensors/input-tensors.ts';
 import { describeRequest, sizeField, type DescribedRequest } from './described-request.ts';
 
 /** An inference request of the Open Inference Protocol. */

@@ -1,8 +1,8 @@
-import { writeBinaryData } from '../inference/binary-tensor.ts';
-import { isFiniteHalf } from '../inference/half.ts';
+import { writeBinaryData } from '../inference/tensors/binary-tensor.ts';
+import { isFiniteHalf } from '../inference/tensors/float16.ts';
 import { invalidModelOutput } from '../inference/invalid-output.ts';
-import { writeElements } from '../inference/json-elements.ts';
-import type { NamedOutput, TensorData } from '../inference/tensors.ts';
+import { writeElements } from '../inference/tensors/json-elements.ts';
+import type { NamedOutput, TensorData } from '../inference/tensors/input-tensors.ts';
 
 /** An output, and how it is to be written. */
 export interface AnsweredOutput {

@@ -1,9 +1,9 @@
 import type { Serving } from '../inference/model-source.ts';
-import { fromHalf } from '../inference/half.ts';
+import { fromHalf } from '../inference/tensors/float16.ts';
 import type { PredictOptions, Predictor } from '../inference/serving/predictor.ts';
 import { tooManyRows } from '../inference/preprocessing/request-rows.ts';
 import { invalidInference } from '../inference/refusals.ts';
-import type { InputTensor, NamedOutput } from '../inference/tensors.ts';
+import type { InputTensor, NamedOutput } from '../inference/tensors/input-tensors.ts';
 import type { Prediction } from '../inference/contract/types.ts';
 import type { InferRequest } from './infer-request.ts';
 

@@ -1,4 +1,4 @@
-import { datatypes } from '../inference/datatypes.ts';
+import { datatypes } from '../inference/tensors/datatypes.ts';
 
 const text = { type: 'string' };
 const flag = { type: 'boolean' };

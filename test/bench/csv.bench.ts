@@ -4,7 +4,7 @@ import { parse } from 'csv-parse';
 import { parseStrictJson } from '../../mlapi/http/body/strict-json.ts';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
 import { readCell } from '../../mlapi/inference/preprocessing/csv/cells.ts';
-import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
+import { chooseOutput } from '../../mlapi/inference/tensors/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';

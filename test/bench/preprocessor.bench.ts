@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Joi from 'joi';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
-import { chooseOutput } from '../../mlapi/inference/model-facts.ts';
+import { chooseOutput } from '../../mlapi/inference/tensors/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
 import type { Feature, NamedRow } from '../../mlapi/inference/contract/types.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Answerer, type PredictionAnswer } from '../../mlapi/inference/postprocessing/prediction-response.ts';
 import { csvAnswer } from '../../mlapi/inference/postprocessing/csv-response.ts';
 import { jsonAnswer } from '../../mlapi/inference/postprocessing/json-response.ts';
-import type { ModelFacts } from '../../mlapi/inference/model-facts.ts';
+import type { ModelFacts } from '../../mlapi/inference/tensors/model-facts.ts';
 import type { Contract } from '../../mlapi/inference/contract/types.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
 import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
-import type { ModelFacts } from '../../mlapi/inference/model-facts.ts';
+import type { ModelFacts } from '../../mlapi/inference/tensors/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { startModels } from '../support/model-folders.ts';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { fromHalf, toHalf } from '../../mlapi/inference/half.ts';
+import { fromHalf, toHalf } from '../../mlapi/inference/tensors/float16.ts';
 
 const largestBits = 0x7bff;
 

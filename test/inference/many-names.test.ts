@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { FeatureEncoder } from '../../mlapi/inference/preprocessing/feature-encoder.ts';
 import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';
 import { explainRow } from '../../mlapi/inference/preprocessing/row-errors.ts';
-import { toTensorInput } from '../../mlapi/inference/tensors.ts';
+import { toTensorInput } from '../../mlapi/inference/tensors/input-tensors.ts';
 
 /** A list that counts how often one of its elements is read. */
 function counting<T extends object>(list: T): { list: T; reads: () => number } {

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { writeBinaryData } from '../../mlapi/inference/binary-tensor.ts';
+import { writeBinaryData } from '../../mlapi/inference/tensors/binary-tensor.ts';
 import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
-import { quoteNames } from '../../mlapi/inference/tensors.ts';
+import { quoteNames } from '../../mlapi/inference/tensors/input-tensors.ts';
 import { WaitingRequest } from '../../mlapi/inference/batching/waiting-request.ts';
 import { Counter } from '../../mlapi/models/traffic/counter.ts';
 import { Mirror, Places } from '../../mlapi/models/traffic/mirror.ts';

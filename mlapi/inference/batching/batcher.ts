@@ -3,7 +3,7 @@ import { Problem } from '../../http/problem.ts';
 import { LostRun, type Executor } from '../execution/executor.ts';
 import { FairQueue, type Sharing } from './fair-queue.ts';
 import type { InferenceObserver, ObservedModel, ObservedRun } from '../observer.ts';
-import { hasEntries, joinRows, sliceRun } from '../output-rows.ts';
+import { hasEntries, joinRows, sliceRun } from '../tensors/output-rows.ts';
 import { busy, deadlineExceeded, processLost, unavailable } from '../refusals.ts';
 import { RowBuffer } from './row-buffer.ts';
 import type { RunCost } from './cost-model.ts';

@@ -1,6 +1,6 @@
 import type { AnswerMemory } from '../../http/response/answer-memory.ts';
-import type { OutputPart } from '../output-rows.ts';
-import { refuseLarge, sizeOfRun } from '../output-size.ts';
+import type { OutputPart } from '../tensors/output-rows.ts';
+import { refuseLarge, sizeOfRun } from '../tensors/output-size.ts';
 import type { RunInput, RunOutput } from '../contract/types.ts';
 
 /** Some rows of a request, for one run. */

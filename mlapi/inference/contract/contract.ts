@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
 import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
-import type { ModelFacts } from '../model-facts.ts';
+import type { ModelFacts } from '../tensors/model-facts.ts';
 import { contractSchema } from './contract-schema.ts';
 import {
   ModelFolderError,

@@ -1,6 +1,6 @@
 import type { ExecutorKind } from '../observer.ts';
 import type { Reference } from './reference.ts';
-import type { InputTensor } from '../tensors.ts';
+import type { InputTensor } from '../tensors/input-tensors.ts';
 
 /** A category and the number that the model was trained with in its place. */
 export interface Category {

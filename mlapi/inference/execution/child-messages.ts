@@ -1,6 +1,6 @@
-import { datatypes } from '../datatypes.ts';
-import type { ModelFacts, TensorInfo } from '../model-facts.ts';
-import { mostOutputBytes, sizeOf, textBytes } from '../output-size.ts';
+import { datatypes } from '../tensors/datatypes.ts';
+import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
+import { mostOutputBytes, sizeOf, textBytes } from '../tensors/output-size.ts';
 import type { InputType, OutputTensor, RunInput, RunOutput } from '../contract/types.ts';
 
 /** The output that the contract reads, and the others where they are wanted, too. */

@@ -13,7 +13,7 @@ import {
 } from './child-messages.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
 import { ModelWrapper } from './model-wrapper.ts';
-import { tooLarge } from '../output-size.ts';
+import { tooLarge } from '../tensors/output-size.ts';
 import type { RunInput } from '../contract/types.ts';
 
 let model: ModelWrapper;

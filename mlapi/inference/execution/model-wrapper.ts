@@ -1,11 +1,11 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Problem } from '../../http/problem.ts';
 import { invalidModelOutput } from '../invalid-output.ts';
-import type { ModelFacts, TensorInfo } from '../model-facts.ts';
+import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
 import { readModel, type ModelBytes } from '../model-files/read-model.ts';
-import { joinRows, type OutputPart } from '../output-rows.ts';
-import { refuseLarge, sizeOfAll, sizeOfRun } from '../output-size.ts';
-import type { InputTensor } from '../tensors.ts';
+import { joinRows, type OutputPart } from '../tensors/output-rows.ts';
+import { refuseLarge, sizeOfAll, sizeOfRun } from '../tensors/output-size.ts';
+import type { InputTensor } from '../tensors/input-tensors.ts';
 import {
   ModelFolderError,
   type InputType,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import Joi from 'joi';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
-import { datatypes } from '../datatypes.ts';
-import type { ModelFacts, TensorInfo } from '../model-facts.ts';
+import { datatypes } from '../tensors/datatypes.ts';
+import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
 import type { InputType, RemoteReference } from '../contract/types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';

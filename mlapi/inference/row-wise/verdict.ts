@@ -1,4 +1,4 @@
-import { chooseOutput, type ModelFacts } from '../model-facts.ts';
+import { chooseOutput, type ModelFacts } from '../tensors/model-facts.ts';
 import type { Contract } from '../contract/types.ts';
 
 /** Whether rows of several requests may share a run: only where nothing of one row reaches another's output. */

@@ -7,7 +7,7 @@ import type { Executor } from '../execution/executor.ts';
 import { InlineExecutor } from '../execution/inline-executor.ts';
 import { MovingExecutor } from '../execution/adaptive-executor.ts';
 import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
-import type { ModelFacts, TensorInfo } from '../model-facts.ts';
+import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
 import type { ModelWrapper } from '../execution/model-wrapper.ts';
 import type { InferenceObserver } from '../observer.ts';
 import { mayShareRuns } from '../row-wise/verdict.ts';

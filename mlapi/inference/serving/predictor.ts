@@ -4,14 +4,21 @@ import { StreamedBody } from '../../http/body/streamed-body.ts';
 import { Answerer, type PredictionAnswer } from '../postprocessing/prediction-response.ts';
 import type { Batcher } from '../batching/batcher.ts';
 import type { SessionMemory } from '../execution/executor.ts';
-import type { ModelFacts, ModelFile, TensorInfo } from '../model-facts.ts';
+import type { ModelFacts, ModelFile, TensorInfo } from '../tensors/model-facts.ts';
 import type { ExecutorKind } from '../observer.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepare-model.ts';
 import type { Preprocessor } from '../preprocessing/preprocessor.ts';
 import { takesTensors } from '../refusals.ts';
 import { rowWiseVerdict, type RowWiseVerdict } from '../row-wise/verdict.ts';
-import { invalidTensors, quoteNames, toMatrix, toTensorInput, type InputTensor, type NamedOutput } from '../tensors.ts';
+import {
+  invalidTensors,
+  quoteNames,
+  toMatrix,
+  toTensorInput,
+  type InputTensor,
+  type NamedOutput,
+} from '../tensors/input-tensors.ts';
 import type { Contract, Matrix, RunInput, RunOutput } from '../contract/types.ts';
 
 interface CallerOptions {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Problem } from '../../http/problem.ts';
 import type { Batcher } from '../batching/batcher.ts';
 import { checkWidth, readContract, unknownInput } from '../contract/contract.ts';
-import type { ModelFacts } from '../model-facts.ts';
+import type { ModelFacts } from '../tensors/model-facts.ts';
 import { ModelWrapper } from '../execution/model-wrapper.ts';
 import {
   measureInline,

@@ -1,4 +1,4 @@
-import type { NamedOutput } from '../../inference/tensors.ts';
+import type { NamedOutput } from '../../inference/tensors/input-tensors.ts';
 import type { Prediction } from '../../inference/contract/types.ts';
 
 /** Two models hardly ever compute the very same number. */

@@ -1,6 +1,6 @@
 import type { PredictionAnswer } from '../../inference/postprocessing/prediction-response.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
-import type { InputTensor, NamedOutput } from '../../inference/tensors.ts';
+import type { InputTensor, NamedOutput } from '../../inference/tensors/input-tensors.ts';
 import type { Matrix } from '../../inference/contract/types.ts';
 import type { Counter } from './counter.ts';
 import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts';

@@ -1,7 +1,7 @@
-import { Problem } from '../http/problem.ts';
+import { Problem } from '../../http/problem.ts';
 import type { ModelFacts } from './model-facts.ts';
-import { tooManyRows } from './preprocessing/request-rows.ts';
-import type { InputData, Matrix, OutputTensor, TensorInput } from './contract/types.ts';
+import { tooManyRows } from '../preprocessing/request-rows.ts';
+import type { InputData, Matrix, OutputTensor, TensorInput } from '../contract/types.ts';
 
 /** A tensor's elements, row by row: BOOL as bytes of 0 and 1, FP16 as its bits, BYTES as text. */
 export type TensorData =

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { isFiniteHalf } from './half.ts';
+import { isFiniteHalf } from './float16.ts';
 import type { Expected } from './json-tensor.ts';
-import { invalidInference } from './refusals.ts';
-import type { TensorData } from './tensors.ts';
+import { invalidInference } from '../refusals.ts';
+import type { TensorData } from './input-tensors.ts';
 
 const lengthBytes = 4;
 

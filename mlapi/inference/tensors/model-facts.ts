@@ -1,5 +1,5 @@
-import type { RowWiseProof } from './row-wise/prove.ts';
-import type { InputType } from './contract/types.ts';
+import type { RowWiseProof } from '../row-wise/prove.ts';
+import type { InputType } from '../contract/types.ts';
 
 /** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
 export interface TensorInfo {

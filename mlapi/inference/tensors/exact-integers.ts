@@ -1,4 +1,4 @@
-import { decodeUtf8 } from '../http/body/strict-json.ts';
+import { decodeUtf8 } from '../../http/body/strict-json.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
