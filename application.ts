@@ -22,7 +22,7 @@ import { openSecurityTxt, securityTxtEndpoints } from './mlapi/http/health/secur
 import { Service } from './mlapi/http/server/service.ts';
 import { createShortWay } from './mlapi/http/routing/fast-path.ts';
 import { createStartingApplication } from './mlapi/http/server/starting-application.ts';
-import { ForeignModels } from './mlapi/inference/foreign-models.ts';
+import { ForeignModels } from './mlapi/inference/untrusted/untrusted-models.ts';
 import { tellAll, unnamed, type InferenceObserver } from './mlapi/inference/observer.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
 import { Predictors } from './mlapi/inference/model-registry.ts';

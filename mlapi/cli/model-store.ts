@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
 import { Problem } from '../http/problem.ts';
-import { ForeignModels } from '../inference/foreign-models.ts';
+import { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import { listFolders } from '../inference/model-registry.ts';
 import { receiveFolder } from '../models/folder-import.ts';
 import type { ModelService } from '../models/model-service.ts';

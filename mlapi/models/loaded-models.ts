@@ -1,4 +1,4 @@
-import type { ForeignModel, ForeignModels } from '../inference/foreign-models.ts';
+import type { ForeignModel, ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import type { WatchedGroup } from '../sandbox/memory-watch.ts';
 import type { Predictor } from '../inference/serving/predictor.ts';
 import type { Logger } from '../telemetry/logger.ts';

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { checkPreconditions, type Conditions } from '../http/request/conditional.ts';
 import { modelNotFound } from '../http/problem.ts';
 import type { StreamedBody } from '../http/body/streamed-body.ts';
-import type { ForeignModels } from '../inference/foreign-models.ts';
+import type { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import type { Predictors } from '../inference/model-registry.ts';
 import type { Database, Queries } from '../persistence/database.ts';

@@ -1,6 +1,6 @@
 import type { NameRange } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
-import type { ForeignModels } from '../inference/foreign-models.ts';
+import type { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../inference/model-source.ts';
 import type { ModelFile } from '../inference/tensors/model-facts.ts';
 import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { ForeignModels } from '../inference/foreign-models.ts';
+import type { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import type { Predictors } from '../inference/model-registry.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';

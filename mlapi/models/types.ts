@@ -1,6 +1,6 @@
 import type { Call } from '../http/endpoint.ts';
 import { modelNotFound } from '../http/problem.ts';
-import type { ForeignModel } from '../inference/foreign-models.ts';
+import type { ForeignModel } from '../inference/untrusted/untrusted-models.ts';
 import type { Queries } from '../persistence/database.ts';
 
 const administration = 'models:admin';

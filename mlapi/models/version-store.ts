@@ -1,4 +1,4 @@
-import type { ForeignModel } from '../inference/foreign-models.ts';
+import type { ForeignModel } from '../inference/untrusted/untrusted-models.ts';
 import type { OwnedModel } from './loaded-models.ts';
 import type { Queries } from '../persistence/database.ts';
 import type { ModelVersionRow } from '../persistence/schema.ts';

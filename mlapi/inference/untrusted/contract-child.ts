@@ -1,12 +1,12 @@
 /* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
-import '../sandbox/lower-priority.ts';
+import '../../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
-import { pipeDescriptor } from './execution/child-messages.ts';
-import { readContract } from './contract/contract.ts';
-import { MessagePipe } from '../sandbox/message-pipe.ts';
-import type { ModelFacts } from './tensors/model-facts.ts';
-import { proveRowWise, type RowWiseProof } from './row-wise/prove.ts';
-import type { Contract } from './contract/types.ts';
+import { pipeDescriptor } from '../execution/child-messages.ts';
+import { readContract } from '../contract/contract.ts';
+import { MessagePipe } from '../../sandbox/message-pipe.ts';
+import type { ModelFacts } from '../tensors/model-facts.ts';
+import { proveRowWise, type RowWiseProof } from '../row-wise/prove.ts';
+import type { Contract } from '../contract/types.ts';
 
 export interface ContractQuestion {
   readonly folder: string;

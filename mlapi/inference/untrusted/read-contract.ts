@@ -1,9 +1,9 @@
-import { ownTurn } from '../http/turns.ts';
-import { moduleUrl, type Confinement } from '../sandbox/confinement.ts';
+import { ownTurn } from '../../http/turns.ts';
+import { moduleUrl, type Confinement } from '../../sandbox/confinement.ts';
 import type { ContractAnswer, ContractQuestion } from './contract-child.ts';
-import { mostChildBytes } from './execution/child-messages.ts';
-import { MessagePipe } from '../sandbox/message-pipe.ts';
-import { startProgram } from '../sandbox/start-program.ts';
+import { mostChildBytes } from '../execution/child-messages.ts';
+import { MessagePipe } from '../../sandbox/message-pipe.ts';
+import { startProgram } from '../../sandbox/start-program.ts';
 
 /**
  * Reads a model folder's contract in a process of its own: a large one would keep this one from answering.

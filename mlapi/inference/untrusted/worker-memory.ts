@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../../config/config.ts';
 
 /** One small model; less would hold none. */
 const leastBytes = 268_435_456;
