@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { timeOneRow } from '../../mlapi/inference/warm-up.ts';
+import { timeOneRow } from '../../mlapi/inference/warmup/warm-up.ts';
 import type { OutputTensor } from '../../mlapi/inference/contract/types.ts';
 
 const sample = { data: Float32Array.of(1), rows: 1, width: 1 };

@@ -12,7 +12,7 @@ import type { ModelWrapper } from '../execution/model-wrapper.ts';
 import type { InferenceObserver } from '../observer.ts';
 import { mayShareRuns } from '../row-wise/verdict.ts';
 import type { Contract, Matrix, RunInput, TensorInput } from '../contract/types.ts';
-import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from '../warm-up.ts';
+import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from '../warmup/warm-up.ts';
 
 export interface EngineOptions
   extends

@@ -14,14 +14,14 @@ import {
   type EngineOptions,
   type KnownModel,
 } from './open-batcher.ts';
-import { otherRow } from '../other-row.ts';
+import { otherRow } from '../warmup/sample-rows.ts';
 import { Preprocessor } from '../preprocessing/preprocessor.ts';
 import { allowedServer } from '../remote/allowed-servers.ts';
 import { RemoteExecutor } from '../remote/remote-executor.ts';
 import { describeRemote } from '../remote/remote-model.ts';
 import { proveRowWise } from '../row-wise/prove.ts';
 import { predictedOutput } from '../row-wise/verdict.ts';
-import { sampleTensors } from '../sample-tensors.ts';
+import { sampleTensors } from '../warmup/sample-tensors.ts';
 import { ModelFolderError, type Contract } from '../contract/types.ts';
 
 /** A model that can be started: what is known of it is read and checked. */

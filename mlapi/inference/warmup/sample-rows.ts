@@ -1,4 +1,4 @@
-import type { Contract, Feature, NamedRow } from './contract/types.ts';
+import type { Contract, Feature, NamedRow } from '../contract/types.ts';
 
 type Cell = NamedRow[string];
 
