@@ -17,7 +17,7 @@ import {
   type VersionsQuery,
 } from './schemas.ts';
 import { uploadSchema } from './upload.ts';
-import { trafficEndpoints } from './traffic/routes.ts';
+import { trafficEndpoints } from './traffic-routes.ts';
 import { actorOf, type VersionRecord } from './types.ts';
 
 const versionPath = '/api/models/{name}/versions/{version}';
