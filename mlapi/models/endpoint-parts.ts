@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Predictors } from '../inference/model-registry.ts';
-import type { ModelService } from './model-service.ts';
+import type { ModelService } from './catalog/model-service.ts';
 import type { ModelStore } from './model-store.ts';
 import type { Traffic } from './traffic/traffic.ts';
 

@@ -7,15 +7,22 @@ import type { ModelInformation, Predictor } from '../inference/serving/predictor
 import type { Contract } from '../inference/contract/types.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { findAlias, listAliases } from './alias-store.ts';
+import { findAlias, listAliases } from './catalog/alias-store.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { LoadedModels } from './loaded-models.ts';
 import { aliasNotFound } from './refusals.ts';
-import { isCanaryClient, type Target, type Targets } from './targets.ts';
+import { isCanaryClient, type Target, type Targets } from './catalog/resolver.ts';
 import type { Traffic } from './traffic/traffic.ts';
 import type { Alias, VersionRecord } from './types.ts';
-import { findModel, findRecord, findServing, listAllRecords, listRecords, readForeignModel } from './version-store.ts';
-import { listServing, listSummaries } from './version-lists.ts';
+import {
+  findModel,
+  findRecord,
+  findServing,
+  listAllRecords,
+  listRecords,
+  readForeignModel,
+} from './catalog/version-store.ts';
+import { listServing, listSummaries } from './catalog/version-lists.ts';
 
 interface ModelStoreOptions {
   readonly database: Database;

@@ -5,10 +5,10 @@ import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Artifacts } from './artifacts.ts';
 import { LoadedModels } from './loaded-models.ts';
-import { ModelService } from './model-service.ts';
+import { ModelService } from './catalog/model-service.ts';
 import { ModelStore } from './model-store.ts';
 import { StoreCommands } from './store-commands.ts';
-import { Targets } from './targets.ts';
+import { Targets } from './catalog/resolver.ts';
 import { Traffic } from './traffic/traffic.ts';
 import type { ConfirmSession } from './types.ts';
 

@@ -1,7 +1,7 @@
 import type { Call } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { holdsFor } from '../http/scopes.ts';
-import type { ModelService } from './model-service.ts';
+import type { ModelService } from './catalog/model-service.ts';
 import type { ModelStore } from './model-store.ts';
 import { actorOf } from './types.ts';
 

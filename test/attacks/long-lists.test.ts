@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql, type RawBuilder } from 'kysely';
 import { namesHeld } from '../../mlapi/http/scopes.ts';
-import { servingQuery, summariesQuery } from '../../mlapi/models/version-lists.ts';
+import { servingQuery, summariesQuery } from '../../mlapi/models/catalog/version-lists.ts';
 import type { Database } from '../../mlapi/persistence/database.ts';
 import { isPostgres } from '../../mlapi/persistence/postgres.ts';
 import { hasPostgres, TestPostgres } from '../support/postgres.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Targets } from '../../mlapi/models/targets.ts';
+import { Targets } from '../../mlapi/models/catalog/resolver.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { allScopes, upload } from '../support/uploads.ts';

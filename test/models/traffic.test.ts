@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { isCanaryClient } from '../../mlapi/models/targets.ts';
+import { isCanaryClient } from '../../mlapi/models/catalog/resolver.ts';
 import { constantModel, identityModel } from '../support/onnx-builder.ts';
 import { startService, temporaryFolder, type TestService } from '../support/service.ts';
 import type { Traffic } from '../support/traffic.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { modelNotFound } from '../http/problem.ts';
-import type { Queries } from '../persistence/database.ts';
+import { modelNotFound } from '../../http/problem.ts';
+import type { Queries } from '../../persistence/database.ts';
 import { findAlias } from './alias-store.ts';
-import { serving, type Share, type VersionRecord } from './types.ts';
+import { serving, type Share, type VersionRecord } from '../types.ts';
 import { findNewest, findRecord } from './version-store.ts';
 
 /** What a name stands for: a version; and where it is an alias that says so, others beside it. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { NameRange } from '../http/name-ranges.ts';
-import type { ModelPage, ModelSummary } from '../inference/model-source.ts';
-import type { Queries } from '../persistence/database.ts';
+import type { NameRange } from '../../http/name-ranges.ts';
+import type { ModelPage, ModelSummary } from '../../inference/model-source.ts';
+import type { Queries } from '../../persistence/database.ts';
 
 /*
  * Each list reads what it answers, and no row besides, however many models, and versions of them, there are or were: it goes

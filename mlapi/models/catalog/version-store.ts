@@ -1,8 +1,8 @@
-import type { ForeignModel } from '../inference/untrusted/untrusted-models.ts';
-import type { OwnedModel } from './loaded-models.ts';
-import type { Queries } from '../persistence/database.ts';
-import type { ModelVersionRow } from '../persistence/schema.ts';
-import type { StoredVersion, VersionRecord } from './types.ts';
+import type { ForeignModel } from '../../inference/untrusted/untrusted-models.ts';
+import type { OwnedModel } from '../loaded-models.ts';
+import type { Queries } from '../../persistence/database.ts';
+import type { ModelVersionRow } from '../../persistence/schema.ts';
+import type { StoredVersion, VersionRecord } from '../types.ts';
 
 const recordColumns = [
   ...(['id', 'model', 'version', 'owner_id', 'sha256', 'size_bytes'] as const),

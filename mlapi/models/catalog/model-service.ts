@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config/config.ts';
-import { checkPreconditions, type Conditions } from '../http/request/conditional.ts';
-import { modelNotFound } from '../http/problem.ts';
-import type { StreamedBody } from '../http/body/streamed-body.ts';
-import type { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
-import { isStorageFault } from '../persistence/busy.ts';
-import type { Predictors } from '../inference/model-registry.ts';
-import type { Database, Queries } from '../persistence/database.ts';
-import { recordAudit, type AuditEvent } from '../telemetry/audit-trail.ts';
+import type { Config } from '../../config/config.ts';
+import { checkPreconditions, type Conditions } from '../../http/request/conditional.ts';
+import { modelNotFound } from '../../http/problem.ts';
+import type { StreamedBody } from '../../http/body/streamed-body.ts';
+import type { ForeignModels } from '../../inference/untrusted/untrusted-models.ts';
+import { isStorageFault } from '../../persistence/busy.ts';
+import type { Predictors } from '../../inference/model-registry.ts';
+import type { Database, Queries } from '../../persistence/database.ts';
+import { recordAudit, type AuditEvent } from '../../telemetry/audit-trail.ts';
 import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
-import type { Artifacts } from './artifacts.ts';
-import { Gate } from './gate.ts';
+import type { Artifacts } from '../artifacts.ts';
+import { Gate } from '../gate.ts';
 import {
   aliasNotFound,
   clashes,
@@ -21,12 +21,12 @@ import {
   storageFull,
   taken,
   tooManyAliases,
-} from './refusals.ts';
-import type { LoadedModels } from './loaded-models.ts';
-import type { Targets } from './targets.ts';
-import { serving, tagOf } from './types.ts';
-import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from './types.ts';
-import { discard, receiveUpload, type Upload } from './upload.ts';
+} from '../refusals.ts';
+import type { LoadedModels } from '../loaded-models.ts';
+import type { Targets } from './resolver.ts';
+import { serving, tagOf } from '../types.ts';
+import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from '../types.ts';
+import { discard, receiveUpload, type Upload } from '../upload.ts';
 import {
   findModel,
   findRecord,
