@@ -6,7 +6,7 @@ import { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import { listFolders } from '../inference/model-registry.ts';
 import { receiveFolder } from '../models/folder-import.ts';
 import type { ModelService } from '../models/catalog/model-service.ts';
-import type { ModelStore } from '../models/model-store.ts';
+import type { ModelStore } from '../models/serving/model-store.ts';
 import { openModelStore } from '../models/open-model-store.ts';
 import { mayBeRemote } from '../models/remote-upload.ts';
 import { aliasSchema, checkName, checkVersion } from '../models/schemas.ts';

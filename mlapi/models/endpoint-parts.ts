@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { Predictors } from '../inference/model-registry.ts';
 import type { ModelService } from './catalog/model-service.ts';
-import type { ModelStore } from './model-store.ts';
+import type { ModelStore } from './serving/model-store.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
 /** Where its endpoints stand in the documents, and what their samples are about. */

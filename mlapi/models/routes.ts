@@ -6,7 +6,7 @@ import { Problem } from '../http/problem.ts';
 import type { StreamedBody } from '../http/body/streamed-body.ts';
 import { shippedAnswer, versionAnswer, versionSchema, versionsSchema } from './answers.ts';
 import { aliasEndpoints } from './alias-routes.ts';
-import type { ModelStore } from './model-store.ts';
+import type { ModelStore } from './serving/model-store.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
 import {
   artifactQuery,

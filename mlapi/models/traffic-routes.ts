@@ -1,7 +1,7 @@
 import type { Endpoint } from '../http/endpoint.ts';
 import type { Predictors } from '../inference/model-registry.ts';
 import type { Contract } from '../inference/contract/types.ts';
-import type { ModelStore } from './model-store.ts';
+import type { ModelStore } from './serving/model-store.ts';
 import { checkName, trafficQuery } from './schemas.ts';
 import { trafficSchema } from './traffic/report.ts';
 import type { Traffic } from './traffic/traffic.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 import { MemoryWatch, WatchedGroup } from '../../mlapi/sandbox/memory-watch.ts';
-import { LoadedModels } from '../../mlapi/models/loaded-models.ts';
+import { LoadedModels } from '../../mlapi/models/serving/model-cache.ts';
 
 const megabytes = 1_048_576;
 /** Above the second that nobody is made to leave within. */

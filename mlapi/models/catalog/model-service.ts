@@ -22,7 +22,7 @@ import {
   taken,
   tooManyAliases,
 } from '../refusals.ts';
-import type { LoadedModels } from '../loaded-models.ts';
+import type { LoadedModels } from '../serving/model-cache.ts';
 import type { Targets } from './resolver.ts';
 import { serving, tagOf } from '../types.ts';
 import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from '../types.ts';

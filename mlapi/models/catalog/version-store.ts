@@ -1,5 +1,5 @@
 import type { ForeignModel } from '../../inference/untrusted/untrusted-models.ts';
-import type { OwnedModel } from '../loaded-models.ts';
+import type { OwnedModel } from '../serving/model-cache.ts';
 import type { Queries } from '../../persistence/database.ts';
 import type { ModelVersionRow } from '../../persistence/schema.ts';
 import type { StoredVersion, VersionRecord } from '../types.ts';

@@ -1,5 +1,5 @@
-import type { WatchedGroup } from '../sandbox/memory-watch.ts';
-import type { Predictor } from '../inference/serving/predictor.ts';
+import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
+import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { Holder } from './fair-memory.ts';
 
 /** What a process counts at least, where room is made: what it may grow to in its first runs. File pages of programs are everyone's. */

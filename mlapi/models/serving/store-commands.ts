@@ -1,9 +1,9 @@
-import type { Call } from '../http/endpoint.ts';
-import { Problem } from '../http/problem.ts';
-import { holdsFor } from '../http/scopes.ts';
-import type { ModelService } from './catalog/model-service.ts';
+import type { Call } from '../../http/endpoint.ts';
+import { Problem } from '../../http/problem.ts';
+import { holdsFor } from '../../http/scopes.ts';
+import type { ModelService } from '../catalog/model-service.ts';
 import type { ModelStore } from './model-store.ts';
-import { actorOf } from './types.ts';
+import { actorOf } from '../types.ts';
 
 const permission = 'models:write';
 
