@@ -3,7 +3,7 @@ import type { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import type { Predictors } from '../inference/model-registry.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { Artifacts } from './artifacts.ts';
+import { Artifacts } from './upload/artifacts.ts';
 import { LoadedModels } from './serving/model-cache.ts';
 import { ModelService } from './catalog/model-service.ts';
 import { ModelStore } from './serving/model-store.ts';

@@ -16,7 +16,7 @@ import {
   type ArtifactQuery,
   type VersionsQuery,
 } from './schemas.ts';
-import { uploadSchema } from './upload.ts';
+import { uploadSchema } from './upload/upload.ts';
 import { trafficEndpoints } from './traffic-routes.ts';
 import { actorOf, type VersionRecord } from './types.ts';
 

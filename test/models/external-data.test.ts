@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '../../mlapi/client/client.ts';
-import { receiveFolder } from '../../mlapi/models/folder-import.ts';
+import { receiveFolder } from '../../mlapi/models/upload/folder-import.ts';
 import { mlapi } from '../support/child.ts';
 import { externalModel, otherWeights, sha256Of, weights } from '../support/external-data.ts';
 import { identityModel } from '../support/onnx-builder.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Gate } from '../../mlapi/models/gate.ts';
+import { Gate } from '../../mlapi/models/upload/admission.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { allScopes, upload } from '../support/uploads.ts';

@@ -9,8 +9,8 @@ import type { Predictors } from '../../inference/model-registry.ts';
 import type { Database, Queries } from '../../persistence/database.ts';
 import { recordAudit, type AuditEvent } from '../../telemetry/audit-trail.ts';
 import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
-import type { Artifacts } from '../artifacts.ts';
-import { Gate } from '../gate.ts';
+import type { Artifacts } from '../upload/artifacts.ts';
+import { Gate } from '../upload/admission.ts';
 import {
   aliasNotFound,
   clashes,
@@ -26,7 +26,7 @@ import type { LoadedModels } from '../serving/model-cache.ts';
 import type { Targets } from './resolver.ts';
 import { serving, tagOf } from '../types.ts';
 import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from '../types.ts';
-import { discard, receiveUpload, type Upload } from '../upload.ts';
+import { discard, receiveUpload, type Upload } from '../upload/upload.ts';
 import {
   findModel,
   findRecord,

@@ -2,7 +2,7 @@ import type { ForeignModel, ForeignModels } from '../../inference/untrusted/untr
 import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { Artifacts } from '../artifacts.ts';
+import type { Artifacts } from '../upload/artifacts.ts';
 import { chooseEnded, chooseLeaver, type Holder } from './fair-memory.ts';
 import { LoadedModel } from './loaded-model.ts';
 import { noMemory, wasEnded } from '../refusals.ts';

@@ -8,7 +8,7 @@ import type { Contract } from '../../inference/contract/types.ts';
 import type { Database } from '../../persistence/database.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { findAlias, listAliases } from '../catalog/alias-store.ts';
-import type { Artifacts } from '../artifacts.ts';
+import type { Artifacts } from '../upload/artifacts.ts';
 import type { LoadedModels } from './model-cache.ts';
 import { aliasNotFound } from '../refusals.ts';
 import { isCanaryClient, type Target, type Targets } from '../catalog/resolver.ts';

@@ -2,12 +2,12 @@ import { constants, createReadStream, existsSync } from 'node:fs';
 import { lstat, open, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Problem } from '../http/problem.ts';
+import { Problem } from '../../http/problem.ts';
 import { DataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';
-import { OnnxScan } from './scan/onnx-scan.ts';
-import { quote } from './scan/scan-refusals.ts';
+import { OnnxScan } from '../scan/onnx-scan.ts';
+import { quote } from '../scan/scan-refusals.ts';
 import type { Upload } from './upload.ts';
 
 /** Takes a model in from a folder of this machine, as an upload is taken in: looked through, copied and digested. @throws {Problem} 422 */

@@ -1,4 +1,4 @@
-import { serviceBusy } from '../http/problem.ts';
+import { serviceBusy } from '../../http/problem.ts';
 
 /** Models that may come in at once, of one client and of all: each has a folder of its own. */
 const maxPerClient = 8;

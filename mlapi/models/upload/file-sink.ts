@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Problem } from '../http/problem.ts';
-import { ownTurn } from '../http/turns.ts';
-import type { OnnxScan } from './scan/onnx-scan.ts';
+import { Problem } from '../../http/problem.ts';
+import { ownTurn } from '../../http/turns.ts';
+import type { OnnxScan } from '../scan/onnx-scan.ts';
 
 /** So long is looked at bytes in one turn, whoever sends them: a tensor's take nothing, the worst ones milliseconds. */
 const msPerTurn = 2;
