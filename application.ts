@@ -34,7 +34,7 @@ import { RunStatistics } from './mlapi/oip/statistics.ts';
 import { checkDatabase } from './mlapi/persistence/database.ts';
 import { AuditNotices } from './mlapi/telemetry/audit-notices.ts';
 import { createLogger, type Logger } from './mlapi/telemetry/logger.ts';
-import { noMetrics, type Metrics } from './mlapi/telemetry/metrics.ts';
+import { noMetrics, type Metrics } from './mlapi/telemetry/metrics/metrics.ts';
 import { openTracing } from './mlapi/telemetry/tracing.ts';
 import { version } from './mlapi/version.ts';
 

@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { CounterHome } from '../http/limits/counters.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Metrics } from '../telemetry/metrics/metrics.ts';
 import { ClientAuthenticator } from './clients/client-authenticator.ts';
 import { ClientGrants } from './tokens/client-grants.ts';
 import { ClientService } from './clients/client-service.ts';

@@ -8,7 +8,7 @@ import { TokenService } from '../auth/tokens/token-service.ts';
 import { readConfig } from '../config/config.ts';
 import { openDatabase, type Database, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
-import { noMetrics } from '../telemetry/metrics.ts';
+import { noMetrics } from '../telemetry/metrics/metrics.ts';
 
 /** What operators' commands work with: the same database as the running service, without its models. */
 export interface Operator {

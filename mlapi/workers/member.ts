@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Config } from '../config/config.ts';
-import type { MetricSnapshot } from '../telemetry/metrics.ts';
+import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 import type { LeaseHolder } from './counter-leases.ts';
 import type { CountAnswer, CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
 import type { Restarts } from './restarts.ts';

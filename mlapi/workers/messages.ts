@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { CounterName, WindowCount } from '../http/limits/counters.ts';
-import type { MetricSnapshot } from '../telemetry/metrics.ts';
+import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 
 /** What a supervisor tells a worker. */
 export type SupervisorMessage =

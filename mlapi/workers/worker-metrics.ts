@@ -1,9 +1,9 @@
 import type { Config } from '../config/config.ts';
 import type { MetricsExport } from '../telemetry/metrics-export.ts';
-import { MetricsServer } from '../telemetry/metrics-server.ts';
+import { MetricsServer } from '../telemetry/metrics/metrics-server.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { addUp, countsOf, toText } from '../telemetry/metrics-total.ts';
-import type { MetricSnapshot } from '../telemetry/metrics.ts';
+import { addUp, countsOf, toText } from '../telemetry/metrics/metrics-total.ts';
+import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 import type { Member } from './member.ts';
 
 const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving: ['leaving'] } as const;

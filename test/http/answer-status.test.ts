@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { createListener } from '../../mlapi/http/server/listener.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
-import { noMetrics, type AnsweredRequest } from '../../mlapi/telemetry/metrics.ts';
+import { noMetrics, type AnsweredRequest } from '../../mlapi/telemetry/metrics/metrics.ts';
 import { exchange } from '../support/raw-http.ts';
 
 test('499: an answer to a connection that was closed is not counted as sent; 200: one that left is, also if it closes', async () => {

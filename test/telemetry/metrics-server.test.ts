@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { MetricsServer } from '../../mlapi/telemetry/metrics-server.ts';
+import { MetricsServer } from '../../mlapi/telemetry/metrics/metrics-server.ts';
 
 let server: MetricsServer;
 let failing: MetricsServer;

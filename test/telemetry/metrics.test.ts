@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { createMetrics, noMetrics, type Metrics, type ObservedRun } from '../../mlapi/telemetry/metrics.ts';
+import { createMetrics, noMetrics, type Metrics, type ObservedRun } from '../../mlapi/telemetry/metrics/metrics.ts';
 
 let metrics: Metrics;
 beforeAll(async () => {

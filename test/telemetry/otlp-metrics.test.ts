@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { HistogramFamily } from '../../mlapi/telemetry/metrics-families.ts';
-import { addUp } from '../../mlapi/telemetry/metrics-total.ts';
+import { HistogramFamily } from '../../mlapi/telemetry/metrics/metrics-families.ts';
+import { addUp } from '../../mlapi/telemetry/metrics/metrics-total.ts';
 import { toOtlpMetrics } from '../../mlapi/telemetry/otlp-metrics.ts';
 
 const period = { startedAt: 1_700_000_000_000, now: 1_700_000_000_123.5 };

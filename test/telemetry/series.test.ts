@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { RequestMetrics } from '../../mlapi/telemetry/metrics-requests.ts';
+import { RequestMetrics } from '../../mlapi/telemetry/metrics/metrics-requests.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'BREW', 'PROPFIND'];
 const count = (requests: RequestMetrics) => requests.read().reduce((sum, { values }) => sum + values.length, 0);

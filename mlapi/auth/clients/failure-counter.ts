@@ -1,5 +1,5 @@
 import type { Counters } from '../../http/limits/counters.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { tooManyFailures } from '../refusals.ts';
 
 /** Slows down guessing at one name from many addresses; unknown names count like known ones. */

@@ -7,7 +7,7 @@ import { covers } from '../../http/scopes.ts';
 import { readChanges, type Database, type Queries } from '../../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../../telemetry/audit-trail.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { lockClient, spendPassword } from '../stores/client-store.ts';
 import {
   advanceFamily,

@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import type { Config } from '../../config/config.ts';
 import type { AuditNotices } from '../../telemetry/audit-notices.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { windowMs, type Counters, type WindowCount } from './counters.ts';
 import type { Session } from '../endpoint.ts';
 import { Exchange, type Check } from '../exchange.ts';

@@ -1,5 +1,5 @@
 import type { Contract } from '../../inference/contract/types.ts';
-import type { MetricSnapshot, MetricValue } from '../../telemetry/metrics.ts';
+import type { MetricSnapshot, MetricValue } from '../../telemetry/metrics/metrics.ts';
 import type { Counter } from './counter.ts';
 import { addCounts, latencyBounds, newCounts, type Counts } from './counts.ts';
 import { driftOf } from './drift.ts';

@@ -4,7 +4,7 @@ import type { Serving } from '../../inference/model-source.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { Contract } from '../../inference/contract/types.ts';
 import type { Database } from '../../persistence/database.ts';
-import type { MetricSnapshot } from '../../telemetry/metrics.ts';
+import type { MetricSnapshot } from '../../telemetry/metrics/metrics.ts';
 import type { Share } from '../types.ts';
 import { Counter } from './counter.ts';
 import { newCounts, type Role } from './counts.ts';

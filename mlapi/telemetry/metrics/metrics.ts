@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../../config/config.ts';
 
 /** A metric at one moment, in the form in which prom-client hands it from process to process. */
 export interface MetricSnapshot {
