@@ -33,7 +33,10 @@ export async function openTracing(
   logger: Pick<Logger, 'error' | 'info'>,
 ): Promise<Tracing | undefined> {
   if (otlpEndpoint === undefined) return undefined;
-  const [{ OtlpClient }, { SpanExport }] = await Promise.all([import('./otlp-client.ts'), import('./span-export.ts')]);
+  const [{ OtlpClient }, { SpanExport }] = await Promise.all([
+    import('./otlp/otlp-client.ts'),
+    import('./otlp/span-export.ts'),
+  ]);
   return new SpanExport(new OtlpClient(otlpEndpoint, logger));
 }
 

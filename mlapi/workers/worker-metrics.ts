@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { MetricsExport } from '../telemetry/metrics-export.ts';
+import type { MetricsExport } from '../telemetry/otlp/metrics-export.ts';
 import { MetricsServer } from '../telemetry/metrics/metrics-server.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { addUp, countsOf, toText } from '../telemetry/metrics/metrics-total.ts';
@@ -48,7 +48,7 @@ export class WorkerMetrics {
     this.#export?.stop();
     this.#export = undefined;
     if (endpoint === undefined) return;
-    const { MetricsExport } = await import('../telemetry/metrics-export.ts');
+    const { MetricsExport } = await import('../telemetry/otlp/metrics-export.ts');
     const read = async () => addUp(await this.#read());
     this.#export = new MetricsExport({ endpoint, intervalSeconds, logger, startedAt: this.#startedAt, read });
     logger.info('metrics are exported', { collector: new URL(endpoint).origin, interval_seconds: intervalSeconds });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { HistogramFamily } from '../../mlapi/telemetry/metrics/metrics-families.ts';
 import { addUp } from '../../mlapi/telemetry/metrics/metrics-total.ts';
-import { toOtlpMetrics } from '../../mlapi/telemetry/otlp-metrics.ts';
+import { toOtlpMetrics } from '../../mlapi/telemetry/otlp/otlp-metrics.ts';
 
 const period = { startedAt: 1_700_000_000_000, now: 1_700_000_000_123.5 };
 const times = { startTimeUnixNano: '1700000000000000000', timeUnixNano: '1700000000123500000' };

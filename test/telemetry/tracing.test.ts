@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { OtlpClient } from '../../mlapi/telemetry/otlp-client.ts';
-import { SpanExport } from '../../mlapi/telemetry/span-export.ts';
+import { OtlpClient } from '../../mlapi/telemetry/otlp/otlp-client.ts';
+import { SpanExport } from '../../mlapi/telemetry/otlp/span-export.ts';
 import { readTraceparent } from '../../mlapi/telemetry/tracing.ts';
 import { TestCollector, type Received } from '../support/collector.ts';
 import { hasOtlpMessages, parseExport } from '../support/otlp.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { attributesOf, nanoseconds, type OtlpClient } from './otlp-client.ts';
-import type { TraceContext, TracedRequest, Tracing } from './tracing.ts';
+import type { TraceContext, TracedRequest, Tracing } from '../tracing.ts';
 
 // The sizes that OpenTelemetry's own SDKs have.
 const intervalMs = 5_000;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { withoutSlashAtEnd } from '../config/base-url.ts';
-import { version } from '../version.ts';
-import type { Logger } from './logger.ts';
+import { withoutSlashAtEnd } from '../../config/base-url.ts';
+import { version } from '../../version.ts';
+import type { Logger } from '../logger.ts';
 
 const timeoutMs = 5_000;
 

@@ -1,4 +1,4 @@
-import type { MetricSnapshot, MetricValue } from './metrics/metrics.ts';
+import type { MetricSnapshot, MetricValue } from '../metrics/metrics.ts';
 import { attributesOf, nanoseconds } from './otlp-client.ts';
 
 /** Counted since the beginning, not since the last export: what an export loses is in the next one. */

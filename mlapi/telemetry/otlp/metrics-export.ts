@@ -1,5 +1,5 @@
-import type { Logger } from './logger.ts';
-import type { MetricSnapshot } from './metrics/metrics.ts';
+import type { Logger } from '../logger.ts';
+import type { MetricSnapshot } from '../metrics/metrics.ts';
 import { OtlpClient } from './otlp-client.ts';
 import { toOtlpMetrics } from './otlp-metrics.ts';
 
