@@ -1,18 +1,9 @@
 import type { Readable } from 'node:stream';
 import type Joi from 'joi';
-import type { AnswerMemory } from './response/answer-memory.ts';
 import type { BodyReader } from './body/readers.ts';
+import type { AnswerMemory } from './response/answer-memory.ts';
 import type { Chunk, Compression } from './response/chunks.ts';
-
-/** Who calls, as the guard found it in a verified access token. */
-export interface Session {
-  readonly clientId: string;
-  readonly clientName: string;
-  readonly familyId: string;
-  readonly scopes: readonly string[];
-  /** Epoch milliseconds. */
-  readonly expiresAt: number;
-}
+import type { Session } from './session.ts';
 
 /** A request after every check: what a handler gets. Headers are as Node gives them: names in lower case, repeated ones joined. */
 export interface Call {

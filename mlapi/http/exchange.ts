@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fewBytes, Reservation, type AnswerMemory } from './response/answer-memory.ts';
-import type { Session } from './endpoint.ts';
 import { HeaderList } from './response/header-list.ts';
+import type { Session } from './session.ts';
 
 const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
 /** On the request itself: a WeakMap would be work for the garbage collector with every request. */

@@ -1,18 +1,19 @@
 import type { Config } from '../config/config.ts';
-import { prefers } from '../http/request/accept.ts';
 import { tableBody } from '../http/body/readers.ts';
-import type { Answer, Call, Endpoint, EndpointDocs, Session } from '../http/endpoint.ts';
+import type { Answer, Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
+import { prefers } from '../http/request/accept.ts';
 import { holdsFor, namesHeld } from '../http/scopes.ts';
+import type { Session } from '../http/session.ts';
+import { listQuery, predictQuery, type ListQuery } from './contract/contract-schema.ts';
+import { informationSchema, listSchema } from './contract/information-schema.ts';
+import type { Predictors } from './model-registry.ts';
+import type { Serving } from './model-source.ts';
 import { csvAnswer, csvMediaType } from './postprocessing/csv-response.ts';
 import { jsonAnswer } from './postprocessing/json-response.ts';
-import type { Serving } from './model-source.ts';
-import type { Predictor } from './serving/predictor.ts';
-import type { Predictors } from './model-registry.ts';
-import { informationSchema, listSchema } from './contract/information-schema.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
-import { listQuery, predictQuery, type ListQuery } from './contract/contract-schema.ts';
+import type { Predictor } from './serving/predictor.ts';
 
 /** Information about models, and their predictions. */
 export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {

@@ -1,9 +1,10 @@
-import type { Call, Session } from '../http/endpoint.ts';
+import type { Call } from '../http/endpoint.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
-import type { KnownVersion, Serving } from '../inference/model-source.ts';
-import type { ModelInformation } from '../inference/serving/predictor.ts';
-import { invalidInference } from '../inference/refusals.ts';
+import type { Session } from '../http/session.ts';
 import type { Predictors } from '../inference/model-registry.ts';
+import type { KnownVersion, Serving } from '../inference/model-source.ts';
+import { invalidInference } from '../inference/refusals.ts';
+import type { ModelInformation } from '../inference/serving/predictor.ts';
 import type { Fields } from './fields.ts';
 
 /** The protocol has no pages: a longer index is cut. */

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
-import type { Session } from '../../http/endpoint.ts';
-import { Problem } from '../../http/problem.ts';
 import { addressKey } from '../../http/limits/rate-limits.ts';
+import { Problem } from '../../http/problem.ts';
 import { covers } from '../../http/scopes.ts';
+import type { Session } from '../../http/session.ts';
 import { readChanges, type Database, type Queries } from '../../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../../telemetry/audit-trail.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
+import { credentialsRefused, scopeUnknown, tokenRefused } from '../refusals.ts';
 import { lockClient, spendPassword } from '../stores/client-store.ts';
 import {
   advanceFamily,
@@ -20,11 +21,10 @@ import {
   lockLivingFamily,
   type NewFamily,
 } from '../stores/family-store.ts';
+import type { Client, Origin, TokenAnswer, TokenFamily, VerifiedClient } from '../types.ts';
 import type { TokenClaims } from './claims.ts';
-import { credentialsRefused, scopeUnknown, tokenRefused } from '../refusals.ts';
 import { judgeRefresh } from './rotation.ts';
 import type { TokenMaker, Verified } from './token-maker.ts';
-import type { Client, Origin, TokenAnswer, TokenFamily, VerifiedClient } from '../types.ts';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.ts';
 
 interface TokenServiceOptions {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Session } from '../../http/endpoint.ts';
+import type { Session } from '../../http/session.ts';
 import type { AccessClaims } from './claims.ts';
 import type { Verified } from './token-maker.ts';
 

@@ -5,11 +5,11 @@ import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import type { Config } from '../../config/config.ts';
 import type { AuditNotices } from '../../telemetry/audit-notices.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
-import { windowMs, type Counters, type WindowCount } from './counters.ts';
-import type { Session } from '../endpoint.ts';
 import { Exchange, type Check } from '../exchange.ts';
-import { readAddress } from '../routing/handle.ts';
 import { Problem } from '../problem.ts';
+import { readAddress } from '../request/client-address.ts';
+import type { Session } from '../session.ts';
+import { windowMs, type Counters, type WindowCount } from './counters.ts';
 
 /** Of clients that were seen; past them they are worked out again. */
 const maxPolicies = 10_000;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import express from 'express';
 import proxyAddr from 'proxy-addr';
 import type { Config } from '../../config/config.ts';
@@ -41,4 +42,9 @@ function lastHops(list: string): string {
 /** Express reads the setting: lists of subnets, names of ranges, or a number of hops. */
 function compile(trustProxy: Config['trustProxy']): Trust {
   return express().set('trust proxy', trustProxy).get('trust proxy fn') as Trust;
+}
+/** A proxy may hand on what its client made up: only an address is taken for one. */
+export function readAddress(address: string | undefined): string {
+  if (address === undefined) return 'local';
+  return isIP(address) === 0 ? 'unknown' : address;
 }

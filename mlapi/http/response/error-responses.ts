@@ -2,8 +2,8 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { isStorageFault } from '../../persistence/busy.ts';
 import { Exchange } from '../exchange.ts';
-import { send } from '../routing/handle.ts';
 import { Problem, serviceBusy } from '../problem.ts';
+import { send } from './send.ts';
 
 const maxDiscardedBytes = 1_048_576;
 const mostMistakesInText = 3;

@@ -1,8 +1,9 @@
 import express, { type Express, type RequestHandler, type Router } from 'express';
 import type { Endpoint } from '../endpoint.ts';
 import { Exchange, type Check } from '../exchange.ts';
-import { perform, publicOnly, send, type Authorize } from './handle.ts';
 import { Problem } from '../problem.ts';
+import { send } from '../response/send.ts';
+import { perform, publicOnly, type Authorize } from './handle.ts';
 
 const verbs = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const;
 

@@ -1,11 +1,11 @@
-import { isIP } from 'node:net';
-import { pipeline } from 'node:stream';
-import { sendChunks } from '../response/chunks.ts';
-import type { Answer, Call, Endpoint, Session } from '../endpoint.ts';
+import type { Call, Endpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import { Problem } from '../problem.ts';
+import { readAddress } from '../request/client-address.ts';
 import { readQuery } from '../request/query.ts';
 import { validate } from '../request/validate.ts';
+import { send } from '../response/send.ts';
+import type { Session } from '../session.ts';
 
 /**
  * Refuses a session that lacks what the endpoint asks for, for the model that the path names.
@@ -45,41 +45,4 @@ export async function perform(
 function readBody({ reader, schema }: NonNullable<Endpoint['body']>, exchange: Exchange): Promise<unknown> {
   const value = reader.read(exchange);
   return schema === undefined ? value : value.then((found) => validate(schema, found));
-}
-
-/** A proxy may hand on what its client made up: only an address is taken for one. */
-export function readAddress(address: string | undefined): string {
-  if (address === undefined) return 'local';
-  return isIP(address) === 0 ? 'unknown' : address;
-}
-
-/** Writes an answer. */
-export function send(
-  exchange: Exchange,
-  { status = 200, headers: own, body, latin1, chunks, compression, stream }: Answer,
-): void {
-  const { response, headers } = exchange;
-  const isText = typeof body === 'string' || Buffer.isBuffer(body);
-  if (body !== undefined) headers.set('content-type', isText ? 'text/plain; charset=utf-8' : 'application/json');
-  for (const name in own) headers.set(name.toLowerCase(), own[name]!);
-  if (latin1 !== undefined) {
-    headers.set('content-length', String(latin1.length));
-    response.writeHead(status, headers.flat).end(latin1, 'latin1');
-    return;
-  }
-  if (chunks !== undefined) {
-    if (compression !== undefined) headers.set('content-encoding', compression);
-    sendChunks(response.writeHead(status, headers.flat), chunks, compression);
-    return;
-  }
-  if (stream !== undefined) {
-    pipeline(stream, response.writeHead(status, headers.flat), () => undefined);
-    return;
-  }
-  const content = isText ? body : body === undefined ? '' : JSON.stringify(body);
-  const length = Buffer.byteLength(content);
-  exchange.reserve(length);
-  if (status !== 204 && status !== 304) headers.set('content-length', String(length));
-  // Bytes are not copied: however many readers are slow, they wait for the same ones.
-  response.writeHead(status, headers.flat).end(content);
 }

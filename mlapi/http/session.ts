@@ -1,0 +1,9 @@
+/** Who calls, as the guard found it in a verified access token. */
+export interface Session {
+  readonly clientId: string;
+  readonly clientName: string;
+  readonly familyId: string;
+  readonly scopes: readonly string[];
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+}
