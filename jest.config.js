@@ -5,25 +5,7 @@ export default {
   testEnvironment: './test/environment.cjs',
   roots: ['<rootDir>/test'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: {
-    '^.+\\.ts$': [
-      'ts-jest',
-      {
-        useESM: true,
-        diagnostics: false,
-        tsconfig: {
-          target: 'es2023',
-          module: 'esnext',
-          moduleResolution: 'bundler',
-          isolatedModules: true,
-          allowImportingTsExtensions: true,
-          verbatimModuleSyntax: true,
-          rewriteRelativeImportExtensions: false,
-          esModuleInterop: true,
-        },
-      },
-    ],
-  },
+  transform: { '^.+\\.ts$': './test/run/typescript.cjs' },
   coverageProvider: 'babel',
   collectCoverageFrom: ['application.ts', 'mlapi/**/*.ts'],
   testTimeout: 60_000,
