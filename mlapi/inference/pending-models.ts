@@ -1,7 +1,7 @@
-import { Fault } from './execution/executor.ts';
+import { Fault } from './faults.ts';
 import { unavailable } from './refusals.ts';
-import type { Predictor } from './serving/predictor.ts';
 import { isAway } from './remote/remote-failure.ts';
+import type { Predictor } from './serving/predictor.ts';
 
 /** How long a server that was away is left alone. */
 const restMs = 5_000;

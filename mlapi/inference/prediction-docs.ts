@@ -1,8 +1,9 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
+import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './contract/json-schema.ts';
+import type { Contract } from './contract/types.ts';
 import { csvAnswer, toLine } from './postprocessing/csv-response.ts';
 import type { Predictor } from './serving/predictor.ts';
-import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './contract/json-schema.ts';
-import type { Contract, InputType } from './contract/types.ts';
+import type { InputType } from './tensors/types.ts';
 
 type PredictionDocs = Omit<EndpointDocs, 'operationId' | 'summary'>;
 

@@ -1,5 +1,5 @@
-import { Problem } from '../http/problem.ts';
-import { ExhaustedRun, Fault } from './execution/executor.ts';
+import { Problem, type InputError } from '../http/problem.ts';
+import { ExhaustedRun, Fault } from './faults.ts';
 
 const code = 'temporarily_unavailable';
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) });
@@ -45,4 +45,26 @@ export function takesTensors(): Problem {
 /** 400: the request is not one of tensors, or does not fit itself. @param where the place in the request, as `inputs[0].shape` */
 export function invalidInference(where: string, what: string): Problem {
   return new Problem(400, 'invalid_inference', where === '' ? `${what}.` : `${where}: ${what}.`);
+}
+
+/** 400: the tensors are not those that the model takes or answers. */
+export function invalidTensors(what: string): Problem {
+  return new Problem(400, 'invalid_tensors', `${what}.`);
+}
+
+/** 400: the rows do not fit the contract. */
+export function invalidRows(errors: readonly InputError[]): Problem {
+  return new Problem(400, 'invalid_rows', 'The rows do not fit the contract of the model.', { errors });
+}
+
+/** 413: @param rows as many as it holds, where that is known */
+export function tooManyRows(maxRows: number, rows?: number): Problem {
+  const held = rows === undefined ? 'more' : String(rows);
+  return new Problem(413, 'too_many_rows', `A request may hold ${maxRows} rows; this one holds ${held}.`);
+}
+
+/** 422: the rows are fine, and the model has no answer for them that could be passed on. */
+export function invalidModelOutput(reason: string, cause?: unknown): Problem {
+  const detail = `The model gave no usable answer for these rows: ${reason}.`;
+  return new Problem(422, 'invalid_model_output', detail, { cause });
 }

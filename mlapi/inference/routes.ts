@@ -6,13 +6,13 @@ import { modelNotFound } from '../http/problem.ts';
 import { prefers } from '../http/request/accept.ts';
 import { holdsFor, namesHeld } from '../http/scopes.ts';
 import type { Session } from '../http/session.ts';
-import { listQuery, predictQuery, type ListQuery } from './contract/contract-schema.ts';
 import { informationSchema, listSchema } from './contract/information-schema.ts';
 import type { Predictors } from './model-registry.ts';
 import type { Serving } from './model-source.ts';
 import { csvAnswer, csvMediaType } from './postprocessing/csv-response.ts';
 import { jsonAnswer } from './postprocessing/json-response.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
+import { listQuery, predictQuery, type ListQuery } from './queries.ts';
 import type { Predictor } from './serving/predictor.ts';
 
 /** Information about models, and their predictions. */

@@ -1,10 +1,10 @@
 import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import { ownTurn } from '../http/turns.ts';
+import { invalidInference } from '../inference/refusals.ts';
 import { datatypes } from '../inference/tensors/datatypes.ts';
 import { fromHalf } from '../inference/tensors/float16.ts';
 import { answerTooLarge } from '../inference/tensors/output-size.ts';
-import { invalidInference } from '../inference/refusals.ts';
-import type { NamedOutput } from '../inference/tensors/input-tensors.ts';
+import type { NamedOutput } from '../inference/tensors/types.ts';
 
 /** So many elements are looked at in one turn of the event loop. */
 const elementsPerTurn = 8_192;

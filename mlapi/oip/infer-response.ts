@@ -1,8 +1,8 @@
+import { invalidModelOutput } from '../inference/refusals.ts';
 import { writeBinaryData } from '../inference/tensors/binary-tensor.ts';
 import { isFiniteHalf } from '../inference/tensors/float16.ts';
-import { invalidModelOutput } from '../inference/invalid-output.ts';
 import { writeElements } from '../inference/tensors/json-elements.ts';
-import type { NamedOutput, TensorData } from '../inference/tensors/input-tensors.ts';
+import type { NamedOutput, TensorData } from '../inference/tensors/types.ts';
 
 /** An output, and how it is to be written. */
 export interface AnsweredOutput {

@@ -1,8 +1,8 @@
-import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import type { Answer, Call } from '../http/endpoint.ts';
+import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import type { Serving } from '../inference/model-source.ts';
 import { sizeOfAll } from '../inference/tensors/output-size.ts';
-import type { NamedOutput } from '../inference/tensors/input-tensors.ts';
+import type { NamedOutput } from '../inference/tensors/types.ts';
 import { longAnswer, shortAnswer } from './answer.ts';
 import { classify } from './classification.ts';
 import { InferRequestReader, type InferRequest } from './infer-request.ts';

@@ -1,7 +1,7 @@
 import type { Chunk } from '../http/response/chunks.ts';
 import { ownTurn } from '../http/turns.ts';
 import { answerTooLarge } from '../inference/tensors/output-size.ts';
-import type { NamedOutput, TensorData } from '../inference/tensors/input-tensors.ts';
+import type { NamedOutput, TensorData } from '../inference/tensors/types.ts';
 import { beginOutput, beginResponse, describeBinary, refuseUnwritable, type InferResponse } from './infer-response.ts';
 import { binaryPieces, jsonPieces } from './output-pieces.ts';
 

@@ -1,5 +1,5 @@
 import { writeElements } from '../inference/tensors/json-elements.ts';
-import type { TensorData } from '../inference/tensors/input-tensors.ts';
+import type { TensorData } from '../inference/tensors/types.ts';
 
 /** A piece takes about a millisecond to make: so many numbers, or characters of text. */
 const elementsPerPiece = 4_096;

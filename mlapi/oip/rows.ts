@@ -1,10 +1,9 @@
-import type { Serving } from '../inference/model-source.ts';
-import { fromHalf } from '../inference/tensors/float16.ts';
-import type { PredictOptions, Predictor } from '../inference/serving/predictor.ts';
-import { tooManyRows } from '../inference/preprocessing/request-rows.ts';
-import { invalidInference } from '../inference/refusals.ts';
-import type { InputTensor, NamedOutput } from '../inference/tensors/input-tensors.ts';
 import type { Prediction } from '../inference/contract/types.ts';
+import type { Serving } from '../inference/model-source.ts';
+import { invalidInference, tooManyRows } from '../inference/refusals.ts';
+import type { PredictOptions, Predictor } from '../inference/serving/predictor.ts';
+import { fromHalf } from '../inference/tensors/float16.ts';
+import type { InputTensor, NamedOutput } from '../inference/tensors/types.ts';
 import type { InferRequest } from './infer-request.ts';
 
 /** What rows are answered with: labels, class numbers or values; and the scores, where they are asked for. */

@@ -1,6 +1,6 @@
 import { Migrator, sql, type Kysely, type Migration, type MigrationResult } from 'kysely';
 import type { Database } from './database.ts';
-import { isPostgres } from './postgres.ts';
+import { isPostgres } from './dialects.ts';
 
 /** A database that is older or newer than this code: it is never changed behind the operator's back. */
 export class MigrationPending extends Error {

@@ -1,6 +1,3 @@
-import type { Config } from '../config/config.ts';
-import type { Logger } from './logger.ts';
-
 /** What a caller says of the trace that its request belongs to (W3C Trace Context, `traceparent`). */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
@@ -25,19 +22,6 @@ export interface Tracing {
   record(trace: TraceContext, request: TracedRequest): void;
   /** Ends it, with what waits; a collector that takes nothing holds the end up for a second. */
   finish(): Promise<void>;
-}
-
-/** Traces where `MLAPI_OTLP_ENDPOINT` is set. Elsewhere nothing of it is even loaded. */
-export async function openTracing(
-  { otlpEndpoint }: Pick<Config, 'otlpEndpoint'>,
-  logger: Pick<Logger, 'error' | 'info'>,
-): Promise<Tracing | undefined> {
-  if (otlpEndpoint === undefined) return undefined;
-  const [{ OtlpClient }, { SpanExport }] = await Promise.all([
-    import('./otlp/otlp-client.ts'),
-    import('./otlp/span-export.ts'),
-  ]);
-  return new SpanExport(new OtlpClient(otlpEndpoint, logger));
 }
 
 const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;

@@ -4,7 +4,8 @@ import type { CounterHome } from '../http/limits/counters.ts';
 import type { Service } from '../http/server/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import { exitAfterLog } from '../telemetry/logger.ts';
-import { createMetrics, noMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
+import { noMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
+import { createMetrics } from '../telemetry/metrics/open-metrics.ts';
 import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
 import { SupervisorCounterHome } from './supervisor-counters.ts';
 

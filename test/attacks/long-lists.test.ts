@@ -3,7 +3,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { namesHeld } from '../../mlapi/http/scopes.ts';
 import { servingQuery, summariesQuery } from '../../mlapi/models/catalog/version-lists.ts';
 import type { Database } from '../../mlapi/persistence/database.ts';
-import { isPostgres } from '../../mlapi/persistence/postgres.ts';
+import { isPostgres } from '../../mlapi/persistence/dialects.ts';
 import { hasPostgres, TestPostgres } from '../support/postgres.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { storeRows } from '../support/stored-models.ts';

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { KeyManager } from '../../mlapi/auth/keys/key-manager.ts';
-import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { KeyWatch } from '../../mlapi/auth/keys/key-watch.ts';
+import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
-import { isPostgres } from '../../mlapi/persistence/postgres.ts';
+import { isPostgres } from '../../mlapi/persistence/dialects.ts';
 import { decodeToken } from '../support/forge.ts';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 

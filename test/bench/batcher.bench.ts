@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { prepareModel } from '../../mlapi/inference/serving/prepare-model.ts';
-import type { Matrix } from '../../mlapi/inference/contract/types.ts';
+import type { Matrix } from '../../mlapi/inference/tensors/types.ts';
 
 /*
  * What a prediction of one row costs through the batcher, beside a run of its own: callers that ask again as soon as they are

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Counter } from '../../mlapi/models/traffic/counter.ts';
 import { InputBins } from '../../mlapi/models/traffic/input-bins.ts';
 import { trafficMetrics } from '../../mlapi/models/traffic/traffic-metrics.ts';
-import { createMetrics } from '../../mlapi/telemetry/metrics/metrics.ts';
+import { createMetrics } from '../../mlapi/telemetry/metrics/open-metrics.ts';
 import { WorkerMetrics } from '../../mlapi/workers/worker-metrics.ts';
 
 interface Panel {

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { expect, test } from '@jest/globals';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { Batcher, type BatcherOptions } from '../../mlapi/inference/batching/batcher.ts';
-import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
 import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
+import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
 import type { ObservedAnswer, ObservedRun } from '../../mlapi/inference/observer.ts';
-import type { Matrix } from '../../mlapi/inference/contract/types.ts';
+import type { Matrix } from '../../mlapi/inference/tensors/types.ts';
 
 const row: Matrix = { data: new Float32Array(1), rows: 1, width: 1 };
 

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Answerer, type PredictionAnswer } from '../../mlapi/inference/postprocessing/prediction-response.ts';
+import type { Contract } from '../../mlapi/inference/contract/types.ts';
 import { csvAnswer } from '../../mlapi/inference/postprocessing/csv-response.ts';
 import { jsonAnswer } from '../../mlapi/inference/postprocessing/json-response.ts';
-import type { ModelFacts } from '../../mlapi/inference/tensors/model-facts.ts';
-import type { Contract } from '../../mlapi/inference/contract/types.ts';
+import { Answerer, type PredictionAnswer } from '../../mlapi/inference/postprocessing/prediction-response.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 
@@ -212,7 +211,7 @@ describe('a long answer', () => {
     const asked: number[] = [];
     const memory = { reserve: (bytes: number) => asked.push(bytes) };
     const contract = { name: 'm', version: '1', output: { kind: 'values' } } as unknown as Contract;
-    const answerer = new Answerer({ contract, facts: { sha256: '' } as ModelFacts, saysDigest: false });
+    const answerer = new Answerer({ contract, facts: { sha256: '' }, saysDigest: false });
     answerer.answer({ data: new Float64Array(100_000), shape: [50_000, 2] }, 50_000, false, memory);
     expect(asked[0]).toBeGreaterThanOrEqual(100_000 * 8 + 50_000 * 32);
   });

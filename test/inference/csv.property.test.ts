@@ -4,8 +4,9 @@ import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
+import type { Feature } from '../../mlapi/inference/contract/types.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
-import type { Feature, InputType } from '../../mlapi/inference/contract/types.ts';
+import type { InputType } from '../../mlapi/inference/tensors/types.ts';
 import { requests, type Column } from '../support/generated-contracts.ts';
 import { readConnections } from '../support/nsl-kdd.ts';
 

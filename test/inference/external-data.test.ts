@@ -2,11 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
 import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
-import type { ModelFacts } from '../../mlapi/inference/tensors/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
-import { startModels } from '../support/model-folders.ts';
+import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
+import type { ModelFacts } from '../../mlapi/inference/tensors/types.ts';
 import {
   externalModel,
   externalTensor,
@@ -16,6 +15,7 @@ import {
   withInitializers,
 } from '../support/external-data.ts';
 import { graph, model, node, value } from '../support/hostile-onnx.ts';
+import { startModels } from '../support/model-folders.ts';
 import { bytes, varint } from '../support/onnx-builder.ts';
 import { temporaryFolder } from '../support/service.ts';
 

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import { serialize } from 'node:v8';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { encodeChildMessage, type ChildMessage } from '../../mlapi/inference/execution/child-messages.ts';
-import type { RunInput } from '../../mlapi/inference/contract/types.ts';
+import type { RunInput } from '../../mlapi/inference/tensors/types.ts';
 
 /** A process in the hands of whoever made its model: it says what the test has it say. */
 class TakenProcess extends EventEmitter {

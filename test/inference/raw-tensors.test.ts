@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { InputTensor } from '../../mlapi/inference/tensors/input-tensors.ts';
+import type { InputTensor } from '../../mlapi/inference/tensors/types.ts';
 import { contractOf, type ModelFolder } from '../support/model-folders.ts';
 import { buildModel, constantOf, identityModel } from '../support/onnx-builder.ts';
 import { loadPredictor, type WatchedPredictor } from '../support/predictors.ts';

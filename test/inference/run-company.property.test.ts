@@ -3,10 +3,10 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { Batcher } from '../../mlapi/inference/batching/batcher.ts';
-import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
-import type { Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
 import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
-import type { Matrix, RunInput } from '../../mlapi/inference/contract/types.ts';
+import type { Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
+import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
+import type { Matrix, RunInput } from '../../mlapi/inference/tensors/types.ts';
 
 /** Two runs at once, each some turns long. It writes down what it was given, and refuses runs with a negative row. */
 class RecordingExecutor implements Executor {

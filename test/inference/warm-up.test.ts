@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import type { OutputTensor } from '../../mlapi/inference/tensors/types.ts';
 import { timeOneRow } from '../../mlapi/inference/warmup/warm-up.ts';
-import type { OutputTensor } from '../../mlapi/inference/contract/types.ts';
 
 const sample = { data: Float32Array.of(1), rows: 1, width: 1 };
 const output: OutputTensor = { data: [1], shape: [1] };

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { NamedOutput } from '../../mlapi/inference/tensors/input-tensors.ts';
+import type { NamedOutput } from '../../mlapi/inference/tensors/types.ts';
 import { countDifferingTensorRows } from '../../mlapi/models/traffic/disagreements.ts';
 
 const tensor = (datatype: string, shape: number[], data: NamedOutput['data']): NamedOutput => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { TensorData } from '../../mlapi/inference/tensors/input-tensors.ts';
+import type { TensorData } from '../../mlapi/inference/tensors/types.ts';
 import { classify } from '../../mlapi/oip/classification.ts';
 
 const output = (data: TensorData, shape: number[], datatype = 'FP64') => ({ name: 'y', datatype, data, shape });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { quoteLongIntegers } from '../../mlapi/inference/tensors/exact-integers.ts';
-import type { TensorData } from '../../mlapi/inference/tensors/input-tensors.ts';
+import type { TensorData } from '../../mlapi/inference/tensors/types.ts';
 import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
 import { writeInferResponse } from '../../mlapi/oip/infer-response.ts';
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { createMetrics, noMetrics, type Metrics, type ObservedRun } from '../../mlapi/telemetry/metrics/metrics.ts';
+import { noMetrics, type Metrics, type ObservedRun } from '../../mlapi/telemetry/metrics/metrics.ts';
+import { createMetrics } from '../../mlapi/telemetry/metrics/open-metrics.ts';
 
 let metrics: Metrics;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import type { Database, Queries } from '../../persistence/database.ts';
-import { lockTable } from '../../persistence/postgres.ts';
+import { lockTable } from '../../persistence/dialects.ts';
 import type { SigningKeyRow } from '../../persistence/schema.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
 

@@ -1,14 +1,15 @@
-import type { AnswerMemory } from '../../http/response/answer-memory.ts';
 import { Problem } from '../../http/problem.ts';
-import { LostRun, type Executor } from '../execution/executor.ts';
-import { FairQueue, type Sharing } from './fair-queue.ts';
+import type { AnswerMemory } from '../../http/response/answer-memory.ts';
+import { type Executor } from '../execution/executor.ts';
+import { LostRun } from '../faults.ts';
 import type { InferenceObserver, ObservedModel, ObservedRun } from '../observer.ts';
-import { hasEntries, joinRows, sliceRun } from '../tensors/output-rows.ts';
 import { busy, deadlineExceeded, processLost, unavailable } from '../refusals.ts';
-import { RowBuffer } from './row-buffer.ts';
+import { hasEntries, joinRows, sliceRun } from '../tensors/output-rows.ts';
+import type { RunInput, RunOutput } from '../tensors/types.ts';
 import type { RunCost } from './cost-model.ts';
-import type { RunInput, RunOutput } from '../contract/types.ts';
 import { Unanswered } from './deadlines.ts';
+import { FairQueue, type Sharing } from './fair-queue.ts';
+import { RowBuffer } from './row-buffer.ts';
 import { WaitingRequest, type Slice } from './waiting-request.ts';
 
 /** No inline run keeps the event loop longer, by what runs have taken so far. */

@@ -1,4 +1,4 @@
-import type { InputData, Matrix, RunInput } from '../contract/types.ts';
+import type { InputData, Matrix, RunInput } from '../tensors/types.ts';
 import type { Slice } from './waiting-request.ts';
 
 /** Puts the rows of several requests side by side, in memory that is used again and again. */

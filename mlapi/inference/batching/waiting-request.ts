@@ -1,7 +1,7 @@
 import type { AnswerMemory } from '../../http/response/answer-memory.ts';
 import type { OutputPart } from '../tensors/output-rows.ts';
 import { refuseLarge, sizeOfRun } from '../tensors/output-size.ts';
-import type { RunInput, RunOutput } from '../contract/types.ts';
+import type { RunInput, RunOutput } from '../tensors/types.ts';
 
 /** Some rows of a request, for one run. */
 export interface Slice {

@@ -1,12 +1,9 @@
 import Joi from 'joi';
-import { nameOrNothing, pathName, pathNameRule } from '../../http/request/path-names.ts';
+import { pathName, pathNameRule } from '../../http/request/path-names.ts';
 import { referenceSchema } from './reference.ts';
 
 /** `/v2/models/stats` is not about a model. */
 const reservedNames = ['stats'];
-
-/** Or nothing, which every name begins with. */
-const namePrefix = /^(?:[a-z0-9][a-z0-9._-]{0,63})?$/;
 
 const identifier = Joi.string()
   .pattern(pathName)
@@ -112,19 +109,3 @@ export const contractSchema = Joi.object({
 })
   .without('remote', 'executor')
   .required();
-
-export const predictQuery = Joi.object({ scores: Joi.boolean() });
-
-export const listQuery = Joi.object({
-  limit: Joi.number().integer().min(1).max(100).default(20),
-  after: Joi.string().pattern(nameOrNothing).allow('').default(''),
-  prefix: Joi.string().pattern(namePrefix).allow('').default(''),
-  owner: Joi.valid('me'),
-});
-
-export interface ListQuery {
-  readonly limit: number;
-  readonly after: string;
-  readonly prefix: string;
-  readonly owner?: 'me';
-}

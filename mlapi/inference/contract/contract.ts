@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
-import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
-import type { ModelFacts } from '../tensors/model-facts.ts';
+import type { ModelFacts } from '../tensors/types.ts';
 import { contractSchema } from './contract-schema.ts';
+import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
 import {
   ModelFolderError,
   type Contract,

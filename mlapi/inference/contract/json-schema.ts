@@ -1,5 +1,6 @@
 import { FeatureEncoder } from '../preprocessing/feature-encoder.ts';
-import type { Contract, Feature, InputType, OutputContract } from './types.ts';
+import type { InputType } from '../tensors/types.ts';
+import type { Contract, Feature, OutputContract } from './types.ts';
 
 const number = { type: 'number', format: 'double' };
 const text = { type: 'string' };

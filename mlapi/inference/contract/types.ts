@@ -1,6 +1,5 @@
 import type { ExecutorKind } from '../observer.ts';
 import type { Reference } from './reference.ts';
-import type { InputTensor } from '../tensors/input-tensors.ts';
 
 /** A category and the number that the model was trained with in its place. */
 export interface Category {
@@ -89,38 +88,6 @@ export interface BatchingContract {
   readonly maxWaitMicroseconds: number;
   /** The operator vouches that no row reaches another's output, where the graph does not prove it. Only in folders. */
   readonly rowWise?: boolean;
-}
-
-/** Data types that a model's input may have, by their name in onnxruntime. */
-export type InputType = 'float32' | 'float64' | 'int32' | 'int64';
-export type InputData = Float32Array | Float64Array | Int32Array | BigInt64Array;
-
-/** Rows × features, row by row, ready for the model. */
-export interface Matrix {
-  readonly data: InputData;
-  readonly rows: number;
-  readonly width: number;
-  readonly tensors?: undefined;
-}
-
-/** The tensors of one request, each once and as the model takes them; its run is never shared. */
-export interface TensorInput {
-  readonly tensors: readonly InputTensor[];
-  readonly rows: 1;
-}
-
-/** What a run computes. */
-export type RunInput = Matrix | TensorInput;
-
-/** What the model answered: `data` row by row, `shape` with the rows first. */
-export interface OutputTensor {
-  readonly data: ArrayLike<number | bigint | string>;
-  readonly shape: readonly number[];
-}
-
-/** What one run answered: the output that the contract reads, and the model's others where somebody asked for them. */
-export interface RunOutput extends OutputTensor {
-  readonly others?: readonly OutputTensor[];
 }
 
 export type Prediction = string | number | readonly number[];

@@ -1,7 +1,7 @@
+import type { ExecutorKind } from '../observer.ts';
+import type { RunInput } from '../tensors/types.ts';
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import type { InlineExecutor } from './inline-executor.ts';
-import type { ExecutorKind } from '../observer.ts';
-import type { RunInput } from '../contract/types.ts';
 
 /** Inline runs keep the whole process from answering. What they take of the processor counts: by the clock, a busy machine is slow. */
 const longRunSeconds = 0.05;

@@ -1,7 +1,6 @@
 import { datatypes } from '../tensors/datatypes.ts';
-import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
 import { mostOutputBytes, sizeOf, textBytes } from '../tensors/output-size.ts';
-import type { InputType, OutputTensor, RunInput, RunOutput } from '../contract/types.ts';
+import type { InputType, ModelFacts, OutputTensor, RunInput, RunOutput, TensorInfo } from '../tensors/types.ts';
 
 /** The output that the contract reads, and the others where they are wanted, too. */
 export interface WantedOutputs {

@@ -1,6 +1,6 @@
+import type { RunInput } from '../tensors/types.ts';
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
-import type { RunInput } from '../contract/types.ts';
 
 /** Computes in this process, one run at a time; nothing can stop one that has begun. */
 export class InlineExecutor implements Executor {

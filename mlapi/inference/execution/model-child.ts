@@ -14,7 +14,7 @@ import {
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
 import { ModelWrapper } from './model-wrapper.ts';
 import { tooLarge } from '../tensors/output-size.ts';
-import type { RunInput } from '../contract/types.ts';
+import type { RunInput } from '../tensors/types.ts';
 
 let model: ModelWrapper;
 

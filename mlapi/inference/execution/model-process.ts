@@ -2,6 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { ClientMemory } from '../../http/body/memory-quota.ts';
 import { Problem, serviceBusy } from '../../http/problem.ts';
+import { moduleUrl, mostProcesses, type Confinement } from '../../sandbox/confinement.ts';
+import type { WatchedGroup, WatchedProcess } from '../../sandbox/memory-watch.ts';
+import { MessagePipe } from '../../sandbox/message-pipe.ts';
+import type { TreeMemory } from '../../sandbox/process-memory.ts';
+import { startProgram } from '../../sandbox/start-program.ts';
+import { ExhaustedRun, LostRun } from '../faults.ts';
+import type { RunInput } from '../tensors/types.ts';
 import {
   decodeChildMessage,
   mostChildBytes,
@@ -10,13 +17,7 @@ import {
   type ParentMessage,
   type WantedOutputs,
 } from './child-messages.ts';
-import { moduleUrl, mostProcesses, type Confinement } from '../../sandbox/confinement.ts';
-import { ExhaustedRun, LostRun, type RunResult } from './executor.ts';
-import type { WatchedGroup, WatchedProcess } from '../../sandbox/memory-watch.ts';
-import { MessagePipe } from '../../sandbox/message-pipe.ts';
-import type { TreeMemory } from '../../sandbox/process-memory.ts';
-import { startProgram } from '../../sandbox/start-program.ts';
-import type { RunInput } from '../contract/types.ts';
+import { type RunResult } from './executor.ts';
 
 /** Which model a child process computes with. */
 export interface ChildModel {

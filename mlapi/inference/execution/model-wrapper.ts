@@ -1,19 +1,20 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Problem } from '../../http/problem.ts';
-import { invalidModelOutput } from '../invalid-output.ts';
-import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
+import { ModelFolderError } from '../contract/types.ts';
 import { readModel, type ModelBytes } from '../model-files/read-model.ts';
+import { invalidModelOutput } from '../refusals.ts';
 import { joinRows, type OutputPart } from '../tensors/output-rows.ts';
 import { refuseLarge, sizeOfAll, sizeOfRun } from '../tensors/output-size.ts';
-import type { InputTensor } from '../tensors/input-tensors.ts';
-import {
-  ModelFolderError,
-  type InputType,
-  type Matrix,
-  type OutputTensor,
-  type RunInput,
-  type RunOutput,
-} from '../contract/types.ts';
+import type {
+  InputTensor,
+  InputType,
+  Matrix,
+  ModelFacts,
+  OutputTensor,
+  RunInput,
+  RunOutput,
+  TensorInfo,
+} from '../tensors/types.ts';
 
 // The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
 process.env.ORT_DISABLE_TELEMETRY = '1';

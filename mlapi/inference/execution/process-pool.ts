@@ -1,7 +1,9 @@
 import { ownTurn } from '../../http/turns.ts';
-import { ExhaustedRun, type Executor, type RunResult, type SessionMemory } from './executor.ts';
+import { ModelFolderError } from '../contract/types.ts';
+import { ExhaustedRun } from '../faults.ts';
+import { type RunInput } from '../tensors/types.ts';
+import { type Executor, type RunResult, type SessionMemory } from './executor.ts';
 import { ModelProcess, type ChildModel } from './model-process.ts';
-import { ModelFolderError, type RunInput } from '../contract/types.ts';
 
 /** So many crashes within this time, and no process is started for as long. */
 const crashLimit = 5;

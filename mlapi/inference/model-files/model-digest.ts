@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ModelFile } from '../tensors/model-facts.ts';
+import type { ModelFile } from '../tensors/types.ts';
 
 type Digested = Pick<ModelFile, 'name' | 'sha256'>;
 

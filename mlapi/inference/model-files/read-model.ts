@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
-import type { ModelFile } from '../tensors/model-facts.ts';
+import type { ModelFile } from '../tensors/types.ts';
 import { readDataFiles } from './data-files.ts';
 import { listExternalTensors } from './external-tensors.ts';
 import { digestModel } from './model-digest.ts';

@@ -1,6 +1,7 @@
 import { Problem } from '../../http/problem.ts';
-import { invalidModelOutput } from '../invalid-output.ts';
-import type { OutputContract, OutputTensor, Prediction } from '../contract/types.ts';
+import type { OutputContract, Prediction } from '../contract/types.ts';
+import { invalidModelOutput } from '../refusals.ts';
+import type { OutputTensor } from '../tensors/types.ts';
 
 /** The output as rows × columns. */
 interface Table {

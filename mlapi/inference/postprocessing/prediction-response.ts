@@ -1,8 +1,8 @@
 import type { AnswerMemory } from '../../http/response/answer-memory.ts';
-import { invalidModelOutput } from '../invalid-output.ts';
-import type { KnownModel } from '../serving/open-batcher.ts';
+import type { Contract, Prediction } from '../contract/types.ts';
+import { invalidModelOutput } from '../refusals.ts';
+import type { ModelFacts, OutputTensor } from '../tensors/types.ts';
 import { Postprocessor } from './postprocessor.ts';
-import type { OutputTensor, Prediction } from '../contract/types.ts';
 
 /** The answer to a prediction: one prediction per row, in the order of the rows. */
 export interface PredictionAnswer {
@@ -21,6 +21,13 @@ const mostNumbers = 1_000_000;
 const bytesPerNumber = 16;
 const bytesPerRow = 64;
 
+interface AnsweringModel {
+  readonly contract: Contract;
+  readonly facts: Pick<ModelFacts, 'sha256'>;
+  /** Whether a response says by its digest which file gave it. */
+  readonly saysDigest: boolean;
+}
+
 /** Makes the answer of what a model computed. */
 export class Answerer {
   readonly #identity: Pick<PredictionAnswer, 'model' | 'version' | 'sha256'>;
@@ -28,8 +35,7 @@ export class Answerer {
   /** Whether an answer has all that the output has. */
   readonly #isValues: boolean;
 
-  /** @param saysDigest whether answers say by its digest which file gave them */
-  constructor({ contract, facts, saysDigest }: Pick<KnownModel, 'contract' | 'facts'> & { saysDigest: boolean }) {
+  constructor({ contract, facts, saysDigest }: AnsweringModel) {
     const { name: model, version, output } = contract;
     this.#identity = { model, version, ...(saysDigest && { sha256: facts.sha256 }) };
     this.#postprocessor = new Postprocessor(output);

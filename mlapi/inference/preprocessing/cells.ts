@@ -1,4 +1,4 @@
-import type { InputType, Matrix } from '../contract/types.ts';
+import type { InputType, Matrix } from '../tensors/types.ts';
 
 /** Encoded cells while a request is read: one number each. */
 export type Cells = Float32Array | Float64Array | Int32Array;

@@ -1,4 +1,5 @@
-import type { Feature, InputType } from '../contract/types.ts';
+import type { Feature } from '../contract/types.ts';
+import type { InputType } from '../tensors/types.ts';
 
 /** What `encode` answers for a cell that the contract refuses: no cell that it takes is ever NaN. */
 export const refused = NaN;

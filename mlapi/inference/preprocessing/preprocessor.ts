@@ -1,10 +1,12 @@
 import { maxInputErrors, type InputError, type Problem } from '../../http/problem.ts';
+import type { Feature } from '../contract/types.ts';
+import { invalidRows, tooManyRows } from '../refusals.ts';
+import type { InputType, Matrix } from '../tensors/types.ts';
 import { allocateCells, toMatrix, type Cells } from './cells.ts';
 import { CsvRows } from './csv/rows.ts';
 import { FeatureEncoder } from './feature-encoder.ts';
-import { findRows, invalidRows, tooManyRows, type RequestRows } from './request-rows.ts';
+import { findRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
-import type { Feature, InputType, Matrix } from '../contract/types.ts';
 
 /**
  * Turns request bodies into the tensor's buffer. A row that the contract takes is validated and encoded in one pass; only a

@@ -1,4 +1,4 @@
-import { Problem, type InputError } from '../../http/problem.ts';
+import { invalidRows } from '../refusals.ts';
 
 /** The rows of a request, still unchecked. */
 export interface RequestRows {
@@ -15,17 +15,6 @@ export function findRows(body: unknown): RequestRows {
   if (!isObject(body) || !Object.hasOwn(body, 'instances')) return findBareRows(body, '');
   if (Object.keys(body).length > 1) throw invalidRows([{ pointer: '', detail: '"instances" must stand alone' }]);
   return findBareRows(body.instances, '/instances');
-}
-
-/** 400: the rows do not fit the contract. */
-export function invalidRows(errors: readonly InputError[]): Problem {
-  return new Problem(400, 'invalid_rows', 'The rows do not fit the contract of the model.', { errors });
-}
-
-/** 413: @param rows as many as it holds, where that is known */
-export function tooManyRows(maxRows: number, rows?: number): Problem {
-  const held = rows === undefined ? 'more' : String(rows);
-  return new Problem(413, 'too_many_rows', `A request may hold ${maxRows} rows; this one holds ${held}.`);
 }
 
 function findBareRows(value: unknown, pointer: string): RequestRows {

@@ -1,4 +1,4 @@
-import { Fault } from '../execution/executor.ts';
+import { Fault } from '../faults.ts';
 
 export interface BreakerOptions {
   /** So many failures in a row, and nobody is called for a while. */

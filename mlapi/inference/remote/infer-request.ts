@@ -1,6 +1,6 @@
 import { writeBinaryData } from '../tensors/binary-tensor.ts';
 import { writeElements } from '../tensors/json-elements.ts';
-import type { InputTensor } from '../tensors/input-tensors.ts';
+import type { InputTensor } from '../tensors/types.ts';
 
 /** The header that says where JSON ends and binary data begins, in the protocol's extension. */
 export const jsonLengthHeader = 'inference-header-content-length';

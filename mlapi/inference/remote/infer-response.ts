@@ -1,13 +1,13 @@
 import Joi from 'joi';
-import { Problem } from '../../http/problem.ts';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
+import { Problem } from '../../http/problem.ts';
+import type { RemoteReference } from '../contract/types.ts';
+import { invalidModelOutput } from '../refusals.ts';
 import { readBinaryData } from '../tensors/binary-tensor.ts';
 import { datatypes } from '../tensors/datatypes.ts';
 import { readExactly } from '../tensors/exact-integers.ts';
-import { invalidModelOutput } from '../invalid-output.ts';
 import { readJsonData } from '../tensors/json-tensor.ts';
-import type { TensorInfo } from '../tensors/model-facts.ts';
-import type { OutputTensor, RemoteReference, RunOutput } from '../contract/types.ts';
+import type { OutputTensor, RunOutput, TensorInfo } from '../tensors/types.ts';
 import { jsonLengthHeader } from './infer-request.ts';
 import type { RemoteAnswer } from './remote-connection.ts';
 

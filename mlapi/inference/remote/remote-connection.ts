@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { Problem } from '../../http/problem.ts';
-import { invalidModelOutput } from '../invalid-output.ts';
+import { invalidModelOutput } from '../refusals.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteFailure } from './remote-failure.ts';
 

@@ -1,9 +1,8 @@
 import { Problem } from '../../http/problem.ts';
+import type { RemoteReference } from '../contract/types.ts';
 import type { Executor, RunResult, SessionMemory } from '../execution/executor.ts';
-import { invalidModelOutput } from '../invalid-output.ts';
-import type { TensorInfo } from '../tensors/model-facts.ts';
-import type { InputTensor } from '../tensors/input-tensors.ts';
-import type { Matrix, RemoteReference, RunInput, RunOutput } from '../contract/types.ts';
+import { invalidModelOutput } from '../refusals.ts';
+import type { InputTensor, Matrix, RunInput, RunOutput, TensorInfo } from '../tensors/types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { CircuitBreaker, usualBreaker, type BreakerOptions } from './circuit-breaker.ts';
 import { writeInferRequest, type WrittenRequest } from './infer-request.ts';

@@ -1,4 +1,4 @@
-import { LostRun } from '../execution/executor.ts';
+import { LostRun } from '../faults.ts';
 
 interface FailureTraits {
   /** Whether the same request may be sent once more. */

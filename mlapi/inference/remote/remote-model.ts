@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import Joi from 'joi';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
+import type { RemoteReference } from '../contract/types.ts';
 import { datatypes } from '../tensors/datatypes.ts';
-import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
-import type { InputType, RemoteReference } from '../contract/types.ts';
+import type { InputType, ModelFacts, TensorInfo } from '../tensors/types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';
 import { RemoteFailure } from './remote-failure.ts';

@@ -1,5 +1,6 @@
-import { chooseOutput, type ModelFacts } from '../tensors/model-facts.ts';
 import type { Contract } from '../contract/types.ts';
+import { chooseOutput } from '../tensors/model-facts.ts';
+import { type ModelFacts } from '../tensors/types.ts';
 
 /** Whether rows of several requests may share a run: only where nothing of one row reaches another's output. */
 export interface RowWiseVerdict {

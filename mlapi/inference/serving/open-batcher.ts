@@ -1,17 +1,17 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../../config/config.ts';
-import { Batcher } from '../batching/batcher.ts';
-import { ChildPool } from '../execution/process-pool.ts';
 import type { Confinement } from '../../sandbox/confinement.ts';
+import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
+import { Batcher } from '../batching/batcher.ts';
+import { MovingExecutor } from '../execution/adaptive-executor.ts';
 import type { Executor } from '../execution/executor.ts';
 import { InlineExecutor } from '../execution/inline-executor.ts';
-import { MovingExecutor } from '../execution/adaptive-executor.ts';
-import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
-import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
 import type { ModelWrapper } from '../execution/model-wrapper.ts';
+import { ChildPool } from '../execution/process-pool.ts';
+import type { KnownModel } from '../known-model.ts';
 import type { InferenceObserver } from '../observer.ts';
 import { mayShareRuns } from '../row-wise/verdict.ts';
-import type { Contract, Matrix, RunInput, TensorInput } from '../contract/types.ts';
+import type { RunInput, TensorInfo } from '../tensors/types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from '../warmup/warm-up.ts';
 
 export interface EngineOptions
@@ -24,19 +24,6 @@ export interface EngineOptions
   /** Looks at what their processes take. */
   readonly watch?: WatchedGroup;
 }
-
-/** A model, and what is known of it. */
-export interface KnownModel {
-  readonly path: string;
-  readonly facts: ModelFacts;
-  readonly contract: Contract;
-  readonly outputName: string;
-  readonly probe: Probe;
-}
-
-/** What a warm-up computes: two rows which are not alike, or tensors. */
-export type Probe =
-  { readonly sample: Matrix; readonly other: Matrix } | { readonly sample: TensorInput; readonly other?: undefined };
 
 /** One that is loaded in this process. */
 export interface LoadedModel extends KnownModel {

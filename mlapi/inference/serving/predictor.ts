@@ -1,25 +1,27 @@
-import type { AnswerMemory } from '../../http/response/answer-memory.ts';
-import { serviceBusy } from '../../http/problem.ts';
 import { StreamedBody } from '../../http/body/streamed-body.ts';
-import { Answerer, type PredictionAnswer } from '../postprocessing/prediction-response.ts';
+import { serviceBusy } from '../../http/problem.ts';
+import type { AnswerMemory } from '../../http/response/answer-memory.ts';
 import type { Batcher } from '../batching/batcher.ts';
+import type { Contract } from '../contract/types.ts';
 import type { SessionMemory } from '../execution/executor.ts';
-import type { ModelFacts, ModelFile, TensorInfo } from '../tensors/model-facts.ts';
 import type { ExecutorKind } from '../observer.ts';
+import { Answerer, type PredictionAnswer } from '../postprocessing/prediction-response.ts';
+import type { Preprocessor } from '../preprocessing/preprocessor.ts';
+import { invalidTensors, takesTensors } from '../refusals.ts';
+import { rowWiseVerdict, type RowWiseVerdict } from '../row-wise/verdict.ts';
+import { quoteNames, toMatrix, toTensorInput } from '../tensors/input-tensors.ts';
+import type {
+  InputTensor,
+  Matrix,
+  ModelFacts,
+  ModelFile,
+  NamedOutput,
+  RunInput,
+  RunOutput,
+  TensorInfo,
+} from '../tensors/types.ts';
 import { otherOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepare-model.ts';
-import type { Preprocessor } from '../preprocessing/preprocessor.ts';
-import { takesTensors } from '../refusals.ts';
-import { rowWiseVerdict, type RowWiseVerdict } from '../row-wise/verdict.ts';
-import {
-  invalidTensors,
-  quoteNames,
-  toMatrix,
-  toTensorInput,
-  type InputTensor,
-  type NamedOutput,
-} from '../tensors/input-tensors.ts';
-import type { Contract, Matrix, RunInput, RunOutput } from '../contract/types.ts';
 
 interface CallerOptions {
   /** Whose request it is: clients take turns. */

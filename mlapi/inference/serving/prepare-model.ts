@@ -3,8 +3,18 @@ import { join } from 'node:path';
 import { Problem } from '../../http/problem.ts';
 import type { Batcher } from '../batching/batcher.ts';
 import { checkWidth, readContract, unknownInput } from '../contract/contract.ts';
-import type { ModelFacts } from '../tensors/model-facts.ts';
+import { ModelFolderError, type Contract } from '../contract/types.ts';
 import { ModelWrapper } from '../execution/model-wrapper.ts';
+import { type KnownModel } from '../known-model.ts';
+import { Preprocessor } from '../preprocessing/preprocessor.ts';
+import { allowedServer } from '../remote/allowed-servers.ts';
+import { RemoteExecutor } from '../remote/remote-executor.ts';
+import { describeRemote } from '../remote/remote-model.ts';
+import { proveRowWise } from '../row-wise/prove.ts';
+import { predictedOutput } from '../row-wise/verdict.ts';
+import type { ModelFacts } from '../tensors/types.ts';
+import { otherRow } from '../warmup/sample-rows.ts';
+import { sampleTensors } from '../warmup/sample-tensors.ts';
 import {
   measureInline,
   openBatcher,
@@ -12,17 +22,7 @@ import {
   openWarm,
   otherOutputs,
   type EngineOptions,
-  type KnownModel,
 } from './open-batcher.ts';
-import { otherRow } from '../warmup/sample-rows.ts';
-import { Preprocessor } from '../preprocessing/preprocessor.ts';
-import { allowedServer } from '../remote/allowed-servers.ts';
-import { RemoteExecutor } from '../remote/remote-executor.ts';
-import { describeRemote } from '../remote/remote-model.ts';
-import { proveRowWise } from '../row-wise/prove.ts';
-import { predictedOutput } from '../row-wise/verdict.ts';
-import { sampleTensors } from '../warmup/sample-tensors.ts';
-import { ModelFolderError, type Contract } from '../contract/types.ts';
 
 /** A model that can be started: what is known of it is read and checked. */
 export interface PreparedModel extends KnownModel {

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { invalidInference } from '../refusals.ts';
 import { isFiniteHalf } from './float16.ts';
 import type { Expected } from './json-tensor.ts';
-import { invalidInference } from '../refusals.ts';
-import type { TensorData } from './input-tensors.ts';
+import type { TensorData } from './types.ts';
 
 const lengthBytes = 4;
 

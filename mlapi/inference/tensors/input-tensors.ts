@@ -1,35 +1,5 @@
-import { Problem } from '../../http/problem.ts';
-import type { ModelFacts } from './model-facts.ts';
-import { tooManyRows } from '../preprocessing/request-rows.ts';
-import type { InputData, Matrix, OutputTensor, TensorInput } from '../contract/types.ts';
-
-/** A tensor's elements, row by row: BOOL as bytes of 0 and 1, FP16 as its bits, BYTES as text. */
-export type TensorData =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array
-  | readonly string[];
-
-/** A tensor that a caller sends, in the words of the Open Inference Protocol; it has as many elements as its shape says. */
-export interface InputTensor {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
-  readonly data: TensorData;
-}
-
-/** A tensor that is answered. */
-export interface NamedOutput extends OutputTensor {
-  readonly name: string;
-  readonly datatype: string;
-}
+import { invalidTensors, tooManyRows } from '../refusals.ts';
+import type { InputData, InputTensor, Matrix, ModelFacts, TensorInput } from './types.ts';
 
 interface Taken {
   readonly facts: ModelFacts;
@@ -86,9 +56,4 @@ export function quoteNames(tensors: readonly { readonly name: string }[]): strin
   const more = tensors.length > mostQuoted ? ` and ${tensors.length - mostQuoted} more` : '';
   const names = tensors.slice(0, mostQuoted).map(({ name }) => `"${name}"`);
   return names.join(', ') + more;
-}
-
-/** 400: the tensors are not those that the model takes or answers. */
-export function invalidTensors(what: string): Problem {
-  return new Problem(400, 'invalid_tensors', `${what}.`);
 }

@@ -1,5 +1,5 @@
 import { fromHalf } from './float16.ts';
-import type { TensorData } from './input-tensors.ts';
+import type { TensorData } from './types.ts';
 
 /** Elements of a tensor as JSON has them, with commas between: whole numbers with all their digits. */
 export function writeElements(data: TensorData, datatype: string, from = 0, to = data.length): string {

@@ -1,7 +1,7 @@
+import { invalidInference } from '../refusals.ts';
 import type { Datatype } from './datatypes.ts';
 import { isFiniteHalf, toHalf } from './float16.ts';
-import { invalidInference } from '../refusals.ts';
-import type { TensorData } from './input-tensors.ts';
+import type { TensorData } from './types.ts';
 
 /** What is known of a tensor before its data is read; `count` is how many elements its shape has. */
 export interface Expected {

@@ -1,41 +1,4 @@
-import type { RowWiseProof } from '../row-wise/prove.ts';
-import type { InputType } from '../contract/types.ts';
-
-/** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
-export interface TensorInfo {
-  readonly name: string;
-  readonly datatype: string;
-  readonly shape: readonly number[];
-}
-
-/** One of the files of a model. */
-export interface ModelFile {
-  /** `model.onnx`, or the location that this gives its external data. */
-  readonly name: string;
-  readonly sha256: string;
-  readonly sizeBytes: number;
-}
-
-/** What a model says of itself when it is loaded, wherever that is: plain data. */
-export interface ModelFacts {
-  /** Of the very bytes that were loaded; of a model on another server, of the reference and of what that says of it. */
-  readonly sha256: string;
-  /** Where it has external data: all of its files, the ONNX file first; `sha256` is of them all. */
-  readonly files?: readonly ModelFile[] | undefined;
-  /** What it runs on, where that is not this service. */
-  readonly platform?: string;
-  readonly inputs: readonly TensorInfo[];
-  /** Those that are tensors. */
-  readonly outputs: readonly TensorInfo[];
-  /** Undefined where the inputs are not one tensor of rows × features. */
-  readonly inputType?: InputType | undefined;
-  /** Features that the model takes; undefined where it leaves that open. */
-  readonly width: number | undefined;
-  /** What its graph proves of its outputs; undefined where the graph was not read. */
-  readonly rowWise?: RowWiseProof;
-  /** Models exported for a batch of one get their rows one by one. */
-  readonly takesOneRow: boolean;
-}
+import type { ModelFacts } from './types.ts';
 
 /** Half floats would arrive as their bits. */
 const unreadDatatype = 'FP16';

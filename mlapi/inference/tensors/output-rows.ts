@@ -1,5 +1,5 @@
-import { invalidModelOutput } from '../invalid-output.ts';
-import type { OutputTensor, RunOutput } from '../contract/types.ts';
+import { invalidModelOutput } from '../refusals.ts';
+import type { OutputTensor, RunOutput } from './types.ts';
 
 type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array;
 /** The output of some rows of a request. */

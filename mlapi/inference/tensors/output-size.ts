@@ -1,6 +1,6 @@
 import { Problem } from '../../http/problem.ts';
-import { invalidModelOutput } from '../invalid-output.ts';
-import type { OutputTensor, RunOutput } from '../contract/types.ts';
+import { invalidModelOutput } from '../refusals.ts';
+import type { OutputTensor, RunOutput } from './types.ts';
 
 /** Most that the outputs of one request may take: they go from process to process, and wait for whoever reads them. */
 export const mostOutputBytes = 67_108_864;

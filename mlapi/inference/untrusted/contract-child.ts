@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { pipeDescriptor } from '../execution/child-messages.ts';
 import { readContract } from '../contract/contract.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
-import type { ModelFacts } from '../tensors/model-facts.ts';
+import type { ModelFacts } from '../tensors/types.ts';
 import { proveRowWise, type RowWiseProof } from '../row-wise/prove.ts';
 import type { Contract } from '../contract/types.ts';
 

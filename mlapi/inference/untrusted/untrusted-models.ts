@@ -2,16 +2,17 @@ import { basename } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { Problem } from '../../http/problem.ts';
 import { ownTurn } from '../../http/turns.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import { Answerer } from '../postprocessing/prediction-response.ts';
 import type { Confinement, Isolation } from '../../sandbox/confinement.ts';
-import { unknownInput } from '../contract/contract.ts';
-import { readForeignContract } from './read-contract.ts';
 import { MemoryWatch, WatchedGroup } from '../../sandbox/memory-watch.ts';
-import type { ModelFacts, ModelFile } from '../tensors/model-facts.ts';
-import { digestModel } from '../model-files/model-digest.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { unknownInput } from '../contract/contract.ts';
+import type { Contract } from '../contract/types.ts';
 import { findModelIsolation } from '../execution/model-isolation.ts';
 import { ModelProcess } from '../execution/model-process.ts';
+import { digestModel } from '../model-files/model-digest.ts';
+import { Answerer } from '../postprocessing/prediction-response.ts';
+import { memoryExhausted } from '../refusals.ts';
+import { isOutage } from '../remote/remote-failure.ts';
 import { otherOutputs, type EngineOptions } from '../serving/open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from '../serving/predictor.ts';
 import {
@@ -21,10 +22,9 @@ import {
   type PreparedModel,
   type RemoteContract,
 } from '../serving/prepare-model.ts';
-import { memoryExhausted } from '../refusals.ts';
+import type { ModelFacts, ModelFile } from '../tensors/types.ts';
+import { readForeignContract } from './read-contract.ts';
 import { modelMemory, workerMemory } from './worker-memory.ts';
-import { isOutage } from '../remote/remote-failure.ts';
-import type { Contract } from '../contract/types.ts';
 
 /** What is known of a model that was found good: plain data. */
 export interface ForeignModel {

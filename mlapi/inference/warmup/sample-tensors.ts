@@ -1,11 +1,11 @@
 import Joi from 'joi';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
+import type { Contract } from '../contract/types.ts';
 import { datatypes } from '../tensors/datatypes.ts';
 import { quoteLongIntegers } from '../tensors/exact-integers.ts';
+import { toTensorInput } from '../tensors/input-tensors.ts';
 import { readJsonData } from '../tensors/json-tensor.ts';
-import type { ModelFacts, TensorInfo } from '../tensors/model-facts.ts';
-import { toTensorInput, type InputTensor } from '../tensors/input-tensors.ts';
-import type { Contract, TensorInput } from '../contract/types.ts';
+import type { InputTensor, ModelFacts, TensorInfo, TensorInput } from '../tensors/types.ts';
 
 /** Nobody could send more than this, and it is made before anybody asks. */
 const mostBytes = 16 * 1_048_576;

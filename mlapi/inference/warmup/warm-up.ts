@@ -1,7 +1,7 @@
+import { RunCost, type MeasuredRun } from '../batching/cost-model.ts';
 import type { Sharing } from '../batching/fair-queue.ts';
 import { hasEntries, sliceRows } from '../tensors/output-rows.ts';
-import { RunCost, type MeasuredRun } from '../batching/cost-model.ts';
-import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from '../contract/types.ts';
+import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from '../tensors/types.ts';
 
 /** What a warm-up found out about a model. */
 export interface WarmUp {

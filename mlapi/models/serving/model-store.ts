@@ -1,19 +1,15 @@
 import type { NameRange } from '../../http/name-ranges.ts';
 import { modelNotFound } from '../../http/problem.ts';
-import type { ForeignModels } from '../../inference/untrusted/untrusted-models.ts';
-import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../../inference/model-source.ts';
-import type { ModelFile } from '../../inference/tensors/model-facts.ts';
-import type { ModelInformation, Predictor } from '../../inference/serving/predictor.ts';
 import type { Contract } from '../../inference/contract/types.ts';
+import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../../inference/model-source.ts';
+import type { ModelInformation, Predictor } from '../../inference/serving/predictor.ts';
+import type { ModelFile } from '../../inference/tensors/types.ts';
+import type { ForeignModels } from '../../inference/untrusted/untrusted-models.ts';
 import type { Database } from '../../persistence/database.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { findAlias, listAliases } from '../catalog/alias-store.ts';
-import type { Artifacts } from '../upload/artifacts.ts';
-import type { LoadedModels } from './model-cache.ts';
-import { aliasNotFound } from '../refusals.ts';
 import { isCanaryClient, type Target, type Targets } from '../catalog/resolver.ts';
-import type { Traffic } from '../traffic/traffic.ts';
-import type { Alias, VersionRecord } from '../types.ts';
+import { listServing, listSummaries } from '../catalog/version-lists.ts';
 import {
   findModel,
   findRecord,
@@ -22,7 +18,11 @@ import {
   listRecords,
   readForeignModel,
 } from '../catalog/version-store.ts';
-import { listServing, listSummaries } from '../catalog/version-lists.ts';
+import { aliasNotFound } from '../refusals.ts';
+import type { Traffic } from '../traffic/traffic.ts';
+import type { Alias, VersionRecord } from '../types.ts';
+import type { Artifacts } from '../upload/artifacts.ts';
+import type { LoadedModels } from './model-cache.ts';
 
 interface ModelStoreOptions {
   readonly database: Database;

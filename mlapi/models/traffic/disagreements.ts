@@ -1,5 +1,5 @@
-import type { NamedOutput } from '../../inference/tensors/input-tensors.ts';
 import type { Prediction } from '../../inference/contract/types.ts';
+import type { NamedOutput } from '../../inference/tensors/types.ts';
 
 /** Two models hardly ever compute the very same number. */
 const tolerance = 0.01;

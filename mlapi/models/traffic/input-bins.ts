@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FeatureReference } from '../../inference/contract/reference.ts';
-import type { Contract, Matrix } from '../../inference/contract/types.ts';
+import type { Contract } from '../../inference/contract/types.ts';
+import type { Matrix } from '../../inference/tensors/types.ts';
 import { binOf } from './bins.ts';
 
 type WatchedContract = Pick<Contract, 'features' | 'reference'>;

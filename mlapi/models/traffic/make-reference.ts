@@ -1,5 +1,6 @@
 import type { FeatureReference, Reference } from '../../inference/contract/reference.ts';
-import type { Feature, Matrix } from '../../inference/contract/types.ts';
+import type { Feature } from '../../inference/contract/types.ts';
+import type { Matrix } from '../../inference/tensors/types.ts';
 import { binOf } from './bins.ts';
 
 /** Fewer, where there are very many features. */

@@ -1,18 +1,19 @@
+import type { Serving } from '../../inference/model-source.ts';
 import type { PredictionAnswer } from '../../inference/postprocessing/prediction-response.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
-import type { InputTensor, NamedOutput } from '../../inference/tensors/input-tensors.ts';
-import type { Matrix } from '../../inference/contract/types.ts';
+import type { InputTensor, Matrix, NamedOutput } from '../../inference/tensors/types.ts';
 import type { Counter } from './counter.ts';
 import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts';
-import type { WatchedPredictor } from './watched-predictor.ts';
+
+/** A version that is asked, too: it also takes rows that another version has encoded. */
+export type Shadow = Serving & Pick<Predictor, 'predictEncoded'>;
 
 export interface MirrorOptions {
   /** The version whose answers count. */
   readonly primary: Predictor;
   /** Of the requests. */
   readonly share: number;
-  /** The version that is asked, too. */
-  readonly find: () => Promise<WatchedPredictor>;
+  readonly find: () => Promise<Shadow>;
   readonly counter: Counter;
   readonly places: Places;
 }
@@ -89,7 +90,7 @@ export class Mirror {
     });
   }
 
-  async #ask(work: (shadow: WatchedPredictor) => Promise<void>): Promise<void> {
+  async #ask(work: (shadow: Shadow) => Promise<void>): Promise<void> {
     const { find, counter, places } = this.#options;
     if (!places.take()) {
       counter.refused('skipped');

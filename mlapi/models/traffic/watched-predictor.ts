@@ -1,10 +1,9 @@
-import { Problem } from '../../http/problem.ts';
 import { StreamedBody } from '../../http/body/streamed-body.ts';
+import { Problem } from '../../http/problem.ts';
 import type { Serving } from '../../inference/model-source.ts';
 import type { PredictionAnswer } from '../../inference/postprocessing/prediction-response.ts';
 import type { InferOptions, PredictOptions, Predictor } from '../../inference/serving/predictor.ts';
-import type { InputTensor, NamedOutput } from '../../inference/tensors/input-tensors.ts';
-import type { Matrix, RunInput } from '../../inference/contract/types.ts';
+import type { InputTensor, Matrix, NamedOutput, RunInput } from '../../inference/tensors/types.ts';
 import type { Counter } from './counter.ts';
 import type { InputBins } from './input-bins.ts';
 import type { Mirror } from './mirror.ts';

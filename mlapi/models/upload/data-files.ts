@@ -1,7 +1,7 @@
-import type { ModelFile } from '../../inference/tensors/model-facts.ts';
 import { Problem } from '../../http/problem.ts';
-import { FileSink } from './file-sink.ts';
+import type { ModelFile } from '../../inference/tensors/types.ts';
 import { quote } from '../scan/scan-refusals.ts';
+import { FileSink } from './file-sink.ts';
 
 /** Names of external data, as the model writes them and as they lie beside it: no path, and safe on every file system. */
 export const dataFileName = /^\w(?:[\w. -]{0,126}\w)?$/;

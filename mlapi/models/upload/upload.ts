@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
-import { Problem } from '../../http/problem.ts';
 import type { BodySink, StreamedBody } from '../../http/body/streamed-body.ts';
-import type { ModelFile } from '../../inference/tensors/model-facts.ts';
+import { Problem } from '../../http/problem.ts';
+import type { ModelFile } from '../../inference/tensors/types.ts';
+import { OnnxScan } from '../scan/onnx-scan.ts';
 import { DataFiles, mostDataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';
-import { OnnxScan } from '../scan/onnx-scan.ts';
 
 /** The parts of a form that may be there once, by their names, and the files that they become. Beside them: `data`, for each file of external data. */
 const parts = {

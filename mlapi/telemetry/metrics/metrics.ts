@@ -1,5 +1,3 @@
-import type { Config } from '../../config/config.ts';
-
 /** A metric at one moment, in the form in which prom-client hands it from process to process. */
 export interface MetricSnapshot {
   readonly name: string;
@@ -85,13 +83,3 @@ export const noMetrics: Metrics = {
   watch: () => undefined,
   read: () => Promise.resolve([]),
 };
-
-/** Measures where `MLAPI_METRICS_PORT` or `MLAPI_OTLP_ENDPOINT` is set. Elsewhere nothing of it is even loaded. */
-export async function createMetrics({
-  metricsPort,
-  otlpEndpoint,
-}: Partial<Pick<Config, 'metricsPort' | 'otlpEndpoint'>>): Promise<Metrics> {
-  if (metricsPort === undefined && otlpEndpoint === undefined) return noMetrics;
-  const { ProcessMetrics } = await import('./metrics-process.ts');
-  return new ProcessMetrics();
-}

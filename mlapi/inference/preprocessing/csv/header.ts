@@ -1,6 +1,6 @@
 import { Problem, toPointer, type InputError } from '../../../http/problem.ts';
+import { invalidRows } from '../../refusals.ts';
 import type { FeatureEncoder } from '../feature-encoder.ts';
-import { invalidRows } from '../request-rows.ts';
 import { shorten } from '../row-errors.ts';
 
 /** A column of the CSV: what encodes its cells, and where they stand in a row of the matrix. */

@@ -1,13 +1,13 @@
 import { maxInputErrors, Problem, toPointer, type InputError } from '../../../http/problem.ts';
+import { invalidRows, tooManyRows } from '../../refusals.ts';
+import type { InputType, Matrix } from '../../tensors/types.ts';
 import { allocateCells, toMatrix, type Cells } from '../cells.ts';
+import type { FeatureEncoder } from '../feature-encoder.ts';
+import { explainRow } from '../row-errors.ts';
 import { CellReader, readCell } from './cells.ts';
 import { readHeader, type CsvColumn } from './header.ts';
 import { CsvRecords } from './records.ts';
 import { CsvFault, splitRecord } from './text.ts';
-import type { FeatureEncoder } from '../feature-encoder.ts';
-import { invalidRows, tooManyRows } from '../request-rows.ts';
-import { explainRow } from '../row-errors.ts';
-import type { InputType, Matrix } from '../../contract/types.ts';
 
 const quote = 0x22;
 const comma = 0x2c;

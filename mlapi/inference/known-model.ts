@@ -1,0 +1,15 @@
+import type { Contract } from './contract/types.ts';
+import type { Matrix, ModelFacts, TensorInput } from './tensors/types.ts';
+
+/** What a warm-up computes: two rows which are not alike, or tensors. */
+export type Probe =
+  { readonly sample: Matrix; readonly other: Matrix } | { readonly sample: TensorInput; readonly other?: undefined };
+
+/** A model, and what is known of it. */
+export interface KnownModel {
+  readonly path: string;
+  readonly facts: ModelFacts;
+  readonly contract: Contract;
+  readonly outputName: string;
+  readonly probe: Probe;
+}
