@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { commands } from '../mlapi/cli/commands.ts';
 import { variables } from '../mlapi/config/variables.ts';
 import { operationsOf, readDocument } from './docs/document.ts';
+import { pages } from './docs/pages.ts';
 import { startService, type TestService } from './support/service.ts';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -72,6 +73,13 @@ describe('README.md', () => {
     expect(missing).toEqual([]);
   });
 
+  test('200: the description begins as the page shows it', async () => {
+    const [, beginning = ''] = /^(\{"openapi".*) \.\.\.$/m.exec(readme) ?? [];
+    const { text } = await service.http.get('/api/openapi.json').expect(200);
+    expect(beginning).not.toBe('');
+    expect(text.slice(0, beginning.length)).toBe(beginning);
+  });
+
   test('200: the rows that it sends get the labels that stand beside them', async () => {
     const { tokens } = await service.newClient();
     const predict = (body: string, type = 'application/json') =>
@@ -95,14 +103,7 @@ describe('README.md', () => {
 });
 
 describe('the documents', () => {
-  const documents = [
-    'README.md',
-    ...readdirSync('files')
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => `files/${name}`),
-  ];
-
-  test.each(documents)('every relative link of %s leads somewhere', (path) => {
+  test.each(pages)('every relative link of %s leads somewhere', (path) => {
     const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, target = '']) =>
       join(dirname(path), target),
     );
@@ -110,7 +111,7 @@ describe('the documents', () => {
     expect(links.filter((target) => !existsSync(target))).toEqual([]);
   });
 
-  test.each(documents)('every link of %s to a place on a page finds its heading', (path) => {
+  test.each(pages)('every link of %s to a place on a page finds its heading', (path) => {
     const headingsOf = (page: string) =>
       [...readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
         title
@@ -126,7 +127,18 @@ describe('the documents', () => {
     expect(lost).toEqual([]);
   });
 
-  test.each(documents)('%s names no variable and no command that is not there', (path) => {
+  test.each(pages)('every file and folder of the project that %s names is there', (path) => {
+    const text = readFileSync(path, 'utf8');
+    const named = [...text.matchAll(/`((?:mlapi|test|files|resources\/models|\.ci)\/[^`\s*:]*)`/g)].map(
+      ([, name = '']) => name,
+    );
+    const sources = [...text.matchAll(/`([\w-]+\.ts)`/g)].map(([, name = '']) => name);
+
+    expect(named.filter((name) => !existsSync(name))).toEqual([]);
+    expect(sources.filter((name) => !existsSync(name))).toEqual([]);
+  });
+
+  test.each(pages)('%s names no variable and no command that is not there', (path) => {
     const text = readFileSync(path, 'utf8');
     const known = variables.map(({ name }) => name);
     const called = [...text.matchAll(/npm run (?:-s )?mlapi -- ([a-z]+(?: [a-z-]+)?)/g)].map(([, name = '']) => name);

@@ -2,17 +2,33 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { startScript, type TestProcess } from '../support/child.ts';
+import { freePort } from '../support/nginx.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 const bash = promisify(execFile);
 
-async function startDevelopment(dataDir: string): Promise<{ service: TestProcess; password: string; lines: string }> {
-  const variables = { NODE_ENV: '', MLAPI_KEY_PASSPHRASE: '', MLAPI_DATA_DIR: dataDir };
+async function startDevelopment(
+  dataDir: string,
+  port = 0,
+): Promise<{ service: TestProcess; password: string; lines: string }> {
+  const place = { MLAPI_DATA_DIR: dataDir, MLAPI_PORT: String(port) };
+  const variables = { NODE_ENV: '', MLAPI_KEY_PASSPHRASE: '', ...place };
   const service = startScript('mlapi/cli/dev.ts', [], { variables });
   const [, password = '', lines = ''] = await service.says(
     /username: demo\npassword: (\S+)\n\nPaste these[^\n]*\n\n((?:[^\n]+\n){3})/,
   );
   return { service, password, lines };
+}
+
+/** Pastes the first line, which sets TOKEN. */
+async function tokenOf(lines: string): Promise<string> {
+  const [reset = ''] = lines.split('\n');
+  return (await bash('bash', ['-c', `${reset}\nprintf %s "$TOKEN"`])).stdout;
+}
+
+async function sessionStatus(port: number, token: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}` };
+  return (await fetch(`http://127.0.0.1:${port}/auth/session`, { headers })).status;
 }
 
 describe('npm run dev', () => {
@@ -32,6 +48,19 @@ describe('npm run dev', () => {
     const session = await fetch(`${url}/auth/session`, { headers: { authorization: `Bearer ${token}` } });
     expect(session.status).toBe(200);
     expect(await second.service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  test('two ports, one folder: a token is good at its own port alone, until the client resets at the other', async () => {
+    const dataDir = temporaryFolder();
+    const ports = [await freePort(), await freePort()] as const;
+    const first = await startDevelopment(dataDir, ports[0]);
+    const token = await tokenOf(first.lines);
+    const second = await startDevelopment(dataDir, ports[1]);
+
+    expect([await sessionStatus(ports[0], token), await sessionStatus(ports[1], token)]).toEqual([200, 401]);
+    const other = await tokenOf(second.lines);
+    expect([await sessionStatus(ports[0], token), await sessionStatus(ports[1], other)]).toEqual([401, 200]);
+    await Promise.all([first.service.kill(), second.service.kill()]);
   });
 
   test('production refuses it', async () => {
