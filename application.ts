@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http';
-import { pathToFileURL } from 'node:url';
 import type { Express } from 'express';
 import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { openKeys } from './mlapi/auth/keys/open-keys.ts';
@@ -173,9 +172,4 @@ export async function serve(
   await services.tokens.keepPurged(logger);
   await service.serve({ listener: createApplication(services), close: () => services.close() });
   return { ...services, service };
-}
-
-// As `npm start` does, whose supervisor need not load all of the above.
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await import('./mlapi/cli/serve.ts');
 }

@@ -34,7 +34,7 @@ export interface Launch {
 }
 
 /** Behind standard streams and the channel of messages. */
-export const filterDescriptor = 4;
+const filterDescriptor = 4;
 
 const require = createRequire(import.meta.url);
 /** Whether the service runs from its sources, which Node needs a loader for. */

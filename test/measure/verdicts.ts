@@ -71,7 +71,7 @@ export function judge({ hostile, firstPredictionsMs, models, starts }: Measured)
   ];
 }
 
-export function median({ rssMb }: Pick<Starts, 'rssMb'>): number {
+function median({ rssMb }: Pick<Starts, 'rssMb'>): number {
   return quantile(rssMb, 0.5);
 }
 

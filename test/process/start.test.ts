@@ -59,7 +59,7 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
 });
 
 async function serveOnSocket(dataDir: string, variables: Record<string, string>) {
-  const service = startCompiled('application.ts', [], {
+  const service = startCompiled('mlapi/cli/serve.ts', [], {
     variables: { MLAPI_DATA_DIR: dataDir, ...variables },
   });
   await service.says(/"listening"/);

@@ -67,7 +67,7 @@ const category = fc
     };
   });
 
-export const columns = fc.uniqueArray(names, { minLength: 1, maxLength: 8 }).chain((chosen) =>
+const columns = fc.uniqueArray(names, { minLength: 1, maxLength: 8 }).chain((chosen) =>
   fc.tuple(
     ...chosen.map((name) =>
       fc.oneof(numeric, boolean, category).map((column): Column => {

@@ -127,7 +127,7 @@ const shownAs = new Map(
 );
 
 /** Maps look-alike letters to one letter: two names with the same skeleton are easily confused (UTS 39 section 4). */
-export function skeletonOf(name: string): string {
+function skeletonOf(name: string): string {
   const shown = Array.from(name.normalize('NFD'), (letter) => shownAs.get(letter) ?? letter);
   return shown.join('').normalize('NFC');
 }

@@ -2,7 +2,7 @@ import type { Feature } from '../contract/types.ts';
 import type { InputType } from '../tensors/types.ts';
 
 /** What `encode` answers for a cell that the contract refuses: no cell that it takes is ever NaN. */
-export const refused = NaN;
+const refused = NaN;
 
 const safe = Number.MAX_SAFE_INTEGER;
 const float32Max = 3.4028234663852886e38;

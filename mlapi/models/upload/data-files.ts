@@ -5,10 +5,10 @@ import { FileSink } from './file-sink.ts';
 
 /** Names of external data, as the model writes them and as they lie beside it: no path, and safe on every file system. */
 export const dataFileName = /^\w(?:[\w. -]{0,126}\w)?$/;
-export const dataFileRule = '1 to 128 ASCII letters and digits, with ".", "_", "-" and blanks between them';
+const dataFileRule = '1 to 128 ASCII letters and digits, with ".", "_", "-" and blanks between them';
 export const mostDataFiles = 16;
 /** As large as the model file itself may be. */
-export const maxDataBytes = 536_870_912;
+const maxDataBytes = 536_870_912;
 
 /** The other files of a version, in lower case: some file systems take them for the same. */
 const otherFiles = ['model.onnx', 'model.json', 'encoding.csv', 'sample.json'];
