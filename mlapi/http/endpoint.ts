@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type Joi from 'joi';
+import type { AnswerMemory } from './answer-memory.ts';
 import type { BodyReader } from './body/readers.ts';
-import type { AnswerMemory } from './response/answer-memory.ts';
 import type { Chunk, Compression } from './response/chunks.ts';
 import type { Session } from './session.ts';
 

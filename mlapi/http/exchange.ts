@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { fewBytes, Reservation, type AnswerMemory } from './response/answer-memory.ts';
-import { HeaderList } from './response/header-list.ts';
+import { fewBytes, Reservation, type AnswerMemory } from './answer-memory.ts';
+import { HeaderList } from './header-list.ts';
 import type { Session } from './session.ts';
 
 const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;

@@ -1,7 +1,7 @@
 import Joi from 'joi';
-import { nameOrNothing, pathName, pathNameRule } from '../http/request/path-names.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
-import { dataFileName } from './upload/data-files.ts';
+import { nameOrNothing, pathName, pathNameRule } from '../http/request/path-names.ts';
+import { dataFileName } from './scan/data-file-names.ts';
 
 const version = Joi.string().pattern(pathName);
 const share = Joi.object({

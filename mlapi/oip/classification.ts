@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../http/response/answer-memory.ts';
+import type { AnswerMemory } from '../http/answer-memory.ts';
 import { ownTurn } from '../http/turns.ts';
 import { invalidInference } from '../inference/refusals.ts';
 import { datatypes } from '../inference/tensors/datatypes.ts';

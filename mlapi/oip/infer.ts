@@ -1,5 +1,5 @@
+import type { AnswerMemory } from '../http/answer-memory.ts';
 import type { Answer, Call } from '../http/endpoint.ts';
-import type { AnswerMemory } from '../http/response/answer-memory.ts';
 import type { Serving } from '../inference/model-source.ts';
 import { sizeOfAll } from '../inference/tensors/output-size.ts';
 import type { NamedOutput } from '../inference/tensors/types.ts';

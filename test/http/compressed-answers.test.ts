@@ -3,7 +3,7 @@ import { request, type ClientRequest, type IncomingMessage, type ServerResponse 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { heldByAnswers } from '../../mlapi/http/response/answer-memory.ts';
+import { heldByAnswers } from '../../mlapi/http/answer-memory.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { buildModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';

@@ -1,14 +1,14 @@
 import type { Config } from '../../config/config.ts';
 import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database } from '../../persistence/database.ts';
-import { findClient } from '../stores/client-store.ts';
-import { matchSecret } from './client-secrets.ts';
-import type { FailureCounter } from './failure-counter.ts';
-import { isKnownAddress } from '../stores/family-store.ts';
-import type { Passwords } from './passwords.ts';
+import { matchSecret } from '../client-secrets.ts';
 import { clientRefused, credentialsRefused } from '../refusals.ts';
-import { isClientName, normalizeName } from './client-names.ts';
+import { findClient } from '../stores/client-store.ts';
+import { isKnownAddress } from '../stores/family-store.ts';
 import type { VerifiedClient } from '../types.ts';
+import { isClientName, normalizeName } from './client-names.ts';
+import type { FailureCounter } from './failure-counter.ts';
+import type { Passwords } from './passwords.ts';
 
 interface ClientAuthenticatorOptions {
   readonly config: Pick<Config, 'resetOnce'>;

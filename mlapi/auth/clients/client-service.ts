@@ -1,6 +1,7 @@
-import type { Database, Queries } from '../../persistence/database.ts';
 import { covers, isScope } from '../../http/scopes.ts';
+import type { Database, Queries } from '../../persistence/database.ts';
 import { recordAudit, type AuditEvent } from '../../telemetry/audit-trail.ts';
+import { digestSecret, makeSecret } from '../client-secrets.ts';
 import {
   findClient,
   insertClient,
@@ -13,11 +14,10 @@ import {
   setClientSecret,
   type NewClient,
 } from '../stores/client-store.ts';
-import { digestSecret, makeSecret } from './client-secrets.ts';
 import { endFamiliesOf } from '../stores/family-store.ts';
-import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
-import { clientNameRule, isClientName, LookAlikes, normalizeName } from './client-names.ts';
 import { defaultScopes, knownScopes, type Client } from '../types.ts';
+import { clientNameRule, isClientName, LookAlikes, normalizeName } from './client-names.ts';
+import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 
 /** They stand in every token. */
 const maxScopeText = 1_024;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Queries } from '../../persistence/database.ts';
 import type { ClientRow } from '../../persistence/schema.ts';
-import { makeVoidDigest } from '../clients/client-secrets.ts';
+import { makeVoidDigest } from '../client-secrets.ts';
 import type { Client, ClientSecret, VerifiedClient } from '../types.ts';
 
 /** What is given when a client is added. */

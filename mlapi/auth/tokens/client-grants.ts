@@ -3,13 +3,13 @@ import type { Config } from '../../config/config.ts';
 import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database, Queries } from '../../persistence/database.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
-import { matchSecret, type SecretMatch } from '../clients/client-secrets.ts';
+import { matchSecret, type SecretMatch } from '../client-secrets.ts';
+import { clientRefused } from '../refusals.ts';
 import { lockClient } from '../stores/client-store.ts';
 import { insertFamily, type NewFamily } from '../stores/family-store.ts';
-import { clientRefused } from '../refusals.ts';
+import type { AccessAnswer, Client, Origin } from '../types.ts';
 import type { TokenMaker } from './token-maker.ts';
 import { narrowScopes } from './token-service.ts';
-import type { AccessAnswer, Client, Origin } from '../types.ts';
 
 interface ClientGrantsOptions {
   readonly config: Pick<Config, 'accessTtlSeconds'>;

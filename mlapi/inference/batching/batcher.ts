@@ -1,5 +1,5 @@
+import type { AnswerMemory } from '../../http/answer-memory.ts';
 import { Problem } from '../../http/problem.ts';
-import type { AnswerMemory } from '../../http/response/answer-memory.ts';
 import { type Executor } from '../execution/executor.ts';
 import { LostRun } from '../faults.ts';
 import type { InferenceObserver, ObservedModel, ObservedRun } from '../observer.ts';

@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../../http/response/answer-memory.ts';
+import type { AnswerMemory } from '../../http/answer-memory.ts';
 import type { OutputPart } from '../tensors/output-rows.ts';
 import { refuseLarge, sizeOfRun } from '../tensors/output-size.ts';
 import type { RunInput, RunOutput } from '../tensors/types.ts';

@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../../http/response/answer-memory.ts';
+import type { AnswerMemory } from '../../http/answer-memory.ts';
 import type { Contract, Prediction } from '../contract/types.ts';
 import { invalidModelOutput } from '../refusals.ts';
 import type { ModelFacts, OutputTensor } from '../tensors/types.ts';

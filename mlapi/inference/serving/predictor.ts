@@ -1,6 +1,6 @@
+import type { AnswerMemory } from '../../http/answer-memory.ts';
 import { StreamedBody } from '../../http/body/streamed-body.ts';
 import { serviceBusy } from '../../http/problem.ts';
-import type { AnswerMemory } from '../../http/response/answer-memory.ts';
 import type { Batcher } from '../batching/batcher.ts';
 import type { Contract } from '../contract/types.ts';
 import type { SessionMemory } from '../execution/executor.ts';

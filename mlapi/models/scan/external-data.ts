@@ -1,4 +1,4 @@
-import { isDataFileName, mostDataFiles } from '../upload/data-files.ts';
+import { isDataFileName, mostDataFiles } from './data-file-names.ts';
 import type { MessageRule } from './message-rule.ts';
 import type { ScanContext } from './scan-context.ts';
 import { quote, refuse } from './scan-refusals.ts';

@@ -1,21 +1,12 @@
 import { Problem } from '../../http/problem.ts';
 import type { ModelFile } from '../../inference/tensors/types.ts';
+import { isDataFileName, mostDataFiles } from '../scan/data-file-names.ts';
 import { quote } from '../scan/scan-refusals.ts';
 import { FileSink } from './file-sink.ts';
 
-/** Names of external data, as the model writes them and as they lie beside it: no path, and safe on every file system. */
-export const dataFileName = /^\w(?:[\w. -]{0,126}\w)?$/;
 const dataFileRule = '1 to 128 ASCII letters and digits, with ".", "_", "-" and blanks between them';
-export const mostDataFiles = 16;
 /** As large as the model file itself may be. */
 const maxDataBytes = 536_870_912;
-
-/** The other files of a version, in lower case: some file systems take them for the same. */
-const otherFiles = ['model.onnx', 'model.json', 'encoding.csv', 'sample.json'];
-
-export function isDataFileName(name: string): boolean {
-  return dataFileName.test(name) && !otherFiles.includes(name.toLowerCase());
-}
 
 /** The external data that comes in beside a model, each file once. */
 export class DataFiles {

@@ -4,8 +4,9 @@ import { Busboy } from '@fastify/busboy';
 import type { BodySink, StreamedBody } from '../../http/body/streamed-body.ts';
 import { Problem } from '../../http/problem.ts';
 import type { ModelFile } from '../../inference/tensors/types.ts';
+import { mostDataFiles } from '../scan/data-file-names.ts';
 import { OnnxScan } from '../scan/onnx-scan.ts';
-import { DataFiles, mostDataFiles } from './data-files.ts';
+import { DataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Client } from '../types.ts';
+import type { Client } from './types.ts';
 
 const secretBytes = 32;
 /** Stands in for a secret that is not there, so that every comparison is made for every name. Nobody knows what hashes to it. */

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { ClientMemory } from '../body/memory-quota.ts';
-import { serviceBusy } from '../problem.ts';
+import { ClientMemory } from './body/memory-quota.ts';
+import { serviceBusy } from './problem.ts';
 
 /** Asked before the memory of an answer is taken. */
 export interface AnswerMemory {
