@@ -53,8 +53,11 @@ export function invalidTensors(what: string): Problem {
 }
 
 /** 400: the rows do not fit the contract. */
-export function invalidRows(errors: readonly InputError[]): Problem {
-  return new Problem(400, 'invalid_rows', 'The rows do not fit the contract of the model.', { errors });
+export function invalidRows(
+  errors: readonly InputError[],
+  message = 'The rows do not fit the contract of the model.',
+): Problem {
+  return new Problem(400, 'invalid_rows', message, { errors });
 }
 
 /** 413: @param rows as many as it holds, where that is known */

@@ -66,6 +66,13 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
     expect([answer.status, codeOf(answer)]).toEqual([400, code]);
   });
 
+  test('400: an empty body is told from one that is no JSON', async () => {
+    const detailOf = async (body: string) => (JSON.parse((await predict(body)).body) as { detail: string }).detail;
+
+    expect(await detailOf('')).toBe('The body is empty; it must be JSON.');
+    expect(await detailOf(' ')).toBe('The body is not valid JSON in UTF-8.');
+  });
+
   test.each<[string, string]>([
     ['null', 'null'],
     ['a string', '"tcp"'],

@@ -84,6 +84,7 @@ describe('200: rows as CSV', () => {
 
 interface Refusal {
   readonly code: string;
+  readonly detail: string;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
@@ -166,6 +167,27 @@ describe('400: a header that does not fit', () => {
     const { code, errors } = await refusalOf(`${header}\n`, 400);
 
     expect([code, errors]).toEqual(['invalid_rows', [{ pointer: '', detail: 'there must be at least one row' }]]);
+  });
+});
+
+describe('a table that lost its line breaks, as with curl -d', () => {
+  const asCurlSends = (table: string) => table.replaceAll('\n', '');
+
+  test.each([
+    ['duplicate_key', 400, asCurlSends(`${header}\n${first}\n${second}\n`), '/header/0'],
+    ['invalid_rows', 400, header, ''],
+    ['invalid_csv', 400, `${header}"`, '/header'],
+    ['row_too_large', 413, asCurlSends(`${header}\n${`${first}\n`.repeat(1_000)}`), '/header'],
+  ])('%s: the refusal (%i) says so, and what to do', async (expected, status, body, pointer) => {
+    const { code, detail, errors } = await refusalOf(body, status);
+
+    expect([code, errors?.[0]?.pointer]).toEqual([expected, pointer]);
+    expect(detail).toMatch(/^The (?:CSV is a single line|header of the CSV is longer).* use --data-binary\.$/);
+  });
+
+  test('no other refusal speaks of it', async () => {
+    for (const body of [`${header}\n`, `${header}\n${rowWith({ flag: 'x' })}`, `${header}\n"`, '\n'])
+      expect((await refusalOf(body, 400)).detail).not.toContain('line breaks');
   });
 });
 

@@ -61,8 +61,10 @@ describe('400: a body without rows', () => {
     [{ instances: [[1, 2, 3]], parameters: {} }, ''],
     [{ instances: { instances: [[1, 2, 3]] } }, '/instances/a'],
     [[[[1, 2, 3]]], '/0'],
-    [[null], '/0'],
-    [[1], '/0'],
+    [[null], ''],
+    [[1], ''],
+    [{ instances: [1, 2, 3] }, '/instances'],
+    [[1, [1, 2, 3]], '/0'],
     [[[1, 2, 3], 'x'], '/1'],
     [[[]], '/0'],
     [[[1, 2]], '/0'],
@@ -74,6 +76,17 @@ describe('400: a body without rows', () => {
     expect(problem).toMatchObject({ code: 'invalid_rows', status: 400, title: 'Bad Request' });
     expect(problem.errors[0].pointer).toBe(pointer);
   });
+});
+
+test.each<[unknown, string]>([
+  [[1, 2, 3], ''],
+  [{ instances: [1, 'x', null] }, '/instances'],
+  [Array<unknown>(30).fill(1), ''],
+])('400: the cells of one row, %j, are refused once, with what to send', async (body, pointer) => {
+  const { body: problem } = await service.predict('abc', body).expect(400);
+
+  const detail = 'Expected a list of rows; got a single row. Send [[...]].';
+  expect(problem.errors).toEqual([{ pointer, detail }]);
 });
 
 describe('400: pointers name row and feature', () => {

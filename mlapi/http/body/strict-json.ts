@@ -9,6 +9,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * @throws {Problem} 400 `invalid_json`, `json_too_deep` or `duplicate_key`.
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) throw new Problem(400, 'invalid_json', 'The body is empty; it must be JSON.');
   const text = decodeUtf8(bytes);
   // Tables without names are walked once, and not read sign by sign.
   const names = text.includes(':') || looksDeep(text) ? countNamesInText(text) : 0;

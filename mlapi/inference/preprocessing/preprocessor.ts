@@ -76,11 +76,19 @@ export class Preprocessor {
 
   /** The mistakes from the first refused row on, in the order of the rows, at most 20. */
   #explain(found: RequestRows, first: number): Problem {
+    const { rows, pointer } = found;
+    // The cells of one row, which would each be refused as a row.
+    if (rows.every(isCell))
+      return invalidRows([{ pointer, detail: 'Expected a list of rows; got a single row. Send [[...]].' }]);
     const errors: InputError[] = [];
-    for (let index = first; index < found.rows.length && errors.length < maxInputErrors; index += 1) {
+    for (let index = first; index < rows.length && errors.length < maxInputErrors; index += 1) {
       const wanted = { pointer: found.pointerTo(index), most: maxInputErrors - errors.length };
-      errors.push(...explainRow(found.rows[index], this.#encoders, wanted));
+      errors.push(...explainRow(rows[index], this.#encoders, wanted));
     }
     return invalidRows(errors);
   }
+}
+
+function isCell(value: unknown): boolean {
+  return typeof value !== 'object' || value === null;
 }

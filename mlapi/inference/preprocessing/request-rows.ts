@@ -3,7 +3,9 @@ import { invalidRows } from '../refusals.ts';
 /** The rows of a request, still unchecked. */
 export interface RequestRows {
   readonly rows: readonly unknown[];
-  /** Where each of them stands in the body (RFC 6901). */
+  /** Where all of them stand in the body (RFC 6901). */
+  readonly pointer: string;
+  /** The same for each of them. */
   pointerTo(index: number): string;
 }
 
@@ -18,10 +20,10 @@ export function findRows(body: unknown): RequestRows {
 }
 
 function findBareRows(value: unknown, pointer: string): RequestRows {
-  if (isObject(value)) return { rows: [value], pointerTo: () => pointer };
+  if (isObject(value)) return { rows: [value], pointer, pointerTo: () => pointer };
   if (!Array.isArray(value)) throw invalidRows([{ pointer, detail: 'the rows are a list of rows, or one named row' }]);
   if (value.length === 0) throw invalidRows([{ pointer, detail: 'there must be at least one row' }]);
-  return { rows: value, pointerTo: (index) => `${pointer}/${index}` };
+  return { rows: value, pointer, pointerTo: (index) => `${pointer}/${index}` };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

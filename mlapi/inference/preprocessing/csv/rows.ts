@@ -15,6 +15,10 @@ const firstRows = 64;
 /** For each cell of a record, and for some more. */
 const cellBytes = 1_024;
 const spareCells = 16;
+const lostBreaks = 'Were line breaks lost? curl drops them with -d: use --data-binary.';
+const oneLine = `The CSV is a single line, and so has no rows. ${lostBreaks}`;
+const longHeader = `The header of the CSV is longer than this model takes. ${lostBreaks}`;
+const noRows = { pointer: '', detail: 'there must be at least one row' };
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 interface CsvOptions {
@@ -63,10 +67,10 @@ export class CsvRows {
 
   /** @throws {Problem} as `write` */
   end(): Matrix {
-    this.#records.end();
+    this.#endRecords();
     if (this.#columns === undefined) throw invalidCsv([{ pointer: '/header', detail: 'there must be a header' }]);
     if (this.#errors.length > 0) throw invalidRows(this.#errors);
-    if (this.#rows === 0) throw invalidRows([{ pointer: '', detail: 'there must be at least one row' }]);
+    if (this.#rows === 0) throw invalidRows([noRows]);
     return toMatrix(this.#cells, { type: this.#options.type, rows: this.#rows, width: this.#encoders.length });
   }
 
@@ -79,6 +83,18 @@ export class CsvRows {
     this.#reserveRow();
     if (!this.#encodeBytes(this.#columns, bytes, start, end)) this.#readText(this.#columns, bytes, start, end);
     this.#rows += 1;
+  }
+
+  /** Where the end of the body ends its header, there are no rows: all else that is wrong with it may follow from that. */
+  #endRecords(): void {
+    const isOneLine = this.#columns === undefined;
+    try {
+      this.#records.end();
+    } catch (error) {
+      if (!isOneLine || !(error instanceof Problem)) throw error;
+      throw new Problem(error.status, error.code, oneLine, { errors: error.errors ?? [] });
+    }
+    if (isOneLine && this.#columns !== undefined) throw invalidRows([noRows], oneLine);
   }
 
   #reserveRow(): void {
@@ -155,7 +171,8 @@ export class CsvRows {
       if (error instanceof CsvFault && (reason === 'unbalanced' || !error.isOpen)) throw this.#malformed(error);
     }
     const errors = [{ pointer: this.#pointer, detail: `longer than ${bytes.length} bytes` }];
-    throw new Problem(413, 'row_too_large', 'A row of the CSV is longer than this model takes.', { errors });
+    const message = this.#columns === undefined ? longHeader : 'A row of the CSV is longer than this model takes.';
+    throw new Problem(413, 'row_too_large', message, { errors });
   }
 
   /** Of the record that is being read. */
