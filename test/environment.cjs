@@ -1,4 +1,5 @@
 const { TestEnvironment } = require('jest-environment-node');
+require('./run/remembered-keys.cjs');
 
 // As in mlapi/inference/execution/model-wrapper.ts, whose environment is a copy here, which the runtime does not see.
 process.env.ORT_DISABLE_TELEMETRY = '1';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeToken, encodePart, signParts, expectTokenRefused, startForger } from '../support/forge.ts';
-import { startService, type TestService } from '../support/service.ts';
+import { startService, temporaryFolder, type TestService } from '../support/service.ts';
 
 let service: TestService;
 let forger: Awaited<ReturnType<typeof startForger>>;
@@ -195,7 +195,7 @@ describe('A25 to A27: many, foreign, and the JWKS', () => {
   });
 
   test('401: a token of another installation', async () => {
-    const other = await startService();
+    const other = await startService({}, { dataDir: temporaryFolder() });
     const { tokens } = await other.newClient();
     await expectRefused(tokens.access_token);
     await other.close();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type supertest from 'supertest';
 import { startForger } from '../support/forge.ts';
 import { basic, grant } from '../support/oauth.ts';
-import { startService, type TestService, type Tokens } from '../support/service.ts';
+import { startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -41,7 +41,7 @@ describe('POST /auth/revoke', () => {
     const { tokens } = await service.newClient();
     const forger = await startForger(service);
     const [header, payload] = tokens.access_token.split('.');
-    const stranger = await startService();
+    const stranger = await startService({}, { dataDir: temporaryFolder() });
     const foreign = await stranger.newClient();
     await stranger.close();
     for (const token of [

@@ -10,6 +10,7 @@ import { readConfig } from '../../mlapi/config/config.ts';
 import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { listenerOf } from './listener.ts';
 import { databaseOf } from './postgres.ts';
+import { prepareFolder } from './prepared-folder.ts';
 
 /** Limits and key sizes that suit tests; everything else is as shipped. */
 const testVariables: Readonly<Record<string, string>> = {
@@ -74,14 +75,18 @@ export interface TestService {
 let clients = 0;
 
 /**
- * A whole service on a data directory of its own, or on one that another test service uses; real SQLite (or PostgreSQL, by `npm
+ * A whole service on a data directory of its own, prepared as a first start leaves it, or on the one that is named, such as that of
+ * another test service, or an empty one (`temporaryFolder()`) for keys that no other service has. Real SQLite (or PostgreSQL, by `npm
  * run test:postgres`), real keys, real models, a real port. `variables` are environment variables.
  */
 export async function startService(
   variables: Readonly<Record<string, string>> = {},
-  { clock = new FakeClock(), dataDir = temporaryFolder() }: { clock?: FakeClock; dataDir?: string } = {},
+  { clock = new FakeClock(), dataDir: namedDir }: { clock?: FakeClock; dataDir?: string } = {},
 ): Promise<TestService> {
-  const environment = { ...testVariables, MLAPI_DATA_DIR: dataDir, ...databaseOf(dataDir), ...variables };
+  const dataDir = namedDir ?? temporaryFolder();
+  const own = { ...databaseOf(dataDir), ...variables };
+  if (namedDir === undefined) await prepareFolder(dataDir, testVariables, own, clock.now);
+  const environment = { ...testVariables, MLAPI_DATA_DIR: dataDir, ...own };
   const config = readConfig(environment, process.cwd());
   const securityTxtPath = join(dataDir, 'security.txt');
   const expires = new Date(clock.now + 90 * 86_400_000).toISOString();

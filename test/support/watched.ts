@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { startCompiled, type TestProcess } from './child.ts';
+import { childVariables, startCompiled, type TestProcess } from './child.ts';
 import { wayVariables } from './listener.ts';
+import { databaseOf } from './postgres.ts';
+import { prepareFolder } from './prepared-folder.ts';
 import { FakeClock, startService, temporaryFolder, type TestService } from './service.ts';
 
 /** How a process is. */
@@ -32,6 +34,8 @@ export interface WatchedService {
 /** The service in a process of its own that can be asked how it is, in real time. */
 export async function startWatched(variables: Readonly<Record<string, string>> = {}): Promise<WatchedService> {
   const dataDir = temporaryFolder();
+  const today = new Date().setUTCHours(0, 0, 0, 0);
+  await prepareFolder(dataDir, childVariables, { ...databaseOf(dataDir), ...variables }, today);
   const limits = { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000', MLAPI_RATE_LIMIT_PER_MINUTE: '1000000' };
   const watched = startCompiled('test/support/watched-child.ts', [], {
     variables: { MLAPI_DATA_DIR: dataDir, ...wayVariables, ...limits, ...variables },
