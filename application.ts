@@ -11,24 +11,24 @@ import type { Endpoint } from './mlapi/http/endpoint.ts';
 import { HealthChecks } from './mlapi/http/health/health-checks.ts';
 import { healthEndpoints } from './mlapi/http/health/routes.ts';
 import { openSecurityTxt, securityTxtEndpoints } from './mlapi/http/health/security-txt.ts';
-import type { CounterHome } from './mlapi/http/limits/counters.ts';
+import type { CounterStore } from './mlapi/http/limits/counters.ts';
 import { openCounters } from './mlapi/http/limits/open-counters.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/limits/rate-limits.ts';
 import { errorResponses, notFound } from './mlapi/http/response/error-responses.ts';
 import { checked, createExpress, routeNames, routes } from './mlapi/http/routing/express-router.ts';
-import { createShortWay } from './mlapi/http/routing/fast-path.ts';
+import { createFastPath } from './mlapi/http/routing/fast-path.ts';
 import { Lifecycle } from './mlapi/http/server/lifecycle.ts';
-import { createListener, type ShortWay } from './mlapi/http/server/listener.ts';
+import { createListener, type FastPath } from './mlapi/http/server/listener.ts';
 import { Service } from './mlapi/http/server/service.ts';
 import { createStartingApplication } from './mlapi/http/server/starting-application.ts';
-import { Predictors } from './mlapi/inference/model-registry.ts';
-import { tellAll, unnamed, type InferenceObserver } from './mlapi/inference/observer.ts';
+import { ModelRegistry } from './mlapi/inference/model-registry.ts';
+import { combineObservers, withoutModelNames, type InferenceObserver } from './mlapi/inference/observer.ts';
 import { inferenceEndpoints } from './mlapi/inference/routes.ts';
-import { ForeignModels } from './mlapi/inference/untrusted/untrusted-models.ts';
+import { UntrustedModels } from './mlapi/inference/untrusted/untrusted-models.ts';
 import { openModelStore } from './mlapi/models/open-model-store.ts';
 import { modelStoreEndpoints } from './mlapi/models/routes.ts';
+import { openOip } from './mlapi/oip/open-oip.ts';
 import { oipEndpoints, oipHealthEndpoints } from './mlapi/oip/routes.ts';
-import { oipOver } from './mlapi/oip/shipped-models.ts';
 import { RunStatistics } from './mlapi/oip/statistics.ts';
 import { checkDatabase } from './mlapi/persistence/database.ts';
 import { AuditNotices } from './mlapi/telemetry/audit-notices.ts';
@@ -49,7 +49,7 @@ interface Foundations {
   readonly metrics?: Metrics;
   readonly lifecycle?: Lifecycle;
   /** Where requests are counted without Redis. */
-  readonly localCounters?: CounterHome;
+  readonly localCounters?: CounterStore;
   readonly securityTxtPath?: string;
 }
 
@@ -64,17 +64,17 @@ export async function createServices(config: Config, foundations: Foundations = 
   const observers: InferenceObserver[] = [metrics];
   const oipStatistics = new RunStatistics(clock);
   observers.push(oipStatistics);
-  const loading = Predictors.load(config, tellAll(observers));
+  const loading = ModelRegistry.load(config, combineObservers(observers));
   loading.catch(() => undefined);
   const auth = await openAuth({ config, database, opening, counters, logger, metrics, clock });
   const predictors = await loading;
-  const foreignModelsObservers: InferenceObserver[] = [unnamed(metrics)];
-  foreignModelsObservers.push(oipStatistics);
-  const foreignModelsOptions = { ...config, observer: tellAll(foreignModelsObservers), logger };
-  const foreign = new ForeignModels(foreignModelsOptions);
+  const untrustedModelsObservers: InferenceObserver[] = [withoutModelNames(metrics)];
+  untrustedModelsObservers.push(oipStatistics);
+  const untrustedModelsOptions = { ...config, observer: combineObservers(untrustedModelsObservers), logger };
+  const untrusted = new UntrustedModels(untrustedModelsOptions);
   const confirm = auth.tokens.confirm.bind(auth.tokens);
-  const modelStore = openModelStore({ config, database, foreign, predictors, confirm, clock, logger });
-  modelStore.store.keepTidy(logger);
+  const modelStore = openModelStore({ config, database, untrusted, predictors, confirm, clock, logger });
+  modelStore.store.startMaintenance(logger);
   predictors.attach(modelStore.store);
   oipStatistics.forgetAllBut(() => predictors.loaded());
   const tracing = await openTracing(config, logger);
@@ -114,11 +114,11 @@ export async function createServices(config: Config, foundations: Foundations = 
 }
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
-export function mountRoutes(services: Services): { application: Express; shortWay: ShortWay } {
+export function mountRoutes(services: Services): { application: Express; fastPath: FastPath } {
   const { config, metrics, lifecycle, counters, keys, authenticator, tokens, predictors, clock } = services;
   const guarded = inferenceEndpoints(predictors, config);
   guarded.push(...modelStoreEndpoints({ ...services.modelStore, predictors, config }));
-  guarded.push(...oipEndpoints(oipOver(services)));
+  guarded.push(...oipEndpoints(openOip(services)));
   const open = [
     ...healthEndpoints(lifecycle, services.checks),
     ...oipHealthEndpoints(lifecycle, services.checks),
@@ -137,25 +137,25 @@ export function mountRoutes(services: Services): { application: Express; shortWa
   application.use(routeNames([...auth, ...session, ...guarded]));
 
   // Where tokens come from: public, and few requests from each address.
-  application.use('/auth', addressRateLimit(config, counters.of('per-address'), metrics));
+  application.use('/auth', addressRateLimit(config, counters.counter('per-address'), metrics));
   application.use(routes(auth, authorize));
 
   // Guard before body reader: strangers must not make us parse. From here on, everything needs a token.
   const checks = [
     accessGuard(tokens),
-    clientRateLimit(config, counters.of('per-client', config.rateLimitPerMinute), services),
+    clientRateLimit(config, counters.counter('per-client', config.rateLimitPerMinute), services),
   ];
   application.use(['/auth/session', '/api', '/v2'], checked(checks));
   application.use(routes([...session, ...guarded], authorize));
 
   application.use(notFound, errorResponses);
-  return { application, shortWay: createShortWay(guarded, checks, authorize) };
+  return { application, fastPath: createFastPath(guarded, checks, authorize) };
 }
 
 /** What answers every request. */
 export function createApplication(services: Services): RequestListener {
-  const { application, shortWay } = mountRoutes(services);
-  return createListener(application, services.config, services, shortWay);
+  const { application, fastPath } = mountRoutes(services);
+  return createListener(application, services.config, services, fastPath);
 }
 
 /** Serves in this process. With `listensEarly`, liveness answers from the first moment on. */
@@ -169,7 +169,7 @@ export async function serve(
   early.push(...oipHealthEndpoints(lifecycle));
   if (listensEarly) await service.listen(createStartingApplication(lifecycle, config, { logger, metrics }, early));
   const services = await createServices(config, { ...foundations, logger, lifecycle });
-  await services.tokens.keepPurged(logger);
+  await services.tokens.schedulePurge(logger);
   await service.serve({ listener: createApplication(services), close: () => services.close() });
   return { ...services, service };
 }

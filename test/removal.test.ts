@@ -8,11 +8,11 @@ import { temporaryFolder } from './support/service.ts';
 /** What makes this a template: paths under mlapi/, and what the lines of other files that name them have in common. */
 const removable: readonly [paths: readonly string[], lines: RegExp][] = [
   [['oip'], /oip/i],
-  [['models', 'cli/model-store.ts', 'cli/model-names.ts', 'cli/model-reference.ts'], /model-?store|ForeignModels/i],
+  [['models', 'cli/model-store.ts', 'cli/model-names.ts', 'cli/model-reference.ts'], /model-?store|UntrustedModels/i],
 ];
 const naming = ['application.ts', 'mlapi/cli/commands.ts'];
 /** A test that names one of them goes with it, or is next to be edited. */
-const namesPart = /\boip|\/v2\b|model-?store|foreign|mlapi\/models|uploads\.ts/i;
+const namesPart = /\boip|\/v2\b|model-?store|untrusted|mlapi\/models|uploads\.ts/i;
 /** Of the others, quick ones that show that the rest serves as before: who may, what comes in, what is answered. */
 const proving =
   /^(?:config.config|auth.refresh|http.(?:routes|query|body\.)|inference.(?:rows|outputs|shipped|vectors))/;

@@ -4,7 +4,7 @@ import { modelNotFound, type Problem } from '../http/problem.ts';
 import type { Authorize } from '../http/routing/handle.ts';
 import { holdsFor, holdsSome } from '../http/scopes.ts';
 import type { AuditNotices } from '../telemetry/audit-notices.ts';
-import { scopeRefused, tokenMissing, tokenRefused } from './refusals.ts';
+import { scopeRefused, tokenMissing, tokenRefused } from './problems.ts';
 import type { TokenService } from './tokens/token-service.ts';
 import { VerifiedTokens } from './tokens/verified-tokens.ts';
 

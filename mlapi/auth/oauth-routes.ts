@@ -1,14 +1,14 @@
 import { formBody, urlencodedBody } from '../http/body/readers.ts';
-import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
+import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
-import { grantAnswer } from './answers.ts';
-import { readPresentedClient, type PresentedClient } from './clients/presented-client.ts';
 import type { ClientAuthenticator } from './clients/client-authenticator.ts';
-import type { ClientGrants } from './tokens/client-grants.ts';
-import { clientRefused, grantRefused } from './refusals.ts';
+import { readPresentedClient, type PresentedClient } from './clients/presented-client.ts';
+import { clientRefused, grantRefused } from './problems.ts';
+import { grantResponse } from './responses.ts';
 import { revokeSchema, tokenSchema } from './schemas.ts';
+import type { ClientGrants } from './tokens/client-grants.ts';
 import type { TokenService } from './tokens/token-service.ts';
-import type { AccessAnswer, Origin } from './types.ts';
+import type { AccessResponse, Origin } from './types.ts';
 
 const bodyLimitBytes = 16_384;
 
@@ -32,7 +32,7 @@ interface RevocationForm {
   readonly client_secret?: string;
 }
 
-type Grant = (form: TokenForm, presented: PresentedClient, origin: Origin) => Promise<AccessAnswer>;
+type Grant = (form: TokenForm, presented: PresentedClient, origin: Origin) => Promise<AccessResponse>;
 
 /** OAuth 2.0 in the words of its standards, for libraries that know no other: RFC 6749 and RFC 7009. */
 export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions): Endpoint[] {
@@ -72,7 +72,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
         summary: 'OAuth 2.0 token endpoint (RFC 6749): a client secret, or a refresh token, for tokens',
         tag: 'auth',
         statuses: { 401: 'Unknown client or wrong secret' },
-        answer: grantAnswer,
+        answer: grantResponse,
         body: {
           examples: {
             'client credentials': { grant_type: 'client_credentials', client_id: 'cron', client_secret: 'mlapi_...' },
@@ -80,7 +80,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
           },
         },
       },
-      handle: async (call): Promise<Answer> => {
+      handle: async (call): Promise<EndpointResponse> => {
         const form = call.body as TokenForm;
         const grant = grantTypes.get(form.grant_type);
         if (grant === undefined) {

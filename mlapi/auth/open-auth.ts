@@ -1,15 +1,15 @@
 import type { Config } from '../config/config.ts';
-import type { CounterHome } from '../http/limits/counters.ts';
+import type { CounterStore } from '../http/limits/counters.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics/metrics.ts';
 import { ClientAuthenticator } from './clients/client-authenticator.ts';
-import { ClientGrants } from './tokens/client-grants.ts';
 import { ClientService } from './clients/client-service.ts';
 import { FailureCounter } from './clients/failure-counter.ts';
+import { Passwords } from './clients/passwords.ts';
 import type { KeyManager } from './keys/key-manager.ts';
 import { KeyWatch } from './keys/key-watch.ts';
-import { Passwords } from './clients/passwords.ts';
+import { ClientGrants } from './tokens/client-grants.ts';
 import { TokenMaker } from './tokens/token-maker.ts';
 import { TokenService } from './tokens/token-service.ts';
 
@@ -17,7 +17,7 @@ interface AuthOptions {
   readonly config: Config;
   readonly database: Database;
   readonly opening: Promise<KeyManager>;
-  readonly counters: CounterHome;
+  readonly counters: CounterStore;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Epoch milliseconds. */
@@ -28,7 +28,11 @@ interface AuthOptions {
 export async function openAuth({ config, database, opening, counters, logger, metrics, clock }: AuthOptions) {
   const [keys, passwords] = await Promise.all([opening, Passwords.create()]);
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
-  const failures = new FailureCounter(10 * config.authRateLimitPerMinute, counters.of('failed-passwords'), metrics);
+  const failures = new FailureCounter(
+    10 * config.authRateLimitPerMinute,
+    counters.counter('failed-passwords'),
+    metrics,
+  );
   const clients = new ClientService(database, passwords, clock);
   const authenticator = new ClientAuthenticator({ config, database, passwords, failures, clock });
   const maker = new TokenMaker(config, keys, clock);

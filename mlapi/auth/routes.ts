@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { formBody, optionalFormBody } from '../http/body/readers.ts';
-import { isUnchanged } from '../http/request/conditional.ts';
-import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
+import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
+import { isUnchanged } from '../http/request/conditional.ts';
 import type { ClientAuthenticator } from './clients/client-authenticator.ts';
 import { readBearer } from './guard.ts';
 import type { KeyManager } from './keys/key-manager.ts';
-import { jwksAnswer, metadataAnswer, sessionAnswer, tokenAnswer } from './answers.ts';
 import { originOf } from './oauth-routes.ts';
+import { jwksResponse, metadataResponse, sessionResponse, tokenResponse } from './responses.ts';
 import { refreshSchema, resetSchema } from './schemas.ts';
 import type { TokenService } from './tokens/token-service.ts';
 import { knownScopes } from './types.ts';
@@ -30,7 +30,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
         summary: 'Client credentials for tokens',
         tag: 'auth',
         statuses: { 401: 'Wrong or spent credentials' },
-        answer: tokenAnswer,
+        answer: tokenResponse,
         body: { examples: { credentials: { username: 'demo', password: '...' } } },
       },
       handle: async (call) => {
@@ -49,7 +49,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
         summary: 'A refresh token for its successor; a replay ends the family',
         tag: 'auth',
         statuses: {},
-        answer: tokenAnswer,
+        answer: tokenResponse,
         body: { examples: { narrower: { scope: 'models:read' } } },
       },
       handle: async (call) => ({
@@ -75,7 +75,7 @@ export function sessionEndpoints(): Endpoint[] {
         summary: 'Client, scopes and expiry of the access token',
         tag: 'auth',
         statuses: {},
-        answer: sessionAnswer,
+        answer: sessionResponse,
       },
       handle: ({ session }) => ({
         body: {
@@ -100,7 +100,7 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
         summary: 'Public keys (RFC 7517)',
         tag: 'discovery',
         statuses: { 304: 'Unchanged' },
-        answer: jwksAnswer,
+        answer: jwksResponse,
       },
       handle: (call) => cacheable(call, { keys: keys.publicKeys() }),
     },
@@ -113,7 +113,7 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
         summary: 'Metadata (RFC 8414)',
         tag: 'discovery',
         statuses: {},
-        answer: metadataAnswer,
+        answer: metadataResponse,
       },
       handle: () => ({ body: metadata(config.issuer) }),
     },
@@ -128,7 +128,7 @@ function readCredentials({ headers, body }: Call) {
   return body as { username: string; password: string; scope?: string };
 }
 
-function cacheable(call: Call, body: object): Answer {
+function cacheable(call: Call, body: object): EndpointResponse {
   const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url')}"`;
   const headers = { 'cache-control': `public, max-age=${jwksMaxAgeSeconds}`, etag };
   if (isUnchanged(call.headers, etag)) return { status: 304, headers };

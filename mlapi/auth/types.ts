@@ -59,7 +59,7 @@ export interface TokenFamily {
 }
 
 /** RFC 6749 section 5.1, without a refresh token: what a reusable client gets (section 4.4.3). */
-export interface AccessAnswer {
+export interface AccessResponse {
   readonly access_token: string;
   readonly token_type: 'Bearer';
   readonly expires_in: number;
@@ -67,7 +67,7 @@ export interface AccessAnswer {
 }
 
 /** RFC 6749 section 5.1. */
-export interface TokenAnswer extends AccessAnswer {
+export interface TokenResponse extends AccessResponse {
   readonly refresh_token: string;
   readonly refresh_expires_in: number;
 }

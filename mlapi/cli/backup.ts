@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { voidCredentials } from '../auth/clients/invalidate-credentials.ts';
 import { makePassword, Passwords } from '../auth/clients/passwords.ts';
-import { voidCredentials } from '../auth/clients/revoke-restored-credentials.ts';
 import { readConfig, type Config } from '../config/config.ts';
 import { copyDatabase } from '../persistence/copy.ts';
 import { sqliteFile, type Queries } from '../persistence/database.ts';
-import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+import { onlyWord, print, UsageError, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
 
 export const backupCommands: Readonly<Record<string, Command>> = {
@@ -26,7 +26,7 @@ export const backupCommands: Readonly<Record<string, Command>> = {
     options: { 'in-place': { type: 'boolean' } },
     run: async (given) => {
       const isInPlace = given.options['in-place'] === true;
-      if (isInPlace && given.words.length > 0) throw new UsageMistake('a file and --in-place exclude each other');
+      if (isInPlace && given.words.length > 0) throw new UsageError('a file and --in-place exclude each other');
       const names = isInPlace ? await voidInPlace() : await restoreFile(resolve(onlyWord(given, 'file')), readConfig());
       if (names.length === 0) return;
       print(
@@ -43,7 +43,7 @@ async function restoreFile(file: string, { dataDir, databaseUrl }: Config): Prom
   // A log that was left behind would be taken for one of the new file.
   const inTheWay = [path, `${path}-wal`, `${path}-shm`].filter((name) => existsSync(name));
   if (inTheWay.length > 0)
-    throw new UsageMistake(`stop the service, and move these to another folder: ${inTheWay.join(', ')}`);
+    throw new UsageError(`stop the service, and move these to another folder: ${inTheWay.join(', ')}`);
   if (!existsSync(dataDir)) mkdirSync(dataDir, { mode: 0o700 });
   return copyDatabase(file, path, await voiding('restore'));
 }
@@ -63,5 +63,5 @@ async function voiding(occasion: 'backup' | 'restore'): Promise<(queries: Querie
 }
 
 function refusePostgres({ databaseUrl }: Pick<Config, 'databaseUrl'>, remedy: string): void {
-  if (databaseUrl !== undefined) throw new UsageMistake(`the database is in PostgreSQL: ${remedy}`);
+  if (databaseUrl !== undefined) throw new UsageError(`the database is in PostgreSQL: ${remedy}`);
 }

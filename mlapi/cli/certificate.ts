@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import forge from 'node-forge';
-import { print, UsageMistake, type Command } from './command.ts';
+import { print, UsageError, type Command } from './command.ts';
 
 const modulusBits = 3_072;
 const dayMs = 86_400_000;
@@ -21,12 +21,12 @@ export const certificateCommands: Readonly<Record<string, Command>> = {
       const { host, out } = options as { host?: string[]; out: string };
       const hosts = host ?? ['localhost', '127.0.0.1', '::1'];
       const days = Number(options.days);
-      if (words.length > 0) throw new UsageMistake('expected options only');
-      if (!hosts.every(isHost)) throw new UsageMistake('--host takes a DNS name or an address');
-      if (!Number.isInteger(days) || days < 1 || days > 825) throw new UsageMistake('--days takes 1 to 825');
+      if (words.length > 0) throw new UsageError('expected options only');
+      if (!hosts.every(isHost)) throw new UsageError('--host takes a DNS name or an address');
+      if (!Number.isInteger(days) || days < 1 || days > 825) throw new UsageError('--days takes 1 to 825');
       const files = [join(out, 'certificate.pem'), join(out, 'key.pem')] as const;
       const taken = files.find((file) => existsSync(file));
-      if (taken !== undefined) throw new UsageMistake(`${taken} exists already`);
+      if (taken !== undefined) throw new UsageError(`${taken} exists already`);
       const { certificate, key } = makeCertificate(hosts, days);
       mkdirSync(out, { recursive: true, mode: 0o700 });
       writeFileSync(files[0], certificate, { flag: 'wx' });

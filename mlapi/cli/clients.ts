@@ -1,9 +1,9 @@
 import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { CsvError, parse } from 'csv-parse/sync';
-import { checkImport, ClientMistake, type ImportedClient } from '../auth/clients/client-service.ts';
+import { checkImport, ClientError, type ImportedClient } from '../auth/clients/client-service.ts';
 import { isAcceptableHash, Passwords } from '../auth/clients/passwords.ts';
 import type { Client, ClientSecret } from '../auth/types.ts';
-import { onlyWord, print, UsageMistake, type Arguments, type Command } from './command.ts';
+import { onlyWord, print, UsageError, type Arguments, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
 import { readSecret, secretOptions } from './terminal.ts';
 
@@ -53,7 +53,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     run: async (given) => {
       const name = onlyWord(given, 'name');
       const { scopes } = readScopes(given);
-      if (scopes === undefined) throw new UsageMistake('expected --scopes');
+      if (scopes === undefined) throw new UsageError('expected --scopes');
       await asOperator(async (operator) => (await operator.clients()).setScopes(name, scopes));
     },
   },
@@ -115,7 +115,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
 async function addReusable(name: string, given: Arguments): Promise<void> {
   // Its secret must be one that nobody can guess.
   if (given.options.stdin === true || given.options.prompt === true)
-    throw new UsageMistake('the secret of a reusable client is always made here: leave out --stdin and --prompt');
+    throw new UsageError('the secret of a reusable client is always made here: leave out --stdin and --prompt');
   print(
     `secret: ${await asOperator(async (operator) => (await operator.clients()).addReusable(name, readScopes(given)))}`,
   );
@@ -133,11 +133,11 @@ function reusableState(isDisabled: boolean, { previous }: ClientSecret): string 
   return isOverlapping ? `reusable, old secret until ${new Date(previous.endsAt).toISOString()}` : 'reusable';
 }
 
-/** @throws {UsageMistake} unless it is a whole number of hours, a year at most */
+/** @throws {UsageError} unless it is a whole number of hours, a year at most */
 function readOverlap({ options: { overlap } }: Arguments): { overlapSeconds?: number } {
   if (typeof overlap !== 'string') return {};
   if (!/^\d{1,4}$/.test(overlap) || Number(overlap) > maxOverlapHours)
-    throw new UsageMistake(`--overlap takes whole hours, 0 to ${maxOverlapHours}`);
+    throw new UsageError(`--overlap takes whole hours, 0 to ${maxOverlapHours}`);
   return { overlapSeconds: Number(overlap) * 3_600 };
 }
 
@@ -150,14 +150,14 @@ function readScopes({ options }: Arguments): { scopes?: string[] } {
   return typeof options.scopes === 'string' ? { scopes: options.scopes.split(',') } : {};
 }
 
-/** UTF-8, no header, exactly two columns; quotes as RFC 4180 has them. @throws {ClientMistake} that names each wrong line */
+/** UTF-8, no header, exactly two columns; quotes as RFC 4180 has them. @throws {ClientError} that names each wrong line */
 function readUsers(path: string): ImportedClient[] {
   const rows = parseTable(readText(path), path);
   const mistakes = rows.flatMap(([name = '', password = '', ...rest], index) => {
     if (index === 0 && isHeader(name, password)) return ['line 1: this is a header; the file has none'];
     return password === '' || rest.length > 0 ? [`line ${index + 1}: there are not two columns`] : [];
   });
-  if (mistakes.length > 0) throw new ClientMistake(`${path}:\n${mistakes.slice(0, 20).join('\n')}`);
+  if (mistakes.length > 0) throw new ClientError(`${path}:\n${mistakes.slice(0, 20).join('\n')}`);
   return rows.map(([name = '', password = '']) => ({ name, password }));
 }
 
@@ -171,11 +171,11 @@ function isHeader(name: string, password: string): boolean {
 
 function readText(path: string): string {
   const bytes = readFileSync(path);
-  if (bytes.includes(0)) throw new ClientMistake(`${path}: there is a NUL in it`);
+  if (bytes.includes(0)) throw new ClientError(`${path}: there is a NUL in it`);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new ClientMistake(`${path}: it is not UTF-8`);
+    throw new ClientError(`${path}: it is not UTF-8`);
   }
 }
 
@@ -186,7 +186,7 @@ function parseTable(content: string, path: string): string[][] {
   } catch (cause) {
     // The parser's own message would show a piece of a password.
     const line = cause instanceof CsvError ? ` at line ${String(cause.lines)}` : '';
-    throw new ClientMistake(`${path}: a quote is out of place${line}`);
+    throw new ClientError(`${path}: a quote is out of place${line}`);
   }
 }
 

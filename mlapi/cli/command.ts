@@ -16,17 +16,17 @@ export interface Command {
 }
 
 /** A mistake in how a command was called. */
-export class UsageMistake extends Error {
+export class UsageError extends Error {
   constructor(message: string) {
     super(message);
-    this.name = 'UsageMistake';
+    this.name = 'UsageError';
   }
 }
 
-/** @throws {UsageMistake} unless exactly one word was given */
+/** @throws {UsageError} unless exactly one word was given */
 export function onlyWord({ words }: Arguments, what: string): string {
   const [word, ...rest] = words;
-  if (word === undefined || rest.length > 0) throw new UsageMistake(`expected one ${what}`);
+  if (word === undefined || rest.length > 0) throw new UsageError(`expected one ${what}`);
   return word;
 }
 

@@ -5,7 +5,7 @@ import { migrate } from '../persistence/migrations.ts';
 import { backupCommands } from './backup.ts';
 import { certificateCommands } from './certificate.ts';
 import { clientCommands } from './clients.ts';
-import { print, UsageMistake, type Command } from './command.ts';
+import { print, UsageError, type Command } from './command.ts';
 import { keyCommands } from './keys.ts';
 import { modelStoreCommands } from './model-store.ts';
 import { modelCommands } from './models.ts';
@@ -40,19 +40,19 @@ export const commands: Readonly<Record<string, Command>> = {
   },
 };
 
-/** Runs one command. @throws {UsageMistake} */
+/** Runs one command. @throws {UsageError} */
 export async function run(words: readonly string[]): Promise<void> {
   const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) => Object.hasOwn(commands, candidate));
   const command = name === undefined ? undefined : commands[name];
   if (name === undefined || command === undefined)
-    throw new UsageMistake(words.length === 0 ? help() : `there is no such command; these are:\n${help()}`);
+    throw new UsageError(words.length === 0 ? help() : `there is no such command; these are:\n${help()}`);
   refuseSwallowedOptions(name, command);
   const args = words.slice(name.split(' ').length);
   let parsed: ReturnType<typeof parseArgs>;
   try {
     parsed = parseArgs({ args, options: command.options ?? {}, allowPositionals: true });
   } catch (cause) {
-    throw new UsageMistake(`${cause instanceof Error ? cause.message : ''}\nusage: ${command.usage}`);
+    throw new UsageError(`${cause instanceof Error ? cause.message : ''}\nusage: ${command.usage}`);
   }
   await command.run({
     words: parsed.positionals,
@@ -70,5 +70,5 @@ function help(): string {
 function refuseSwallowedOptions(name: string, { options = {} }: Command): void {
   const swallowed = Object.keys(options).find((option) => process.env[`npm_config_${option}`] !== undefined);
   if (swallowed === undefined) return;
-  throw new UsageMistake(`npm kept --${swallowed} to itself: write "npm run mlapi -- ${name} ..."`);
+  throw new UsageError(`npm kept --${swallowed} to itself: write "npm run mlapi -- ${name} ..."`);
 }

@@ -1,4 +1,4 @@
-import { onlyWord, print, UsageMistake, type Command } from './command.ts';
+import { onlyWord, print, UsageError, type Command } from './command.ts';
 import { asOperator } from './operator.ts';
 import { readSecret, secretOptions } from './terminal.ts';
 
@@ -36,9 +36,9 @@ export const keyCommands: Readonly<Record<string, Command>> = {
     help: 'seal all keys under a new passphrase; give it to the service before its next start or reload',
     options: secretOptions,
     run: async (given) => {
-      if (given.words.length > 0) throw new UsageMistake('expected options only');
+      if (given.words.length > 0) throw new UsageError('expected options only');
       const passphrase = await readSecret(given, 'new passphrase: ');
-      if (passphrase === undefined) throw new UsageMistake('where from? --stdin or --prompt');
+      if (passphrase === undefined) throw new UsageError('where from? --stdin or --prompt');
       const count = await asOperator(async (operator) => (await operator.keys()).changePassphrase(passphrase));
       print(`${count} keys sealed anew: give the service the new passphrase before its next start or reload`);
     },

@@ -2,11 +2,11 @@ import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { Problem } from '../http/problem.ts';
 import { readContract } from '../inference/contract/contract.ts';
+import type { Reference } from '../inference/contract/reference.ts';
 import { ModelWrapper } from '../inference/execution/model-wrapper.ts';
 import { Preprocessor } from '../inference/preprocessing/preprocessor.ts';
-import type { Reference } from '../inference/contract/reference.ts';
 import { makeReference } from '../models/traffic/make-reference.ts';
-import { print, UsageMistake, type Command } from './command.ts';
+import { print, UsageError, type Command } from './command.ts';
 
 export const referenceCommands: Readonly<Record<string, Command>> = {
   'models reference': {
@@ -15,9 +15,9 @@ export const referenceCommands: Readonly<Record<string, Command>> = {
     run: async ({ words }) => {
       const [folder, rows, ...rest] = words;
       if (folder === undefined || rows === undefined || rest.length > 0)
-        throw new UsageMistake('expected a folder and a CSV file');
+        throw new UsageError('expected a folder and a CSV file');
       const path = join(folder, 'model.json');
-      if (!existsSync(path)) throw new UsageMistake(`there is no model.json in ${folder}`);
+      if (!existsSync(path)) throw new UsageError(`there is no model.json in ${folder}`);
       const reference = await referenceOf(folder, rows);
       const contract = JSON.parse(readFileSync(path, 'utf8')) as object;
       writeFileSync(path, writeContract(contract, reference));
@@ -27,22 +27,22 @@ export const referenceCommands: Readonly<Record<string, Command>> = {
 };
 
 /** More would not make it better. */
-const mostReferenceRows = 1_000_000;
+const maxReferenceRows = 1_000_000;
 
 async function referenceOf(folder: string, path: string): Promise<Reference> {
   const model = await ModelWrapper.load(join(folder, 'model.onnx'));
-  const { facts } = model;
+  const { metadata } = model;
   await model.release();
-  const { features } = readContract(folder, facts);
-  if (facts.inputType === undefined) throw new UsageMistake('this model takes tensors, and has no features');
-  const rows = new Preprocessor(features, facts.inputType, mostReferenceRows).csvRows(() => undefined);
+  const { features } = readContract(folder, metadata);
+  if (metadata.inputType === undefined) throw new UsageError('this model takes tensors, and has no features');
+  const rows = new Preprocessor(features, metadata.inputType, maxReferenceRows).csvRows(() => undefined);
   try {
     for await (const chunk of createReadStream(path)) rows.write(chunk as Buffer);
     return makeReference(features, rows.end());
   } catch (cause) {
     if (!(cause instanceof Problem)) throw cause;
     const errors = (cause.errors ?? []).map(({ pointer, detail }) => `\n${pointer} ${detail}`);
-    throw new UsageMistake(`${path}: ${cause.message}${errors.join('')}`);
+    throw new UsageError(`${path}: ${cause.message}${errors.join('')}`);
   }
 }
 

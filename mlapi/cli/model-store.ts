@@ -2,18 +2,18 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
 import { Problem } from '../http/problem.ts';
-import { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
 import { listFolders } from '../inference/model-registry.ts';
-import { receiveFolder } from '../models/upload/folder-import.ts';
+import { UntrustedModels } from '../inference/untrusted/untrusted-models.ts';
 import type { ModelService } from '../models/catalog/model-service.ts';
-import type { ModelStore } from '../models/serving/model-store.ts';
 import { openModelStore } from '../models/open-model-store.ts';
-import { mayBeRemote } from '../models/upload/remote-upload.ts';
 import { aliasSchema, checkName, checkVersion } from '../models/schemas.ts';
+import type { ModelStore } from '../models/serving/model-store.ts';
 import type { Actor, Share } from '../models/types.ts';
-import { onlyWord, print, UsageMistake, type Command } from './command.ts';
-import { referenceCommands } from './model-reference.ts';
+import { receiveFolder } from '../models/upload/folder-import.ts';
+import { mayBeRemote } from '../models/upload/remote-upload.ts';
+import { onlyWord, print, UsageError, type Command } from './command.ts';
 import { namesOf, type Names } from './model-names.ts';
+import { referenceCommands } from './model-reference.ts';
 import { asOperator } from './operator.ts';
 
 const operator: Actor = { clientId: undefined, isAdministrator: true };
@@ -47,7 +47,7 @@ export const modelStoreCommands: Readonly<Record<string, Command>> = {
           });
         }
       });
-      if (refused > 0) throw new UsageMistake(`${refused} of ${folders.length} folders were not added`);
+      if (refused > 0) throw new UsageError(`${refused} of ${folders.length} folders were not added`);
     },
   },
   'models alias': {
@@ -58,7 +58,7 @@ export const modelStoreCommands: Readonly<Record<string, Command>> = {
       const [model, alias, version] = threeWords(words);
       const target = { version, canary: shareOf(options.canary), shadow: shareOf(options.shadow) };
       const { error } = aliasSchema.validate(target);
-      if (error) throw new UsageMistake(error.message);
+      if (error) throw new UsageError(error.message);
       await inStore(({ service }) => service.setAlias({ model, alias, ...target }, {}, operator));
     },
   },
@@ -68,7 +68,7 @@ export const modelStoreCommands: Readonly<Record<string, Command>> = {
     run: async ({ words }) => {
       const [model, version, ...rest] = words;
       if (model === undefined || version === undefined || rest.length > 0)
-        throw new UsageMistake('expected a name and a version');
+        throw new UsageError('expected a name and a version');
       await inStore(({ service }) => service.retire({ model, version }, operator));
     },
   },
@@ -88,22 +88,22 @@ function inStore<T>(work: (opened: { store: ModelStore; service: ModelService })
   return asOperator(({ database }) => {
     const config = readConfig();
     const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
-    const foreign = new ForeignModels(config);
+    const untrusted = new UntrustedModels(config);
     // Who has the database has no session: nobody's is asked for.
     const confirm = () => Promise.reject(new Error('no client acts here'));
-    return work(openModelStore({ config, database, foreign, predictors: shipped, confirm, clock: Date.now }));
+    return work(openModelStore({ config, database, untrusted, predictors: shipped, confirm, clock: Date.now }));
   });
 }
 
 async function add(service: ModelService, folder: string, { name, version }: Names): Promise<void> {
   if (!existsSync(join(folder, 'model.onnx')) && !(await mayBeRemote(folder)))
-    throw new UsageMistake(`there is no model.onnx in ${folder}`);
+    throw new UsageError(`there is no model.onnx in ${folder}`);
   try {
     const named = { model: checkName(name), version: checkVersion(version) };
     const { sha256 } = await service.add(named, (into) => receiveFolder(folder, into), operator);
     print([name, version, sha256].join('\t'));
   } catch (cause) {
-    throw cause instanceof Problem ? new UsageMistake(cause.message) : cause;
+    throw cause instanceof Problem ? new UsageError(cause.message) : cause;
   }
 }
 
@@ -112,13 +112,13 @@ function shareOf(text: unknown): Share | null {
   if (typeof text !== 'string') return null;
   const [version = '', share = '', ...rest] = text.split('=');
   if (share.trim() === '' || rest.length > 0)
-    throw new UsageMistake('a share is written as VERSION=SHARE, such as 2=0.1');
+    throw new UsageError('a share is written as VERSION=SHARE, such as 2=0.1');
   return { version, share: Number(share) };
 }
 
 function threeWords(words: readonly string[]): [string, string, string] {
   const [model, alias, version, ...rest] = words;
   if (model === undefined || alias === undefined || version === undefined || rest.length > 0)
-    throw new UsageMistake('expected a name, an alias and a version');
+    throw new UsageError('expected a name, an alias and a version');
   return [model, alias, version];
 }

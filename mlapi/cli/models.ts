@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config/config.ts';
+import { ModelRegistry } from '../inference/model-registry.ts';
 import { Predictor } from '../inference/serving/predictor.ts';
-import { Predictors } from '../inference/model-registry.ts';
 import { onlyWord, print, type Command } from './command.ts';
 
 export const modelCommands: Readonly<Record<string, Command>> = {
@@ -10,7 +10,7 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     usage: 'models list',
     help: 'list the models of the folders',
     run: async () => {
-      const predictors = await Predictors.load(readConfig());
+      const predictors = await ModelRegistry.load(readConfig());
       for (const predictor of predictors.list()) {
         const { name, version, features, description } = predictor.contract;
         print(
@@ -26,10 +26,10 @@ export const modelCommands: Readonly<Record<string, Command>> = {
     run: async (given) => {
       const folder = onlyWord(given, 'folder');
       const predictor = await Predictor.load(folder, readConfig());
-      const { sampleAnswer } = predictor;
-      print(sampleAnswer === undefined ? 'it takes tensors, and computes' : JSON.stringify(sampleAnswer));
+      const { sampleResponse } = predictor;
+      print(sampleResponse === undefined ? 'it takes tensors, and computes' : JSON.stringify(sampleResponse));
       // A regressor's values would be cut, and nothing in the answer would say so.
-      if (sampleAnswer !== undefined && !existsSync(join(folder, 'model.json')))
+      if (sampleResponse !== undefined && !existsSync(join(folder, 'model.json')))
         process.stderr.write('there is no model.json: what is predicted is taken for the number of a class\n');
       const { rowWise, rowWiseReason } = predictor.verdict;
       process.stderr.write(`row-wise: ${rowWise}${rowWiseReason === undefined ? '' : `, ${rowWiseReason}`}\n`);

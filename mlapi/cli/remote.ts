@@ -1,15 +1,15 @@
 import { closeSync, createReadStream, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { json } from 'node:stream/consumers';
-import { ApiError, Client, type NamedRow, type Row, type TokenAnswer } from '../client/client.ts';
-import { print, UsageMistake, type Arguments, type Command } from './command.ts';
+import { pipeline } from 'node:stream/promises';
+import { ApiError, Client, type NamedRow, type Row, type TokenResponse } from '../client/client.ts';
+import { print, UsageError, type Arguments, type Command } from './command.ts';
 import { askSecret, readStandardInput } from './terminal.ts';
 
 /** What lies in the file: the tokens, and the only service that gets to see them. */
 interface StoredSession {
   readonly url: string;
-  readonly tokens: TokenAnswer;
+  readonly tokens: TokenResponse;
 }
 
 /** Commands that call a running service over HTTP, and need nothing of it on this machine. */
@@ -21,10 +21,10 @@ export const remoteCommands: Readonly<Record<string, Command>> = {
     run: async (given) => {
       const [url, username, ...rest] = given.words;
       if (url === undefined || username === undefined || rest.length > 0)
-        throw new UsageMistake('expected a URL and a name');
+        throw new UsageError('expected a URL and a name');
       const password = given.options.stdin === true ? await readStandardInput() : await askSecret('password: ');
       await withLock(sessionFile(given), async (file) => {
-        const onTokens = (tokens: TokenAnswer) => store(file, { url, tokens });
+        const onTokens = (tokens: TokenResponse) => store(file, { url, tokens });
         const client = new Client({ url, username, password, onTokens });
         const { scopes } = await explained(client.session()).finally(() => client.close());
         print(scopes.join(' '));
@@ -38,7 +38,7 @@ export const remoteCommands: Readonly<Record<string, Command>> = {
     run: async (given) => {
       const [model, rows, ...rest] = given.words;
       if (model === undefined || rows === undefined || rest.length > 0)
-        throw new UsageMistake('expected a model and a file');
+        throw new UsageError('expected a model and a file');
       await withLock(sessionFile(given), async (file) => {
         const { url, tokens } = readSession(file);
         const client = new Client({ url, tokens, onTokens: (newer) => store(file, { url, tokens: newer }) });
@@ -63,7 +63,7 @@ async function predict(client: Client, { model, rows, options }: Question): Prom
     return;
   }
   const read = await json(rows === '-' ? process.stdin : createReadStream(rows)).catch((cause: unknown) => {
-    throw cause instanceof SyntaxError ? new UsageMistake(`${rows} is not JSON`) : cause;
+    throw cause instanceof SyntaxError ? new UsageError(`${rows} is not JSON`) : cause;
   });
   print(JSON.stringify(await client.predict(model, read as NamedRow | readonly Row[], options)));
 }
@@ -79,7 +79,7 @@ async function explained<T>(call: Promise<T>): Promise<T> {
 }
 
 function sessionFile({ options: { session } }: Arguments): string {
-  if (typeof session !== 'string') throw new UsageMistake('--session must name the file of the tokens');
+  if (typeof session !== 'string') throw new UsageError('--session must name the file of the tokens');
   return session;
 }
 
@@ -90,7 +90,7 @@ function readSession(file: string): StoredSession {
   } catch {
     // What the file holds must not be quoted.
   }
-  throw new UsageMistake(`${file} is no session: make one with "remote login"`);
+  throw new UsageError(`${file} is no session: make one with "remote login"`);
 }
 
 /** Whole or not at all, for its owner alone: the newest refresh token is the only good one. */
@@ -108,7 +108,7 @@ async function withLock(file: string, work: (file: string) => Promise<void>): Pr
     closeSync(openSync(lock, 'wx', 0o600));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    throw new UsageMistake(`another command uses ${file}; if none does, delete ${lock}`);
+    throw new UsageError(`another command uses ${file}; if none does, delete ${lock}`);
   }
   try {
     await work(file);

@@ -1,7 +1,7 @@
-import type { Answer } from './answer.ts';
 import { ApiError } from './api-error.ts';
 import type { Attempts, Call, CallOptions, TokenSource } from './attempts.ts';
 import { queryOf } from './paths.ts';
+import type { ServiceResponse } from './response.ts';
 
 type Expectation = (value: Readonly<Record<string, unknown>>) => boolean;
 type ApiCall = Omit<Call, 'method' | 'path' | 'isRepeatable'> & { readonly isRepeatable?: boolean };
@@ -28,13 +28,13 @@ export class Api {
     path: string,
     { expects = () => true, options, ...call }: ApiCall & { expects?: Expectation; options: CallOptions },
   ): Promise<T> {
-    const read = (answer: Answer) => answer.json<T>(expects);
+    const read = (answer: ServiceResponse) => answer.json<T>(expects);
     return this.#attempts.perform({ isRepeatable: true, ...call, method, path }, read, options, this.#tokens);
   }
 
   /** For answers whose body says nothing. */
   empty(method: string, path: string, { options, ...call }: ApiCall & { options: CallOptions }): Promise<void> {
-    const read = (answer: Answer) => answer.discard();
+    const read = (answer: ServiceResponse) => answer.discard();
     return this.#attempts.perform({ isRepeatable: true, ...call, method, path }, read, options, this.#tokens);
   }
 
@@ -43,9 +43,9 @@ export class Api {
     method: string,
     path: string,
     { mediaType, options, ...call }: ApiCall & { mediaType: string; options: CallOptions },
-  ): Promise<Answer> {
+  ): Promise<ServiceResponse> {
     const headers = { accept: mediaType };
-    const read = async (answer: Answer) => {
+    const read = async (answer: ServiceResponse) => {
       if (answer.mediaType === mediaType) return answer;
       await answer.discard();
       throw new ApiError('invalid_answer', `The answer is not ${mediaType}.`, { status: answer.status });

@@ -1,6 +1,6 @@
-import { Answer } from './answer.ts';
 import { ApiError } from './api-error.ts';
 import { Deadline, orAborted, type Timing } from './deadline.ts';
+import { ServiceResponse } from './response.ts';
 import type { Transport, WireCall } from './transport.ts';
 
 /** How often and for how long a call is tried again. */
@@ -47,7 +47,7 @@ interface AttemptsOptions {
   readonly timeoutMs: number;
 }
 
-type Read<T> = (answer: Answer) => T | Promise<T>;
+type Read<T> = (answer: ServiceResponse) => T | Promise<T>;
 
 interface Attempt<T> {
   readonly call: Call;
@@ -76,7 +76,7 @@ export class Attempts {
     let isHandedOn = false;
     try {
       const value = await this.#repeat({ call, read, deadline, tokens });
-      isHandedOn = value instanceof Answer;
+      isHandedOn = value instanceof ServiceResponse;
       return value;
     } finally {
       if (!isHandedOn) deadline.release();
@@ -131,7 +131,7 @@ export class Attempts {
     // 429 and 503 were refused before anything was done, and what is unreachable has heard nothing.
     const isUndone = status === 429 || status === 503 || code === 'unreachable';
     if (!isUndone && !(isRepeatable && code === 'connection_lost')) return undefined;
-    const mostMs = Math.min(longestWaitMs, retries.firstWaitMs * 2 ** (tries - 1));
-    return retryAfterSeconds * 1_000 + timing.random() * mostMs;
+    const maxMs = Math.min(longestWaitMs, retries.firstWaitMs * 2 ** (tries - 1));
+    return retryAfterSeconds * 1_000 + timing.random() * maxMs;
   }
 }

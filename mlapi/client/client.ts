@@ -1,5 +1,5 @@
-import type { TokenAnswer } from '../auth/types.ts';
-import type { PredictionAnswer } from '../inference/postprocessing/prediction-response.ts';
+import type { TokenResponse } from '../auth/types.ts';
+import type { PredictionResponse } from '../inference/postprocessing/prediction-response.ts';
 import type { ModelInformation } from '../inference/serving/predictor.ts';
 import { Aliases } from './aliases.ts';
 import { Api, hasText, type PageOptions } from './api.ts';
@@ -13,13 +13,13 @@ import { Transport, type Address } from './transport.ts';
 import { Versions } from './versions.ts';
 
 export { ApiError } from './api-error.ts';
-export type { CallOptions, KeptTokens, PageOptions, RetryOptions, Source, TokenAnswer };
+export type { CallOptions, KeptTokens, PageOptions, RetryOptions, Source, TokenResponse };
 
 const defaultTimeoutMs = 30_000;
 
 interface CommonOptions extends Address {
   /** Called with the newest tokens, and awaited, before one of them is used: they are the way back in after a restart. */
-  readonly onTokens?: (tokens: TokenAnswer) => void | Promise<void>;
+  readonly onTokens?: (tokens: TokenResponse) => void | Promise<void>;
   readonly timeoutMs?: number;
   readonly retries?: Partial<RetryOptions>;
   readonly timing?: Timing;
@@ -36,15 +36,16 @@ export interface PredictOptions extends CallOptions {
 
 /** A row: cells in feature order, or by name. */
 export type NamedRow = Readonly<Record<string, unknown>>;
+
 export type Row = readonly unknown[] | NamedRow;
 
-export interface HealthAnswer {
+export interface HealthResponse {
   readonly status: string;
   readonly service: string;
   readonly version: string;
 }
 
-export interface SessionAnswer {
+export interface SessionResponse {
   readonly client: string;
   readonly scopes: readonly string[];
   readonly expiresAt: string;
@@ -74,7 +75,7 @@ export class Client {
   }
 
   /** Name and version of what answers; needs no token. */
-  health(options: CallOptions = {}): Promise<HealthAnswer> {
+  health(options: CallOptions = {}): Promise<HealthResponse> {
     const call = { method: 'GET', path: '/api', isRepeatable: true };
     return this.#attempts.perform(call, (answer) => answer.json(hasText('service')), options);
   }
@@ -92,7 +93,7 @@ export class Client {
   }
 
   /** Who this is to the service. */
-  session(options: CallOptions = {}): Promise<SessionAnswer> {
+  session(options: CallOptions = {}): Promise<SessionResponse> {
     return this.#api.json('GET', '/auth/session', { expects: hasText('client'), options });
   }
 
@@ -101,7 +102,7 @@ export class Client {
     model: string,
     rows: NamedRow | readonly Row[],
     { version, scores, ...options }: PredictOptions = {},
-  ): Promise<PredictionAnswer> {
+  ): Promise<PredictionResponse> {
     const count = Array.isArray(rows) ? rows.length : 1;
     return this.#api.json('POST', predictPath(model, version, scores), {
       payload: jsonPayload(rows),

@@ -1,16 +1,16 @@
 import { Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
 import { parse } from 'csv-parse';
-import type { Answer } from './answer.ts';
 import { ApiError } from './api-error.ts';
+import type { ServiceResponse } from './response.ts';
 
 const maxRecordCharacters = 1_048_576;
 
 /** Predictions as CSV, read once: as text, or row by row. Leaving the loop before its end closes the connection. */
 export class CsvStream implements AsyncIterable<string> {
-  readonly #answer: Answer;
+  readonly #answer: ServiceResponse;
 
-  constructor(answer: Answer) {
+  constructor(answer: ServiceResponse) {
     this.#answer = answer;
   }
 

@@ -1,9 +1,9 @@
-import type { AccessAnswer, TokenAnswer } from '../auth/types.ts';
-import type { Answer } from './answer.ts';
+import type { AccessResponse, TokenResponse } from '../auth/types.ts';
 import { ApiError } from './api-error.ts';
 import type { Attempts, CallOptions, TokenSource } from './attempts.ts';
 import type { Timing } from './deadline.ts';
 import { formPayload, jsonPayload } from './payload.ts';
+import type { ServiceResponse } from './response.ts';
 
 /** Good for one reset, where the service keeps its default. */
 export interface Credentials {
@@ -20,14 +20,14 @@ export interface ClientSecret {
 }
 
 /** What a program has kept: the answer of a reset or a refresh, whole or no more than this. */
-export type KeptTokens = Pick<TokenAnswer, 'refresh_token'> & Partial<TokenAnswer>;
+export type KeptTokens = Pick<TokenResponse, 'refresh_token'> & Partial<TokenResponse>;
 
 interface TokenHolderOptions {
   readonly attempts: Attempts;
   readonly timing: Timing;
   readonly start: Credentials | ClientSecret | KeptTokens;
   /** Stores the newest tokens, before the first of them is used. A reusable client has nothing to store. */
-  readonly onTokens?: ((tokens: TokenAnswer) => void | Promise<void>) | undefined;
+  readonly onTokens?: ((tokens: TokenResponse) => void | Promise<void>) | undefined;
 }
 
 /** How long before its end an access token is replaced: so that none ends on its way. */
@@ -54,7 +54,7 @@ export class TokenHolder implements TokenSource {
   #credentials: Credentials | undefined;
   #held: Held | undefined;
   /** The hook has not taken these yet. */
-  #unstored: TokenAnswer | undefined;
+  #unstored: TokenResponse | undefined;
   #renewal: Promise<void> | undefined;
   /** There will be no further token. */
   #end: ApiError | undefined;
@@ -97,7 +97,7 @@ export class TokenHolder implements TokenSource {
     const token = this.#held?.refresh ?? this.#held?.access;
     if (token !== undefined) {
       const payload = jsonPayload({ token });
-      const call = { method: 'POST', path: '/auth/revoke', payload, isRepeatable: true, isAlone: true };
+      const call = { method: 'POST', path: '/auth/revoke', payload, isRepeatable: true, runsAlone: true };
       await this.#attempts.perform(call, (answer) => answer.discard(), options);
     }
     this.#finish(new ApiError('tokens_lost', 'The tokens were revoked.'));
@@ -128,14 +128,14 @@ export class TokenHolder implements TokenSource {
   }
 
   /** As often as it is needed: it spends nothing. */
-  async #grant({ clientId, clientSecret, scope }: ClientSecret): Promise<AccessAnswer> {
+  async #grant({ clientId, clientSecret, scope }: ClientSecret): Promise<AccessResponse> {
     const fields = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret, scope };
     const call = {
       method: 'POST',
       path: '/auth/token',
       payload: formPayload(fields),
       isRepeatable: true,
-      isAlone: true,
+      runsAlone: true,
     };
     try {
       return await this.#attempts.perform(call, readAccess, { timeoutMs });
@@ -146,9 +146,9 @@ export class TokenHolder implements TokenSource {
   }
 
   /** Tried again also when its answer got lost: if that one spent the password, there is nothing left to lose. */
-  async #reset({ username, password, scope }: Credentials): Promise<TokenAnswer> {
+  async #reset({ username, password, scope }: Credentials): Promise<TokenResponse> {
     const payload = jsonPayload({ username, password, scope });
-    const call = { method: 'POST', path: '/auth/reset', payload, isRepeatable: true, isAlone: true };
+    const call = { method: 'POST', path: '/auth/reset', payload, isRepeatable: true, runsAlone: true };
     try {
       return await this.#attempts.perform(call, readTokens, { timeoutMs });
     } catch (error) {
@@ -162,10 +162,10 @@ export class TokenHolder implements TokenSource {
    * its answer got lost: the access token serves until its end, and then whoever holds this needs a new password. A 429 or 503 is an
    * answer, and says that nothing was done.
    */
-  async #refresh(): Promise<TokenAnswer> {
+  async #refresh(): Promise<TokenResponse> {
     const { refresh = '' } = this.#held ?? {};
     const headers = { authorization: `Bearer ${refresh}` };
-    const call = { method: 'POST', path: '/auth/refresh', headers, isRepeatable: false, isAlone: true };
+    const call = { method: 'POST', path: '/auth/refresh', headers, isRepeatable: false, runsAlone: true };
     try {
       return await this.#attempts.perform(call, readTokens, { timeoutMs });
     } catch (error) {
@@ -186,22 +186,22 @@ export class TokenHolder implements TokenSource {
   }
 }
 
-function heldOf(tokens: AccessAnswer & Partial<TokenAnswer>, askedAt: number): Held {
+function heldOf(tokens: AccessResponse & Partial<TokenResponse>, askedAt: number): Held {
   const lifeMs = tokens.expires_in * 1_000;
   const goodUntil = askedAt + lifeMs;
   const freshUntil = goodUntil - Math.min(marginMs, lifeMs * marginShare);
   return { access: tokens.access_token, refresh: tokens.refresh_token, freshUntil, goodUntil };
 }
 
-function readTokens(answer: Answer): Promise<TokenAnswer> {
-  return answer.json<TokenAnswer>(
+function readTokens(answer: ServiceResponse): Promise<TokenResponse> {
+  return answer.json<TokenResponse>(
     ({ access_token: access, refresh_token: refresh, expires_in: seconds }) =>
       isToken(access) && isToken(refresh) && typeof seconds === 'number',
   );
 }
 
-function readAccess(answer: Answer): Promise<AccessAnswer> {
-  return answer.json<AccessAnswer>(
+function readAccess(answer: ServiceResponse): Promise<AccessResponse> {
+  return answer.json<AccessResponse>(
     ({ access_token: access, expires_in: seconds }) => isToken(access) && typeof seconds === 'number',
   );
 }

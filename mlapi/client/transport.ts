@@ -1,9 +1,9 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { Answer } from './answer.ts';
 import { ApiError } from './api-error.ts';
 import { reasonOf, type Deadline } from './deadline.ts';
 import type { Payload } from './payload.ts';
+import { ServiceResponse } from './response.ts';
 
 /** RFC 9110 section 10.1.1: whoever knows nothing of 100-continue gets the body all the same. */
 const continueTimeoutMs = 1_000;
@@ -16,7 +16,7 @@ export interface WireCall {
   readonly headers?: Readonly<Record<string, string>>;
   readonly payload?: Payload;
   /** A connection that was kept may be dead, and what was sent on it is then lost: what must not get lost gets its own. */
-  readonly isAlone?: boolean;
+  readonly runsAlone?: boolean;
 }
 
 /** Where the service is. */
@@ -50,7 +50,7 @@ export class Transport {
   }
 
   /** Sends a request. @returns its answer, whose body is still to be read. @throws {ApiError} where there is none */
-  send(call: WireCall, deadline: Deadline): Promise<Answer> {
+  send(call: WireCall, deadline: Deadline): Promise<ServiceResponse> {
     const { signal } = deadline;
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -83,7 +83,7 @@ export class Transport {
         .on('response', (message) => {
           signal.removeEventListener('abort', abort);
           state.isRefused = (message.statusCode ?? 0) >= 300;
-          resolve(new Answer(message, request, deadline));
+          resolve(new ServiceResponse(message, request, deadline));
         });
       sendBody(request, call.payload, () =>
         state.isRefused ? Promise.resolve() : pump(call.payload!, request, { deadline, state }).catch(fail),
@@ -96,7 +96,7 @@ export class Transport {
     this.#agent.destroy();
   }
 
-  #open({ method, path, headers, payload, isAlone = false }: WireCall): ClientRequest {
+  #open({ method, path, headers, payload, runsAlone = false }: WireCall): ClientRequest {
     const { protocol, hostname, port, pathname } = this.#base;
     const open = protocol === 'https:' ? httpsRequest : httpRequest;
     const { length } = payload ?? {};
@@ -107,7 +107,7 @@ export class Transport {
       ...(this.#socketPath !== undefined && { socketPath: this.#socketPath }),
       method,
       path: `${pathname.replace(/\/$/, '')}${path}`,
-      agent: isAlone ? false : this.#agent,
+      agent: runsAlone ? false : this.#agent,
       maxHeaderSize: maxHeaderBytes,
       headers: {
         accept: 'application/json',

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Answer } from './answer.ts';
-import { hasText, type Api, type PageOptions } from './api.ts';
 import { ApiError } from './api-error.ts';
+import { hasText, type Api, type PageOptions } from './api.ts';
 import type { CallOptions } from './attempts.ts';
 import { filePayload, formPayload, readChunks, type FileSource, type Part } from './multipart.ts';
 import { apiPath } from './paths.ts';
+import type { ServiceResponse } from './response.ts';
 
 export interface FileInformation {
   readonly name: string;
@@ -184,7 +184,7 @@ async function digestOfFile(content: FileSource): Promise<string> {
 }
 
 async function* verified(
-  answer: Answer,
+  answer: ServiceResponse,
   { sha256, sizeBytes }: Pick<VersionInformation, 'sha256' | 'sizeBytes'>,
 ): AsyncGenerator<Buffer, void, undefined> {
   const hash = createHash('sha256');

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type Joi from 'joi';
-import type { AnswerMemory } from './answer-memory.ts';
 import type { BodyReader } from './body/readers.ts';
+import type { ResponseMemory } from './response-memory.ts';
 import type { Chunk, Compression } from './response/chunks.ts';
 import type { Session } from './session.ts';
 
@@ -15,11 +15,11 @@ export interface Call {
   readonly address: string;
   readonly requestId: string;
   /** Asked before an answer takes memory that its request does not bound. */
-  readonly memory: AnswerMemory;
+  readonly memory: ResponseMemory;
 }
 
 /** What a handler answers: an object is sent as JSON, a string or the bytes of one as they are, undefined as an empty body. */
-export interface Answer {
+export interface EndpointResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
@@ -47,7 +47,7 @@ export interface Endpoint {
   readonly query?: Joi.ObjectSchema;
   readonly body?: { readonly reader: BodyReader; readonly schema?: Joi.Schema };
   readonly docs: EndpointDocs;
-  handle(call: Call): Answer | Promise<Answer>;
+  handle(call: Call): EndpointResponse | Promise<EndpointResponse>;
 }
 
 /** Schemas with a `title` become components of the OpenAPI document, by that name: a title stands for one schema everywhere. */

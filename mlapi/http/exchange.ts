@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { fewBytes, Reservation, type AnswerMemory } from './answer-memory.ts';
 import { HeaderList } from './header-list.ts';
+import { fewBytes, Reservation, type ResponseMemory } from './response-memory.ts';
 import type { Session } from './session.ts';
 
 const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
@@ -13,7 +13,7 @@ interface BegunRequest extends IncomingMessage {
 }
 
 /** One request and its response, with what becomes known about them on the way. */
-export class Exchange implements AnswerMemory {
+export class Exchange implements ResponseMemory {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** The caller's `X-Request-Id` where it is well formed, otherwise a new UUID. */

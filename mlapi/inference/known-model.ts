@@ -1,5 +1,5 @@
 import type { Contract } from './contract/types.ts';
-import type { Matrix, ModelFacts, TensorInput } from './tensors/types.ts';
+import type { Matrix, ModelMetadata, TensorInput } from './tensors/types.ts';
 
 /** What a warm-up computes: two rows which are not alike, or tensors. */
 export type Probe =
@@ -8,7 +8,7 @@ export type Probe =
 /** A model, and what is known of it. */
 export interface KnownModel {
   readonly path: string;
-  readonly facts: ModelFacts;
+  readonly metadata: ModelMetadata;
   readonly contract: Contract;
   readonly outputName: string;
   readonly probe: Probe;

@@ -1,16 +1,16 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { yieldToEventLoop } from '../http/event-loop.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
-import { ownTurn } from '../http/turns.ts';
-import { AwaitedModels } from './pending-models.ts';
+import { ModelFolderError } from './contract/types.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
+import { PendingModels } from './pending-models.ts';
 import type { EngineOptions } from './serving/open-batcher.ts';
 import { Predictor, type ModelInformation } from './serving/predictor.ts';
 import { prepareModel, readRemoteContract, type PreparedModel } from './serving/prepare-model.ts';
-import { ModelFolderError } from './contract/types.ts';
 
 const usualDefault = 'nsl-kdd-classifier';
 const versionsAtOnce = 500;
@@ -19,9 +19,9 @@ type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'wor
   Partial<Pick<Config, 'remoteServers' | 'remoteTokens'>>;
 
 /** Every model that this service serves, by name: those of its folders, loaded and warm; and those of a source, if it has one. */
-export class Predictors {
+export class ModelRegistry {
   readonly #byName: Map<string, Predictor>;
-  readonly #awaited = new AwaitedModels((predictor) => this.#byName.set(predictor.contract.name, predictor));
+  readonly #pending = new PendingModels((predictor) => this.#byName.set(predictor.contract.name, predictor));
   readonly #defaultName: string | undefined;
   #source: ModelSource | undefined;
 
@@ -31,7 +31,7 @@ export class Predictors {
   }
 
   /** Loads every folder. @throws {ModelFolderError} on the first that cannot serve */
-  static async load(config: ModelsConfig, observer?: InferenceObserver): Promise<Predictors> {
+  static async load(config: ModelsConfig, observer?: InferenceObserver): Promise<ModelRegistry> {
     const { modelsDir, defaultModel } = config;
     const options = { ...config, observer };
     const folders = new Map<string, string>();
@@ -52,7 +52,7 @@ export class Predictors {
     const [only] = folders.size === 1 ? folders.keys() : [usualDefault];
     const name = defaultModel ?? only;
     const byName = await startAll(prepared, options);
-    const predictors = new Predictors(byName, name !== undefined && folders.has(name) ? name : undefined);
+    const predictors = new ModelRegistry(byName, name !== undefined && folders.has(name) ? name : undefined);
     await predictors.#startRemote(remote, (model) => Predictor.load(folders.get(model)!, options), modelsDir);
     return predictors;
   }
@@ -77,7 +77,7 @@ export class Predictors {
         yield* next;
         if (next.length < versionsAtOnce) break;
         last = next.at(-1);
-        await ownTurn();
+        await yieldToEventLoop();
       }
     }
   }
@@ -89,13 +89,13 @@ export class Predictors {
 
   /** Whether a folder holds a model of this name. */
   has(name: string): boolean {
-    return this.#byName.has(name) || this.#awaited.has(name);
+    return this.#byName.has(name) || this.#pending.has(name);
   }
 
   /** One of the folders' models. @throws {Problem} 404, 503 */
   get(name: string, version?: string): Predictor {
     const predictor = this.#byName.get(name);
-    if (predictor === undefined) this.#awaited.refuse(name);
+    if (predictor === undefined) this.#pending.refuse(name);
     if (predictor === undefined || (version !== undefined && predictor.contract.version !== version))
       throw modelNotFound();
     return predictor;
@@ -184,13 +184,13 @@ export class Predictors {
   check(): Promise<void> {
     return new Promise((resolve) => {
       for (const predictor of this.#byName.values()) predictor.check();
-      this.#awaited.check();
+      this.#pending.check();
       resolve();
     });
   }
 
   async release(): Promise<void> {
-    await this.#awaited.release();
+    await this.#pending.release();
     await releaseAll([...this.#byName.values()]);
     await this.#source?.release();
   }
@@ -201,7 +201,7 @@ export class Predictors {
     load: (name: string) => Promise<Predictor>,
     modelsDir: string,
   ): Promise<void> {
-    const results = await Promise.allSettled(names.map((name) => this.#awaited.add(name, () => load(name))));
+    const results = await Promise.allSettled(names.map((name) => this.#pending.add(name, () => load(name))));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed === undefined && this.#byName.size > 0) return;
     await this.release();

@@ -18,7 +18,7 @@ export interface ObservedRun extends ObservedModel {
   readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
 }
 
-export interface ObservedAnswer {
+export interface ObservedResponse {
   readonly isGood: boolean;
   /** From its acceptance. */
   readonly seconds: number;
@@ -28,7 +28,7 @@ export interface ObservedAnswer {
 export interface InferenceObserver {
   ran(run: ObservedRun): void;
   /** A request has its answer or its refusal, however many runs that took. */
-  answered?(model: ObservedModel, answer: ObservedAnswer): void;
+  answered?(model: ObservedModel, answer: ObservedResponse): void;
   /** A request was refused because it would have waited past its deadline. */
   shed(model: ObservedModel): void;
 }
@@ -37,7 +37,7 @@ export interface InferenceObserver {
 const uploaded: ObservedModel = { model: 'uploaded', version: '' };
 
 /** Tells an observer of models without their names. */
-export function unnamed(observer: InferenceObserver): InferenceObserver {
+export function withoutModelNames(observer: InferenceObserver): InferenceObserver {
   return {
     ran: (run) => observer.ran({ ...run, ...uploaded }),
     answered: (_model, answer) => observer.answered?.(uploaded, answer),
@@ -46,7 +46,7 @@ export function unnamed(observer: InferenceObserver): InferenceObserver {
 }
 
 /** Tells several observers. */
-export function tellAll(observers: readonly InferenceObserver[]): InferenceObserver {
+export function combineObservers(observers: readonly InferenceObserver[]): InferenceObserver {
   return {
     ran: (run) => {
       for (const observer of observers) observer.ran(run);

@@ -1,5 +1,5 @@
 import { Fault } from './faults.ts';
-import { unavailable } from './refusals.ts';
+import { unavailable } from './problems.ts';
 import { isAway } from './remote/remote-failure.ts';
 import type { Predictor } from './serving/predictor.ts';
 
@@ -14,7 +14,7 @@ interface Awaited {
 }
 
 /** Models of folders whose servers were away at the start: they are asked for again until they are there. */
-export class AwaitedModels {
+export class PendingModels {
   readonly #onArrival: (predictor: Predictor) => void;
   readonly #byName = new Map<string, Awaited>();
   #loading: Promise<unknown> = Promise.resolve();

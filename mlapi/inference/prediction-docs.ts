@@ -1,7 +1,7 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
 import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './contract/json-schema.ts';
 import type { Contract } from './contract/types.ts';
-import { csvAnswer, toLine } from './postprocessing/csv-response.ts';
+import { csvResponse, toLine } from './postprocessing/csv-response.ts';
 import type { Predictor } from './serving/predictor.ts';
 import type { InputType } from './tensors/types.ts';
 
@@ -33,8 +33,8 @@ export function defaultPredictionDocs(shown: Predictor): PredictionDocs {
   return docsOf(shown, { rows: rowsSchema(contract, type), prediction: predictionSchema(contract.output) });
 }
 
-function docsOf({ contract, sampleAnswer }: Predictor, schemas: Schemas): PredictionDocs {
-  const lines = sampleAnswer === undefined ? [] : [...(csvAnswer(sampleAnswer).chunks ?? [])];
+function docsOf({ contract, sampleResponse }: Predictor, schemas: Schemas): PredictionDocs {
+  const lines = sampleResponse === undefined ? [] : [...(csvResponse(sampleResponse).chunks ?? [])];
   return {
     tag: 'models',
     statuses: {
@@ -46,7 +46,7 @@ function docsOf({ contract, sampleAnswer }: Predictor, schemas: Schemas): Predic
     },
     answer: {
       schema: schemas.prediction,
-      example: sampleAnswer,
+      example: sampleResponse,
       csv: { description: 'For `Accept: text/csv`: one line per row, behind a header', example: lines.join('') },
     },
     body: bodyDocs(contract, schemas.rows),

@@ -1,24 +1,24 @@
 import type { Config } from '../config/config.ts';
 import { tableBody } from '../http/body/readers.ts';
-import type { Answer, Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
+import type { EndpointResponse, Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
 import { prefers } from '../http/request/accept.ts';
 import { holdsFor, namesHeld } from '../http/scopes.ts';
 import type { Session } from '../http/session.ts';
 import { informationSchema, listSchema } from './contract/information-schema.ts';
-import type { Predictors } from './model-registry.ts';
+import type { ModelRegistry } from './model-registry.ts';
 import type { Serving } from './model-source.ts';
-import { csvAnswer, csvMediaType } from './postprocessing/csv-response.ts';
-import { jsonAnswer } from './postprocessing/json-response.ts';
+import { csvResponse, csvMediaType } from './postprocessing/csv-response.ts';
+import { jsonResponse } from './postprocessing/json-response.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
 import { listQuery, predictQuery, type ListQuery } from './queries.ts';
 import type { Predictor } from './serving/predictor.ts';
 
 /** Information about models, and their predictions. */
-export function inferenceEndpoints(predictors: Predictors, { bodyLimitBytes }: Config): Endpoint[] {
+export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }: Config): Endpoint[] {
   const { shown } = predictors;
-  const information = { tag: 'models', statuses: { 404: 'No such model' }, answer: informationAnswer(shown) };
+  const information = { tag: 'models', statuses: { 404: 'No such model' }, answer: informationResponse(shown) };
   const predict = {
     access: 'models:predict',
     method: 'POST',
@@ -91,11 +91,11 @@ function permitted(predictor: Predictor, session: Session | undefined, permissio
 }
 
 /** Not async: nothing may hold the body while its rows wait. */
-function answer(found: Serving | Promise<Serving>, call: Call): Promise<Answer> {
+function answer(found: Serving | Promise<Serving>, call: Call): Promise<EndpointResponse> {
   return found instanceof Promise ? found.then((serving) => predictWith(serving, call)) : predictWith(found, call);
 }
 
-function predictWith(serving: Serving, call: Call): Promise<Answer> {
+function predictWith(serving: Serving, call: Call): Promise<EndpointResponse> {
   const {
     body,
     query,
@@ -108,8 +108,8 @@ function predictWith(serving: Serving, call: Call): Promise<Answer> {
   });
   const { headers } = serving.predictor;
   return prediction.then((made) => {
-    if (!prefers(accept, csvMediaType, 'application/json')) return jsonAnswer(made, headers);
-    const table = csvAnswer(made);
+    if (!prefers(accept, csvMediaType, 'application/json')) return jsonResponse(made, headers);
+    const table = csvResponse(made);
     return { ...table, headers: { ...headers, ...table.headers } };
   });
 }
@@ -120,7 +120,7 @@ function clientOf({ session }: Call): string {
 
 /** What the session may see of the next models. */
 async function page(
-  predictors: Predictors,
+  predictors: ModelRegistry,
   { limit, after, prefix, owner }: ListQuery,
   session: Session | undefined,
 ): Promise<object> {
@@ -132,6 +132,6 @@ async function page(
   return { models, next: found.length > limit ? models.at(-1)?.name : null };
 }
 
-function informationAnswer(predictor: Predictor): NonNullable<EndpointDocs['answer']> {
+function informationResponse(predictor: Predictor): NonNullable<EndpointDocs['answer']> {
   return { schema: informationSchema, example: predictor.information() };
 }

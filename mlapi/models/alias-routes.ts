@@ -1,8 +1,8 @@
 import { jsonBody } from '../http/body/readers.ts';
-import { isUnchanged } from '../http/request/conditional.ts';
 import type { Call, Endpoint } from '../http/endpoint.ts';
-import { aliasAnswer, aliasAnswerSchema, aliasesSchema, taggedAlias } from './answers.ts';
+import { isUnchanged } from '../http/request/conditional.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
+import { aliasResponse, aliasResponseSchema, aliasesSchema, taggedAlias } from './responses.ts';
 import { aliasSchema, checkAlias, checkName } from './schemas.ts';
 import { actorOf, type AliasTarget } from './types.ts';
 
@@ -16,7 +16,7 @@ const conditions = {
 
 /** Moving names for versions. */
 export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpointsOptions): Endpoint[] {
-  const answer = { schema: aliasAnswerSchema };
+  const answer = { schema: aliasResponseSchema };
   return [
     {
       ...write,
@@ -57,7 +57,7 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
       },
       handle: async (call) => {
         const name = checkName(call.params.name);
-        return { body: { aliases: predictors.has(name) ? [] : (await store.aliases(name)).map(aliasAnswer) } };
+        return { body: { aliases: predictors.has(name) ? [] : (await store.aliases(name)).map(aliasResponse) } };
       },
     },
     {

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Predictors } from '../inference/model-registry.ts';
+import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { ModelService } from './catalog/model-service.ts';
 import type { ModelStore } from './serving/model-store.ts';
 import type { Traffic } from './traffic/traffic.ts';
@@ -18,6 +18,6 @@ export interface ModelStoreEndpointsOptions {
   readonly service: ModelService;
   readonly traffic: Traffic;
   /** Those that the service ships with: they have one version each, and no aliases. */
-  readonly predictors: Predictors;
+  readonly predictors: ModelRegistry;
   readonly config: Pick<Config, 'modelLimitBytes'>;
 }

@@ -1,22 +1,22 @@
 import type { Config } from '../config/config.ts';
-import type { ForeignModels } from '../inference/untrusted/untrusted-models.ts';
-import type { Predictors } from '../inference/model-registry.ts';
+import type { ModelRegistry } from '../inference/model-registry.ts';
+import type { UntrustedModels } from '../inference/untrusted/untrusted-models.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { Artifacts } from './upload/artifacts.ts';
-import { LoadedModels } from './serving/model-cache.ts';
 import { ModelService } from './catalog/model-service.ts';
+import { VersionResolver } from './catalog/resolver.ts';
+import { ModelCache } from './serving/model-cache.ts';
 import { ModelStore } from './serving/model-store.ts';
 import { StoreCommands } from './serving/store-commands.ts';
-import { Targets } from './catalog/resolver.ts';
 import { Traffic } from './traffic/traffic.ts';
 import type { ConfirmSession } from './types.ts';
+import { Artifacts } from './upload/artifacts.ts';
 
 interface OpenModelStoreOptions {
   readonly config: Config;
   readonly database: Database;
-  readonly foreign: ForeignModels;
-  readonly predictors: Pick<Predictors, 'has'>;
+  readonly untrusted: UntrustedModels;
+  readonly predictors: Pick<ModelRegistry, 'has'>;
   readonly confirm: ConfirmSession;
   readonly clock: () => number;
   readonly logger?: Pick<Logger, 'log'>;
@@ -24,22 +24,22 @@ interface OpenModelStoreOptions {
 
 /** Builds the model store. */
 export function openModelStore(options: OpenModelStoreOptions) {
-  const { config, database, foreign, predictors, confirm, clock, logger } = options;
+  const { config, database, untrusted, predictors, confirm, clock, logger } = options;
   const artifacts = new Artifacts(config.dataDir);
-  const loaded = new LoadedModels({ foreign, artifacts, memoryBytes: foreign.workerBytes, logger });
+  const loaded = new ModelCache({ untrusted, artifacts, memoryBytes: untrusted.workerBytes, logger });
   const traffic = new Traffic({ database, clock });
-  const targets = new Targets(database);
-  const store = new ModelStore({ database, artifacts, foreign, loaded, targets, traffic });
+  const resolver = new VersionResolver(database);
+  const store = new ModelStore({ database, artifacts, untrusted, loaded, resolver, traffic });
   const service = new ModelService({
     config,
     database,
     artifacts,
-    foreign,
-    targets,
+    untrusted,
+    resolver,
     predictors,
     confirm,
     clock,
     loaded,
   });
-  return { store, foreign, service, traffic, commands: new StoreCommands(store, service) };
+  return { store, untrusted, service, traffic, commands: new StoreCommands(store, service) };
 }

@@ -1,13 +1,12 @@
 import { open } from 'node:fs/promises';
-import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
 import { fileBody } from '../http/body/readers.ts';
-import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
-import { Problem } from '../http/problem.ts';
 import type { StreamedBody } from '../http/body/streamed-body.ts';
-import { shippedAnswer, versionAnswer, versionSchema, versionsSchema } from './answers.ts';
+import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
+import { Problem } from '../http/problem.ts';
+import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
 import { aliasEndpoints } from './alias-routes.ts';
-import type { ModelStore } from './serving/model-store.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
+import { shippedResponse, versionResponse, versionSchema, versionsSchema } from './responses.ts';
 import {
   artifactQuery,
   checkName,
@@ -16,9 +15,10 @@ import {
   type ArtifactQuery,
   type VersionsQuery,
 } from './schemas.ts';
-import { uploadSchema } from './upload/upload.ts';
+import type { ModelStore } from './serving/model-store.ts';
 import { trafficEndpoints } from './traffic-routes.ts';
 import { actorOf, type VersionRecord } from './types.ts';
+import { uploadSchema } from './upload/upload.ts';
 
 const versionPath = '/api/models/{name}/versions/{version}';
 
@@ -83,7 +83,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         const named = versionOf(call);
         const made = await service.upload(named, call.body as StreamedBody, actorOf(call));
         const location = `/api/models/${named.model}/versions/${named.version}`;
-        return { status: 201, headers: { location }, body: versionAnswer(made) };
+        return { status: 201, headers: { location }, body: versionResponse(made) };
       },
     },
     {
@@ -100,12 +100,12 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       },
       handle: async (call) => {
         const name = checkName(call.params.name);
-        if (predictors.has(name)) return { body: { versions: [shippedAnswer(predictors.get(name))], next: null } };
+        if (predictors.has(name)) return { body: { versions: [shippedResponse(predictors.get(name))], next: null } };
         const { limit, after } = call.query as unknown as VersionsQuery;
         const found = await store.versions(name, { after, limit: limit + 1 });
         const versions = found.slice(0, limit);
         const next = found.length > limit ? versions.at(-1)?.version : null;
-        return { body: { versions: versions.map(versionAnswer), next } };
+        return { body: { versions: versions.map(versionResponse), next } };
       },
     },
     {
@@ -124,10 +124,10 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         const { version } = call.params;
         if (predictors.has(name)) {
           const predictor = predictors.get(name, version);
-          return { body: { ...predictor.information(), ...shippedAnswer(predictor) } };
+          return { body: { ...predictor.information(), ...shippedResponse(predictor) } };
         }
         const record = await store.resolve(name, version);
-        return { body: { ...(await store.information(name, record.version)), ...versionAnswer(record) } };
+        return { body: { ...(await store.information(name, record.version)), ...versionResponse(record) } };
       },
     },
     {
@@ -182,7 +182,7 @@ async function download(
   record: VersionRecord,
   name: string,
   conditions: Conditions,
-): Promise<Answer> {
+): Promise<EndpointResponse> {
   const { model, version } = record;
   const found = await store.artifactOf(record, name);
   if (found === undefined)

@@ -22,9 +22,9 @@ export const aliasSchema = Joi.object({
   .meta({ title: 'AliasRequest' });
 
 /** As far back as it is kept. */
-const mostMinutes = 1_440;
+const maxMinutes = 1_440;
 
-export const trafficQuery = Joi.object({ minutes: Joi.number().integer().min(1).max(mostMinutes).default(60) });
+export const trafficQuery = Joi.object({ minutes: Joi.number().integer().min(1).max(maxMinutes).default(60) });
 
 export const versionsQuery = Joi.object({
   limit: Joi.number().integer().min(1).max(100).default(20),

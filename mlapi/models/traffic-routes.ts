@@ -1,15 +1,15 @@
 import type { Endpoint } from '../http/endpoint.ts';
-import type { Predictors } from '../inference/model-registry.ts';
 import type { Contract } from '../inference/contract/types.ts';
-import type { ModelStore } from './serving/model-store.ts';
+import type { ModelRegistry } from '../inference/model-registry.ts';
 import { checkName, trafficQuery } from './schemas.ts';
+import type { ModelStore } from './serving/model-store.ts';
 import { trafficSchema } from './traffic/report.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
 interface TrafficEndpointsOptions {
   readonly traffic: Traffic;
   readonly store: ModelStore;
-  readonly predictors: Predictors;
+  readonly predictors: ModelRegistry;
 }
 
 /** What the versions of a model have answered, how fast, and to what inputs. */

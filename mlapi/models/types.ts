@@ -1,6 +1,6 @@
 import type { Call } from '../http/endpoint.ts';
 import { modelNotFound } from '../http/problem.ts';
-import type { ForeignModel } from '../inference/untrusted/untrusted-models.ts';
+import type { UntrustedModel } from '../inference/untrusted/untrusted-models.ts';
 import type { Queries } from '../persistence/database.ts';
 
 const administration = 'models:admin';
@@ -21,7 +21,7 @@ export interface VersionRecord {
 }
 
 /** A version with what it takes to serve it. */
-export interface StoredVersion extends VersionRecord, ForeignModel {}
+export interface StoredVersion extends VersionRecord, UntrustedModel {}
 
 /** A version, and of how much of the traffic. */
 export interface Share {
@@ -78,7 +78,7 @@ export function actorOf({ session, address, requestId }: Call): Actor {
 }
 
 /** @throws {Problem} 404 unless it is there and serves */
-export function serving(record: VersionRecord | undefined): VersionRecord {
+export function assertServing(record: VersionRecord | undefined): VersionRecord {
   if (record?.retiredAt !== null) throw modelNotFound();
   return record;
 }

@@ -1,16 +1,16 @@
-import type { AnswerMemory } from '../http/answer-memory.ts';
-import { ownTurn } from '../http/turns.ts';
-import { invalidInference } from '../inference/refusals.ts';
+import { yieldToEventLoop } from '../http/event-loop.ts';
+import type { ResponseMemory } from '../http/response-memory.ts';
+import { invalidInference } from '../inference/problems.ts';
 import { datatypes } from '../inference/tensors/datatypes.ts';
 import { fromHalf } from '../inference/tensors/float16.ts';
-import { answerTooLarge } from '../inference/tensors/output-size.ts';
+import { responseTooLarge } from '../inference/tensors/output-size.ts';
 import type { NamedOutput } from '../inference/tensors/types.ts';
 
 /** So many elements are looked at in one turn of the event loop. */
 const elementsPerTurn = 8_192;
-const mostClasses = 1_000;
+const maxClasses = 1_000;
 /** Most that the texts of an output may take. */
-const mostTextBytes = 67_108_864;
+const maxTextBytes = 67_108_864;
 /** Of a text, besides its label: the number, the column, and what every text takes. */
 const bytesPerText = 96;
 
@@ -18,7 +18,7 @@ interface Classification {
   /** Classes of a row. */
   readonly count: number;
   readonly labels?: readonly (string | number)[] | undefined;
-  readonly memory: AnswerMemory;
+  readonly memory: ResponseMemory;
   /** What the answer holds already. */
   readonly heldBytes: number;
 }
@@ -41,13 +41,13 @@ export async function classify(
   const rows = shape[0] ?? 1;
   const columns = rows === 0 ? 0 : values.length / rows;
   const shown = Math.min(count, columns);
-  if (shown > mostClasses) throw invalidInference('outputs', `there may be ${mostClasses} classes of a row`);
+  if (shown > maxClasses) throw invalidInference('outputs', `there may be ${maxClasses} classes of a row`);
   const isLabelled = labels.length === columns;
   const textBytes = bytesPerText + (isLabelled ? longest(labels) : 0);
   const bytes = rows * shown * textBytes;
-  if (bytes > mostTextBytes)
-    throw answerTooLarge(
-      `"${name}" has ${rows} rows, and the classes of ${Math.floor(mostTextBytes / (shown * textBytes))} are the most; send fewer rows, or ask for the output itself`,
+  if (bytes > maxTextBytes)
+    throw responseTooLarge(
+      `"${name}" has ${rows} rows, and the classes of ${Math.floor(maxTextBytes / (shown * textBytes))} are the most; send fewer rows, or ask for the output itself`,
     );
   memory.reserve(heldBytes + bytes);
   const texts: string[] = [];
@@ -57,7 +57,7 @@ export async function classify(
     for (let column = 0; column < columns; column += 1) {
       best.take(at(row * columns + column), column);
       inTurn += 1;
-      if (inTurn % elementsPerTurn === 0) await ownTurn();
+      if (inTurn % elementsPerTurn === 0) await yieldToEventLoop();
     }
     for (const { value, column } of best.list) {
       const text = kind === 'float' || kind === 'half' ? (value as number).toFixed(6) : String(value);

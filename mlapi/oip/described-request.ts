@@ -1,5 +1,5 @@
 import { parseStrictJson } from '../http/body/strict-json.ts';
-import { invalidInference } from '../inference/refusals.ts';
+import { invalidInference } from '../inference/problems.ts';
 import { datatypes } from '../inference/tensors/datatypes.ts';
 import { readExactly } from '../inference/tensors/exact-integers.ts';
 import type { Expected } from '../inference/tensors/json-tensor.ts';
@@ -37,10 +37,10 @@ export interface DescribedInput extends Omit<InputTensor, 'data'>, Expected {
 /** Where an input says how long its binary data are. */
 export const sizeField = 'parameters.binary_data_size';
 
-const mostTensors = 10_000;
-const mostDimensions = 8;
+const maxTensors = 10_000;
+const maxDimensions = 8;
 /** More cannot be in a body, and their product stays exact. */
-const mostElements = 2 ** 31;
+const maxElements = 2 ** 31;
 /** Of the request's own parameters that change the answer, those that no model here can follow. */
 const unsupported = ['sequence_id', 'sequence_start', 'sequence_end'];
 
@@ -115,24 +115,24 @@ function readOutput(value: unknown, where: string): RequestedOutput {
 }
 
 function readShape(value: unknown, where: string): number[] {
-  if (!Array.isArray(value) || value.length > mostDimensions || !value.every(isCount))
-    throw invalidInference(where, `it must be a list of up to ${mostDimensions} whole numbers, none of them negative`);
+  if (!Array.isArray(value) || value.length > maxDimensions || !value.every(isCount))
+    throw invalidInference(where, `it must be a list of up to ${maxDimensions} whole numbers, none of them negative`);
   return value;
 }
 
 function elementsOf(shape: readonly number[], where: string): number {
   let count = 1;
   for (const size of shape) {
-    if (size > mostElements) throw invalidInference(where, 'it has more elements than a request can');
+    if (size > maxElements) throw invalidInference(where, 'it has more elements than a request can');
     count *= size;
-    if (count > mostElements) throw invalidInference(where, 'it has more elements than a request can');
+    if (count > maxElements) throw invalidInference(where, 'it has more elements than a request can');
   }
   return count;
 }
 
 function listOf(value: unknown, where: string): readonly unknown[] {
   if (!Array.isArray(value)) throw invalidInference(where, 'it must be a list');
-  if (value.length > mostTensors) throw invalidInference(where, `there may be ${mostTensors}`);
+  if (value.length > maxTensors) throw invalidInference(where, `there may be ${maxTensors}`);
   return value;
 }
 

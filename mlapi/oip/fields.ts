@@ -1,9 +1,9 @@
-import { invalidInference } from '../inference/refusals.ts';
+import { invalidInference } from '../inference/problems.ts';
 
 /** An object of a request, its fields still unchecked. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-const mostText = 256;
+const maxText = 256;
 
 /** The fields of an object, all of them known. */
 export function fieldsOf(value: unknown, where: string, known: readonly string[]): Fields {
@@ -25,8 +25,8 @@ export function parametersOf({ parameters }: Fields, where: string): Fields {
 /** Text that may be left out. */
 export function readText(value: unknown, where: string): string | undefined {
   if (!isGiven(value)) return undefined;
-  if (typeof value !== 'string' || value.length > mostText)
-    throw invalidInference(where, `it must be text of up to ${mostText} characters`);
+  if (typeof value !== 'string' || value.length > maxText)
+    throw invalidInference(where, `it must be text of up to ${maxText} characters`);
   return value;
 }
 

@@ -1,4 +1,4 @@
-import { invalidInference } from '../inference/refusals.ts';
+import { invalidInference } from '../inference/problems.ts';
 import { readBinaryData } from '../inference/tensors/binary-tensor.ts';
 import { readJsonData } from '../inference/tensors/json-tensor.ts';
 import type { InputTensor } from '../inference/tensors/types.ts';
@@ -9,8 +9,8 @@ export interface InferRequest extends Omit<DescribedRequest, 'inputs'> {
   readonly inputs: readonly InputTensor[];
 }
 
-const mostRemembered = 128;
-const mostRememberedBytes = 1_024;
+const maxRemembered = 128;
+const maxRememberedBytes = 1_024;
 
 /** Reads requests, and remembers what the JSON of the last binary ones said: callers of a model send the same again and again. */
 export class InferRequestReader {
@@ -33,14 +33,14 @@ export class InferRequestReader {
   }
 
   #describe(body: Buffer, jsonBytes: number): DescribedRequest {
-    if (jsonBytes > mostRememberedBytes) return describeRequest(body.subarray(0, jsonBytes));
+    if (jsonBytes > maxRememberedBytes) return describeRequest(body.subarray(0, jsonBytes));
     const key = body.toString('latin1', 0, jsonBytes);
     const known = this.#remembered.get(key);
     if (known !== undefined) return known;
     const described = describeRequest(body.subarray(0, jsonBytes));
     if (described.inputs.some(({ size }) => size === undefined)) return described;
     // The oldest goes first.
-    if (this.#remembered.size >= mostRemembered) this.#remembered.delete(this.#remembered.keys().next().value!);
+    if (this.#remembered.size >= maxRemembered) this.#remembered.delete(this.#remembered.keys().next().value!);
     this.#remembered.set(key, described);
     return described;
   }

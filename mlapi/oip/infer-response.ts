@@ -1,4 +1,4 @@
-import { invalidModelOutput } from '../inference/refusals.ts';
+import { invalidModelOutput } from '../inference/problems.ts';
 import { writeBinaryData } from '../inference/tensors/binary-tensor.ts';
 import { isFiniteHalf } from '../inference/tensors/float16.ts';
 import { writeElements } from '../inference/tensors/json-elements.ts';
@@ -26,8 +26,8 @@ export interface WrittenResponse {
 }
 
 /** In JSON, all together: elements, and the characters of text. */
-const mostShortWeight = 8_192;
-const mostShortBytes = 65_536;
+const maxShortWeight = 8_192;
+const maxShortBytes = 65_536;
 
 /** Whether an answer is made in one piece: so few elements, and so few bytes of binary data, take no time. */
 export function isShort(outputs: readonly AnsweredOutput[]): boolean {
@@ -40,10 +40,10 @@ export function isShort(outputs: readonly AnsweredOutput[]): boolean {
       else weight += data.length;
     } else {
       weight += data.length;
-      for (let at = 0; at < data.length && weight <= mostShortWeight; at += 1) weight += (data[at] as string).length;
+      for (let at = 0; at < data.length && weight <= maxShortWeight; at += 1) weight += (data[at] as string).length;
     }
   }
-  return weight <= mostShortWeight && bytes <= mostShortBytes;
+  return weight <= maxShortWeight && bytes <= maxShortBytes;
 }
 
 /** @throws {Problem} 422 where JSON has no way to write an output */

@@ -1,20 +1,20 @@
-import type { AnswerMemory } from '../http/answer-memory.ts';
-import type { Answer, Call } from '../http/endpoint.ts';
+import type { EndpointResponse, Call } from '../http/endpoint.ts';
+import type { ResponseMemory } from '../http/response-memory.ts';
 import type { Serving } from '../inference/model-source.ts';
 import { sizeOfAll } from '../inference/tensors/output-size.ts';
 import type { NamedOutput } from '../inference/tensors/types.ts';
-import { longAnswer, shortAnswer } from './answer.ts';
 import { classify } from './classification.ts';
 import { InferRequestReader, type InferRequest } from './infer-request.ts';
 import { isShort, writeInferResponse, type AnsweredOutput } from './infer-response.ts';
 import { planLongResponse } from './long-response.ts';
+import { longResponse, shortResponse } from './response.ts';
 import { predictRows } from './rows.ts';
 
 /** Answers inference requests: with raw tensors past the contract, or with rows through it. */
 export class Inference {
   readonly #reader = new InferRequestReader();
 
-  async answer(serving: Serving, { body, headers, session, memory }: Call): Promise<Answer> {
+  async answer(serving: Serving, { body, headers, session, memory }: Call): Promise<EndpointResponse> {
     const request = this.#reader.read(body as Buffer, headers['inference-header-content-length']);
     const outputs = await compute(serving, request, session?.clientId ?? '', memory);
     const { name, version, output: its } = serving.predictor.contract;
@@ -33,8 +33,8 @@ export class Inference {
     }
     const response = { model: name, version, id: request.id, outputs: answered };
     const accepted = headers['accept-encoding'];
-    if (isShort(answered)) return shortAnswer(writeInferResponse(response), accepted);
-    return longAnswer(await planLongResponse(response), accepted);
+    if (isShort(answered)) return shortResponse(writeInferResponse(response), accepted);
+    return longResponse(await planLongResponse(response), accepted);
   }
 }
 
@@ -42,7 +42,7 @@ function compute(
   serving: Serving,
   request: InferRequest,
   client: string,
-  memory: AnswerMemory,
+  memory: ResponseMemory,
 ): Promise<NamedOutput[]> {
   if (request.rows) return predictRows(serving, request, { client, memory });
   return serving.infer(request.inputs, { outputs: request.outputNames, client, memory });

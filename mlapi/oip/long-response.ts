@@ -1,6 +1,6 @@
+import { yieldToEventLoop } from '../http/event-loop.ts';
 import type { Chunk } from '../http/response/chunks.ts';
-import { ownTurn } from '../http/turns.ts';
-import { answerTooLarge } from '../inference/tensors/output-size.ts';
+import { responseTooLarge } from '../inference/tensors/output-size.ts';
 import type { NamedOutput, TensorData } from '../inference/tensors/types.ts';
 import { beginOutput, beginResponse, describeBinary, refuseUnwritable, type InferResponse } from './infer-response.ts';
 import { binaryPieces, jsonPieces } from './output-pieces.ts';
@@ -18,7 +18,7 @@ export interface LongResponse {
 const elementsPerTurn = 131_072;
 const textsPerTurn = 8_192;
 /** Most that the JSON of numbers may take, by what each of them may take at most. */
-const mostJsonBytes = 134_217_728;
+const maxJsonBytes = 134_217_728;
 /** Characters of an element at most, with its comma. */
 const widest: Readonly<Record<string, number>> = {
   BOOL: 6,
@@ -66,9 +66,9 @@ function owned(output: NamedOutput): NamedOutput {
 function refuseLongJson(outputs: readonly NamedOutput[]): void {
   let bytes = 0;
   for (const { data, datatype } of outputs) bytes += data.length * (widest[datatype] ?? 0);
-  if (bytes > mostJsonBytes)
-    throw answerTooLarge(
-      `as JSON its outputs may take ${bytes} bytes, and ${mostJsonBytes} are the most; ask for binary data with "parameters": {"binary_data_output": true}`,
+  if (bytes > maxJsonBytes)
+    throw responseTooLarge(
+      `as JSON its outputs may take ${bytes} bytes, and ${maxJsonBytes} are the most; ask for binary data with "parameters": {"binary_data_output": true}`,
     );
 }
 
@@ -76,7 +76,7 @@ async function refuseUnwritableInTurns(output: NamedOutput): Promise<void> {
   const { length } = output.data;
   for (let from = 0; from < length; from += elementsPerTurn) {
     refuseUnwritable(output, from, Math.min(length, from + elementsPerTurn));
-    await ownTurn();
+    await yieldToEventLoop();
   }
 }
 
@@ -86,7 +86,7 @@ async function binarySize(data: TensorData): Promise<number> {
   let bytes = 0;
   for (let at = 0; at < data.length; at += 1) {
     bytes += 4 + Buffer.byteLength(data[at]!);
-    if (at % textsPerTurn === 0) await ownTurn();
+    if (at % textsPerTurn === 0) await yieldToEventLoop();
   }
   return bytes;
 }
@@ -95,7 +95,7 @@ async function measure(pieces: Iterable<string>): Promise<number> {
   let bytes = 0;
   for (const piece of pieces) {
     bytes += Buffer.byteLength(piece);
-    await ownTurn();
+    await yieldToEventLoop();
   }
   return bytes;
 }

@@ -1,14 +1,14 @@
 import type { Call } from '../http/endpoint.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
 import type { Session } from '../http/session.ts';
-import type { Predictors } from '../inference/model-registry.ts';
+import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
-import { invalidInference } from '../inference/refusals.ts';
+import { invalidInference } from '../inference/problems.ts';
 import type { ModelInformation } from '../inference/serving/predictor.ts';
 import type { Fields } from './fields.ts';
 
 /** The protocol has no pages: a longer index is cut. */
-const mostIndexed = 10_000;
+const maxIndexed = 10_000;
 
 /** Where models come from, for the extension `model_repository`. */
 export interface ModelRepository {
@@ -29,7 +29,7 @@ export type ServeModel = (
 ) => Serving | Promise<Serving>;
 
 /** Models that are loaded when the service starts, and stay: to load one changes nothing. The others are the store's, if there is one. */
-export function repositoryOver(predictors: Pick<Predictors, 'has'>, store?: ModelRepository): ModelRepository {
+export function repositoryOver(predictors: Pick<ModelRegistry, 'has'>, store?: ModelRepository): ModelRepository {
   const ofStore = (): ModelRepository => {
     if (store === undefined) throw modelNotFound();
     return store;
@@ -52,7 +52,7 @@ export async function indexOf(
 ): Promise<object[]> {
   const entries: object[] = [];
   for await (const { name, version, predictor } of versions) {
-    if (entries.length >= mostIndexed) break;
+    if (entries.length >= maxIndexed) break;
     const isReady = predictor?.isUsable === true;
     if (onlyReady && !isReady) continue;
     const reason = isReady ? '' : predictor === undefined ? 'unloaded' : 'it cannot compute now';

@@ -1,11 +1,11 @@
 import { bytesBody } from '../http/body/readers.ts';
-import type { Answer, Call, Endpoint } from '../http/endpoint.ts';
+import { parseStrictJson } from '../http/body/strict-json.ts';
+import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
 import type { HealthChecks } from '../http/health/health-checks.ts';
 import { isReady } from '../http/health/routes.ts';
-import type { Lifecycle } from '../http/server/lifecycle.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { namesHeld } from '../http/scopes.ts';
-import { parseStrictJson } from '../http/body/strict-json.ts';
+import type { Lifecycle } from '../http/server/lifecycle.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';
 import { version } from '../version.ts';
@@ -139,7 +139,7 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
 /** Ahead of the models: none is called `stats`. */
 function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endpoint[] {
   const docs = { tag, statuses: noModel, answer: { schema: oipSchemas.statistics } };
-  const answer = (models: readonly Pick<ModelInformation, 'name' | 'version'>[]): Answer => ({
+  const answer = (models: readonly Pick<ModelInformation, 'name' | 'version'>[]): EndpointResponse => ({
     body: { model_stats: models.map(({ name, version: its }) => statistics.of(name, its)) },
   });
   const handle = async (call: Call) => answer([await aboutOf(describe, call)]);
@@ -181,11 +181,11 @@ function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
     statuses: { ...noModel, 503: { text: 'It cannot compute at the moment', schema: oipSchemas.modelReady } },
     answer: { schema: oipSchemas.modelReady },
   };
-  const show = async (call: Call): Promise<Answer> => {
+  const show = async (call: Call): Promise<EndpointResponse> => {
     const { name, version: its, platform, inputs, outputs } = await aboutOf(describe, call);
     return { body: { name, versions: [its], platform, inputs, outputs } };
   };
-  const check = async (call: Call): Promise<Answer> => {
+  const check = async (call: Call): Promise<EndpointResponse> => {
     const { name, version: its } = await aboutOf(describe, call);
     const inMemory = loaded().find(({ contract }) => contract.name === name && contract.version === its);
     // One that is not in memory is loaded when it is asked.
@@ -289,6 +289,6 @@ function aboutOf(describe: DescribeModel, { params }: Call): ModelInformation | 
   return describe(params.name ?? '', params.version);
 }
 
-function readiness(isReadyNow: boolean, body: { name?: string; ready: true }): Answer {
+function readiness(isReadyNow: boolean, body: { name?: string; ready: true }): EndpointResponse {
   return isReadyNow ? { body } : { status: 503, body: { ...body, ready: false } };
 }

@@ -1,6 +1,6 @@
 import type { Prediction } from '../inference/contract/types.ts';
 import type { Serving } from '../inference/model-source.ts';
-import { invalidInference, tooManyRows } from '../inference/refusals.ts';
+import { invalidInference, tooManyRows } from '../inference/problems.ts';
 import type { PredictOptions, Predictor } from '../inference/serving/predictor.ts';
 import { fromHalf } from '../inference/tensors/float16.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors/types.ts';

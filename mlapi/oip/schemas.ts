@@ -8,6 +8,7 @@ const parameters = {
   additionalProperties: true,
   description: 'open; those that are not known ask for nothing',
 };
+
 /** A tensor's own; a model's has -1 where it leaves a dimension open. */
 const shape = { type: 'array', maxItems: 8, items: count };
 const modelShape = { type: 'array', items: { type: 'integer', format: 'int64', minimum: -1 } };
@@ -20,7 +21,7 @@ const data = {
   },
   description: 'row by row, flat or nested; absent where the tensor is binary data',
 };
-const mostTensors = 10_000;
+const maxTensors = 10_000;
 const longestText = 256;
 const name = { ...text, maxLength: longestText };
 const ignored = { description: 'ignored: the path says it' };
@@ -79,10 +80,10 @@ export const oipSchemas = {
     {
       id: { type: ['string', 'null'], maxLength: longestText },
       parameters,
-      inputs: { type: 'array', minItems: 1, maxItems: mostTensors, items: requestInput },
+      inputs: { type: 'array', minItems: 1, maxItems: maxTensors, items: requestInput },
       outputs: {
         type: ['array', 'null'],
-        maxItems: mostTensors,
+        maxItems: maxTensors,
         items: closed('RequestOutput', { name, parameters }, ['parameters']),
         description: 'those to answer; all where there are none',
       },
@@ -100,7 +101,7 @@ export const oipSchemas = {
   binaryResponse: { ...binary, description: 'an InferenceResponse, and the bytes of its binary outputs behind it' },
   indexRequest: closed('RepositoryIndexRequest', { ready: { type: ['boolean', 'null'] } }, ['ready']),
   command: closed('RepositoryCommand', { parameters }, ['parameters']),
-  done: { title: 'RepositoryAnswer', type: 'object', description: 'Empty: it is done', properties: {} },
+  done: { title: 'RepositoryResponse', type: 'object', description: 'Empty: it is done', properties: {} },
   index: {
     title: 'RepositoryIndex',
     type: 'array',
@@ -111,5 +112,5 @@ export const oipSchemas = {
       reason: text,
     }),
   },
-  statistics: object('StatisticsAnswer', { model_stats: { type: 'array', items: modelStatistics } }),
+  statistics: object('StatisticsResponse', { model_stats: { type: 'array', items: modelStatistics } }),
 };

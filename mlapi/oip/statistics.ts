@@ -1,5 +1,5 @@
-import type { InferenceObserver, ObservedAnswer, ObservedModel, ObservedRun } from '../inference/observer.ts';
 import type { Contract } from '../inference/contract/types.ts';
+import type { InferenceObserver, ObservedResponse, ObservedModel, ObservedRun } from '../inference/observer.ts';
 
 interface Duration {
   count: number;
@@ -75,7 +75,7 @@ export class RunStatistics implements InferenceObserver {
   }
 
   /** One that took several runs, or failed in company and not by itself, is one request. */
-  answered({ model, version }: ObservedModel, { isGood, seconds }: ObservedAnswer): void {
+  answered({ model, version }: ObservedModel, { isGood, seconds }: ObservedResponse): void {
     const { success, fail } = this.#countsOf(model, version).inference_stats;
     add(isGood ? success : fail, 1, seconds);
   }

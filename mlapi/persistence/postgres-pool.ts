@@ -6,7 +6,7 @@ import { DatabaseUnreachable } from './busy.ts';
 const maxConnections = 10;
 const connectTimeoutMs = 2_000;
 /** How much later we give up ourselves: nothing came back, so the connection is taken for dead. */
-const answerLeewayMs = 500;
+const responseLeewayMs = 500;
 /** A process that hangs within a transaction, or whose machine went away, loses its locks. */
 const idleInTransactionTimeoutMs = 10_000;
 const readOnlyTransaction = '25006';
@@ -51,12 +51,12 @@ export class BoundedPool implements PostgresPool {
 
 class BoundedClient implements PostgresPoolClient {
   readonly #client: PoolClient;
-  readonly #answerTimeoutMs: number;
+  readonly #responseTimeoutMs: number;
   #isSpoiled = false;
 
   constructor(client: PoolClient, timeoutMs: number) {
     this.#client = client;
-    this.#answerTimeoutMs = timeoutMs === 0 ? 0 : timeoutMs + answerLeewayMs;
+    this.#responseTimeoutMs = timeoutMs === 0 ? 0 : timeoutMs + responseLeewayMs;
   }
 
   query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
@@ -86,14 +86,14 @@ class BoundedClient implements PostgresPoolClient {
 
   /** Ends a connection on which nothing comes back. @returns what ends the watch */
   #watch(): () => void {
-    if (this.#answerTimeoutMs === 0) return () => undefined;
+    if (this.#responseTimeoutMs === 0) return () => undefined;
     let isOver = false;
     const timer = setTimeout(() => {
       // An answer may have come while this process was busy: it is read before we judge.
       setImmediate(() => {
         if (!isOver) this.#client.connection.stream.destroy(new Error('the server did not answer in time'));
       });
-    }, this.#answerTimeoutMs);
+    }, this.#responseTimeoutMs);
     return () => {
       isOver = true;
       clearTimeout(timer);

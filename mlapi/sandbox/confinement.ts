@@ -17,7 +17,7 @@ export interface Confinement {
 }
 
 /** The shell that becomes the wall, the wall's first process, and the program; from source, also the compiler of its loader. */
-export const mostProcesses = 8;
+export const maxProcesses = 8;
 
 export type Isolation = 'namespaces' | 'limits';
 
@@ -51,7 +51,7 @@ const shell = '/bin/sh';
 /** Address space that Node and the runtime set aside or map from files: 640 MB of Node 20's are not data. */
 const reservedBytes = 2_147_483_648;
 /** Each may hold memory of the kernel's that is nobody's: a pipe a megabyte. */
-const mostDescriptors = 128;
+const maxDescriptors = 128;
 /** Enough for a program that loads no model. */
 const trialBytes = 1_073_741_824;
 
@@ -93,7 +93,7 @@ function limits({ memoryBytes, cpuSeconds }: Confinement): string {
   const data = `ulimit -d ${Math.ceil(memoryBytes / 1_024)}`;
   const all = `ulimit -v ${Math.ceil((memoryBytes + reservedBytes) / 1_024)}`;
   const cpu = cpuSeconds === undefined ? '' : ` && ulimit -t ${Math.ceil(cpuSeconds)}`;
-  return `ulimit -c 0 && ulimit -f 0 && ulimit -n ${mostDescriptors} && ${data} && ${all}${cpu} || exit 1`;
+  return `ulimit -c 0 && ulimit -f 0 && ulimit -n ${maxDescriptors} && ${data} && ${all}${cpu} || exit 1`;
 }
 
 /** Its own users, processes, network and file tree: the system's programs, Node and these are all that is in it, and nothing can be written. */

@@ -9,7 +9,7 @@ export interface MessageMemory {
 
 interface MessagePipeOptions {
   /** Whoever announces more has lost its senses, or is no program of ours. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   readonly memory?: MessageMemory;
   /** Makes a message of its bytes, and throws where they are none; by default, any that a program of ours sends. */
   readonly decode?: (body: Buffer) => unknown;
@@ -89,9 +89,9 @@ export class MessagePipe {
   }
 
   #begin(length: number): void {
-    const { mostBytes, memory } = this.#options;
-    if (length === 0 || length > mostBytes) {
-      this.#fail(`it sent a message of ${length} bytes, and ${mostBytes} are the most`);
+    const { maxBytes, memory } = this.#options;
+    if (length === 0 || length > maxBytes) {
+      this.#fail(`it sent a message of ${length} bytes, and ${maxBytes} are the most`);
       return;
     }
     this.#length = length;

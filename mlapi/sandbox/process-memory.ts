@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** No tree is followed further: one that is larger is over every limit. */
-const mostProcesses = 64;
+const maxProcesses = 64;
 /** What a process takes for itself, in RAM and swap, in kB. The file pages of programs and libraries are everyone's. */
 const ownPages = /^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$/gm;
 
@@ -21,7 +21,7 @@ export function readTreeMemory(pid: number): TreeMemory | undefined {
     if (status === undefined) continue;
     isThere = true;
     for (const [, kilobytes] of status.matchAll(ownPages)) bytes += Number(kilobytes) * 1_024;
-    if (pids.length < mostProcesses) pids.push(...childrenOf(one));
+    if (pids.length < maxProcesses) pids.push(...childrenOf(one));
   }
   return isThere ? { bytes, pids } : undefined;
 }

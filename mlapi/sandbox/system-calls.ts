@@ -59,7 +59,7 @@ const sharedAnonymous = 0x21;
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number];
 
 const answer = (value: number): Instruction => [giveBack, 0, 0, value];
-const answerFor = (call: number, value: number): Instruction[] => [[ifEqual, 0, 1, call], answer(value)];
+const responseFor = (call: number, value: number): Instruction[] => [[ifEqual, 0, 1, call], answer(value)];
 
 /**
  * What a process behind the wall may ask of the kernel, as a program for it (seccomp): no process, no namespace or mount, no shared
@@ -78,9 +78,9 @@ export function systemCallFilter(startsProcesses: boolean, architecture: string 
     [load, 0, 0, numberAt],
     [ifAtLeast, 0, 1, end],
     answer(notImplemented),
-    ...refused.flatMap((call) => answerFor(call, notPermitted)),
+    ...refused.flatMap((call) => responseFor(call, notPermitted)),
     // Its flags stand in memory, where a filter can't look. The C library then takes `clone`.
-    ...answerFor(clone3, notImplemented),
+    ...responseFor(clone3, notImplemented),
     [ifEqual, 0, 6, clone],
     [load, 0, 0, argumentAt(0)],
     [ifAnyBit, 0, 1, cloneNamespaces],

@@ -11,7 +11,7 @@ export type SupervisorMessage =
   /** A successor serves: take no more connections, and end when the open ones have. */
   | { readonly type: 'leave' }
   /** Answers to questions of a `count`. */
-  | { readonly type: 'counts'; readonly answers: readonly CountAnswer[] }
+  | { readonly type: 'counts'; readonly answers: readonly CountResponse[] }
   /** Give back what is left to be counted of the requests of this client. */
   | { readonly type: 'recall'; readonly key: string }
   /** Somebody reads the metrics. */
@@ -49,7 +49,7 @@ export interface Grant extends WindowCount {
   readonly granted: number;
 }
 
-export interface CountAnswer extends Grant {
+export interface CountResponse extends Grant {
   readonly id: number;
 }
 

@@ -1,10 +1,10 @@
-import type { CounterHome, CounterName, Counters } from '../http/limits/counters.ts';
+import type { CounterStore, CounterName, Counters } from '../http/limits/counters.ts';
 import { serviceBusy } from '../http/problem.ts';
 import type { CounterLeases, LeaseHolder } from './counter-leases.ts';
 import { LeasedCounters } from './leased-counters.ts';
-import type { CountAnswer, CountQuestion, Grant, WorkerMessage } from './messages.ts';
+import type { CountResponse, CountQuestion, Grant, WorkerMessage } from './messages.ts';
 
-const answerLimitMs = 2_000;
+const responseLimitMs = 2_000;
 
 type Question = Omit<CountQuestion, 'id'>;
 
@@ -18,11 +18,11 @@ interface Asked {
  * The counters that the supervisor keeps for all its workers, as one of them sees them: what one turn of the event loop asks goes
  * over in one message. No answer within two seconds is a refusal: 503.
  */
-export class SupervisorCounterHome implements CounterHome {
+export class SupervisorCounterStore implements CounterStore {
   readonly #tell: (message: WorkerMessage) => boolean;
   /** Of the requests per client. */
   #leased: LeasedCounters | undefined;
-  readonly #unanswered = new Map<number, Asked>();
+  readonly #pending = new Map<number, Asked>();
   #next: Asked[] = [];
   #lastId = 0;
 
@@ -31,7 +31,7 @@ export class SupervisorCounterHome implements CounterHome {
     this.#tell = tell;
   }
 
-  of(name: CounterName, limit?: number): Counters {
+  counter(name: CounterName, limit?: number): Counters {
     if (limit !== undefined) {
       this.#leased = new LeasedCounters({
         ask: (key, resolve, reject) =>
@@ -47,10 +47,10 @@ export class SupervisorCounterHome implements CounterHome {
   }
 
   /** Takes answers of the supervisor. */
-  answer(answers: readonly CountAnswer[]): void {
+  answer(answers: readonly CountResponse[]): void {
     for (const { id, ...grant } of answers) {
-      this.#unanswered.get(id)?.resolve(grant);
-      this.#unanswered.delete(id);
+      this.#pending.get(id)?.resolve(grant);
+      this.#pending.delete(id);
     }
   }
 
@@ -71,19 +71,19 @@ export class SupervisorCounterHome implements CounterHome {
   #send(): void {
     const questions = this.#next.map((asked): CountQuestion => {
       this.#lastId += 1;
-      this.#unanswered.set(this.#lastId, asked);
+      this.#pending.set(this.#lastId, asked);
       return { ...asked.question, id: this.#lastId };
     });
     this.#next = [];
     const ids = questions.map(({ id }) => id);
-    if (this.#tell({ type: 'count', questions })) setTimeout(() => this.#giveUp(ids), answerLimitMs).unref();
+    if (this.#tell({ type: 'count', questions })) setTimeout(() => this.#giveUp(ids), responseLimitMs).unref();
     else this.#giveUp(ids);
   }
 
   #giveUp(ids: readonly number[]): void {
     for (const id of ids) {
-      this.#unanswered.get(id)?.reject(serviceBusy());
-      this.#unanswered.delete(id);
+      this.#pending.get(id)?.reject(serviceBusy());
+      this.#pending.delete(id);
     }
   }
 }
@@ -93,14 +93,14 @@ export class SupervisorCounterHome implements CounterHome {
  * anything else is said to the worker; the rest as it comes.
  */
 export function countAll(
-  home: CounterHome,
+  home: CounterStore,
   { leases, holder }: { leases: CounterLeases; holder: LeaseHolder },
   questions: readonly CountQuestion[],
-  answer: (answers: readonly CountAnswer[]) => void,
+  answer: (answers: readonly CountResponse[]) => void,
 ): void {
-  const answers: CountAnswer[] = [];
+  const answers: CountResponse[] = [];
   for (const { id, name, key, isCounted, limit } of questions) {
-    const counters = home.of(name);
+    const counters = home.counter(name);
     const count =
       limit !== undefined ? leases.take(holder, key, limit) : isCounted ? counters.increment(key) : counters.read(key);
     if (count instanceof Promise) void count.then((late) => answer([{ granted: 0, ...late, id }]));

@@ -1,15 +1,15 @@
 import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
+import { MemoryCounterStore } from '../http/limits/window-counters.ts';
 import { removeStaleSocket } from '../http/server/service.ts';
-import { MemoryCounterHome } from '../http/limits/window-counters.ts';
 import { createLogger, exitAfterLog, type Logger } from '../telemetry/logger.ts';
 import { CounterLeases } from './counter-leases.ts';
-import { Member } from './member.ts';
 import { aliveIntervalMs } from './messages.ts';
 import { Restarts } from './restarts.ts';
 import { countAll } from './supervisor-counters.ts';
 import { Systemd } from './systemd.ts';
+import { WorkerHandle } from './worker-handle.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** How long a reload waits for a successor. */
@@ -33,11 +33,11 @@ const youngGeneration = ['--min-semi-space-size=8', '--max-semi-space-size=8'];
 export class Supervisor {
   readonly #readConfig: () => Config;
   readonly #program: string | undefined;
-  readonly #members = new Set<Member>();
+  readonly #members = new Set<WorkerHandle>();
   readonly #systemd: Systemd;
   /** Here, so that all workers count together, and a worker that ends takes nothing along. */
-  readonly #counters = new MemoryCounterHome(() => performance.now());
-  readonly #leases = new CounterLeases(this.#counters.of('per-client'), () => this.#config.workers);
+  readonly #counters = new MemoryCounterStore(() => performance.now());
+  readonly #leases = new CounterLeases(this.#counters.counter('per-client'), () => this.#config.workers);
   #metrics: WorkerMetrics | undefined;
   #config: Config;
   #logger: Logger;
@@ -104,16 +104,16 @@ export class Supervisor {
     if (!this.#isStopping && this.#present().length < this.#config.workers) this.#start('starting', restarts);
   }
 
-  #earlyListener(): Member | undefined {
+  #earlyListener(): WorkerHandle | undefined {
     return [...this.#members].find(({ state, isListening }) => state === 'starting' && isListening);
   }
 
-  #present(): Member[] {
+  #present(): WorkerHandle[] {
     return [...this.#members].filter(({ state }) => state !== 'leaving');
   }
 
-  #start(state: 'candidate' | 'starting' = 'starting', restarts = new Restarts()): Member {
-    const member = new Member({
+  #start(state: 'candidate' | 'starting' = 'starting', restarts = new Restarts()): WorkerHandle {
+    const member = new WorkerHandle({
       state,
       restarts,
       config: { ...this.#config, port: this.#config.port === 0 ? this.#systemPort() : this.#config.port },
@@ -123,7 +123,7 @@ export class Supervisor {
         onFailedStart: (message) => this.#onFailedStart(message),
         onCount: (holder, questions) =>
           countAll(this.#counters, { leases: this.#leases, holder }, questions, (answers) =>
-            holder.answerCount(answers),
+            holder.responseCount(answers),
           ),
         onCounted: (holder, uses) => this.#leases.used(holder, uses),
         onEnd: (ended, how) => this.#onEnd(ended, how),
@@ -140,7 +140,7 @@ export class Supervisor {
     return this.#askedPort;
   }
 
-  #onReady({ pid }: Member, address: string): void {
+  #onReady({ pid }: WorkerHandle, address: string): void {
     this.#logger.info('a worker is ready', { pid });
     if (this.#wasEverReady) return;
     this.#wasEverReady = true;
@@ -166,7 +166,7 @@ export class Supervisor {
     }
   }
 
-  #onEnd(member: Member, how: string): void {
+  #onEnd(member: WorkerHandle, how: string): void {
     this.#members.delete(member);
     this.#leases.release(member);
     if (this.#isStopping) {
@@ -185,7 +185,7 @@ export class Supervisor {
   async #replaceAll(): Promise<void> {
     if (this.#isStopping) return;
     const before = this.#config;
-    const successors: Member[] = [];
+    const successors: WorkerHandle[] = [];
     await this.#systemd.notify('RELOADING=1');
     try {
       this.#config = this.#readConfig();
@@ -205,7 +205,7 @@ export class Supervisor {
     await this.#systemd.notify('READY=1');
   }
 
-  async #replaceEach(successors: Member[]): Promise<void> {
+  async #replaceEach(successors: WorkerHandle[]): Promise<void> {
     const old = this.#present();
     for (let index = 0; index < Math.max(this.#config.workers, old.length); index += 1) {
       if (index < this.#config.workers) successors.push(await this.#startSuccessor());
@@ -213,7 +213,7 @@ export class Supervisor {
     }
   }
 
-  async #startSuccessor(): Promise<Member> {
+  async #startSuccessor(): Promise<WorkerHandle> {
     const successor = this.#start('candidate');
     const limit = new AbortController();
     const isLate = delay(successorLimitMs, false, { signal: limit.signal }).catch(() => false);

@@ -1,10 +1,10 @@
 import type { Config } from '../config/config.ts';
-import type { MetricsExport } from '../telemetry/otlp/metrics-export.ts';
-import { MetricsServer } from '../telemetry/metrics/metrics-server.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { MetricsServer } from '../telemetry/metrics/metrics-server.ts';
 import { addUp, countsOf, toText } from '../telemetry/metrics/metrics-total.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
-import type { Member } from './member.ts';
+import type { MetricsExport } from '../telemetry/otlp/metrics-export.ts';
+import type { WorkerHandle } from './worker-handle.ts';
 
 const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving: ['leaving'] } as const;
 
@@ -13,7 +13,7 @@ const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving:
  * one that was killed, up to the last time that somebody read.
  */
 export class WorkerMetrics {
-  readonly #members = new Set<Member>();
+  readonly #members = new Set<WorkerHandle>();
   /** The counts of all workers that have ended, as one. */
   #ended: MetricSnapshot[] = [];
   #restarts = 0;
@@ -59,9 +59,9 @@ export class WorkerMetrics {
     await this.#export?.finish();
   }
 
-  watch(member: Member): void {
+  watch(member: WorkerHandle): void {
     this.#members.add(member);
-    void member.gone.then(() => {
+    void member.exited.then(() => {
       this.#members.delete(member);
       this.#ended = addUp([this.#ended, countsOf(member.metrics)]);
     });

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
-import type { CounterHome } from '../http/limits/counters.ts';
+import type { CounterStore } from '../http/limits/counters.ts';
 import type { Service } from '../http/server/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import { exitAfterLog } from '../telemetry/logger.ts';
 import { noMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
 import { createMetrics } from '../telemetry/metrics/open-metrics.ts';
 import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
-import { SupervisorCounterHome } from './supervisor-counters.ts';
+import { SupervisorCounterStore } from './supervisor-counters.ts';
 
 const ownWayMs = 1_000;
 const lastWordLimitMs = 500;
@@ -20,7 +20,7 @@ export type Serve = (config: Config, options: ServeOptions) => Promise<Service>;
 interface ServeOptions {
   readonly listensEarly: boolean;
   /** Where requests are counted for all workers together. */
-  readonly localCounters: CounterHome;
+  readonly localCounters: CounterStore;
   /** What this process tells of itself. */
   readonly metrics: Metrics;
 }
@@ -30,7 +30,7 @@ interface ServeOptions {
  * supervisor's; a worker that gets SIGTERM by itself makes room for another one.
  */
 export function runWorker(serve: Serve): void {
-  const localCounters = new SupervisorCounterHome(tell);
+  const localCounters = new SupervisorCounterStore(tell);
   let service: Service | undefined;
   let metrics = noMetrics;
   let isLeaving = false;

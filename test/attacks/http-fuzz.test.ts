@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { exchange, faultsOf, type RawAnswer } from '../support/raw-http.ts';
+import { exchange, faultsOf, type RawResponse } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -55,7 +55,7 @@ const batch = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 60, maxLen
 async function expectHarmless(requests: readonly (string | Buffer)[]): Promise<void> {
   const exchanges = await Promise.all(requests.map((bytes) => exchange(service.port, bytes)));
 
-  const answers: RawAnswer[] = exchanges.flatMap((done) => [...done.answers]);
+  const answers: RawResponse[] = exchanges.flatMap((done) => [...done.answers]);
   expect(answers.flatMap(faultsOf)).toEqual([]);
   await service.http.get('/api/models').auth(token, { type: 'bearer' }).expect(200);
 }

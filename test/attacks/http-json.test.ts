@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { exchange, faultsOf, type RawAnswer } from '../support/raw-http.ts';
+import { exchange, faultsOf, type RawResponse } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -16,7 +16,7 @@ afterAll(() => service.close());
 
 const json = 'Content-Type: application/json\r\n';
 
-async function predict(body: string | Buffer, headers = json): Promise<RawAnswer> {
+async function predict(body: string | Buffer, headers = json): Promise<RawResponse> {
   const bytes = Buffer.from(body);
   const head =
     `POST /api/ml HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n${headers}` +
@@ -26,7 +26,7 @@ async function predict(body: string | Buffer, headers = json): Promise<RawAnswer
   return answers[0]!;
 }
 
-const codeOf = ({ body }: RawAnswer) => (JSON.parse(body) as { code: string }).code;
+const codeOf = ({ body }: RawResponse) => (JSON.parse(body) as { code: string }).code;
 /** The sample with one cell in other words. */
 const withCell = (name: string, text: string) => JSON.stringify({ ...row, [name]: '@' }).replace('"@"', () => text);
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startForger, type Forger } from '../support/forge.ts';
-import { exchange, faultsOf, type RawAnswer } from '../support/raw-http.ts';
+import { exchange, faultsOf, type RawResponse } from '../support/raw-http.ts';
 import { startWatched, type Health, type WatchedService } from '../support/watched.ts';
 import { canary, makeRefusals, type Refusal } from './corpus/refusals.ts';
 
@@ -24,7 +24,7 @@ afterAll(() => watched.close());
 let addresses = 0;
 
 /** Sent from an address of its own, so that no limit but that of its case is met. */
-async function send({ bytes, name }: Refusal): Promise<RawAnswer> {
+async function send({ bytes, name }: Refusal): Promise<RawResponse> {
   addresses += 1;
   const address = `X-Forwarded-For: 198.18.${addresses >> 8}.${addresses & 255}\r\nHost: a\r\n`;
   const { answers } = await exchange(watched.port, bytes.toString('latin1').replace('Host: a\r\n', address), {
@@ -64,7 +64,7 @@ async function readState(): Promise<{ state: string; audited: number }> {
 }
 
 /** I2: one of two shapes, and nothing of the inside. */
-function expectShape({ body, status, headers }: RawAnswer, isAuth: boolean): void {
+function expectShape({ body, status, headers }: RawResponse, isAuth: boolean): void {
   const fields = JSON.parse(body) as Record<string, unknown>;
   if (isAuth) {
     expect(Object.keys(fields).sort()).toEqual(['error', 'error_description']);

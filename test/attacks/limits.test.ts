@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { RedisCounterHome } from '../../mlapi/http/limits/redis-counters.ts';
+import { RedisCounterStore } from '../../mlapi/http/limits/redis-counters.ts';
 import { WindowCounters } from '../../mlapi/http/limits/window-counters.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
-import { exchange, faultsOf, type RawAnswer } from '../support/raw-http.ts';
+import { exchange, faultsOf, type RawResponse } from '../support/raw-http.ts';
 import { describeRedis, TestRedis, untilCounting } from '../support/redis.ts';
 import { FakeClock, startService, type TestService } from '../support/service.ts';
 
@@ -25,7 +25,7 @@ async function startOwn(variables: Record<string, string>): Promise<TestService>
 }
 
 /** One request as the proxy sends it: the lines are what the attacker and the proxy wrote, in this order. */
-async function send(target: string, lines: readonly string[] = [], method = 'POST'): Promise<RawAnswer> {
+async function send(target: string, lines: readonly string[] = [], method = 'POST'): Promise<RawResponse> {
   const head = [`${method} ${target} HTTP/1.1`, 'Host: a', 'Content-Length: 0', 'Connection: close', ...lines];
   const isHead = method === 'HEAD';
   const { answers } = await exchange(service.port, `${head.join('\r\n')}\r\n\r\n`, { isHead });
@@ -34,7 +34,7 @@ async function send(target: string, lines: readonly string[] = [], method = 'POS
   return answers[0]!;
 }
 
-async function statusesOf(requests: readonly (() => Promise<RawAnswer>)[]): Promise<number[]> {
+async function statusesOf(requests: readonly (() => Promise<RawResponse>)[]): Promise<number[]> {
   const statuses: number[] = [];
   for (const request of requests) statuses.push((await request()).status);
   return statuses;
@@ -211,12 +211,12 @@ describe('D80: floods of keys', () => {
 describeRedis('D80: floods of keys in Redis', () => {
   test('a Redis that they fill refuses to count, and loses no counter; room made, the attacker is still counted', async () => {
     const redis = await TestRedis.start();
-    const home = await RedisCounterHome.open(redis.url, createLogger({ logLevel: 'silent', logFormat: 'json' }));
+    const home = await RedisCounterStore.open(redis.url, createLogger({ logLevel: 'silent', logFormat: 'json' }));
     opened.push(
       () => home.close(),
       () => redis.kill(),
     );
-    const counters = home.of('per-address');
+    const counters = home.counter('per-address');
     for (let hit = 0; hit < 7; hit += 1) await counters.increment('attacker');
     const used = Number(/used_memory:(\d+)/.exec((await redis.command('INFO', 'memory')) as string)?.[1]);
     await redis.command('CONFIG', 'SET', 'maxmemory', String(used + 2 ** 21));

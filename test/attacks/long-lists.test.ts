@@ -80,11 +80,11 @@ function explained(words: string, { sql: text, parameters }: Compiled): RawBuild
 }
 
 /** Fails unless the query reads little more than it answers. */
-async function checkWork(database: Database, query: { compile(): Compiled }, mostRows: number): Promise<void> {
+async function checkWork(database: Database, query: { compile(): Compiled }, maxRows: number): Promise<void> {
   if (isPostgres(database)) {
     const { rows } = await explained('explain (analyze, format json) ', query.compile()).execute(database);
     const [{ Plan }] = rows[0]!['QUERY PLAN'] as [{ Plan: Plan }];
-    expect(rowsRead(Plan)).toBeLessThanOrEqual(mostRows);
+    expect(rowsRead(Plan)).toBeLessThanOrEqual(maxRows);
     return;
   }
   const { rows } = await explained('explain query plan ', query.compile()).execute(database);

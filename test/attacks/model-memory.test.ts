@@ -54,8 +54,8 @@ describe('the memory of uploaded models', () => {
       expect((await bob.predict('honest', 7)).body).toMatchObject({ predictions: [7] });
       for (const name of names) expect((await eve.predict(name)).status).toBe(200);
 
-      let mostBytes = 0;
-      const looking = setInterval(() => (mostBytes = Math.max(mostBytes, memoryInUse())), 20);
+      let maxBytes = 0;
+      const looking = setInterval(() => (maxBytes = Math.max(maxBytes, memoryInUse())), 20);
       const grow = (name: string) => eve.predict(name, manyZeros);
       const answers = [];
       if (how === 'all at once') answers.push(...(await Promise.all(names.map(grow))));
@@ -69,8 +69,8 @@ describe('the memory of uploaded models', () => {
         }
       // A look after the last of them has been answered.
       while (memoryInUse() > budgetBytes) await delay(10);
-      expect(mostBytes).toBeGreaterThan(manyZeros * 4);
-      expect(mostBytes).toBeLessThan(budgetBytes + betweenLooksBytes);
+      expect(maxBytes).toBeGreaterThan(manyZeros * 4);
+      expect(maxBytes).toBeLessThan(budgetBytes + betweenLooksBytes);
       expect((await bob.predict('honest', 7)).body).toMatchObject({ predictions: [7] });
       expect(service.services.modelStore.store.loaded().length).toBeGreaterThan(1);
     },

@@ -10,11 +10,11 @@ import { strangerRequests } from './corpus/stranger-requests.ts';
 
 const [rounds = 7, requests = 300] = process.argv.slice(2, 4).map(Number);
 const wanted = process.argv[4] ?? '';
-const mostTimes = 3;
+const maxTimes = 3;
 const connections = 2;
 
 /** The status of the first answer in the text, and where that ends; undefined where it is not whole. */
-function readAnswer(text: string): { status: number; end: number } | undefined {
+function readResponse(text: string): { status: number; end: number } | undefined {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd === -1) return undefined;
   const head = text.slice(0, headEnd);
@@ -37,7 +37,7 @@ async function send(port: number, request: string, count: number): Promise<Set<n
         open.on('error', () => undefined);
         open.on('data', (part: unknown) => {
           text += String(part);
-          for (let answer = readAnswer(text); answer !== undefined; answer = readAnswer(text)) {
+          for (let answer = readResponse(text); answer !== undefined; answer = readResponse(text)) {
             statuses.add(answer.status);
             text = text.slice(answer.end);
             left -= 1;
@@ -94,7 +94,7 @@ for (const { name, short, long } of pairs) {
     service.stdout = '';
   }
   const times = ratiosOf(longTimes, shortTimes);
-  if (times.median > mostTimes) over.push(name);
+  if (times.median > maxTimes) over.push(name);
   const [one, other] = [spreadOf(shortTimes).median, spreadOf(longTimes).median];
   console.log(
     `| ${name} | ${long.length} | ${[...statuses].join(', ')} | ${one.toFixed(0)} | ${other.toFixed(0)} | ${showSpread(times)} |`,
@@ -102,8 +102,8 @@ for (const { name, short, long } of pairs) {
 }
 console.log(
   over.length === 0
-    ? `\nNone costs more than ${mostTimes} times the shortest.`
-    : `\nMore than ${mostTimes} times: ${over.join('; ')}`,
+    ? `\nNone costs more than ${maxTimes} times the shortest.`
+    : `\nMore than ${maxTimes} times: ${over.join('; ')}`,
 );
 clearInterval(alive);
 await service.kill('SIGTERM');

@@ -20,13 +20,13 @@ const batcher = await model.open(options);
 // The same without a model: what is left is the batcher's own.
 const nothing = { data: new Float32Array(5), shape: [1, 5] };
 const inputName = session.inputNames[0]!;
-const { outputName, facts } = model;
+const { outputName, metadata } = model;
 const sample = model.probe.sample as Matrix;
 
 const ways = {
   'session.run': () => {
     const { data, rows, width } = sample;
-    return session.run({ [inputName]: new Tensor(facts.inputType!, data, [rows, width]) }, [outputName]);
+    return session.run({ [inputName]: new Tensor(metadata.inputType!, data, [rows, width]) }, [outputName]);
   },
   batcher: () => batcher.run(sample),
   'setImmediate alone': () => new Promise((resolve) => setImmediate(() => resolve(nothing))),

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse';
 import { parseStrictJson } from '../../mlapi/http/body/strict-json.ts';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
-import { readCell } from '../../mlapi/inference/preprocessing/csv/cells.ts';
-import { chooseOutput } from '../../mlapi/inference/tensors/model-facts.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocessor.ts';
+import { readCell } from '../../mlapi/inference/preprocessing/csv/cells.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
+import { chooseOutput } from '../../mlapi/inference/tensors/model-metadata.ts';
 import { readConnections } from '../support/nsl-kdd.ts';
 
 /*
@@ -23,9 +23,9 @@ const chunkBytes = 65_536;
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'resources/models/nsl-kdd-classifier');
 const model = await ModelWrapper.load(join(folder, 'model.onnx'));
-const { features, output } = readContract(folder, model.facts);
-const tensor = chooseOutput(model.facts, output.tensor);
-const preprocessor = new Preprocessor(features, model.facts.inputType!, rows);
+const { features, output } = readContract(folder, model.metadata);
+const tensor = chooseOutput(model.metadata, output.tensor);
+const preprocessor = new Preprocessor(features, model.metadata.inputType!, rows);
 const postprocessor = new Postprocessor(output);
 
 const file = join(root, 'test/fixtures/nsl-kdd/rows.csv');

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import Joi from 'joi';
 import { readContract } from '../../mlapi/inference/contract/contract.ts';
-import { chooseOutput } from '../../mlapi/inference/tensors/model-facts.ts';
+import type { Feature, NamedRow } from '../../mlapi/inference/contract/types.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
 import { Preprocessor } from '../../mlapi/inference/preprocessing/preprocessor.ts';
-import type { Feature, NamedRow } from '../../mlapi/inference/contract/types.ts';
+import { chooseOutput } from '../../mlapi/inference/tensors/model-metadata.ts';
 
 /*
  * What validating and encoding cost beside the model itself, and beside a Joi schema on each cell. All in one run, in
@@ -17,9 +17,9 @@ const roundMs = 60;
 
 const folder = join(import.meta.dirname, '../../resources/models/nsl-kdd-classifier');
 const model = await ModelWrapper.load(join(folder, 'model.onnx'));
-const { features, sample, output } = readContract(folder, model.facts);
-const tensor = chooseOutput(model.facts, output.tensor);
-const preprocessor = new Preprocessor(features, model.facts.inputType!, 10_000);
+const { features, sample, output } = readContract(folder, model.metadata);
+const tensor = chooseOutput(model.metadata, output.tensor);
+const preprocessor = new Preprocessor(features, model.metadata.inputType!, 10_000);
 const schema = Joi.array()
   .ordered(...features.map(cellSchema))
   .length(features.length)

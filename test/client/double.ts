@@ -88,7 +88,7 @@ export async function until(isTrue: () => boolean): Promise<void> {
 /** Tokens that no service checks. */
 export const madeUp = { access_token: 'access-secret', refresh_token: 'refresh-secret' };
 
-export const madeUpAnswer = {
+export const madeUpResponse = {
   ...madeUp,
   token_type: 'Bearer',
   expires_in: 900,

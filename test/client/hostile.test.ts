@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Client, type ClientOptions } from '../../mlapi/client/client.ts';
-import { failureOf, json, madeUp, madeUpAnswer, startDouble, type Double } from './double.ts';
+import { failureOf, json, madeUp, madeUpResponse, startDouble, type Double } from './double.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -93,7 +93,7 @@ describe('a service that is none', () => {
 
   test('tokens that a header cannot hold, or that broke off, are none; and the error does not quote them', async () => {
     const secret = 'token-that-nobody-may-see';
-    for (const body of [{ ...madeUpAnswer, access_token: `${secret}\r\nx: y` }, `{"access_token":"${secret}`]) {
+    for (const body of [{ ...madeUpResponse, access_token: `${secret}\r\nx: y` }, `{"access_token":"${secret}`]) {
       const { client } = await against(json(200, body), { tokens: { refresh_token: 'a' } });
       const error = await failureOf(client.session());
       expect(error).toMatchObject({ code: 'tokens_lost' });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Client, type TokenAnswer } from '../../mlapi/client/client.ts';
+import { Client, type TokenResponse } from '../../mlapi/client/client.ts';
 import { startService, type TestService } from '../support/service.ts';
 import {
   clientOf,
@@ -10,7 +10,7 @@ import {
   inTurn,
   json,
   madeUp,
-  madeUpAnswer,
+  madeUpResponse,
   startDouble,
 } from './double.ts';
 
@@ -113,7 +113,7 @@ describe('the life of tokens', () => {
   test('401: a service that refuses every token is asked twice, and not for ever', async () => {
     const double = await startDouble((request, response) =>
       request.url === '/auth/refresh'
-        ? json(200, madeUpAnswer)(request, response)
+        ? json(200, madeUpResponse)(request, response)
         : json(401, { code: 'invalid_token', detail: 'no' })(request, response),
     );
     const client = new Client({ url: double.url, tokens: madeUp });
@@ -124,7 +124,7 @@ describe('the life of tokens', () => {
   });
 
   test('200: revoke ends the tokens at the service, and nothing is sent after it', async () => {
-    const kept: TokenAnswer[] = [];
+    const kept: TokenResponse[] = [];
     const { client } = await clientOf(service, { onTokens: (tokens) => void kept.push(tokens) });
     await client.session();
     await client.revoke();
@@ -140,7 +140,7 @@ describe('onTokens', () => {
   test('it has stored the newest tokens before the first of them is used, and gets them again if it could not', async () => {
     const stored: string[] = [];
     let fails = true;
-    const onTokens = ({ refresh_token: token }: TokenAnswer) => {
+    const onTokens = ({ refresh_token: token }: TokenResponse) => {
       expect(to('/auth/session')).toBe(0);
       if (fails) return Promise.reject(new Error('the disk is full'));
       stored.push(token);
@@ -185,7 +185,7 @@ describe('answers that get lost on their way', () => {
   });
 
   test('a reset is sent again, since there is nothing to lose', async () => {
-    const double = await startDouble(inTurn(cut, json(200, madeUpAnswer), json(200, { client: 'a' })));
+    const double = await startDouble(inTurn(cut, json(200, madeUpResponse), json(200, { client: 'a' })));
     const timing = new InstantTiming(service.clock);
     const client = new Client({ url: double.url, username: 'a', password: 'b', timing });
     expect(await client.session()).toEqual({ client: 'a' });
@@ -211,7 +211,7 @@ describe('answers that get lost on their way', () => {
 
   test('503: a refresh that was answered so is tried again with the same token', async () => {
     const busy = json(503, { error: 'temporarily_unavailable', error_description: 'busy' }, { 'retry-after': '1' });
-    const double = await startDouble(inTurn(busy, json(200, madeUpAnswer), json(200, { client: 'a' })));
+    const double = await startDouble(inTurn(busy, json(200, madeUpResponse), json(200, { client: 'a' })));
     const timing = new InstantTiming(service.clock);
     const client = new Client({ url: double.url, tokens: { refresh_token: 'a' }, timing });
     await client.session();
@@ -223,7 +223,7 @@ describe('answers that get lost on their way', () => {
   test('404 and 503: answers that say that nothing was done end no tokens, however many', async () => {
     const [absent, busy] = [json(404, '<html>'), json(503, {})];
     const double = await startDouble(
-      inTurn(absent, busy, busy, busy, busy, busy, json(200, madeUpAnswer), json(200, { client: 'a' })),
+      inTurn(absent, busy, busy, busy, busy, busy, json(200, madeUpResponse), json(200, { client: 'a' })),
     );
     const timing = new InstantTiming(service.clock);
     const client = new Client({ url: double.url, tokens: { refresh_token: 'a' }, timing });
@@ -240,7 +240,7 @@ describe('answers that get lost on their way', () => {
       const isKept = known.has(request.socket);
       known.add(request.socket);
       if (request.url !== '/auth/refresh') return json(200, { client: 'a' })(request, response);
-      return isKept ? request.socket.destroy() : json(200, madeUpAnswer)(request, response);
+      return isKept ? request.socket.destroy() : json(200, madeUpResponse)(request, response);
     });
     const timing = new InstantTiming(service.clock);
     const client = new Client({ url: double.url, tokens: { refresh_token: 'a' }, timing });
@@ -261,7 +261,7 @@ describe('answers that get lost on their way', () => {
       if (request.url === '/auth/refresh') {
         answer();
         await new Promise<void>((resolve) => (release = resolve));
-        return json(200, madeUpAnswer)(request, response);
+        return json(200, madeUpResponse)(request, response);
       }
       return json(200, { client: 'a' })(request, response);
     });

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiError, Client, type NamedRow, type TokenAnswer } from '../../mlapi/client/client.ts';
+import { ApiError, Client, type NamedRow, type TokenResponse } from '../../mlapi/client/client.ts';
 import { mlapi, serve } from '../support/child.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { entries, type Entry } from './entries.ts';
@@ -69,9 +69,9 @@ function login(url: string, index: number): Client {
   return new Client({ url, username: `team-${index}`, password, timeoutMs: 120_000 });
 }
 
-async function tokens(dataDir: string): Promise<TokenAnswer> {
+async function tokens(dataDir: string): Promise<TokenResponse> {
   const { stdout } = await mlapi(dataDir, ['tokens', 'issue', 'team-0']);
-  return JSON.parse(stdout) as TokenAnswer;
+  return JSON.parse(stdout) as TokenResponse;
 }
 
 async function enter(entry: Entry, client: Client): Promise<Verdict> {

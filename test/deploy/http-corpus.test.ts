@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { doubtful, get, malformed, statusHere } from '../attacks/corpus/http.ts';
 import { hasProgram, siteName } from '../support/nginx.ts';
 import { startProxied, type ProxiedService } from '../support/proxied-service.ts';
-import { exchange, faultsOf, type RawAnswer } from '../support/raw-http.ts';
+import { exchange, faultsOf, type RawResponse } from '../support/raw-http.ts';
 
 // I7: the same verdicts through nginx as on the socket.
 const canRun = ['nginx', 'openssl'].every((program) => hasProgram(program, 'the HTTP corpus through nginx'));
@@ -24,10 +24,10 @@ const named = (request: string) =>
 const onSocket = (request: string, isHead = false) => exchange(proxied.socket, named(request), { isHead });
 const throughNginx = (request: string, isHead = false) =>
   exchange(() => proxied.nginx.connect(), named(request), { isHead });
-const statuses = (answers: readonly RawAnswer[]) => answers.map(({ status }) => status);
+const statuses = (answers: readonly RawResponse[]) => answers.map(({ status }) => status);
 
 /** nginx names itself, without a version: only a module can prevent it. */
-const faultsThroughNginx = (answer: RawAnswer) => {
+const faultsThroughNginx = (answer: RawResponse) => {
   const { server, ...headers } = answer.headers;
   return [...faultsOf({ ...answer, headers }), ...(server === 'nginx' ? [] : [`server: ${server}`])];
 };

@@ -1,24 +1,24 @@
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectHttp2 } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { hasProgram, makeAuthority, siteName, startNginx, type Nginx } from '../support/nginx.ts';
-import { startProxied, type ProxiedService } from '../support/proxied-service.ts';
-import { exchange, faultsOf, RawConnection, type RawAnswer } from '../support/raw-http.ts';
 import { buildModel, constantOf } from '../support/onnx-builder.ts';
+import { startProxied, type ProxiedService } from '../support/proxied-service.ts';
+import { exchange, faultsOf, RawConnection, type RawResponse } from '../support/raw-http.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { allScopes } from '../support/uploads.ts';
 
 const canRun = ['nginx', 'openssl'].every((program) => hasProgram(program, 'the shipped site in a real nginx'));
 const describeWithNginx = canRun ? describe : describe.skip;
 
-const withoutServer = ({ headers, ...answer }: RawAnswer): RawAnswer => {
+const withoutServer = ({ headers, ...answer }: RawResponse): RawResponse => {
   const { server: _server, ...rest } = headers;
   return { ...answer, headers: rest };
 };
-async function ask(nginx: Nginx, request: string, options?: { servername: string }): Promise<RawAnswer> {
+async function ask(nginx: Nginx, request: string, options?: { servername: string }): Promise<RawResponse> {
   const { answers } = await exchange(() => nginx.connect(options), request, { answers: 1 });
   const answer = answers[0]!;
   expect(faultsOf({ ...withoutServer(answer), status: answer.status === 504 ? 503 : answer.status })).toEqual([]);

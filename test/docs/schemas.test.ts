@@ -162,7 +162,7 @@ describe('the operations of the document', () => {
 describe('what the shipped models answer', () => {
   test.each(['nsl-kdd-classifier', 'nsl-kdd-anomaly'])('200: %s answers as its own routes say', async (name) => {
     const get = await send('get', `/api/models/${name}`);
-    expect(mistakes(answerOf('GET /api/models/{name}'), get)).toEqual([]);
+    expect(mistakes(responseOf('GET /api/models/{name}'), get)).toEqual([]);
     const { features, sample } = get as { features: { name: string }[]; sample: Json };
     const list = features.map((feature) => sample[feature.name]);
     const bodies = [sample, [list], [list, sample], { instances: sample }, { instances: [list, sample] }];
@@ -176,7 +176,7 @@ describe('what the shipped models answer', () => {
       for (const body of bodies) {
         expect(mistakes(taken, body)).toEqual([]);
         for (const scores of ['', '?scores=true'])
-          expect(mistakes(answerOf(route), await send('post', `${path}${scores}`, body))).toEqual([]);
+          expect(mistakes(responseOf(route), await send('post', `${path}${scores}`, body))).toEqual([]);
       }
     }
   });
@@ -211,7 +211,7 @@ function operation(route: string) {
   return operationsOf(document).find((each) => each.route === route)!.operation;
 }
 
-function answerOf(route: string): object | undefined {
+function responseOf(route: string): object | undefined {
   return operation(route).responses[200]?.content?.['application/json']?.schema;
 }
 

@@ -7,7 +7,7 @@ import { mountRoutes } from '../../application.ts';
 import type { Exchange } from '../../mlapi/http/exchange.ts';
 import { createListener } from '../../mlapi/http/server/listener.ts';
 import { createHttpServer } from '../../mlapi/http/server/server.ts';
-import { exchange, type RawAnswer } from '../support/raw-http.ts';
+import { exchange, type RawResponse } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 // Guarded routes are served ahead of Express, or by it: nobody may be able to tell which.
@@ -19,9 +19,9 @@ let authorizations: Record<string, string>;
 beforeAll(async () => {
   service = await startService({ MLAPI_CORS_ORIGINS: 'https://app.example.com', MLAPI_BODY_LIMIT_BYTES: '4096' });
   const { services } = service;
-  const { application, shortWay } = mountRoutes(services);
+  const { application, fastPath } = mountRoutes(services);
   const counted = (request: Exchange) => {
-    const isTaken = shortWay(request);
+    const isTaken = fastPath(request);
     if (isTaken) taken += 1;
     return isTaken;
   };
@@ -118,7 +118,7 @@ const bodies = [
 ];
 
 /** What both ways have to agree on. How often a client was counted is not: each request counts. */
-function comparable({ status, headers: found, body }: RawAnswer): object {
+function comparable({ status, headers: found, body }: RawResponse): object {
   const { date: _date, ratelimit, ...rest } = found;
   return { status, headers: { ...rest, ratelimit: ratelimit?.replace(/r=\d+; t=\d+/, '') }, body };
 }

@@ -3,7 +3,7 @@ import { request, type ClientRequest, type IncomingMessage, type ServerResponse 
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { heldByAnswers } from '../../mlapi/http/answer-memory.ts';
+import { heldByResponses } from '../../mlapi/http/response-memory.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { buildModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
@@ -53,14 +53,14 @@ describe('a long answer that is compressed as it is made', () => {
     let bytes = 0;
     for await (const chunk of answer.pipe(createGunzip()) as AsyncIterable<Buffer>) bytes += chunk.length;
     expect([answer.complete, bytes > 2_000_000]).toEqual([true, true]);
-    await until(() => heldByAnswers() === 0);
+    await until(() => heldByResponses() === 0);
   });
 
   test('is given up, with what was held for it, when its client is gone', async () => {
     const asked = ask(5_000_000);
-    await until(() => heldByAnswers() > 0 && responses.at(-1)!.headersSent);
+    await until(() => heldByResponses() > 0 && responses.at(-1)!.headersSent);
     asked.destroy();
-    await until(() => heldByAnswers() === 0);
+    await until(() => heldByResponses() === 0);
     expect(responses.at(-1)!.writableFinished).toBe(false);
   });
 });

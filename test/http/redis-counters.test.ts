@@ -4,19 +4,19 @@ import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import winston from 'winston';
+import { RedisCounterStore } from '../../mlapi/http/limits/redis-counters.ts';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { RedisCounterHome } from '../../mlapi/http/limits/redis-counters.ts';
 import { Logger } from '../../mlapi/telemetry/logger.ts';
 import { describeRedis, TestRedis, untilCounting } from '../support/redis.ts';
 
-const opened: RedisCounterHome[] = [];
+const opened: RedisCounterStore[] = [];
 let lines: string[];
 let redis: TestRedis;
 
-async function open(url = redis.url): Promise<RedisCounterHome> {
+async function open(url = redis.url): Promise<RedisCounterStore> {
   const stream = new Writable({ write: (chunk: Buffer, _encoding, done) => done(void lines.push(chunk.toString())) });
   const transports = [new winston.transports.Stream({ stream })];
-  const home = await RedisCounterHome.open(url, new Logger(winston.createLogger({ transports })));
+  const home = await RedisCounterStore.open(url, new Logger(winston.createLogger({ transports })));
   opened.push(home);
   return home;
 }
@@ -38,7 +38,7 @@ afterEach(async () => {
 describeRedis('counters in Redis', () => {
   test('a key is counted by itself, under each name; reading counts nothing', async () => {
     const home = await open();
-    const [addresses, clients] = [home.of('per-address'), home.of('per-client')];
+    const [addresses, clients] = [home.counter('per-address'), home.counter('per-client')];
     expect(await addresses.read('a')).toEqual({ count: 0, resetsInMs: 60_000 });
     expect((await addresses.increment('a')).count).toBe(1);
     const { count, resetsInMs } = await addresses.increment('a');
@@ -56,7 +56,7 @@ describeRedis('counters in Redis', () => {
     const counts = await Promise.all(
       Array.from(
         { length: 600 },
-        async (_, index) => (await homes[index % 2]!.of('per-client').increment('busy')).count,
+        async (_, index) => (await homes[index % 2]!.counter('per-client').increment('busy')).count,
       ),
     );
     expect(counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 600 }, (_, index) => index + 1));
@@ -65,7 +65,7 @@ describeRedis('counters in Redis', () => {
   test('keys are of one length, whatever comes; no name stands in Redis, and nothing stays longer than a minute', async () => {
     const home = await open();
     const hostile = ['203.0.113.7', 'demo', 'a\r\nFLUSHALL\r\n', '\0', '*', 'x'.repeat(1_000_000), '\ud800', ''];
-    for (const key of hostile) expect((await home.of('failed-passwords').increment(key)).count).toBe(1);
+    for (const key of hostile) expect((await home.counter('failed-passwords').increment(key)).count).toBe(1);
     const keys = (await redis.command('KEYS', '*')) as string[];
     expect(keys).toHaveLength(hostile.length + 1);
     for (const key of keys) {
@@ -78,9 +78,9 @@ describeRedis('counters in Redis', () => {
 
   test('after the clock of Redis was set back, nobody waits for the hour that comes again', async () => {
     const home = await open();
-    await home.of('per-address').increment('a');
+    await home.counter('per-address').increment('a');
     for (const key of (await redis.command('KEYS', '*')) as string[]) await redis.command('PEXPIRE', key, '3600000');
-    const { count, resetsInMs } = await home.of('per-address').increment('a');
+    const { count, resetsInMs } = await home.counter('per-address').increment('a');
     expect(count).toBe(1);
     expect(resetsInMs).toBeLessThanOrEqual(60_000);
   });
@@ -89,7 +89,7 @@ describeRedis('counters in Redis', () => {
     const rights = /ACL SETUSER mlapi on >PASSWORD (.*)/.exec(readFileSync('files/operations.md', 'utf8'))?.[1] ?? '';
     await redis.command('ACL', 'SETUSER', 'mlapi', 'on', '>its-own', ...rights.split(' '));
     const home = await open(redis.url.replace(`:${redis.password}`, 'mlapi:its-own'));
-    const counters = home.of('per-address');
+    const counters = home.counter('per-address');
     await counters.increment('a');
     for (const name of (await redis.command('KEYS', '*')) as string[]) await redis.command('PEXPIRE', name, '3600000');
     expect((await counters.increment('a')).count).toBe(1);
@@ -105,17 +105,17 @@ describeRedis('counters in Redis', () => {
 
   test('scripts that Redis forgot are loaded again', async () => {
     const home = await open();
-    await home.of('per-address').increment('a');
+    await home.counter('per-address').increment('a');
     await redis.command('SCRIPT', 'FLUSH');
-    expect((await home.of('per-address').read('a')).count).toBe(1);
-    expect((await home.of('per-address').increment('a')).count).toBe(2);
+    expect((await home.counter('per-address').read('a')).count).toBe(1);
+    expect((await home.counter('per-address').increment('a')).count).toBe(2);
   });
 });
 
 describeRedis('a Redis that is away', () => {
   test('503 with Retry-After while it is; one line in the log for its loss, one for its return', async () => {
     const home = await open();
-    const counters = home.of('per-address');
+    const counters = home.counter('per-address');
     await redis.kill();
     for (const refusal of await anyTimes(50, () => counters.increment('a'))) {
       expect(refusal).toBeInstanceOf(Problem);
@@ -132,7 +132,7 @@ describeRedis('a Redis that is away', () => {
   test('away at the start: opening does not wait for it, and it is found when it comes', async () => {
     await redis.kill();
     const home = await open();
-    await expect(home.of('per-address').read('a')).rejects.toThrow(Problem);
+    await expect(home.counter('per-address').read('a')).rejects.toThrow(Problem);
     expect([messages(), reasons()]).toEqual([['redis is unreachable'], ['ECONNREFUSED']]);
     await redis.start();
     await untilCounting(home);
@@ -142,10 +142,10 @@ describeRedis('a Redis that is away', () => {
   test('one that takes connections and answers nothing is given up after a second, then refused at once', async () => {
     const home = await open();
     redis.freeze();
-    const refusals = await anyTimes(20, () => home.of('per-address').increment('a'));
+    const refusals = await anyTimes(20, () => home.counter('per-address').increment('a'));
     expect(refusals.every((refusal) => refusal instanceof Problem)).toBe(true);
     const startedAt = performance.now();
-    await anyTimes(1_000, () => home.of('per-address').increment('a'));
+    await anyTimes(1_000, () => home.counter('per-address').increment('a'));
     expect(performance.now() - startedAt).toBeLessThan(900);
     expect(reasons()).toEqual(['no answer within a second']);
     redis.thaw();
@@ -167,7 +167,7 @@ describeRedis('a Redis that is away', () => {
     const home = await open();
     await redis.command(...spoil);
     await expect(home.check()).rejects.toThrow(Problem);
-    await expect(home.of('per-address').increment('a')).rejects.toThrow(Problem);
+    await expect(home.counter('per-address').increment('a')).rejects.toThrow(Problem);
     expect(reasons()).toEqual([reason]);
     await redis.command(...mend);
     await untilCounting(home);

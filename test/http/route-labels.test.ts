@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import supertest from 'supertest';
 import { mountRoutes } from '../../application.ts';
-import { createListener, type ShortWay } from '../../mlapi/http/server/listener.ts';
+import { createListener, type FastPath } from '../../mlapi/http/server/listener.ts';
 import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { type Metrics } from '../../mlapi/telemetry/metrics/metrics.ts';
 import { createMetrics } from '../../mlapi/telemetry/metrics/open-metrics.ts';
@@ -38,17 +38,17 @@ const requests: [method: 'get' | 'post' | 'put', path: string, hasToken: boolean
 ];
 
 describe.each([
-  ['the short way', (shortWay: ShortWay) => shortWay],
+  ['the short way', (fastPath: FastPath) => fastPath],
   ['Express', () => undefined],
 ])('on %s', (_, choose) => {
   let metrics: Metrics;
   let server: Server;
   beforeAll(async () => {
     const { services } = service;
-    const { application, shortWay } = mountRoutes(services);
+    const { application, fastPath } = mountRoutes(services);
     metrics = await createMetrics({ metricsPort: 0 });
     const observers = { logger: services.logger, metrics };
-    server = createHttpServer(createListener(application, services.config, observers, choose(shortWay)), services);
+    server = createHttpServer(createListener(application, services.config, observers, choose(fastPath)), services);
   });
 
   test.each(requests)(

@@ -1,9 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { expect, test } from '@jest/globals';
+import { MemoryQuota } from '../../mlapi/http/body/memory-quota.ts';
 import { StreamedBody } from '../../mlapi/http/body/streamed-body.ts';
-import { ClientMemory } from '../../mlapi/http/body/memory-quota.ts';
 
 test('however much is there at once, others get their turn after 64 KiB', async () => {
   const chunk = Buffer.alloc(16_384);
@@ -16,7 +16,7 @@ test('however much is there at once, others get their turn after 64 KiB', async 
     request: Object.assign(request, { rawTrailers: [] }) as unknown as IncomingMessage,
     response: new EventEmitter() as ServerResponse,
     limitBytes,
-    unfinished: new ClientMemory({ clientBytes: 32 * limitBytes, allBytes: 96 * limitBytes }),
+    unfinished: new MemoryQuota({ clientBytes: 32 * limitBytes, allBytes: 96 * limitBytes }),
     clientId: 'a',
     contentType: 'text/csv',
   });

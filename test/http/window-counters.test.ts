@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { MemoryCounterHome, WindowCounters } from '../../mlapi/http/limits/window-counters.ts';
+import { MemoryCounterStore, WindowCounters } from '../../mlapi/http/limits/window-counters.ts';
 import { FakeClock } from '../support/service.ts';
 
 describe('window counters', () => {
@@ -16,10 +16,10 @@ describe('window counters', () => {
   });
 
   test('equal keys of two names are two counters; of one name there is one', () => {
-    const home = new MemoryCounterHome(new FakeClock().readMonotonic);
-    home.of('per-address').increment('a');
-    expect(home.of('per-address').read('a').count).toBe(1);
-    expect(home.of('per-client').read('a').count).toBe(0);
+    const home = new MemoryCounterStore(new FakeClock().readMonotonic);
+    home.counter('per-address').increment('a');
+    expect(home.counter('per-address').read('a').count).toBe(1);
+    expect(home.counter('per-client').read('a').count).toBe(0);
   });
 
   test('a flood of keys takes bounded memory; no counter of before is lost, and newcomers are counted together', () => {

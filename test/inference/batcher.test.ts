@@ -2,9 +2,9 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { expect, test } from '@jest/globals';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { Batcher, type BatcherOptions } from '../../mlapi/inference/batching/batcher.ts';
-import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
+import { CostModel } from '../../mlapi/inference/batching/cost-model.ts';
 import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
-import type { ObservedAnswer, ObservedRun } from '../../mlapi/inference/observer.ts';
+import type { ObservedResponse, ObservedRun } from '../../mlapi/inference/observer.ts';
 import type { Matrix } from '../../mlapi/inference/tensors/types.ts';
 
 const row: Matrix = { data: new Float32Array(1), rows: 1, width: 1 };
@@ -39,9 +39,9 @@ function openBatcher(
 ): Batcher {
   return new Batcher({
     executor,
-    cost: new RunCost({ rows: 1, seconds }, { rows: 2, seconds: 2 * seconds }),
-    sharing: 'whole',
-    entry: [1],
+    cost: new CostModel({ rows: 1, seconds }, { rows: 2, seconds: 2 * seconds }),
+    batching: 'none',
+    rowShape: [1],
     maxRows: 1,
     maxWaitMicroseconds: 0,
     timeoutMs: 1_000,
@@ -103,14 +103,14 @@ class StrictExecutor extends EndlessExecutor {
 }
 
 test('an observer is told of each request once, be it of several runs, or tried again without its company', async () => {
-  const answers: ObservedAnswer[] = [];
+  const answers: ObservedResponse[] = [];
   const runs: ObservedRun[] = [];
   const observer = {
     ran: (run: ObservedRun) => runs.push(run),
-    answered: (_model: unknown, answer: ObservedAnswer) => answers.push(answer),
+    answered: (_model: unknown, answer: ObservedResponse) => answers.push(answer),
     shed: () => undefined,
   };
-  const batcher = openBatcher(new StrictExecutor(), 0.001, { sharing: 'merge', maxRows: 2, observer });
+  const batcher = openBatcher(new StrictExecutor(), 0.001, { batching: 'concatenate', maxRows: 2, observer });
   const rows = (...values: number[]): Matrix => ({ data: Float32Array.from(values), rows: values.length, width: 1 });
   const outcomes = async (...requests: Matrix[]) => {
     const settled = await Promise.allSettled(requests.map((request) => batcher.run(request)));

@@ -8,7 +8,7 @@ import {
   type ChildMessage,
 } from '../../mlapi/inference/execution/child-messages.ts';
 
-const facts = {
+const metadata = {
   inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
   outputs: [{ name: 'y', datatype: 'BYTES', shape: [-1] }],
   inputType: 'float32',
@@ -42,15 +42,19 @@ describe('what a model process says', () => {
     const others = fc.option(fc.array(output, { maxLength: 3 }), { nil: undefined });
     fc.assert(
       fc.property(output, others, fc.nat(), (own, more, rssBytes) => {
-        const message: ChildMessage = { type: 'answered', output: more ? { ...own, others: more } : own, rssBytes };
+        const message: ChildMessage = {
+          type: 'answered',
+          output: more ? { ...own, secondaryOutputs: more } : own,
+          rssBytes,
+        };
         expect(decodeChildMessage(encodeChildMessage(message))).toEqual(message);
       }),
     );
   });
 
   test.each<ChildMessage>([
-    { type: 'ready', facts, rssBytes: 1 },
-    { type: 'ready', facts: { ...facts, inputType: undefined, width: undefined }, rssBytes: 1 },
+    { type: 'ready', metadata, rssBytes: 1 },
+    { type: 'ready', metadata: { ...metadata, inputType: undefined, width: undefined }, rssBytes: 1 },
     { type: 'unusable', reason: 'it is none' },
     { type: 'refused', message: 'it failed on them', cause: 'a "node"' },
     { type: 'answered', output: { data: Float32Array.of(7), shape: [] }, rssBytes: 1 },
@@ -61,23 +65,26 @@ describe('what a model process says', () => {
   test('says nothing of files, digests and proofs: what it says of them is dropped', () => {
     const files = [{ name: '../../mlapi.db', sha256: '0'.repeat(64), sizeBytes: 1 }];
     const more = { sha256: '0'.repeat(64), files, platform: 'other', rowWise: { y: null } };
-    const ready = decodeChildMessage(made({ type: 'ready', facts: { ...facts, ...more }, rssBytes: 1 }));
-    expect(ready).toEqual({ type: 'ready', facts, rssBytes: 1 });
+    const ready = decodeChildMessage(made({ type: 'ready', metadata: { ...metadata, ...more }, rssBytes: 1 }));
+    expect(ready).toEqual({ type: 'ready', metadata, rssBytes: 1 });
   });
 
   test('is not said where its names are too long', () => {
     const withNames = (count: number) => ({
-      ...facts,
-      outputs: Array.from({ length: count }, (_, at) => ({ ...facts.outputs[0], name: `${at}${'y'.repeat(1_000)}` })),
+      ...metadata,
+      outputs: Array.from({ length: count }, (_, at) => ({
+        ...metadata.outputs[0],
+        name: `${at}${'y'.repeat(1_000)}`,
+      })),
     });
     expect([canBeSaid(withNames(3_900)), canBeSaid(withNames(4_100))]).toEqual([true, false]);
-    const ready = encodeChildMessage({ type: 'ready', facts: withNames(3_900), rssBytes: 2 ** 40 });
+    const ready = encodeChildMessage({ type: 'ready', metadata: withNames(3_900), rssBytes: 2 ** 40 });
     expect(decodeChildMessage(ready)).toMatchObject({ type: 'ready' });
   });
 
   const answered = { type: 'answered', rssBytes: 1 };
   const six = { cells: 'Float32Array', shape: [6] };
-  const ready = { type: 'ready', facts, rssBytes: 1 };
+  const ready = { type: 'ready', metadata, rssBytes: 1 };
   test.each<[string, Buffer]>([
     ['nothing', Buffer.alloc(1)],
     ['a head longer than all', made('').fill(0xff, 0, 4)],
@@ -85,18 +92,21 @@ describe('what a model process says', () => {
     ['null', made(null)],
     ['a number', made(1)],
     ['another type', made({ type: '__proto__' })],
-    ["objects for V8's deserializer", serialize({ type: 'ready', facts, rssBytes: 1 })],
-    ['no memory', made({ type: 'ready', facts })],
+    ["objects for V8's deserializer", serialize({ type: 'ready', metadata, rssBytes: 1 })],
+    ['no memory', made({ type: 'ready', metadata })],
     ['memory that is text', made({ ...ready, rssBytes: '1' })],
-    ['no facts', made({ ...ready, facts: null })],
-    ['inputs that are no list', made({ ...ready, facts: { ...facts, inputs: { length: 1, map: 1 } } })],
-    ['an input of no type', made({ ...ready, facts: { ...facts, inputType: 'constructor' } })],
+    ['no metadata', made({ ...ready, metadata: null })],
+    ['inputs that are no list', made({ ...ready, metadata: { ...metadata, inputs: { length: 1, map: 1 } } })],
+    ['an input of no type', made({ ...ready, metadata: { ...metadata, inputType: 'constructor' } })],
     [
       'an output of another datatype',
-      made({ ...ready, facts: { ...facts, outputs: [{ ...facts.outputs[0], datatype: 'FP8' }] } }),
+      made({ ...ready, metadata: { ...metadata, outputs: [{ ...metadata.outputs[0], datatype: 'FP8' }] } }),
     ],
-    ['an output without a name', made({ ...ready, facts: { ...facts, outputs: [{ datatype: 'FP32', shape: [] }] } })],
-    ['a width below zero', made({ ...ready, facts: { ...facts, width: -1 } })],
+    [
+      'an output without a name',
+      made({ ...ready, metadata: { ...metadata, outputs: [{ datatype: 'FP32', shape: [] }] } }),
+    ],
+    ['a width below zero', made({ ...ready, metadata: { ...metadata, width: -1 } })],
     ['a reason that cannot be written', made({ type: 'unusable', reason: { toString: 1 } })],
     ['a cause that cannot be written', made({ type: 'refused', message: '', cause: { toString: 1 } })],
     ['a run without an output', made(answered)],

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
-import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
+import { ProcessPool } from '../../mlapi/inference/execution/process-pool.ts';
 import type { Matrix } from '../../mlapi/inference/tensors/types.ts';
 import type { Confinement } from '../../mlapi/sandbox/confinement.ts';
 import { startCompiled } from '../support/child.ts';
@@ -43,7 +43,7 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await delay(5);
 }
 
-let pool: ChildPool;
+let pool: ProcessPool;
 async function start(
   options: {
     slots?: number;
@@ -52,9 +52,9 @@ async function start(
     loadLimitMs?: number;
     confinement?: Confinement;
   } = {},
-): Promise<ChildPool> {
+): Promise<ProcessPool> {
   const { path = modelPath(), ...rest } = options;
-  pool = await ChildPool.start({ path, sha256: sha256Of(path), outputName: 'y', slots: 1, ...rest });
+  pool = await ProcessPool.start({ path, sha256: sha256Of(path), outputName: 'y', slots: 1, ...rest });
   return pool;
 }
 const crash = () => {
@@ -217,7 +217,7 @@ describe('a process that hangs while it loads the model', () => {
     const path = join(temporaryFolder(), 'model.onnx');
     makePipe(path);
 
-    const starting = ChildPool.start({ path, sha256: '', outputName: 'y', slots: 1, loadLimitMs: 300 });
+    const starting = ProcessPool.start({ path, sha256: '', outputName: 'y', slots: 1, loadLimitMs: 300 });
 
     await expect(starting).rejects.toThrow(`${path}: the model was not loaded within 0.3 s`);
   });
@@ -269,7 +269,7 @@ describe('a model that keeps crashing', () => {
     crash();
 
     await until(() => pool.fault !== undefined);
-    await expect(ChildPool.start({ path, sha256: 'another', outputName: 'y', slots: 1 })).rejects.toThrow(
+    await expect(ProcessPool.start({ path, sha256: 'another', outputName: 'y', slots: 1 })).rejects.toThrow(
       `${path}: the model file has changed`,
     );
   });

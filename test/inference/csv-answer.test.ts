@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Contract } from '../../mlapi/inference/contract/types.ts';
-import { csvAnswer } from '../../mlapi/inference/postprocessing/csv-response.ts';
-import { jsonAnswer } from '../../mlapi/inference/postprocessing/json-response.ts';
-import { Answerer, type PredictionAnswer } from '../../mlapi/inference/postprocessing/prediction-response.ts';
+import { csvResponse } from '../../mlapi/inference/postprocessing/csv-response.ts';
+import { jsonResponse } from '../../mlapi/inference/postprocessing/json-response.ts';
+import {
+  PredictionResponder,
+  type PredictionResponse,
+} from '../../mlapi/inference/postprocessing/prediction-response.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 
@@ -174,7 +177,7 @@ describe('Accept: which of the two', () => {
 });
 
 describe('a long answer', () => {
-  const wide: PredictionAnswer = {
+  const wide: PredictionResponse = {
     model: 'm',
     version: '1',
     predictions: ['a', 'b'],
@@ -183,10 +186,10 @@ describe('a long answer', () => {
   const longest = (pieces: Iterable<unknown> = []) => Math.max(...[...pieces].map((piece) => String(piece).length));
 
   test('is made in pieces, as JSON and as CSV, also where one row is long', () => {
-    const json = jsonAnswer(wide, {});
+    const json = jsonResponse(wide, {});
     expect([...json.chunks!].join('')).toBe(JSON.stringify(wide));
     expect(longest(json.chunks)).toBeLessThan(100_000);
-    const csv = csvAnswer(wide);
+    const csv = csvResponse(wide);
     const [names = '', first = ''] = [...csv.chunks!].join('').split('\r\n');
     expect(names.split(',').slice(0, 3)).toEqual(['prediction', 'score_0', 'score_1']);
     expect(first.split(',')).toHaveLength(200_001);
@@ -201,7 +204,7 @@ describe('a long answer', () => {
         // Many labels make it long.
         const classes = Array.from({ length: 9_000 }, (_, at) => `"${at}\u2028`);
         const answer = { model: 'm', version: '1', predictions: rows, classes, scores };
-        expect([...jsonAnswer(answer, {}).chunks!].join('')).toBe(JSON.stringify(answer));
+        expect([...jsonResponse(answer, {}).chunks!].join('')).toBe(JSON.stringify(answer));
       }),
       { numRuns: 50 },
     );
@@ -211,8 +214,8 @@ describe('a long answer', () => {
     const asked: number[] = [];
     const memory = { reserve: (bytes: number) => asked.push(bytes) };
     const contract = { name: 'm', version: '1', output: { kind: 'values' } } as unknown as Contract;
-    const answerer = new Answerer({ contract, facts: { sha256: '' }, saysDigest: false });
-    answerer.answer({ data: new Float64Array(100_000), shape: [50_000, 2] }, 50_000, false, memory);
+    const responder = new PredictionResponder({ contract, metadata: { sha256: '' }, includesDigest: false });
+    responder.answer({ data: new Float64Array(100_000), shape: [50_000, 2] }, 50_000, false, memory);
     expect(asked[0]).toBeGreaterThanOrEqual(100_000 * 8 + 50_000 * 32);
   });
 });

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
 import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
+import { ProcessPool } from '../../mlapi/inference/execution/process-pool.ts';
 import type { Confinement } from '../../mlapi/sandbox/confinement.ts';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
@@ -21,7 +21,7 @@ test('a model’s processes are the first that the kernel ends where memory runs
     { isolation: await findModelIsolation(), memoryBytes },
   ];
   for (const confinement of walls) {
-    const pool = await ChildPool.start({ path, sha256, outputName: 'y', slots: 1, confinement });
+    const pool = await ProcessPool.start({ path, sha256, outputName: 'y', slots: 1, confinement });
     const scores = processTree(pool.memory()[0]!.pid).map(scoreOf);
     await pool.release();
     expect([confinement?.isolation, new Set(scores)]).toEqual([confinement?.isolation, new Set(['1000'])]);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { findModelIsolation } from '../../mlapi/inference/execution/model-isolation.ts';
 import { ModelWrapper } from '../../mlapi/inference/execution/model-wrapper.ts';
-import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
-import type { ModelFacts } from '../../mlapi/inference/tensors/types.ts';
+import { ProcessPool } from '../../mlapi/inference/execution/process-pool.ts';
+import type { ModelMetadata } from '../../mlapi/inference/tensors/types.ts';
 import {
   externalModel,
   externalTensor,
@@ -39,7 +39,7 @@ async function answer(): Promise<number[]> {
   return [...(values as Float32Array)];
 }
 
-const digest = async () => (await ModelWrapper.load(path)).facts.sha256;
+const digest = async () => (await ModelWrapper.load(path)).metadata.sha256;
 
 describe('external data inside the folder is loaded', () => {
   test('200: the default export of PyTorch, model.onnx and model.onnx.data', async () => {
@@ -59,7 +59,7 @@ describe('external data inside the folder is loaded', () => {
     const expected = [0.2740916, 0.0479429, -0.3170643, 0.0582003, 0.0873967];
     for (const [at, number] of expected.entries()) expect(outputs[0]!.data[at]).toBeCloseTo(number, 5);
     const { sha256, files } = (await service.information('torch-default-export')).body as Pick<
-      ModelFacts,
+      ModelMetadata,
       'sha256' | 'files'
     >;
     expect(files?.map(({ name, sizeBytes }) => [name, sizeBytes])).toEqual([
@@ -125,8 +125,8 @@ describe('external data inside the folder is loaded', () => {
 
 describe('in a child process', () => {
   const start = async (confinement?: { memoryBytes: number; isolation: 'namespaces' | 'limits' }) => {
-    const { facts } = await ModelWrapper.load(path);
-    return ChildPool.start({ path, sha256: facts.sha256, outputName: 'y', slots: 1, confinement });
+    const { metadata } = await ModelWrapper.load(path);
+    return ProcessPool.start({ path, sha256: metadata.sha256, outputName: 'y', slots: 1, confinement });
   };
 
   test('also behind the wall, it has the external data, whatever is in the working directory', async () => {
@@ -142,11 +142,11 @@ describe('in a child process', () => {
 
   test('it refuses external data that changed after it was checked', async () => {
     write({ 'model.onnx': externalModel(), [data]: weights });
-    const { facts } = await ModelWrapper.load(path);
+    const { metadata } = await ModelWrapper.load(path);
     write({ [`${data}.new`]: otherWeights });
     renameSync(join(folder, `${data}.new`), join(folder, data));
 
-    await expect(ChildPool.start({ path, sha256: facts.sha256, outputName: 'y', slots: 1 })).rejects.toThrow(
+    await expect(ProcessPool.start({ path, sha256: metadata.sha256, outputName: 'y', slots: 1 })).rejects.toThrow(
       `${path}: the model file has changed`,
     );
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { FairQueue, type Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
+import { FairQueue, type BatchingMode } from '../../mlapi/inference/batching/fair-queue.ts';
 import { WaitingRequest } from '../../mlapi/inference/batching/waiting-request.ts';
 
 const nothing = () => undefined;
@@ -13,8 +13,8 @@ function queueOf(...requests: readonly (readonly [string, number])[]) {
     queue.push(request);
     return request;
   });
-  const take = (rows: number, sharing: Sharing = 'merge') =>
-    queue.take(rows, sharing).map(({ request, from, rows: taken }) => [request.client, from, taken]);
+  const take = (rows: number, batching: BatchingMode = 'concatenate') =>
+    queue.take(rows, batching).map(({ request, from, rows: taken }) => [request.client, from, taken]);
   return { queue, waiting, take };
 }
 
@@ -30,28 +30,27 @@ describe('a run', () => {
     expect(queue.rows).toBe(1_401);
   });
 
-  test.each<Sharing>(['merge', 'split'])('clients take turns where it has no room for all: %s', (sharing) => {
-    const { take } = queueOf(['a', 3], ['b', 1], ['c', 2]);
+  test.each<BatchingMode>(['concatenate', 'split'])(
+    'clients take turns where it has no room for all: %s',
+    (batching) => {
+      const { take } = queueOf(['a', 3], ['b', 1], ['c', 2]);
 
-    expect(Array.from({ length: 6 }, () => take(1, sharing)[0])).toEqual([
-      ['a', 0, 1],
-      ['b', 0, 1],
-      ['c', 0, 1],
-      ['a', 1, 1],
-      ['c', 1, 1],
-      ['a', 2, 1],
-    ]);
-    expect(take(1, sharing)).toEqual([]);
-  });
+      expect(Array.from({ length: 6 }, () => take(1, batching)[0])).toEqual([
+        ['a', 0, 1],
+        ['b', 0, 1],
+        ['c', 0, 1],
+        ['a', 1, 1],
+        ['c', 1, 1],
+        ['a', 2, 1],
+      ]);
+      expect(take(1, batching)).toEqual([]);
+    },
+  );
 
   test('has one request, as it is, where requests are whole', () => {
     const { take } = queueOf(['a', 3], ['a', 4], ['b', 5]);
 
-    expect([take(1, 'whole'), take(1, 'whole'), take(1, 'whole')]).toEqual([
-      [['a', 0, 3]],
-      [['b', 0, 5]],
-      [['a', 0, 4]],
-    ]);
+    expect([take(1, 'none'), take(1, 'none'), take(1, 'none')]).toEqual([[['a', 0, 3]], [['b', 0, 5]], [['a', 0, 4]]]);
   });
 });
 

@@ -31,8 +31,8 @@ jest.unstable_mockModule('../../mlapi/sandbox/start-program.ts', () => ({
 }));
 const { ModelProcess } = await import('../../mlapi/inference/execution/model-process.ts');
 
-const facts = { inputs: [], outputs: [], inputType: undefined, width: undefined, takesOneRow: false };
-const ready: ChildMessage = { type: 'ready', facts, rssBytes: 1 };
+const metadata = { inputs: [], outputs: [], inputType: undefined, width: undefined, takesOneRow: false };
+const ready: ChildMessage = { type: 'ready', metadata, rssBytes: 1 };
 const answered: ChildMessage = { type: 'answered', output: { data: Float32Array.of(7), shape: [1] }, rssBytes: 1 };
 const input: RunInput = { data: Float32Array.of(1), rows: 1, width: 1 };
 const run = (process: InstanceType<typeof ModelProcess>) => process.run(input, { outputName: 'y' }, Infinity);
@@ -47,7 +47,7 @@ describe('a model process that was taken over', () => {
     ['a number', serialize(5)],
     ['a reason that cannot be written', serialize({ type: 'unusable', reason: { toString: 1 } })],
     ['a cause that cannot be written', serialize({ type: 'refused', message: '', cause: { toString: 1 } })],
-    ['a ready model without facts', serialize({ type: 'ready' })],
+    ['a ready model without metadata', serialize({ type: 'ready' })],
   ])('ends itself alone when it says %s', async (_, bytes) => {
     const process = new ModelProcess({ path: 'model.onnx', sha256: undefined });
     child.say(bytes);

@@ -5,11 +5,11 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MessagePipe, type MessageMemory } from '../../mlapi/sandbox/message-pipe.ts';
 
-function open(mostBytes = 1_000_000, memory?: MessageMemory) {
+function open(maxBytes = 1_000_000, memory?: MessageMemory) {
   const wire = new PassThrough();
   const said: unknown[] = [];
   const pipe = new MessagePipe(wire, {
-    mostBytes,
+    maxBytes,
     ...(memory !== undefined && { memory }),
     onMessage: (message) => said.push(message),
     onDropped: () => said.push('dropped'),

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Predictors } from '../../mlapi/inference/model-registry.ts';
+import { ModelRegistry } from '../../mlapi/inference/model-registry.ts';
 import { startModels, writeModelFolders } from '../support/model-folders.ts';
 import { echoContract, OipServer } from '../support/oip-server.ts';
 import { identityModel } from '../support/onnx-builder.ts';
-import { filesOf } from '../support/uploads.ts';
 import { startService } from '../support/service.ts';
+import { filesOf } from '../support/uploads.ts';
 
 const local = { onnx: identityModel(3) };
 let server: OipServer;
@@ -24,7 +24,7 @@ const load = (contract: object, remoteServers: readonly string[], more: object =
     workers: 1,
     predictTimeoutMs: 5_000,
   };
-  return Predictors.load(config);
+  return ModelRegistry.load(config);
 };
 
 test('a folder whose server is away is no reason not to start: 503 and not ready, until it is there', async () => {

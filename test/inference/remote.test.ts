@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { startModels, type ModelService } from '../support/model-folders.ts';
-import { answerOf, echo, echoContract, OipServer, say, type Received } from '../support/oip-server.ts';
+import { responseOf, echo, echoContract, OipServer, say, type Received } from '../support/oip-server.ts';
 
 let server: OipServer;
 let service: ModelService;
@@ -30,7 +30,7 @@ const reset = (response: ServerResponse) => response.socket?.resetAndDestroy();
 const answering =
   (output: object, more: object = {}) =>
   (response: ServerResponse, received: Received) =>
-    say(response, answerOf(received, output, more));
+    say(response, responseOf(received, output, more));
 
 const textOf = (data: string) => `{"outputs":[{"name":"y","datatype":"FP32","shape":[1,3],"data":${data}}]}`;
 const endless = (response: ServerResponse) => {

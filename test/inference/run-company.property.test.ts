@@ -3,8 +3,8 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Problem } from '../../mlapi/http/problem.ts';
 import { Batcher } from '../../mlapi/inference/batching/batcher.ts';
-import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
-import type { Sharing } from '../../mlapi/inference/batching/fair-queue.ts';
+import { CostModel } from '../../mlapi/inference/batching/cost-model.ts';
+import type { BatchingMode } from '../../mlapi/inference/batching/fair-queue.ts';
 import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
 import type { Matrix, RunInput } from '../../mlapi/inference/tensors/types.ts';
 
@@ -58,12 +58,12 @@ function rowsOf({ rows, isBad }: Sent, at: number): number[] {
   return isBad ? [...values.slice(0, -1), -values.at(-1)!] : values;
 }
 
-async function serve(sharing: Sharing, sent: readonly Sent[]) {
+async function serve(batching: BatchingMode, sent: readonly Sent[]) {
   const executor = new RecordingExecutor();
   const batcher = new Batcher({
-    ...{ executor, sharing, entry: [1], maxRows: 4, maxWaitMicroseconds: 0, timeoutMs: 60_000 },
+    ...{ executor, batching, rowShape: [1], maxRows: 4, maxWaitMicroseconds: 0, timeoutMs: 60_000 },
     ...{ maxWaitingRows: 1_000, observed: { model: 'm', version: '1' }, observer: undefined },
-    cost: new RunCost({ rows: 1, seconds: 0.001 }, { rows: 2, seconds: 0.001 }),
+    cost: new CostModel({ rows: 1, seconds: 0.001 }, { rows: 2, seconds: 0.001 }),
   });
   const answers: Promise<{ data: unknown }>[] = [];
   for (const [at, request] of sent.entries()) {
@@ -77,17 +77,17 @@ async function serve(sharing: Sharing, sent: readonly Sent[]) {
 
 const requestsIn = (run: readonly number[]) => new Set(run.map((value) => Math.floor(Math.abs(value) / 100))).size;
 
-test.each<[Sharing, boolean]>([
-  ['whole', false],
+test.each<[BatchingMode, boolean]>([
+  ['none', false],
   ['split', false],
-  ['merge', true],
-])('%s: whoever shares a run with a refused request gets the answer of its own rows', async (sharing, isShared) => {
-  let mostRequests = 0;
+  ['concatenate', true],
+])('%s: whoever shares a run with a refused request gets the answer of its own rows', async (batching, isShared) => {
+  let maxRequests = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(sentArbitrary, { minLength: 2, maxLength: 12 }), async (sent) => {
-      const { settled, runs } = await serve(sharing, sent);
+      const { settled, runs } = await serve(batching, sent);
 
-      mostRequests = Math.max(mostRequests, ...runs.map(requestsIn));
+      maxRequests = Math.max(maxRequests, ...runs.map(requestsIn));
       settled.forEach((answer, at) => {
         expect(answer.status).toBe(sent[at]!.isBad ? 'rejected' : 'fulfilled');
         if (answer.status === 'fulfilled')
@@ -99,6 +99,6 @@ test.each<[Sharing, boolean]>([
     { numRuns: 150 },
   );
   // Without a proof, no run ever has the rows of two requests, be they of one client.
-  if (isShared) expect(mostRequests).toBeGreaterThan(2);
-  else expect(mostRequests).toBe(1);
+  if (isShared) expect(maxRequests).toBeGreaterThan(2);
+  else expect(maxRequests).toBe(1);
 });

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { RunCost } from '../../mlapi/inference/batching/cost-model.ts';
+import { CostModel } from '../../mlapi/inference/batching/cost-model.ts';
 
 const second = (rows: number, seconds: number) => ({ rows, seconds });
 
-describe('RunCost', () => {
+describe('CostModel', () => {
   test('has a fixed part and one for each row', () => {
-    const cost = new RunCost(second(1, 0.011), second(101, 0.111));
+    const cost = new CostModel(second(1, 0.011), second(101, 0.111));
 
     expect(cost.seconds(1)).toBeCloseTo(0.011, 6);
     expect(cost.seconds(51)).toBeCloseTo(0.061, 6);
@@ -14,7 +14,7 @@ describe('RunCost', () => {
   });
 
   test('follows what runs take, one run that waited aside', () => {
-    const cost = new RunCost(second(1, 0.01), second(2, 0.02));
+    const cost = new CostModel(second(1, 0.01), second(2, 0.02));
 
     cost.observe(1, 10);
     expect(cost.seconds(1)).toBeLessThan(0.02);
@@ -24,7 +24,7 @@ describe('RunCost', () => {
   });
 
   test('takes rows that seem to cost nothing, or more than a run of one, for what is possible', () => {
-    expect(new RunCost(second(1, 0.01), second(2, 0.009)).seconds(1_000)).toBeCloseTo(0.01, 4);
-    expect(new RunCost(second(1, 0.01), second(2, 1)).seconds(10)).toBeCloseTo(0.1, 6);
+    expect(new CostModel(second(1, 0.01), second(2, 0.009)).seconds(1_000)).toBeCloseTo(0.01, 4);
+    expect(new CostModel(second(1, 0.01), second(2, 1)).seconds(10)).toBeCloseTo(0.1, 6);
   });
 });

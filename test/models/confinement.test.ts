@@ -40,7 +40,7 @@ describe('what a model may do', () => {
   test('its process sees no file, no network and no process of this machine, where the machine allows namespaces', async () => {
     expect((await upload(service, token, ['seen', '1'], { model: identityModel(1) })).status).toBe(201);
     expect((await predict('seen')).status).toBe(200);
-    if ((await service.services.modelStore.foreign.isolation) !== 'namespaces') {
+    if ((await service.services.modelStore.untrusted.isolation) !== 'namespaces') {
       console.warn('SKIPPED: namespaces: this machine has no bubblewrap, or forbids it');
       return;
     }

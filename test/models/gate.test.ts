@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Gate } from '../../mlapi/models/upload/admission.ts';
+import { AdmissionControl } from '../../mlapi/models/upload/admission.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { allScopes, upload } from '../support/uploads.ts';
@@ -35,11 +35,11 @@ test('201: who brings one model does not wait behind the eight of somebody else'
 }, 120_000);
 
 test('clients take turns, whoever came first', async () => {
-  const gate = new Gate();
+  const gate = new AdmissionControl();
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   const bring = (client: string, model: string) =>
-    gate.pass(client, (inspecting) =>
+    gate.admit(client, (inspecting) =>
       inspecting(() => {
         begun.push(model);
         return new Promise<void>((resolve) => ends.set(model, resolve));

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
+import { ModelCache } from '../../mlapi/models/serving/model-cache.ts';
 import { MemoryWatch, WatchedGroup } from '../../mlapi/sandbox/memory-watch.ts';
-import { LoadedModels } from '../../mlapi/models/serving/model-cache.ts';
 
 const megabytes = 1_048_576;
 /** Above the second that nobody is made to leave within. */
@@ -41,7 +41,7 @@ class Models {
 function open(room: number) {
   const models = new Models();
   const artifacts = { pathOf: (id: string) => id } as never;
-  const loaded = new LoadedModels({ foreign: models, artifacts, memoryBytes: room * megabytes });
+  const loaded = new ModelCache({ untrusted: models, artifacts, memoryBytes: room * megabytes });
   const load = (id: string, owner = 'ada') => loaded.load(id, () => owned(owner));
   return { models, loaded, load };
 }

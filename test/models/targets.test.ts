@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Targets } from '../../mlapi/models/catalog/resolver.ts';
+import { VersionResolver } from '../../mlapi/models/catalog/resolver.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { allScopes, upload } from '../support/uploads.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 test('who asks for the same at the same time is answered by one look; who asks after a change, by another', async () => {
-  const targets = new Targets(service.services.database);
+  const targets = new VersionResolver(service.services.database);
 
   const [first, second, other] = [targets.find('m', '1'), targets.find('m', '1'), targets.find('m', undefined)];
   targets.forget('m');
@@ -26,7 +26,7 @@ test('who asks for the same at the same time is answered by one look; who asks a
 });
 
 test('404 is not kept', async () => {
-  const targets = new Targets(service.services.database);
+  const targets = new VersionResolver(service.services.database);
   await expect(targets.find('none', '1')).rejects.toMatchObject({ status: 404 });
   await expect(targets.find('none', '1')).rejects.toMatchObject({ status: 404 });
   expect(targets.known('none', '1')).toBeUndefined();

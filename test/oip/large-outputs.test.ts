@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { writeBinaryData } from '../../mlapi/inference/tensors/binary-tensor.ts';
-import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
-import { quoteNames } from '../../mlapi/inference/tensors/input-tensors.ts';
 import { WaitingRequest } from '../../mlapi/inference/batching/waiting-request.ts';
+import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
+import { writeBinaryData } from '../../mlapi/inference/tensors/binary-tensor.ts';
+import { quoteNames } from '../../mlapi/inference/tensors/input-tensors.ts';
 import { Counter } from '../../mlapi/models/traffic/counter.ts';
-import { Mirror, Places } from '../../mlapi/models/traffic/mirror.ts';
+import { ShadowTraffic, Semaphore } from '../../mlapi/models/traffic/shadow-traffic.ts';
 import { isShort } from '../../mlapi/oip/infer-response.ts';
 import { planLongResponse } from '../../mlapi/oip/long-response.ts';
 import { startModels, type ModelService } from '../support/model-folders.ts';
@@ -19,6 +19,7 @@ const zeros = buildModel({
   nodes: [{ op: 'ConstantOfShape', inputs: ['n'], outputs: ['y'] }],
   outputs: [{ name: 'y', type: 'float32', shape: ['M'] }],
 });
+
 /** Its one feature says how wide its values are. */
 const wide = buildModel({
   inputs: [{ name: 'x', type: 'int64', shape: [1, 1] }],
@@ -201,7 +202,7 @@ test('a refusal that names what a model has names twenty, and says how many more
 test('outputs of more than 8 MiB are not kept for a shadow: they would be on nobody’s account', async () => {
   const find = () => Promise.reject(new Error('the shadow was asked for'));
   const counter = new Counter({ model: 'm', version: '1', role: 'shadow' });
-  const mirror = new Mirror({ primary: {} as Predictor, share: 1, find, counter, places: new Places(1) });
+  const mirror = new ShadowTraffic({ primary: {} as Predictor, share: 1, find, counter, places: new Semaphore(1) });
   const outputs = (count: number) => [{ name: 'y', datatype: 'FP32', data: new Float32Array(count), shape: [count] }];
   await mirror.infer([], { outputs: outputs(3_000_000), rows: 1 });
   await mirror.infer([], { outputs: outputs(1), rows: 1 });

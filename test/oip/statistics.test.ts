@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { unnamed, type ObservedRun } from '../../mlapi/inference/observer.ts';
+import { withoutModelNames, type ObservedRun } from '../../mlapi/inference/observer.ts';
 import { RunStatistics } from '../../mlapi/oip/statistics.ts';
 import { good, refusal, withContract } from '../support/broken-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
@@ -49,7 +49,10 @@ describe('the statistics of one process', () => {
 
   test('names are for these alone: metrics get a label in place of strangers’ words', () => {
     const told: string[] = [];
-    const observer = unnamed({ ran: ({ model }) => told.push(model), shed: ({ version }) => told.push(version) });
+    const observer = withoutModelNames({
+      ran: ({ model }) => told.push(model),
+      shed: ({ version }) => told.push(version),
+    });
 
     observer.ran(run('secret'));
     observer.shed({ model: 'secret', version: '1' });

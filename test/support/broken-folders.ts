@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { Predictors } from '../../mlapi/inference/model-registry.ts';
+import { ModelRegistry } from '../../mlapi/inference/model-registry.ts';
 import { contractOf, writeModelFolders, type ModelFolder } from './model-folders.ts';
 import { identityModel, type ElementType } from './onnx-builder.ts';
 
@@ -27,7 +27,7 @@ export function withFeature(feature: object, encoding?: string, type?: ElementTy
 /** What the start says of these folders: the whole message, but for the path of the folder around them. */
 export async function refusal(models: Readonly<Record<string, ModelFolder>>, defaultModel?: string): Promise<string> {
   const modelsDir = writeModelFolders(models);
-  const error = await Predictors.load({
+  const error = await ModelRegistry.load({
     modelsDir,
     defaultModel,
     maxRows: 10,

@@ -1,7 +1,7 @@
-import { ChildPool } from '../../mlapi/inference/execution/process-pool.ts';
+import { ProcessPool } from '../../mlapi/inference/execution/process-pool.ts';
 
 /** A process whose child is in the middle of a long run of the slow model; it says which process that is. */
 const [path = '', sha256 = ''] = process.argv.slice(2);
-const pool = await ChildPool.start({ path, sha256, outputName: 'y', slots: 1 });
+const pool = await ProcessPool.start({ path, sha256, outputName: 'y', slots: 1 });
 void pool.run({ data: Float32Array.of(8_000), rows: 1, width: 1 }, Infinity);
 console.log(`child ${pool.memory()[0]!.pid}`);

@@ -2,12 +2,12 @@ import type { RequestListener } from 'node:http';
 import { createApplication, mountRoutes, type Services } from '../../application.ts';
 import { createListener } from '../../mlapi/http/server/listener.ts';
 
-/** With `TEST_LONG_WAY=1` every test shows that Express gives the verdicts of the short way. */
+/** With `TEST_WITHOUT_FAST_PATH=1` every test shows that Express gives the verdicts of the short way. */
 export const wayVariables: Readonly<Record<string, string>> =
-  process.env.TEST_LONG_WAY === '1' ? { TEST_LONG_WAY: '1' } : {};
+  process.env.TEST_WITHOUT_FAST_PATH === '1' ? { TEST_WITHOUT_FAST_PATH: '1' } : {};
 
 /** What answers the requests of a test. */
 export function listenerOf(services: Services): RequestListener {
-  if (process.env.TEST_LONG_WAY !== '1') return createApplication(services);
+  if (process.env.TEST_WITHOUT_FAST_PATH !== '1') return createApplication(services);
   return createListener(mountRoutes(services).application, services.config, services);
 }

@@ -112,7 +112,7 @@ export function say(response: ServerResponse, body: unknown, status = 200): void
 }
 
 /** An answer of the model, with something else in place of what it should say. */
-export function answerOf(received: Received, output: object = {}, more: object = {}): object {
+export function responseOf(received: Received, output: object = {}, more: object = {}): object {
   const { inputs } = JSON.parse(received.body.toString()) as { inputs: { shape: number[]; data: number[] }[] };
   const { shape, data } = inputs[0]!;
   return { model_name: 'echo', outputs: [{ name: 'y', datatype: 'FP32', shape, data, ...output }], ...more };
@@ -121,7 +121,7 @@ export function answerOf(received: Received, output: object = {}, more: object =
 export const echo: Answer = (response, received) => {
   const jsonLength = received.headers['inference-header-content-length'];
   if (jsonLength === undefined) {
-    say(response, answerOf(received));
+    say(response, responseOf(received));
     return;
   }
   const bytes = received.body.subarray(Number(jsonLength));

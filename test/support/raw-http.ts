@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 /** One answer as it stood on the wire. Header names are in lower case, repeated ones joined by a comma. */
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -9,7 +9,7 @@ export interface RawAnswer {
 
 /** What came back on a connection. */
 export interface Exchange {
-  readonly answers: readonly RawAnswer[];
+  readonly answers: readonly RawResponse[];
   /** Whether the server closed the connection. */
   readonly isClosed: boolean;
   /** Bytes that are no whole answer. */
@@ -49,7 +49,7 @@ export async function exchange(
 /** A connection that writes exactly what it is told to. Text is sent as Latin-1: one character, one byte. */
 export class RawConnection {
   readonly socket: Socket;
-  readonly #answers: RawAnswer[] = [];
+  readonly #answers: RawResponse[] = [];
   /** What has come in, and is no whole answer yet. */
   #rest = '';
   #isClosed = false;
@@ -84,7 +84,7 @@ export class RawConnection {
   #wait(isDone: (state: Exchange) => boolean, { isHead = false, timeoutMs = 10_000 }: ExchangeOptions) {
     return new Promise<Exchange>((resolve, reject) => {
       const read = () => {
-        const { answers, rest } = parseAnswers(this.#rest, isHead);
+        const { answers, rest } = parseResponses(this.#rest, isHead);
         this.#answers.push(...answers);
         this.#rest = rest;
         return { answers: [...this.#answers], rest, isClosed: this.#isClosed };
@@ -113,8 +113,8 @@ function open(target: Target): Socket {
   return typeof target === 'string' ? connect(target) : connect({ port: target, host: '127.0.0.1', noDelay: true });
 }
 
-function parseAnswers(text: string, isHead: boolean): Pick<Exchange, 'answers' | 'rest'> {
-  const answers: RawAnswer[] = [];
+function parseResponses(text: string, isHead: boolean): Pick<Exchange, 'answers' | 'rest'> {
+  const answers: RawResponse[] = [];
   let rest = text;
   for (let end = rest.indexOf('\r\n\r\n'); end !== -1; end = rest.indexOf('\r\n\r\n')) {
     const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
@@ -155,7 +155,7 @@ const internals = /node_modules|\.ts:\d|\bat \w+ \(|\/(?:home|tmp|work|var)\/|sq
 const documentedFaults = [501, 503];
 
 /** What any answer lacks, or shows and must not; empty when it is fine. */
-export function faultsOf({ status, headers, body }: RawAnswer): string[] {
+export function faultsOf({ status, headers, body }: RawResponse): string[] {
   if (status === 100) return [];
   const faults: string[] = [];
   if (!/^[A-Za-z0-9-]{8,64}$/.test(headers['x-request-id'] ?? '')) faults.push('no request id');

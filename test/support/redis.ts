@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createClient } from '@redis/client';
 import { describe } from '@jest/globals';
-import type { RedisCounterHome } from '../../mlapi/http/limits/redis-counters.ts';
+import { createClient } from '@redis/client';
+import type { RedisCounterStore } from '../../mlapi/http/limits/redis-counters.ts';
 import { temporaryFolder } from './service.ts';
 
 const isInstalled = spawnSync('redis-server', ['--version']).status === 0;
@@ -125,7 +125,7 @@ export class TestRedis {
 }
 
 /** Resolves once it has found a Redis that counts. */
-export async function untilCounting(home: RedisCounterHome): Promise<void> {
+export async function untilCounting(home: RedisCounterStore): Promise<void> {
   for (;;) {
     const refusal = await home.check().catch((error: unknown) => error);
     if (refusal === undefined) return;

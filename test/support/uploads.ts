@@ -12,7 +12,7 @@ export interface ModelFiles {
   readonly sample?: unknown;
 }
 
-export interface UploadAnswer {
+export interface UploadResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Readonly<Record<string, unknown>>;
@@ -39,7 +39,7 @@ export async function ask(
   token: string,
   [method, path]: readonly [string, string],
   init: { body?: RequestInit['body']; duplex?: 'half'; headers?: Record<string, string>; json?: unknown } = {},
-): Promise<UploadAnswer> {
+): Promise<UploadResponse> {
   const { json, headers = {}, body, duplex } = init;
   const answer = await fetch(`${service.url}${path}`, {
     method,
@@ -66,7 +66,7 @@ export function upload(
   token: string,
   [model, version]: readonly [string, string],
   files: ModelFiles,
-): Promise<UploadAnswer> {
+): Promise<UploadResponse> {
   const path = `/api/models/${model}/versions/${version}`;
   const { model: bytes, ...others } = files;
   if (Object.keys(others).length === 0 && bytes !== undefined)

@@ -24,12 +24,12 @@ describe('the first worker', () => {
     const service = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_WORKERS: '3' },
     });
-    let mostAtOnce = 0;
+    let maxAtOnce = 0;
     await until(() => {
-      if (!service.stdout.includes('"listening"')) mostAtOnce = Math.max(mostAtOnce, childrenOf(service).length);
+      if (!service.stdout.includes('"listening"')) maxAtOnce = Math.max(maxAtOnce, childrenOf(service).length);
       return service.stdout.includes('"listening"');
     });
-    expect(mostAtOnce).toBe(1);
+    expect(maxAtOnce).toBe(1);
     const [, url = ''] = await service.says(/"address":"(http[^"]+)"/);
     do expect((await ask(`${url}/api/readiness`)).status).toBe(200);
     while (readyWorkersOf(service).length < 3);

@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database } from '../../persistence/database.ts';
 import { matchSecret } from '../client-secrets.ts';
-import { clientRefused, credentialsRefused } from '../refusals.ts';
+import { clientRefused, credentialsRefused } from '../problems.ts';
 import { findClient } from '../stores/client-store.ts';
 import { isKnownAddress } from '../stores/family-store.ts';
 import type { VerifiedClient } from '../types.ts';

@@ -25,10 +25,10 @@ const maxScopeText = 1_024;
 const defaultOverlapSeconds = 86_400;
 
 /** A mistake in what an operator asked for, in words for the operator. */
-export class ClientMistake extends Error {
+export class ClientError extends Error {
   constructor(message: string) {
     super(message);
-    this.name = 'ClientMistake';
+    this.name = 'ClientError';
   }
 }
 
@@ -54,13 +54,13 @@ export class ClientService {
     return listClients(this.#database);
   }
 
-  /** @throws {ClientMistake} if there is no such client */
+  /** @throws {ClientError} if there is no such client */
   async get(given: string): Promise<Client> {
     const name = normalizeName(given);
     return mustBe(await findClient(this.#database, name), name);
   }
 
-  /** @returns the password, made here unless it was given. @throws {ClientMistake} */
+  /** @returns the password, made here unless it was given. @throws {ClientError} */
   async add(given: string, options: { password?: string; scopes?: readonly string[] } = {}): Promise<string> {
     const name = normalizeName(given);
     const { password = makePassword(), scopes = defaultScopes } = options;
@@ -71,7 +71,7 @@ export class ClientService {
     return password;
   }
 
-  /** Adds a client whose secret stays good until it is rotated. @returns the secret, always made here. @throws {ClientMistake} */
+  /** Adds a client whose secret stays good until it is rotated. @returns the secret, always made here. @throws {ClientError} */
   async addReusable(given: string, { scopes = defaultScopes }: { scopes?: readonly string[] } = {}): Promise<string> {
     const name = normalizeName(given);
     checkName(name);
@@ -85,7 +85,7 @@ export class ClientService {
 
   /**
    * Gives a reusable client another secret. Without an overlap the old one ends at once, and with it all tokens of the client.
-   * @returns the secret, and when the old one ends: epoch milliseconds, or null if it has ended. @throws {ClientMistake}
+   * @returns the secret, and when the old one ends: epoch milliseconds, or null if it has ended. @throws {ClientError}
    */
   async rotateSecret(
     name: string,
@@ -94,7 +94,7 @@ export class ClientService {
     const secret = makeSecret();
     let previousEndsAt: number | null = null;
     await this.#change(name, 'client_secret_rotated', async (queries, client, now) => {
-      if (client.secret === undefined) throw new ClientMistake(`"${name}" is not reusable: use clients reset-password`);
+      if (client.secret === undefined) throw new ClientError(`"${name}" is not reusable: use clients reset-password`);
       // Whole seconds, as tokens count them: a token that ends with its secret lives for one at least.
       if (overlapSeconds > 0) previousEndsAt = (Math.floor(now / 1_000) + overlapSeconds) * 1_000;
       const previous = previousEndsAt === null ? undefined : { digest: client.secret.digest, endsAt: previousEndsAt };
@@ -104,7 +104,7 @@ export class ClientService {
     return { secret, previousEndsAt };
   }
 
-  /** All or none. @throws {ClientMistake} that names each wrong line */
+  /** All or none. @throws {ClientError} that names each wrong line */
   async import(given: readonly ImportedClient[], scopes: readonly string[] = defaultScopes): Promise<void> {
     const clients = given.map(({ name, password }) => ({ name: normalizeName(name), password }));
     checkScopes(scopes);
@@ -138,14 +138,14 @@ export class ClientService {
   async resetPassword(name: string, { password = makePassword(), keepTokens = false } = {}): Promise<string> {
     const passwordHash = await this.#hash(password);
     await this.#change(name, 'client_password_changed', async (queries, client, now) => {
-      if (client.secret !== undefined) throw new ClientMistake(`"${name}" is reusable: use clients rotate-secret`);
+      if (client.secret !== undefined) throw new ClientError(`"${name}" is reusable: use clients rotate-secret`);
       await setClientPassword(queries, client.id, passwordHash);
       if (!keepTokens) await endFamiliesOf(queries, client.id, 'password', now);
     });
     return password;
   }
 
-  /** Sets what a client may do from now on. Its tokens end, unless it only got more. @throws {ClientMistake} */
+  /** Sets what a client may do from now on. Its tokens end, unless it only got more. @throws {ClientError} */
   async setScopes(name: string, scopes: readonly string[]): Promise<void> {
     checkScopes(scopes);
     await this.#change(name, 'client_scopes_changed', async (queries, client, now) => {
@@ -184,7 +184,7 @@ export class ClientService {
       for (const client of clients) {
         const other = lookAlikes.find(client.name);
         if (other !== undefined)
-          throw new ClientMistake(`"${client.name}" looks like the client "${other}": choose another name`);
+          throw new ClientError(`"${client.name}" looks like the client "${other}": choose another name`);
         await this.#insert(queries, client);
         lookAlikes.add(client.name);
       }
@@ -194,35 +194,35 @@ export class ClientService {
   async #insert(queries: Queries, client: NewClient): Promise<void> {
     const now = this.#clock();
     const id = await insertClient(queries, client, now);
-    if (id === undefined) throw new ClientMistake(`there is a client "${client.name}" already`);
+    if (id === undefined) throw new ClientError(`there is a client "${client.name}" already`);
     const kind = client.secretDigest === undefined ? {} : { detail: 'reusable' };
     await recordAudit(queries, now, 'client_added', { clientId: id, ...kind });
   }
 
   async #hash(password: string): Promise<string> {
-    if (!isAcceptablePassword(password)) throw new ClientMistake('a password has 1 to 1024 bytes');
+    if (!isAcceptablePassword(password)) throw new ClientError('a password has 1 to 1024 bytes');
     return this.#passwords.hash(password);
   }
 }
 
 function mustBe(client: Client | undefined, name: string): Client {
-  if (client === undefined) throw new ClientMistake(`there is no client "${name}"`);
+  if (client === undefined) throw new ClientError(`there is no client "${name}"`);
   return client;
 }
 
 function checkName(name: string): void {
-  if (!isClientName(name)) throw new ClientMistake(clientNameRule);
+  if (!isClientName(name)) throw new ClientError(clientNameRule);
 }
 
 function checkScopes(scopes: readonly string[]): void {
   if (scopes.length === 0 || !scopes.every((scope) => isScope(scope, knownScopes))) {
     const example = 'models:predict:churn, models:predict:churn-*';
-    throw new ClientMistake(`the scopes are ${knownScopes.join(', ')}; for some models alone: ${example}`);
+    throw new ClientError(`the scopes are ${knownScopes.join(', ')}; for some models alone: ${example}`);
   }
-  if (scopes.join(' ').length > maxScopeText) throw new ClientMistake(`scopes have ${maxScopeText} characters at most`);
+  if (scopes.join(' ').length > maxScopeText) throw new ClientError(`scopes have ${maxScopeText} characters at most`);
 }
 
-/** @throws {ClientMistake} that names each wrong line. What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */
+/** @throws {ClientError} that names each wrong line. What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */
 export function checkImport(clients: readonly ImportedClient[]): void {
   const seen = new Set<string>();
   const lookAlikes = new LookAlikes([]);
@@ -241,5 +241,5 @@ export function checkImport(clients: readonly ImportedClient[]): void {
     return found.map((mistake) => `line ${index + 1}: ${mistake}`);
   });
   if (clients.length === 0) mistakes.push('there is no line in it');
-  if (mistakes.length > 0) throw new ClientMistake(mistakes.slice(0, 20).join('\n'));
+  if (mistakes.length > 0) throw new ClientError(mistakes.slice(0, 20).join('\n'));
 }

@@ -1,6 +1,6 @@
 import type { Counters } from '../../http/limits/counters.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
-import { tooManyFailures } from '../refusals.ts';
+import { tooManyFailures } from '../problems.ts';
 
 /** Slows down guessing at one name from many addresses; unknown names count like known ones. */
 export class FailureCounter {

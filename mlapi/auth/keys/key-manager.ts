@@ -3,9 +3,9 @@ import jsonwebtoken from 'jsonwebtoken';
 import type { Config } from '../../config/config.ts';
 import { serviceBusy } from '../../http/problem.ts';
 import type { SigningKeyRow } from '../../persistence/schema.ts';
+import { KeyError, type KeyEntry, type KeyStore, type Resealed } from '../stores/key-store.ts';
 import { parseCompactJws, TokenRejected } from './compact-jws.ts';
 import { KeyRing, type KeyState } from './key-ring.ts';
-import { KeyMistake, type KeyEntry, type KeyStore, type Resealed } from '../stores/key-store.ts';
 import { KeyVault, WrongPassphrase } from './key-vault.ts';
 import { makeKeyRow, openKey, type SigningKey } from './signing-key.ts';
 
@@ -145,13 +145,13 @@ export class KeyManager {
   /**
    * Ends a key whose tokens are over, or which has signed none yet. With `now`, any key: every token that it signed is refused
    * from now on, and if it is the one that signs, a new one signs in its place from the same moment on.
-   * @returns the `kid` of the new key, if one was made. @throws {KeyMistake} that says what would break
+   * @returns the `kid` of the new key, if one was made. @throws {KeyError} that says what would break
    */
   async retire(kid: string, { now = false } = {}): Promise<string | undefined> {
     await this.reload();
     const at = this.#clock();
     const key = this.#ring.get(kid);
-    if (key?.retiredAt !== null) throw new KeyMistake(`there is no key ${kid} to retire`);
+    if (key?.retiredAt !== null) throw new KeyError(`there is no key ${kid} to retire`);
     if (!now) this.#ring.checkUnused(key, at);
     const successor = key === this.#ring.signingAt(at) ? await this.#makeKey(at) : undefined;
     await this.#store.retire(kid, at, successor);
@@ -161,11 +161,11 @@ export class KeyManager {
 
   /**
    * Seals every key under another passphrase, all or none. Processes that have them open serve on; each start needs the
-   * new one. @returns how many keys there are. @throws {KeyMistake}
+   * new one. @returns how many keys there are. @throws {KeyError}
    */
   async changePassphrase(passphrase: string): Promise<number> {
     if (!passphraseForm.test(passphrase)) {
-      throw new KeyMistake('a passphrase is one line of 16 to 1024 characters, without white space at its ends');
+      throw new KeyError('a passphrase is one line of 16 to 1024 characters, without white space at its ends');
     }
     const vault = new KeyVault(passphrase);
     const resealed: Resealed[] = [];

@@ -1,4 +1,4 @@
-import { KeyMistake } from '../stores/key-store.ts';
+import { KeyError } from '../stores/key-store.ts';
 import type { SigningKey } from './signing-key.ts';
 
 const clockSkewMs = 60_000;
@@ -50,17 +50,17 @@ export class KeyRing {
     return this.#keys.filter((key) => this.stateAt(key, now) !== 'retired');
   }
 
-  /** @throws {KeyMistake} that says what would break if this key were retired */
+  /** @throws {KeyError} that says what would break if this key were retired */
   checkUnused(key: SigningKey, now: number): void {
     const { kid } = key;
     const leaked = `if it leaked, "keys retire ${kid} --now" refuses every token that it signed`;
     const state = this.stateAt(key, now);
     if (state === 'signing') {
-      throw new KeyMistake(`${kid} is the key that signs: "keys rotate" gives it a successor; ${leaked}`);
+      throw new KeyError(`${kid} is the key that signs: "keys rotate" gives it a successor; ${leaked}`);
     }
     if (state === 'verifying') {
       const until = new Date(this.endOf(key, now) ?? now).toISOString();
-      throw new KeyMistake(`tokens that ${kid} signed may live until ${until}, when it retires by itself; ${leaked}`);
+      throw new KeyError(`tokens that ${kid} signed may live until ${until}, when it retires by itself; ${leaked}`);
     }
   }
 }

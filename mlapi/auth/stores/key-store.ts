@@ -4,10 +4,10 @@ import type { SigningKeyRow } from '../../persistence/schema.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
 
 /** A mistake in what an operator asked for, or a change that another operator made meanwhile. */
-export class KeyMistake extends Error {
+export class KeyError extends Error {
   constructor(message: string) {
     super(message);
-    this.name = 'KeyMistake';
+    this.name = 'KeyError';
   }
 }
 
@@ -59,12 +59,12 @@ export class KeyStore {
     });
   }
 
-  /** @throws {KeyMistake} if the passphrase was changed since this process opened the keys */
+  /** @throws {KeyError} if the passphrase was changed since this process opened the keys */
   async add(row: SigningKeyRow): Promise<void> {
     await this.#change((queries) => insert(queries, row));
   }
 
-  /** Retires a key, and adds its successor, if one is given, in the same moment. @throws {KeyMistake} */
+  /** Retires a key, and adds its successor, if one is given, in the same moment. @throws {KeyError} */
   async retire(kid: string, at: number, successor?: SigningKeyRow): Promise<void> {
     await this.#change(async (queries) => {
       if (successor !== undefined) await insert(queries, successor);
@@ -74,12 +74,12 @@ export class KeyStore {
         .where('kid', '=', kid)
         .where('retired_at', 'is', null)
         .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw new KeyMistake(`there is no key ${kid} to retire`);
+      if (numUpdatedRows === 0n) throw new KeyError(`there is no key ${kid} to retire`);
       await recordAudit(queries, at, 'key_retired', { detail: kid });
     });
   }
 
-  /** Replaces what is sealed in every key, all or none. @throws {KeyMistake} if a key was added or changed meanwhile */
+  /** Replaces what is sealed in every key, all or none. @throws {KeyError} if a key was added or changed meanwhile */
   async reseal(keys: readonly Resealed[], at: number): Promise<void> {
     await this.#change(async (queries) => {
       for (const { kid, before, after } of keys) {
@@ -134,8 +134,8 @@ function saltOf(sealed: string): unknown {
   return (JSON.parse(sealed) as { salt: unknown }).salt;
 }
 
-function changedMeanwhile(): KeyMistake {
-  return new KeyMistake(
+function changedMeanwhile(): KeyError {
+  return new KeyError(
     'the keys or their passphrase were changed by somebody else meanwhile: nothing was done; try again',
   );
 }

@@ -4,10 +4,10 @@ import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database, Queries } from '../../persistence/database.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
 import { matchSecret, type SecretMatch } from '../client-secrets.ts';
-import { clientRefused } from '../refusals.ts';
+import { clientRefused } from '../problems.ts';
 import { lockClient } from '../stores/client-store.ts';
 import { insertFamily, type NewFamily } from '../stores/family-store.ts';
-import type { AccessAnswer, Client, Origin } from '../types.ts';
+import type { AccessResponse, Client, Origin } from '../types.ts';
 import type { TokenMaker } from './token-maker.ts';
 import { narrowScopes } from './token-service.ts';
 
@@ -45,7 +45,7 @@ export class ClientGrants {
    * the old secret of a rotation gets ends with that secret.
    * @throws {Problem} 401 `invalid_client`, 400 `invalid_scope`
    */
-  grant({ name, secret, scope }: ClientCredentials, origin: Origin): Promise<AccessAnswer> {
+  grant({ name, secret, scope }: ClientCredentials, origin: Origin): Promise<AccessResponse> {
     return this.#start(name, scope, origin, async (queries, client, family) => {
       const match = matchSecret(client, secret, family.createdAt);
       if (match === undefined || client?.disabledAt !== null) throw clientRefused();
@@ -56,7 +56,7 @@ export class ClientGrants {
   }
 
   /** An access token that an operator hands out. @throws {Problem} 400 `invalid_scope` */
-  issue(name: string, scope?: string): Promise<AccessAnswer> {
+  issue(name: string, scope?: string): Promise<AccessResponse> {
     return this.#start(name, scope, {}, async (queries, client, family) => {
       if (client?.disabledAt !== null) throw new Error(`the client "${name}" is disabled`);
       await recordAudit(queries, family.createdAt, 'tokens_issued', { clientId: client.id, familyId: family.id });
@@ -73,7 +73,7 @@ export class ClientGrants {
       client: Client | undefined,
       family: Pick<NewFamily, 'id' | 'createdAt'>,
     ) => Promise<{ client: Client; match: SecretMatch }>,
-  ): Promise<AccessAnswer> {
+  ): Promise<AccessResponse> {
     await this.#maker.prepare();
     return this.#database.transaction().execute(async (queries) => {
       const started = { id: randomUUID(), createdAt: this.#clock() };

@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
+import { TokenRejected } from '../keys/compact-jws.ts';
+import type { KeyManager } from '../keys/key-manager.ts';
+import { tokenRefused } from '../problems.ts';
+import type { AccessResponse, TokenResponse } from '../types.ts';
 import {
   accessTokenType,
   checkAccessClaims,
@@ -11,10 +15,6 @@ import {
   type FamilyHead,
   type RefreshClaims,
 } from './claims.ts';
-import { TokenRejected } from '../keys/compact-jws.ts';
-import type { KeyManager } from '../keys/key-manager.ts';
-import { tokenRefused } from '../refusals.ts';
-import type { AccessAnswer, TokenAnswer } from '../types.ts';
 
 /** A token whose form, signature and claims are good; whether its family lives is not said. */
 export interface Verified<C> {
@@ -40,7 +40,7 @@ export class TokenMaker {
   }
 
   /** Tokens for the head of a family. The refresh token is the same each time: a retry within grace gets it again. */
-  make(family: FamilyHead, scopes: readonly string[]): TokenAnswer {
+  make(family: FamilyHead, scopes: readonly string[]): TokenResponse {
     const now = this.#clock();
     const refresh = makeRefreshClaims(this.#config, family);
     const { scope, ...access } = this.makeAccess(family, scopes);
@@ -53,7 +53,7 @@ export class TokenMaker {
   }
 
   /** An access token alone. */
-  makeAccess(family: FamilyHead, scopes: readonly string[]): AccessAnswer {
+  makeAccess(family: FamilyHead, scopes: readonly string[]): AccessResponse {
     const now = this.#clock();
     const access = makeAccessClaims(this.#config, family, scopes, randomUUID(), now);
     return {

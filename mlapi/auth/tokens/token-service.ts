@@ -8,7 +8,7 @@ import { readChanges, type Database, type Queries } from '../../persistence/data
 import { recordAudit, type AuditDetails } from '../../telemetry/audit-trail.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
-import { credentialsRefused, scopeUnknown, tokenRefused } from '../refusals.ts';
+import { credentialsRefused, scopeUnknown, tokenRefused } from '../problems.ts';
 import { lockClient, spendPassword } from '../stores/client-store.ts';
 import {
   advanceFamily,
@@ -21,7 +21,7 @@ import {
   lockLivingFamily,
   type NewFamily,
 } from '../stores/family-store.ts';
-import type { Client, Origin, TokenAnswer, TokenFamily, VerifiedClient } from '../types.ts';
+import type { Client, Origin, TokenResponse, TokenFamily, VerifiedClient } from '../types.ts';
 import type { TokenClaims } from './claims.ts';
 import { judgeRefresh } from './rotation.ts';
 import type { TokenMaker, Verified } from './token-maker.ts';
@@ -62,7 +62,7 @@ export class TokenService {
    * Tokens for a client whose password was verified just now, and is spent here; older families of the client end.
    * @throws {Problem} 401 `invalid_client` if another request was faster, 400 `invalid_scope`
    */
-  async reset(verified: VerifiedClient, scope: string | undefined, origin: Origin): Promise<TokenAnswer> {
+  async reset(verified: VerifiedClient, scope: string | undefined, origin: Origin): Promise<TokenResponse> {
     return this.#startFamily(verified, scope, origin, async (queries, { id, clientId, createdAt }) => {
       // The password is the one that was verified only if its hash is still the same.
       if (!(await spendPassword(queries, verified, createdAt, this.#config.resetOnce))) throw credentialsRefused();
@@ -72,7 +72,7 @@ export class TokenService {
   }
 
   /** Tokens that an operator hands out; other families of the client live on. @throws {Problem} 400 `invalid_scope` */
-  async issue({ id: ofClient }: Pick<Client, 'id'>, scope?: string): Promise<TokenAnswer> {
+  async issue({ id: ofClient }: Pick<Client, 'id'>, scope?: string): Promise<TokenResponse> {
     return this.#startFamily({ id: ofClient }, scope, {}, async (queries, { id, clientId, createdAt }, client) => {
       if (client.disabledAt !== null) throw new Error(`the client "${client.name}" is disabled`);
       await recordAudit(queries, createdAt, 'tokens_issued', { clientId, familyId: id });
@@ -88,7 +88,7 @@ export class TokenService {
     token: string,
     { scope, clientName }: { scope?: string | undefined; clientName?: string | undefined },
     origin: Origin,
-  ): Promise<TokenAnswer> {
+  ): Promise<TokenResponse> {
     const { claims, kid } = await this.#maker.readRefresh(token);
     if (clientName !== undefined && clientName !== claims.clientName) throw tokenRefused('another client');
     const address = addressKey(origin.address);
@@ -182,7 +182,7 @@ export class TokenService {
   }
 
   /** Purges now and every hour; a failure is logged, and tried again an hour later. */
-  async keepPurged(logger: Logger): Promise<void> {
+  async schedulePurge(logger: Logger): Promise<void> {
     const purge = () => this.purge().catch((cause: unknown) => logger.error('purge failed', { cause }));
     setInterval(() => void purge(), hourMs).unref();
     await purge();
@@ -203,7 +203,7 @@ export class TokenService {
     scope: string | undefined,
     origin: Origin,
     record: (queries: Queries, family: NewFamily, client: Client) => Promise<void>,
-  ): Promise<TokenAnswer> {
+  ): Promise<TokenResponse> {
     await this.#maker.prepare();
     return this.#database.transaction().execute(async (queries) => {
       const client = await lockClient(queries, { id: clientId });

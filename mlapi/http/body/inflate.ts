@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate as inflateZlib, type ZlibOptions } from 'node:zlib';
-import { tooLarge } from './refusals.ts';
 import { Problem } from '../problem.ts';
+import { tooLarge } from './problems.ts';
 
 type Inflate = (bytes: Buffer, options: ZlibOptions) => Promise<Buffer>;
 

@@ -9,7 +9,7 @@ interface MemoryBounds {
  * Counts the memory that each client has taken up here. A client may hold as much as is still free, up to its own bound: those who
  * take and take always leave room for one who has taken nothing yet (the dynamic thresholds of switch buffers, Choudhury and Hahne).
  */
-export class ClientMemory {
+export class MemoryQuota {
   readonly #bounds: MemoryBounds;
   readonly #held = new Map<string, number>();
   #allHeld = 0;

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { brokeOff, hasTrailers, tooLarge, tooManyPieces } from './refusals.ts';
+import { yieldToEventLoop } from '../event-loop.ts';
 import type { Exchange } from '../exchange.ts';
-import { inflate, isInflatable } from './inflate.ts';
+import { Problem, serviceBusy } from '../problem.ts';
 import { CollectingRequest } from './collecting-request.ts';
 import { parseMultipart, parseUrlencoded } from './forms.ts';
-import { Problem, serviceBusy } from '../problem.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { inflate, isInflatable } from './inflate.ts';
+import { MemoryQuota } from './memory-quota.ts';
+import { brokeOff, hasTrailers, tooLarge, tooManyPieces } from './problems.ts';
 import { StreamedBody } from './streamed-body.ts';
-import { ownTurn } from '../turns.ts';
-import { ClientMemory } from './memory-quota.ts';
+import { parseStrictJson } from './strict-json.ts';
 
 /** Reads a request's body, or refuses it. */
 export interface BodyReader {
@@ -36,6 +36,7 @@ const parsers: Readonly<Record<string, Parse>> = {
   'application/x-www-form-urlencoded': parseUrlencoded,
   'multipart/form-data': parseMultipart,
 };
+
 /** Read while it comes, by the handler. */
 const csv = 'text/csv';
 const binary = 'application/octet-stream';
@@ -101,7 +102,7 @@ function readerOf(
   limitBytes: number,
   { isStreamed = false, takesBytes = false }: ReaderOptions = {},
 ): BodyReader['read'] {
-  const unfinished = new ClientMemory({
+  const unfinished = new MemoryQuota({
     clientBytes: maxWholeBodies * limitBytes,
     allBytes: maxAllBodies * limitBytes,
   });
@@ -143,12 +144,12 @@ function readerOf(
       response.once('close', () => unfinished.give(clientId, bytes));
     };
     try {
-      const mostPieces = clientId === undefined ? maxPiecesOfStrangers : Infinity;
-      const sent = await readBytes({ request, response, limitBytes, hold, mostPieces });
+      const maxPieces = clientId === undefined ? maxPiecesOfStrangers : Infinity;
+      const sent = await readBytes({ request, response, limitBytes, hold, maxPieces });
       const bytes = isInflatable(encoding) ? await inflate(sent, encoding, limitBytes) : sent;
       // A thousand times what was sent: it counts until its request is answered, since tensors stay where they lie in it.
       if (bytes !== sent) holdInflated(bytes.length);
-      if (bytes.length > largeBytes) await ownTurn();
+      if (bytes.length > largeBytes) await yieldToEventLoop();
       return parse(bytes, contentType);
     } finally {
       if (held > 0) unfinished.give(clientId!, held);
@@ -163,14 +164,14 @@ interface Reading {
   /** Asks for more memory. @returns false where there is none to have */
   readonly hold: (bytes: number) => boolean;
   /** Chunks, or what the network makes of a body. */
-  readonly mostPieces: number;
+  readonly maxPieces: number;
 }
 
 /** The body, read no further than its limit: body-parser reads what it refuses to its end. */
-function readBytes({ request, response, limitBytes, hold, mostPieces }: Reading): Promise<Buffer> {
+function readBytes({ request, response, limitBytes, hold, maxPieces }: Reading): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const declaredLength = Number(request.headers['content-length']);
-    const mostBytes = Math.min(limitBytes, Number.isNaN(declaredLength) ? limitBytes : declaredLength);
+    const maxBytes = Math.min(limitBytes, Number.isNaN(declaredLength) ? limitBytes : declaredLength);
     let bytes: Buffer = nothing;
     let length = 0;
     let pieces = 0;
@@ -189,8 +190,8 @@ function readBytes({ request, response, limitBytes, hold, mostPieces }: Reading)
     const take = (chunk: Buffer) => {
       if (isSettled) return;
       pieces += 1;
-      if (pieces > mostPieces) {
-        refuse(tooManyPieces(mostPieces));
+      if (pieces > maxPieces) {
+        refuse(tooManyPieces(maxPieces));
         return;
       }
       const needed = length + chunk.length;
@@ -205,7 +206,7 @@ function readBytes({ request, response, limitBytes, hold, mostPieces }: Reading)
       }
       // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
       if (needed > bytes.length) {
-        const capacity = Math.min(mostBytes, Math.max(firstBufferBytes, 4 * needed));
+        const capacity = Math.min(maxBytes, Math.max(firstBufferBytes, 4 * needed));
         if (!hold(capacity - bytes.length)) {
           refuse(serviceBusy());
           return;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { brokeOff, hasTrailers, tooLarge } from './refusals.ts';
 import { serviceBusy } from '../problem.ts';
-import type { ClientMemory } from './memory-quota.ts';
+import type { MemoryQuota } from './memory-quota.ts';
+import { brokeOff, hasTrailers, tooLarge } from './problems.ts';
 
 /** So many bytes are taken before others get their turn: one connection may have many more at hand. */
 const bytesPerTurn = 65_536;
@@ -17,7 +17,7 @@ interface StreamedBodyOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly limitBytes: number;
-  readonly unfinished: ClientMemory;
+  readonly unfinished: MemoryQuota;
   readonly clientId: string;
   /** Its `Content-Type`, whose media type the reader takes. */
   readonly contentType: string;

@@ -1,7 +1,7 @@
 import { version } from '../../version.ts';
-import type { Answer, Endpoint } from '../endpoint.ts';
-import type { HealthChecks } from './health-checks.ts';
+import type { EndpointResponse, Endpoint } from '../endpoint.ts';
 import type { Lifecycle } from '../server/lifecycle.ts';
+import type { HealthChecks } from './health-checks.ts';
 
 const statusSchema = {
   title: 'ServiceStatus',
@@ -40,7 +40,7 @@ export async function isReady(lifecycle: Lifecycle, checks?: HealthChecks): Prom
   return lifecycle.isReady && (checks === undefined || (await checks.pass()));
 }
 
-async function readiness(lifecycle: Lifecycle, checks?: HealthChecks): Promise<Answer> {
+async function readiness(lifecycle: Lifecycle, checks?: HealthChecks): Promise<EndpointResponse> {
   return (await isReady(lifecycle, checks))
     ? { body: { status: 'ready' } }
     : { status: 503, body: { status: 'not ready' } };

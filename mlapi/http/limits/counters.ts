@@ -24,7 +24,7 @@ export interface RemoteCounters extends Counters {
 }
 
 /** Where counters are kept: of one name always the same. */
-export interface CounterHome {
+export interface CounterStore {
   /** @param limit past which everything is refused: below it, some may be counted ahead of time */
-  of(name: CounterName, limit?: number): Counters;
+  counter(name: CounterName, limit?: number): Counters;
 }

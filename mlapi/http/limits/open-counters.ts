@@ -1,17 +1,17 @@
 import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { CounterHome, Counters, RemoteCounters } from './counters.ts';
-import { MemoryCounterHome } from './window-counters.ts';
+import type { CounterStore, Counters, RemoteCounters } from './counters.ts';
+import { MemoryCounterStore } from './window-counters.ts';
 
 interface CounterOptions {
   /** Milliseconds that only go forward. */
   readonly monotonicClock: () => number;
   readonly logger: Logger;
   /** Where they are kept without Redis; unset: in the memory of this process. */
-  readonly localCounters: CounterHome | undefined;
+  readonly localCounters: CounterStore | undefined;
 }
 
-interface OpenCounterHome extends CounterHome {
+interface OpenCounterStore extends CounterStore {
   /** Rejects while the counters cannot be reached. */
   check(): Promise<void>;
   close(): void;
@@ -25,16 +25,21 @@ interface OpenCounterHome extends CounterHome {
 export async function openCounters(
   { redisUrl }: Pick<Config, 'redisUrl'>,
   { monotonicClock, logger, localCounters }: CounterOptions,
-): Promise<OpenCounterHome> {
-  const local = localCounters ?? new MemoryCounterHome(monotonicClock);
+): Promise<OpenCounterStore> {
+  const local = localCounters ?? new MemoryCounterStore(monotonicClock);
   if (redisUrl === undefined) {
-    return { of: (name, limit) => local.of(name, limit), check: () => Promise.resolve(), close: () => undefined };
+    return {
+      counter: (name, limit) => local.counter(name, limit),
+      check: () => Promise.resolve(),
+      close: () => undefined,
+    };
   }
   // Its client is larger than all the rest of this folder.
-  const { RedisCounterHome } = await import('./redis-counters.ts');
-  const redis = await RedisCounterHome.open(redisUrl, logger);
+  const { RedisCounterStore } = await import('./redis-counters.ts');
+  const redis = await RedisCounterStore.open(redisUrl, logger);
   return {
-    of: (name, limit) => (name === 'per-client' ? firstOf(redis.of(name), local.of(name, limit)) : redis.of(name)),
+    counter: (name, limit) =>
+      name === 'per-client' ? firstOf(redis.counter(name), local.counter(name, limit)) : redis.counter(name),
     check: () => redis.check(),
     close: () => redis.close(),
   };

@@ -3,10 +3,10 @@ import { createClient } from '@redis/client';
 import type { Options as LimiterOptions } from 'express-rate-limit';
 import { RedisStore } from 'rate-limit-redis';
 import type { Logger } from '../../telemetry/logger.ts';
-import { windowMs, type CounterHome, type CounterName, type RemoteCounters, type WindowCount } from './counters.ts';
 import { serviceBusy } from '../problem.ts';
+import { windowMs, type CounterStore, type CounterName, type RemoteCounters, type WindowCount } from './counters.ts';
 
-const answerLimitMs = 1_000;
+const responseLimitMs = 1_000;
 const firstRetryMs = 100;
 const maxRetryMs = 2_000;
 const prefix = 'mlapi:';
@@ -21,7 +21,7 @@ interface Link {
  * Counters in Redis, for several machines. A fault of any kind, an answer after more than a second included, gives the connection
  * up: requests are then refused at once, and new connections are tried until one counts. Every key lives one window.
  */
-export class RedisCounterHome implements CounterHome {
+export class RedisCounterStore implements CounterStore {
   readonly #url: string;
   readonly #logger: Logger;
   #link: Link | undefined;
@@ -35,15 +35,15 @@ export class RedisCounterHome implements CounterHome {
   }
 
   /** Connects, or goes on trying. @throws {Error} if the URL cannot be read */
-  static async open(url: string, logger: Logger): Promise<RedisCounterHome> {
-    const home = new RedisCounterHome(url, logger);
+  static async open(url: string, logger: Logger): Promise<RedisCounterStore> {
+    const home = new RedisCounterStore(url, logger);
     home.#createClient();
     await home.#connect(firstRetryMs);
     if (home.#link === undefined) home.#logLoss();
     return home;
   }
 
-  of(name: CounterName): RemoteCounters {
+  counter(name: CounterName): RemoteCounters {
     return {
       increment: (key) => this.#ask((store) => increment(store, keyOf(name, key))),
       read: (key) => this.#ask(async (store) => toWindowCount(await store.get(keyOf(name, key)))),
@@ -114,7 +114,7 @@ export class RedisCounterHome implements CounterHome {
   #createClient(): Link['client'] {
     try {
       // A connection is never mended: commands sent twice would count twice.
-      const socket = { connectTimeout: answerLimitMs, reconnectStrategy: false as const };
+      const socket = { connectTimeout: responseLimitMs, reconnectStrategy: false as const };
       return createClient({ url: this.#url, RESP: 2, disableOfflineQueue: true, socket });
     } catch {
       // The library's message may repeat the URL, and with it the password.
@@ -164,7 +164,7 @@ function keyOf(name: CounterName, key: string): string {
 async function withinLimit<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new RedisUnreachable('no answer within a second')), answerLimitMs);
+    timer = setTimeout(() => reject(new RedisUnreachable('no answer within a second')), responseLimitMs);
   });
   return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
 }

@@ -1,11 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { windowMs, type CounterHome, type CounterName, type Counters, type WindowCount } from './counters.ts';
+import { windowMs, type CounterStore, type CounterName, type Counters, type WindowCount } from './counters.ts';
 
 const maxKeys = 50_000;
 const overflowBuckets = 4_096;
 
 /** Counters in the memory of this process. */
-export class MemoryCounterHome implements CounterHome {
+export class MemoryCounterStore implements CounterStore {
   readonly #monotonicClock: () => number;
   readonly #counters = new Map<CounterName, WindowCounters>();
 
@@ -14,7 +14,7 @@ export class MemoryCounterHome implements CounterHome {
     this.#monotonicClock = monotonicClock;
   }
 
-  of(name: CounterName): WindowCounters {
+  counter(name: CounterName): WindowCounters {
     const counters = this.#counters.get(name) ?? new WindowCounters(this.#monotonicClock);
     this.#counters.set(name, counters);
     return counters;

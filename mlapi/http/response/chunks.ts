@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import { createDeflate, createGzip } from 'node:zlib';
-import { ownTurn } from '../turns.ts';
+import { yieldToEventLoop } from '../event-loop.ts';
 
 /** Content encodings that answers may have; `deflate` is the zlib format (RFC 9110 section 8.4.1.2). */
 export type Compression = 'gzip' | 'deflate';
@@ -34,7 +34,7 @@ export function sendChunks(response: ServerResponse, chunks: Iterable<Chunk>, co
 
 function writeNext(target: Writable, chunks: Iterator<Chunk>): void {
   if (target.destroyed) return;
-  const goOn = () => void ownTurn().then(() => writeNext(target, chunks));
+  const goOn = () => void yieldToEventLoop().then(() => writeNext(target, chunks));
   try {
     const next = chunks.next();
     if (next.done === true) target.end();

@@ -6,7 +6,7 @@ import { Problem, serviceBusy } from '../problem.ts';
 import { send } from './send.ts';
 
 const maxDiscardedBytes = 1_048_576;
-const mostMistakesInText = 3;
+const maxMistakesInText = 3;
 
 /** Ends the list of routes. */
 export const notFound: RequestHandler = () => {
@@ -15,7 +15,7 @@ export const notFound: RequestHandler = () => {
 
 /** Where errors of the application become responses. */
 export const errorResponses: ErrorRequestHandler = (error: unknown, request, _response, _next) => {
-  answerError(error, Exchange.of(request));
+  responseError(error, Exchange.of(request));
 };
 
 interface ErrorShape {
@@ -34,7 +34,7 @@ const usualShape: ErrorShape = {
 };
 
 /** Where errors of requests become responses, in the shape of the protocol that the path belongs to. */
-export function answerError(error: unknown, exchange: Exchange): void {
+export function responseError(error: unknown, exchange: Exchange): void {
   const problem = toProblem(error);
   const { request, response, target } = exchange;
   if (response.headersSent) {
@@ -108,6 +108,6 @@ function oauthError({ status, code, message }: Problem): object {
 
 /** The Open Inference Protocol: one sentence for people, with the first mistakes where there are several. */
 function inferenceError({ message, errors = [] }: Problem): object {
-  const mistakes = errors.slice(0, mostMistakesInText).map(({ pointer, detail }) => ` ${pointer}: ${detail}.`);
+  const mistakes = errors.slice(0, maxMistakesInText).map(({ pointer, detail }) => ` ${pointer}: ${detail}.`);
   return { error: message + mistakes.join('') };
 }

@@ -1,12 +1,12 @@
 import { pipeline } from 'node:stream';
-import type { Answer } from '../endpoint.ts';
+import type { EndpointResponse } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import { sendChunks } from './chunks.ts';
 
 /** Writes an answer. */
 export function send(
   exchange: Exchange,
-  { status = 200, headers: own, body, latin1, chunks, compression, stream }: Answer,
+  { status = 200, headers: own, body, latin1, chunks, compression, stream }: EndpointResponse,
 ): void {
   const { response, headers } = exchange;
   const isText = typeof body === 'string' || Buffer.isBuffer(body);

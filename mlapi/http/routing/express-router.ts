@@ -3,7 +3,7 @@ import type { Endpoint } from '../endpoint.ts';
 import { Exchange, type Check } from '../exchange.ts';
 import { Problem } from '../problem.ts';
 import { send } from '../response/send.ts';
-import { perform, publicOnly, type Authorize } from './handle.ts';
+import { handle, publicOnly, type Authorize } from './handle.ts';
 
 const verbs = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const;
 
@@ -26,7 +26,7 @@ export function routes(endpoints: readonly Endpoint[], authorize: Authorize = pu
     const group = endpoints.filter((endpoint) => endpoint.path === path);
     for (const endpoint of group) {
       const serve: RequestHandler = (request) =>
-        perform(endpoint, Exchange.of(request), { params: request.params as Record<string, string>, authorize });
+        handle(endpoint, Exchange.of(request), { params: request.params as Record<string, string>, authorize });
       route[verbs[endpoint.method]](serve);
     }
     route.all(

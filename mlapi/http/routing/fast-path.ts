@@ -1,10 +1,10 @@
 import type { Endpoint } from '../endpoint.ts';
-import { answerError } from '../response/error-responses.ts';
 import type { Check, Exchange } from '../exchange.ts';
-import type { ShortWay } from '../server/listener.ts';
-import { perform, type Authorize } from './handle.ts';
+import { responseError } from '../response/error-responses.ts';
+import type { FastPath } from '../server/listener.ts';
+import { handle, type Authorize } from './handle.ts';
 
-interface ShortRoute {
+interface FastRoute {
   readonly endpoint: Endpoint;
   /** What stands before, between and behind the parameters: one more than there are names. */
   readonly literals: readonly string[];
@@ -15,12 +15,12 @@ interface ShortRoute {
  * Serves endpoints ahead of Express, whose routing costs more than a small model: through the same checks, in the same order, by
  * the same handlers. What does not match to the letter, such as a trailing slash or an escaped `@`, is left to Express.
  */
-export function createShortWay(
+export function createFastPath(
   endpoints: readonly Endpoint[],
   checks: readonly Check[],
   authorize: Authorize,
-): ShortWay {
-  const groups = new Map<string, ShortRoute[]>();
+): FastPath {
+  const groups = new Map<string, FastRoute[]>();
   for (const endpoint of endpoints) {
     const group = groupOf(endpoint.method, endpoint.path);
     groups.set(group, [...(groups.get(group) ?? []), compile(endpoint)]);
@@ -44,9 +44,9 @@ export function createShortWay(
         const passed = check(exchange);
         if (passed !== undefined) await passed;
       }
-      await perform(endpoint, exchange, { params, authorize });
+      await handle(endpoint, exchange, { params, authorize });
     } catch (error) {
-      answerError(error, exchange);
+      responseError(error, exchange);
     }
   }
 }
@@ -57,7 +57,7 @@ function groupOf(method = '', path: string): string {
   return `${method} ${end === -1 ? path : path.slice(0, end)}`;
 }
 
-function compile(endpoint: Endpoint): ShortRoute {
+function compile(endpoint: Endpoint): FastRoute {
   const pieces = endpoint.path.split(/\{(\w+)\}/);
   return {
     endpoint,
@@ -67,7 +67,7 @@ function compile(endpoint: Endpoint): ShortRoute {
 }
 
 /** @returns the parameters, each of them a whole segment; undefined where the path is another */
-function match({ literals, names }: ShortRoute, path: string): Record<string, string> | undefined {
+function match({ literals, names }: FastRoute, path: string): Record<string, string> | undefined {
   if (!path.startsWith(literals[0]!)) return undefined;
   const params: Record<string, string> = {};
   let at = literals[0]!.length;

@@ -23,7 +23,7 @@ export const publicOnly: Authorize = (_session, { access }) => {
 };
 
 /** Serves a request that has come to its endpoint: scope, query and body are checked, in this order; then it is handled. */
-export async function perform(
+export async function handle(
   endpoint: Endpoint,
   exchange: Exchange,
   { params, authorize }: { params: Readonly<Record<string, string>>; authorize: Authorize },

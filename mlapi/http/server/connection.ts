@@ -6,7 +6,7 @@ const maxWaiting = 1_024;
  * Turns of the event loop, for requests that were pipelined: one request each, whatever the number of connections. Node takes one
  * new connection in a turn, so that a long turn would keep out everybody who is not yet in.
  */
-export class Turns {
+export class EventLoopQueue {
   readonly #waiting: (() => void)[] = [];
 
   /** Runs in a turn of its own, after those that asked before. */
@@ -31,12 +31,12 @@ export class Connection {
   requests = 0;
   /** The response to the newest request, until both are over: what hangs on it would live as long as the connection. */
   latest: ServerResponse | undefined;
-  readonly #turns: Turns;
+  readonly #turns: EventLoopQueue;
   readonly #waiting: (() => void)[] = [];
   #isBusy = false;
   #afterWaiting: (() => void) | undefined;
 
-  constructor(turns: Turns) {
+  constructor(turns: EventLoopQueue) {
     this.#turns = turns;
   }
 

@@ -1,15 +1,15 @@
 import type { RequestListener } from 'node:http';
 import type { Config } from '../../config/config.ts';
-import { addressReader } from '../request/client-address.ts';
-import { corsOf } from '../response/cors.ts';
-import { answerError } from '../response/error-responses.ts';
 import { Exchange } from '../exchange.ts';
-import { recordWhenClosed, type Observers } from '../request/request-log.ts';
+import { addressReader } from '../request/client-address.ts';
 import { checkRequestLine } from '../request/request-line.ts';
+import { recordWhenClosed, type Observers } from '../request/request-log.ts';
+import { corsOf } from '../response/cors.ts';
+import { responseError } from '../response/error-responses.ts';
 import { securityHeaders } from '../response/security-headers.ts';
 
 /** Serves an exchange, or leaves it to the application. @returns whether it does */
-export type ShortWay = (exchange: Exchange) => boolean;
+export type FastPath = (exchange: Exchange) => boolean;
 
 /**
  * What every request meets first, whoever answers it, and the same while the service starts as when it is ready. Then the
@@ -19,7 +19,7 @@ export function createListener(
   application: RequestListener,
   config: Pick<Config, 'corsOrigins' | 'trustProxy' | 'socket'>,
   observers: Observers,
-  shortWay: ShortWay = () => false,
+  fastPath: FastPath = () => false,
 ): RequestListener {
   const headers = securityHeaders();
   const addressOf = addressReader(config);
@@ -29,9 +29,9 @@ export function createListener(
     recordWhenClosed(exchange, observers);
     try {
       checkRequestLine(request);
-      if (cors(exchange) || shortWay(exchange)) return;
+      if (cors(exchange) || fastPath(exchange)) return;
     } catch (error) {
-      answerError(error, exchange);
+      responseError(error, exchange);
       return;
     }
     application(request, response);

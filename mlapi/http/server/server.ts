@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../../telemetry/logger.ts';
 import { CollectingRequest } from '../body/collecting-request.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import { Connection, Turns } from './connection.ts';
-import { refuseConnection } from './malformed-http.ts';
 import { maxHeaders } from '../request/request-line.ts';
+import { Connection, EventLoopQueue } from './connection.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { refuseConnection } from './malformed-http.ts';
 
 const maxHeaderBytes = 16_384;
 const headersTimeoutMs = 10_000;
@@ -38,7 +38,7 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
   server.maxHeadersCount = maxHeaders + 1;
   server.maxRequestsPerSocket = maxRequestsPerSocket;
 
-  const turns = new Turns();
+  const turns = new EventLoopQueue();
   const connections = new WeakMap<Duplex, Connection>();
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;

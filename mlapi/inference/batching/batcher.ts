@@ -1,14 +1,14 @@
-import type { AnswerMemory } from '../../http/answer-memory.ts';
 import { Problem } from '../../http/problem.ts';
+import type { ResponseMemory } from '../../http/response-memory.ts';
 import { type Executor } from '../execution/executor.ts';
 import { LostRun } from '../faults.ts';
 import type { InferenceObserver, ObservedModel, ObservedRun } from '../observer.ts';
-import { busy, deadlineExceeded, processLost, unavailable } from '../refusals.ts';
-import { hasEntries, joinRows, sliceRun } from '../tensors/output-rows.ts';
+import { busy, deadlineExceeded, processLost, unavailable } from '../problems.ts';
+import { hasRowShape, joinRows, sliceRun } from '../tensors/output-rows.ts';
 import type { RunInput, RunOutput } from '../tensors/types.ts';
-import type { RunCost } from './cost-model.ts';
-import { Unanswered } from './deadlines.ts';
-import { FairQueue, type Sharing } from './fair-queue.ts';
+import type { CostModel } from './cost-model.ts';
+import { PendingRequests } from './deadlines.ts';
+import { FairQueue, type BatchingMode } from './fair-queue.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { WaitingRequest, type Slice } from './waiting-request.ts';
 
@@ -19,13 +19,13 @@ const usualChildSeconds = 0.1;
 
 export interface BatcherOptions {
   readonly executor: Executor;
-  readonly cost: RunCost;
+  readonly cost: CostModel;
   /** How the rows of requests may be put together and taken apart. */
-  readonly sharing: Sharing;
+  readonly batching: BatchingMode;
   /** The shape of what the output has for one row: merged and split runs must have it. */
-  readonly entry: readonly number[];
+  readonly rowShape: readonly number[];
   /** Those of its other outputs; undefined where a request that wants them must have a run of its own. */
-  readonly otherEntries?: readonly (readonly number[])[] | undefined;
+  readonly secondaryRowShapes?: readonly (readonly number[])[] | undefined;
   /** Most rows of one run. */
   readonly maxRows: number;
   /** How long a request may wait for company. */
@@ -47,11 +47,11 @@ type ToldRun = Pick<ObservedRun, 'rows' | 'runSeconds' | 'outcome'>;
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #queue = new FairQueue();
-  readonly #unanswered: Unanswered;
+  readonly #pending: PendingRequests;
   /** The halves of shared runs that failed: one of them may be good. */
   readonly #again: (readonly Slice[])[] = [];
   readonly #buffer = new RowBuffer();
-  #sharing: Sharing;
+  #batching: BatchingMode;
   #isScheduled = false;
   #waitTimer: NodeJS.Timeout | undefined;
   /** When the queue was last empty, by `performance.now()`. */
@@ -59,8 +59,8 @@ export class Batcher {
 
   constructor(options: BatcherOptions) {
     this.#options = options;
-    this.#sharing = options.sharing;
-    this.#unanswered = new Unanswered(options.timeoutMs, (request) => {
+    this.#batching = options.batching;
+    this.#pending = new PendingRequests(options.timeoutMs, (request) => {
       this.#reject(request, deadlineExceeded(options.timeoutMs));
     });
     options.executor.onChange = () => this.#schedule();
@@ -71,7 +71,7 @@ export class Batcher {
   }
 
   /** Computes the output of these rows or tensors, or all outputs. @throws {Problem} 422, 503 or 504 */
-  run(input: RunInput, client = '', wantsOthers = false, memory?: AnswerMemory): Promise<RunOutput> {
+  run(input: RunInput, client = '', allOutputs = false, memory?: ResponseMemory): Promise<RunOutput> {
     return new Promise((resolve, reject) => {
       const { fault, free } = this.#options.executor;
       if (fault !== undefined) throw unavailable(fault);
@@ -79,18 +79,18 @@ export class Batcher {
       const waits = free === 0 || this.#queue.rows > 0;
       if (this.#queue.rows > 0) this.#refuseLongWait(client, input.rows);
       else this.#waitingSinceMs = acceptedMs;
-      const isAlone = wantsOthers && this.#options.otherEntries === undefined;
-      const options = { client, acceptedMs, waits, wantsOthers, isAlone, memory };
+      const runsAlone = allOutputs && this.#options.secondaryRowShapes === undefined;
+      const options = { client, acceptedMs, waits, allOutputs, runsAlone, memory };
       const request = new WaitingRequest(input, options, resolve, reject);
       this.#queue.push(request);
-      this.#unanswered.add(request);
+      this.#pending.add(request);
       this.#schedule();
     });
   }
 
   /** Waits for the requests that were accepted, then ends the executor. */
   async release(): Promise<void> {
-    await this.#unanswered.empty();
+    await this.#pending.empty();
     await this.#options.executor.release();
   }
 
@@ -133,7 +133,7 @@ export class Batcher {
     if (executor.fault !== undefined) this.#rejectWaiting(executor.fault);
     if (executor.free === 0 || this.#waitsForCompany()) return;
     while (executor.free > 0 && (this.#again.length > 0 || this.#queue.rows > 0)) {
-      const slices = this.#again.shift() ?? this.#queue.take(this.#rowsPerRun(), this.#sharing);
+      const slices = this.#again.shift() ?? this.#queue.take(this.#rowsPerRun(), this.#batching);
       const wanted = this.#dropLate(slices.filter(isWanted));
       if (wanted.length > 0) void this.#compute(wanted);
     }
@@ -158,7 +158,7 @@ export class Batcher {
   /** Timers count milliseconds: less is waited for turn by turn. */
   #waitsForCompany(): boolean {
     const { maxWaitMicroseconds } = this.#options;
-    if (maxWaitMicroseconds === 0 || this.#sharing !== 'merge') return false;
+    if (maxWaitMicroseconds === 0 || this.#batching !== 'concatenate') return false;
     if (this.#again.length > 0 || this.#queue.rows === 0 || this.#queue.rows >= this.#rowsPerRun()) return false;
     if (this.#queue.isNextAlone) return false;
     const leftMs = this.#waitingSinceMs + maxWaitMicroseconds / 1_000 - performance.now();
@@ -175,13 +175,13 @@ export class Batcher {
     const beganMs = performance.now();
     const { rows } = input;
     let newestMs = 0;
-    let wantsOthers = false;
+    let allOutputs = false;
     for (const { request } of slices) {
       newestMs = Math.max(newestMs, request.acceptedMs);
-      wantsOthers ||= request.wantsOthers;
+      allOutputs ||= request.allOutputs;
     }
     try {
-      const { output, seconds } = await executor.run(input, newestMs + timeoutMs, wantsOthers);
+      const { output, seconds } = await executor.run(input, newestMs + timeoutMs, allOutputs);
       cost.observe(rows, seconds);
       this.#answer(slices, output, rows);
       this.#tell(slices, beganMs, { rows, runSeconds: seconds, outcome: 'ok' });
@@ -202,26 +202,28 @@ export class Batcher {
       return;
     }
     // Also where another run has ended the sharing meanwhile.
-    if ((this.#sharing === 'merge' || slices.length > 1) && !this.#hasEntries(output, rows)) {
+    if ((this.#batching === 'concatenate' || slices.length > 1) && !this.#hasRowShape(output, rows)) {
       this.#stopSharing(slices);
       return;
     }
     let from = 0;
     for (const slice of slices) {
-      const own =
-        slices.length === 1 ? output : sliceRun(output, { from, rows: slice.rows }, slice.request.wantsOthers);
+      const own = slices.length === 1 ? output : sliceRun(output, { from, rows: slice.rows }, slice.request.allOutputs);
       from += slice.rows;
-      if (isWanted(slice)) this.#answerPart(slice, own);
+      if (isWanted(slice)) this.#responsePart(slice, own);
     }
   }
 
-  #hasEntries(output: RunOutput, rows: number): boolean {
-    const { entry, otherEntries } = this.#options;
-    if (!hasEntries(output, rows, entry)) return false;
-    return output.others?.every((other, index) => hasEntries(other, rows, otherEntries?.[index] ?? [])) ?? true;
+  #hasRowShape(output: RunOutput, rows: number): boolean {
+    const { rowShape, secondaryRowShapes } = this.#options;
+    if (!hasRowShape(output, rows, rowShape)) return false;
+    return (
+      output.secondaryOutputs?.every((other, index) => hasRowShape(other, rows, secondaryRowShapes?.[index] ?? [])) ??
+      true
+    );
   }
 
-  #answerPart({ request, from, rows }: Slice, output: RunOutput): void {
+  #responsePart({ request, from, rows }: Slice, output: RunOutput): void {
     if (rows === request.input.rows) {
       this.#resolve(request, output);
       return;
@@ -236,7 +238,7 @@ export class Batcher {
 
   /** This output is not one entry a row: nobody can tell whose is what. From now on each request has a run of its own. */
   #stopSharing(slices: readonly Slice[]): void {
-    this.#sharing = 'whole';
+    this.#batching = 'none';
     for (const slice of slices.filter(isWanted)) {
       this.#queue.drop(slice.request);
       slice.request.restart();
@@ -273,14 +275,14 @@ export class Batcher {
     const { observer, observed } = this.#options;
     request.isSettled = true;
     request.memory = undefined;
-    this.#unanswered.delete(request);
+    this.#pending.delete(request);
     observer?.answered?.(observed, { isGood, seconds: (performance.now() - request.acceptedMs) / 1_000 });
   }
 
   #rejectWaiting(fault: Error): void {
     const refusal = unavailable(fault);
     const slices = this.#again.splice(0).flat();
-    while (this.#queue.rows > 0) slices.push(...this.#queue.take(Infinity, 'whole'));
+    while (this.#queue.rows > 0) slices.push(...this.#queue.take(Infinity, 'none'));
     for (const slice of slices) if (isWanted(slice)) this.#reject(slice.request, refusal);
   }
 

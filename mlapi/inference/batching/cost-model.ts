@@ -7,10 +7,10 @@ export interface MeasuredRun {
 /** How much the newest run counts. */
 const weight = 0.1;
 /** One run that had to wait for the machine says little. */
-const mostPerRun = 4;
+const maxPerRun = 4;
 
 /** What runs of a model take: a fixed part and one for each row, as measured at warm-up, corrected by every run since. */
-export class RunCost {
+export class CostModel {
   readonly #fixedSeconds: number;
   readonly #secondsPerRow: number;
   #correction = 1;
@@ -24,7 +24,7 @@ export class RunCost {
 
   observe(rows: number, seconds: number): void {
     const ratio = seconds / (this.#fixedSeconds + rows * this.#secondsPerRow);
-    this.#correction += weight * (Math.min(ratio, mostPerRun * this.#correction) - this.#correction);
+    this.#correction += weight * (Math.min(ratio, maxPerRun * this.#correction) - this.#correction);
   }
 
   /** Seconds that a run of so many rows takes. */

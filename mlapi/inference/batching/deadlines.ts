@@ -1,7 +1,7 @@
 import type { WaitingRequest } from './waiting-request.ts';
 
 /** The requests that still wait for their answer, all of them with the same time to it: one timer watches over them. */
-export class Unanswered {
+export class PendingRequests {
   readonly #timeoutMs: number;
   readonly #onLate: (request: WaitingRequest) => void;
   /** In the order of their deadlines. */

@@ -1,7 +1,7 @@
 import type { Slice, WaitingRequest } from './waiting-request.ts';
 
-/** `merge`: a run takes rows of several requests; `split`: some rows of one; `whole`: one request, as it is for those that are alone. */
-export type Sharing = 'merge' | 'split' | 'whole';
+/** `concatenate`: a run takes rows of several requests; `split`: some rows of one request; `none`: exactly one request. */
+export type BatchingMode = 'concatenate' | 'split' | 'none';
 
 interface ClientQueue {
   readonly requests: WaitingRequest[];
@@ -22,7 +22,7 @@ export class FairQueue {
 
   /** Whether the next request shares its run with no other. */
   get isNextAlone(): boolean {
-    for (const { requests } of this.#clients.values()) return requests[0]!.isAlone;
+    for (const { requests } of this.#clients.values()) return requests[0]!.runsAlone;
     return false;
   }
 
@@ -55,22 +55,22 @@ export class FairQueue {
   }
 
   /** What the next run gets: at most `maxRows` rows, but for `whole`. */
-  take(maxRows: number, sharing: Sharing): Slice[] {
+  take(maxRows: number, batching: BatchingMode): Slice[] {
     const slices: Slice[] = [];
     let space = maxRows;
     while (space > 0 && this.#rows > 0) {
       let left = this.#clients.size;
       for (const [client, queue] of [...this.#clients]) {
         if (space === 0) return slices;
-        const isAlone = sharing === 'merge' && queue.requests[0]!.isAlone;
+        const runsAlone = batching === 'concatenate' && queue.requests[0]!.runsAlone;
         // What is begun goes first; the client comes first in the next run.
-        if (isAlone && slices.length > 0) return slices;
-        const share = sharing === 'merge' ? Math.max(1, Math.floor(space / left)) : maxRows;
-        space -= this.#takeShare(queue, share, isAlone ? 'whole' : sharing, slices);
+        if (runsAlone && slices.length > 0) return slices;
+        const share = batching === 'concatenate' ? Math.max(1, Math.floor(space / left)) : maxRows;
+        space -= this.#takeShare(queue, share, runsAlone ? 'none' : batching, slices);
         // The client's turn is over: it comes last now.
         this.#clients.delete(client);
         if (queue.requests.length > 0) this.#clients.set(client, queue);
-        if (sharing !== 'merge' || isAlone) return slices;
+        if (batching !== 'concatenate' || runsAlone) return slices;
         left -= 1;
       }
     }
@@ -78,15 +78,15 @@ export class FairQueue {
   }
 
   /** @returns how many rows it took */
-  #takeShare(queue: ClientQueue, share: number, sharing: Sharing, slices: Slice[]): number {
+  #takeShare(queue: ClientQueue, share: number, batching: BatchingMode, slices: Slice[]): number {
     let taken = 0;
     do {
       const request = queue.requests[0]!;
-      const slice = request.take(sharing === 'whole' ? Infinity : share - taken);
+      const slice = request.take(batching === 'none' ? Infinity : share - taken);
       if (request.left === 0) queue.requests.shift();
       slices.push(slice);
       taken += slice.rows;
-    } while (sharing === 'merge' && taken < share && queue.requests[0]?.isAlone === false);
+    } while (batching === 'concatenate' && taken < share && queue.requests[0]?.runsAlone === false);
     queue.rows -= taken;
     this.#rows -= taken;
     return taken;

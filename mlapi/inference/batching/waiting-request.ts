@@ -1,4 +1,4 @@
-import type { AnswerMemory } from '../../http/answer-memory.ts';
+import type { ResponseMemory } from '../../http/response-memory.ts';
 import type { OutputPart } from '../tensors/output-rows.ts';
 import { refuseLarge, sizeOfRun } from '../tensors/output-size.ts';
 import type { RunInput, RunOutput } from '../tensors/types.ts';
@@ -16,9 +16,9 @@ interface WaitingOptions {
   readonly client: string;
   readonly acceptedMs: number;
   readonly waits: boolean;
-  readonly wantsOthers?: boolean;
-  readonly isAlone?: boolean;
-  readonly memory?: AnswerMemory | undefined;
+  readonly allOutputs?: boolean;
+  readonly runsAlone?: boolean;
+  readonly memory?: ResponseMemory | undefined;
 }
 
 /** One caller's rows or tensors on their way through the model, and who waits for the answer. */
@@ -30,14 +30,14 @@ export class WaitingRequest {
   /** Whether others were there before it. */
   readonly waits: boolean;
   /** Whether it asked for all outputs, and not only for the contract's. */
-  readonly wantsOthers: boolean;
+  readonly allOutputs: boolean;
   /** Whether it must have a run of its own, whatever others do. */
-  readonly isAlone: boolean;
+  readonly runsAlone: boolean;
   /**
    * Asked for what its parts take until they are joined; undefined for the service's own requests, and once it is settled: what still
    * refers to a settled request would keep its whole exchange alive.
    */
-  memory: AnswerMemory | undefined;
+  memory: ResponseMemory | undefined;
   readonly resolve: (output: RunOutput) => void;
   readonly reject: (cause: unknown) => void;
   /** Rows that runs were given. */
@@ -50,7 +50,7 @@ export class WaitingRequest {
 
   constructor(
     input: RunInput,
-    { client, acceptedMs, waits, wantsOthers = false, isAlone = false, memory }: WaitingOptions,
+    { client, acceptedMs, waits, allOutputs = false, runsAlone = false, memory }: WaitingOptions,
     resolve: (output: RunOutput) => void,
     reject: (cause: unknown) => void,
   ) {
@@ -58,8 +58,8 @@ export class WaitingRequest {
     this.client = client;
     this.acceptedMs = acceptedMs;
     this.waits = waits;
-    this.wantsOthers = wantsOthers;
-    this.isAlone = isAlone;
+    this.allOutputs = allOutputs;
+    this.runsAlone = runsAlone;
     this.memory = memory;
     this.resolve = resolve;
     this.reject = reject;

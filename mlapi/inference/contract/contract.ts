@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
-import type { ModelFacts } from '../tensors/types.ts';
+import type { ModelMetadata } from '../tensors/types.ts';
 import { contractSchema } from './contract-schema.ts';
 import { readEncodingTable, type EncodedColumn } from './encoding-table.ts';
 import {
@@ -22,7 +22,7 @@ interface ContractFile extends Omit<Contract, 'sample' | 'features' | 'output'> 
   readonly sample?: string;
 }
 
-type Input = Pick<ModelFacts, 'inputType' | 'width'>;
+type Input = Pick<ModelMetadata, 'inputType' | 'width'>;
 
 /** Of a model that has not said yet what it takes: rows, as its contract has them. */
 export const unknownInput: Input = { inputType: 'float32', width: undefined };

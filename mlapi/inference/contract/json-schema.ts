@@ -19,7 +19,7 @@ const numbers = { type: 'array', items: number };
 export const anyRowsSchema = requestSchema('', listRow, namedRow);
 
 /** JSON Schema of the answers to those. */
-export const anyPredictionSchema = answerSchema('', { title: 'Prediction', anyOf: [text, number, numbers] });
+export const anyPredictionSchema = responseSchema('', { title: 'Prediction', anyOf: [text, number, numbers] });
 
 /** JSON Schema of the request bodies that one contract takes: the default model's. @param tensor the type of its input */
 export function rowsSchema({ features }: Contract, tensor: InputType): object {
@@ -46,7 +46,7 @@ export function rowsSchema({ features }: Contract, tensor: InputType): object {
 
 /** JSON Schema of the answers to those. */
 export function predictionSchema(output: OutputContract): object {
-  return answerSchema('DefaultModel', defaultPrediction(output));
+  return responseSchema('DefaultModel', defaultPrediction(output));
 }
 
 function defaultPrediction({ kind, labels }: OutputContract): object {
@@ -70,9 +70,9 @@ function requestSchema(prefix: string, list: object, named: object): object {
   return { title: `${prefix}PredictionRequest`, anyOf: [rows, named, instances] };
 }
 
-function answerSchema(prefix: string, prediction: object): object {
+function responseSchema(prefix: string, prediction: object): object {
   return {
-    title: `${prefix}PredictionAnswer`,
+    title: `${prefix}PredictionResponse`,
     type: 'object',
     required: ['model', 'version', 'predictions'],
     properties: {

@@ -15,11 +15,11 @@ export interface FeatureReference {
 export type Reference = Readonly<Record<string, FeatureReference>>;
 
 /** Of all features: each is counted, kept and added up. */
-const mostBins = 4_096;
+const maxBins = 4_096;
 /** Shares are written with few digits. */
 const roundingError = 0.01;
 
-const edges = Joi.array().items(Joi.number().unsafe()).max(mostBins).unique().sort({ order: 'ascending' });
+const edges = Joi.array().items(Joi.number().unsafe()).max(maxBins).unique().sort({ order: 'ascending' });
 const shares = Joi.array()
   .items(Joi.number().min(0).max(1))
   .length(Joi.ref('edges.length', { adjust: (length: number) => length + 1 }))
@@ -32,6 +32,6 @@ export const referenceSchema = Joi.object()
   .pattern(Joi.string(), Joi.object({ edges: edges.required(), shares: shares.required() }))
   .custom((reference: Reference, helpers) => {
     const bins = Object.values(reference).reduce((sum, feature) => sum + feature.shares.length, 0);
-    return bins > mostBins ? helpers.error('reference.bins') : reference;
+    return bins > maxBins ? helpers.error('reference.bins') : reference;
   })
-  .messages({ 'reference.bins': `{{#label}} must not have more than ${mostBins} bins in all` });
+  .messages({ 'reference.bins': `{{#label}} must not have more than ${maxBins} bins in all` });

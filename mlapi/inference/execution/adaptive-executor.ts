@@ -9,8 +9,8 @@ const longRunLimit = 3;
 const longRunWindowMs = 60_000;
 
 /** Computes inline, until runs turn out to be longer than the warm-up said: then the model moves, for good. */
-export class MovingExecutor implements Executor {
-  readonly #startElsewhere: () => Promise<Executor>;
+export class AdaptiveExecutor implements Executor {
+  readonly #startPool: () => Promise<Executor>;
   readonly #inline: InlineExecutor;
   #current: Executor;
   /** When they ended, by `performance.now()`. */
@@ -18,10 +18,10 @@ export class MovingExecutor implements Executor {
   #move: Promise<void> | undefined;
   #onChange: () => void = () => undefined;
 
-  constructor(inline: InlineExecutor, startElsewhere: () => Promise<Executor>) {
+  constructor(inline: InlineExecutor, startPool: () => Promise<Executor>) {
     this.#inline = inline;
     this.#current = inline;
-    this.#startElsewhere = startElsewhere;
+    this.#startPool = startPool;
   }
 
   get kind(): ExecutorKind {
@@ -45,9 +45,9 @@ export class MovingExecutor implements Executor {
     this.#current.onChange = onChange;
   }
 
-  async run(input: RunInput, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult> {
+  async run(input: RunInput, deadlineMs: number, allOutputs?: boolean): Promise<RunResult> {
     const executor = this.#current;
-    const result = await executor.run(input, deadlineMs, wantsOthers);
+    const result = await executor.run(input, deadlineMs, allOutputs);
     if (result.seconds > longRunSeconds && executor === this.#inline) this.#noteLongRun(result.processorSeconds);
     return result;
   }
@@ -68,7 +68,7 @@ export class MovingExecutor implements Executor {
     this.#longRuns = [...this.#longRuns.filter((at) => at > now - longRunWindowMs), now];
     if (this.#longRuns.length < longRunLimit) return;
     this.#longRuns = [];
-    this.#move ??= this.#startElsewhere().then(
+    this.#move ??= this.#startPool().then(
       (executor) => this.#moveTo(executor),
       // It goes on inline, and tries again after as many more.
       () => (this.#move = undefined),

@@ -1,6 +1,6 @@
 import { datatypes } from '../tensors/datatypes.ts';
-import { mostOutputBytes, sizeOf, textBytes } from '../tensors/output-size.ts';
-import type { InputType, ModelFacts, OutputTensor, RunInput, RunOutput, TensorInfo } from '../tensors/types.ts';
+import { maxOutputBytes, sizeOf, textBytes } from '../tensors/output-size.ts';
+import type { InputType, ModelMetadata, OutputTensor, RunInput, RunOutput, TensorInfo } from '../tensors/types.ts';
 
 /** The output that the contract reads, and the others where they are wanted, too. */
 export interface WantedOutputs {
@@ -14,29 +14,29 @@ export type ParentMessage =
   | ({ readonly type: 'run' } & WantedOutputs & { readonly input: RunInput });
 
 /** What the runtime says of a loaded model. Which files it is made of, and what its graph proves, its process is not asked. */
-export type LoadedFacts = Pick<ModelFacts, 'inputs' | 'outputs' | 'inputType' | 'width' | 'takesOneRow'>;
+export type LoadedMetadata = Pick<ModelMetadata, 'inputs' | 'outputs' | 'inputType' | 'width' | 'takesOneRow'>;
 
 /** What it says: that it is ready, or why not; then one answer for each run. */
 export type ChildMessage =
-  | { readonly type: 'ready'; readonly facts: LoadedFacts; readonly rssBytes: number }
+  | { readonly type: 'ready'; readonly metadata: LoadedMetadata; readonly rssBytes: number }
   | { readonly type: 'unusable'; readonly reason: string }
   | { readonly type: 'answered'; readonly output: RunOutput; readonly rssBytes: number }
   | { readonly type: 'refused'; readonly message: string; readonly cause: string };
 
 /** Most that the JSON of a message may take: it is parsed in one turn of the event loop. */
-const mostHeadBytes = 4_194_304;
+const maxHeadBytes = 4_194_304;
 /** Of the names and shapes in it, as JSON. */
-const mostFactsBytes = mostHeadBytes - 1_024;
+const maxMetadataBytes = maxHeadBytes - 1_024;
 /** Most that a child may say at once: outputs of the largest size, and what stands around them. */
-export const mostChildBytes = mostOutputBytes + mostHeadBytes;
+export const maxChildBytes = maxOutputBytes + maxHeadBytes;
 /** Where a child finds the pipe to its parent. */
 export const pipeDescriptor = 3;
 
 const lengthBytes = 4;
 /** What stands in front of an output begins and ends where any number may begin. */
 const alignment = 8;
-const mostDimensions = 64;
-const mostReasonLength = 4_096;
+const maxDimensions = 64;
+const maxReasonLength = 4_096;
 
 const cells = {
   Uint8Array,
@@ -56,7 +56,7 @@ const inputTypes: readonly unknown[] = [undefined, 'float32', 'float64', 'int32'
 /** A message but for the elements of its outputs, which stand behind it. */
 interface Head {
   readonly type?: unknown;
-  readonly facts?: unknown;
+  readonly metadata?: unknown;
   readonly rssBytes?: unknown;
   readonly reason?: unknown;
   readonly message?: unknown;
@@ -72,14 +72,14 @@ interface Head {
 export function encodeChildMessage(message: ChildMessage): Buffer {
   if (message.type !== 'answered') return join(message, []);
   const { type, output, rssBytes } = message;
-  const { others } = output;
+  const { secondaryOutputs: others } = output;
   const head = { type, rssBytes, output: describe(output), ...(others && { others: others.map(describe) }) };
   return join(head, [output, ...(others ?? [])].map(elementsOf));
 }
 
 /** Whether what is said of a model is short enough to be said. */
-export function canBeSaid(facts: LoadedFacts): boolean {
-  return Buffer.byteLength(JSON.stringify(facts)) <= mostFactsBytes;
+export function canBeSaid(metadata: LoadedMetadata): boolean {
+  return Buffer.byteLength(JSON.stringify(metadata)) <= maxMetadataBytes;
 }
 
 function describe({ data, shape }: OutputTensor) {
@@ -122,7 +122,7 @@ function aligned(bytes: number): number {
  */
 export function decodeChildMessage(body: Buffer): ChildMessage {
   const headBytes = body.readUInt32LE();
-  if (headBytes > mostHeadBytes) throw new Error('a head of too many bytes');
+  if (headBytes > maxHeadBytes) throw new Error('a head of too many bytes');
   const headEnd = lengthBytes + headBytes;
   const head = JSON.parse(body.toString('utf8', lengthBytes, headEnd)) as Head | null;
   const reader = new ElementReader(body, aligned(headEnd));
@@ -132,14 +132,14 @@ export function decodeChildMessage(body: Buffer): ChildMessage {
 }
 
 function readMessage({ type, ...head }: Head, reader: ElementReader): ChildMessage {
-  if (type === 'ready') return { type, facts: readFacts(head.facts), rssBytes: readCount(head.rssBytes) };
+  if (type === 'ready') return { type, metadata: readMetadata(head.metadata), rssBytes: readCount(head.rssBytes) };
   if (type === 'unusable') return { type, reason: readReason(head.reason) };
   if (type === 'refused') return { type, message: readReason(head.message), cause: readReason(head.cause) };
   if (type !== 'answered') throw new Error('of no known type');
   const rssBytes = readCount(head.rssBytes);
   const output = reader.read(head.output);
   const others = head.others === undefined ? undefined : readList(head.others).map((other) => reader.read(other));
-  return { type, output: others === undefined ? output : { ...output, others }, rssBytes };
+  return { type, output: others === undefined ? output : { ...output, secondaryOutputs: others }, rssBytes };
 }
 
 /** Reads the elements of one output after the other. */
@@ -175,11 +175,11 @@ class ElementReader {
 
   #texts(count: number): string[] {
     // Before they are made: many short ones cost more than their bytes.
-    if (count * textBytes > mostOutputBytes) throw new Error('more texts than there may be');
+    if (count * textBytes > maxOutputBytes) throw new Error('more texts than there may be');
     const list: string[] = [];
     while (list.length < count) list.push(this.#take(this.#take(lengthBytes).readUInt32LE()).toString());
     this.#textBytes += sizeOf(list);
-    if (this.#textBytes > mostOutputBytes) throw new Error('more texts than there may be');
+    if (this.#textBytes > maxOutputBytes) throw new Error('more texts than there may be');
     return list;
   }
 
@@ -192,8 +192,8 @@ class ElementReader {
   }
 }
 
-function readFacts(value: unknown): LoadedFacts {
-  const { inputs, outputs, inputType, width, takesOneRow } = Object(value) as Record<keyof LoadedFacts, unknown>;
+function readMetadata(value: unknown): LoadedMetadata {
+  const { inputs, outputs, inputType, width, takesOneRow } = Object(value) as Record<keyof LoadedMetadata, unknown>;
   if (!inputTypes.includes(inputType)) throw new Error('of no known input');
   return {
     inputs: readList(inputs).map(readTensor),
@@ -213,7 +213,7 @@ function readTensor(value: unknown): TensorInfo {
 
 function readShape(value: unknown, least: number): number[] {
   const shape = readList(value);
-  if (shape.length > mostDimensions) throw new Error('of too many dimensions');
+  if (shape.length > maxDimensions) throw new Error('of too many dimensions');
   return shape.map((size) => readCount(size, least));
 }
 
@@ -229,5 +229,5 @@ function readCount(value: unknown, least = 0): number {
 
 function readReason(value: unknown): string {
   if (typeof value !== 'string') throw new Error('no text where one must be');
-  return value.slice(0, mostReasonLength);
+  return value.slice(0, maxReasonLength);
 }

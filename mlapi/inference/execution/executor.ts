@@ -30,10 +30,10 @@ export interface Executor {
   /**
    * Begins a run; only where it is free. `input` may be overwritten once this has returned, where it is no inline run.
    * @param deadlineMs by `performance.now()`, or Infinity: what can be stopped is stopped then
-   * @param wantsOthers whether the model's other outputs are fetched, too
+   * @param allOutputs whether the model's other outputs are fetched, too
    * @throws {Problem} 422 where the model itself fails on these rows @throws {LostRun}
    */
-  run(input: RunInput, deadlineMs: number, wantsOthers?: boolean): Promise<RunResult>;
+  run(input: RunInput, deadlineMs: number, allOutputs?: boolean): Promise<RunResult>;
   memory(): SessionMemory[];
   /** Ends it, after the runs that have begun. */
   release(): Promise<void>;

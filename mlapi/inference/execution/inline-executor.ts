@@ -20,11 +20,11 @@ export class InlineExecutor implements Executor {
     this.#others = others;
   }
 
-  async run(input: RunInput, _deadlineMs = Infinity, wantsOthers = false): Promise<RunResult> {
+  async run(input: RunInput, _deadlineMs = Infinity, allOutputs = false): Promise<RunResult> {
     const { computedSeconds, processorSeconds } = this.#model;
     this.free = 0;
     try {
-      const running = this.#model.run(input, this.#outputName, wantsOthers ? this.#others : undefined);
+      const running = this.#model.run(input, this.#outputName, allOutputs ? this.#others : undefined);
       this.#running = running;
       const output = await running;
       return {

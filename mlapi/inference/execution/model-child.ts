@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import {
   canBeSaid,
   encodeChildMessage,
-  mostChildBytes,
+  maxChildBytes,
   pipeDescriptor,
   type ChildMessage,
   type ParentMessage,
@@ -21,11 +21,11 @@ let model: ModelWrapper;
 async function load(message: ParentMessage & { type: 'load' }): Promise<ChildMessage> {
   try {
     model = await ModelWrapper.load(message.path);
-    const { facts } = model;
-    if (message.sha256 !== undefined && message.sha256 !== facts.sha256)
+    const { metadata } = model;
+    if (message.sha256 !== undefined && message.sha256 !== metadata.sha256)
       return { type: 'unusable', reason: 'the model file has changed' };
-    if (!canBeSaid(facts)) return { type: 'unusable', reason: 'the names of its inputs and outputs are too long' };
-    return { type: 'ready', facts, rssBytes: rss() };
+    if (!canBeSaid(metadata)) return { type: 'unusable', reason: 'the names of its inputs and outputs are too long' };
+    return { type: 'ready', metadata, rssBytes: rss() };
   } catch (error) {
     return { type: 'unusable', reason: String(error) };
   }
@@ -45,7 +45,7 @@ function rss(): number {
 }
 
 const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {
-  mostBytes: Infinity,
+  maxBytes: Infinity,
   onMessage: (message) => void take(message as ParentMessage),
   onClose: () => process.exit(0),
 });
@@ -53,7 +53,7 @@ const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {
 async function take(message: ParentMessage): Promise<void> {
   const bytes = encodeChildMessage(await (message.type === 'load' ? load(message) : run(message)));
   // Texts may take twice their characters.
-  if (bytes.length <= mostChildBytes) parent.sendBytes(bytes);
+  if (bytes.length <= maxChildBytes) parent.sendBytes(bytes);
   else
     parent.sendBytes(
       encodeChildMessage({ type: 'refused', message: tooLarge().message, cause: 'too large for a message' }),

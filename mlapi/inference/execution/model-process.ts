@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
-import { ClientMemory } from '../../http/body/memory-quota.ts';
+import { MemoryQuota } from '../../http/body/memory-quota.ts';
 import { Problem, serviceBusy } from '../../http/problem.ts';
-import { moduleUrl, mostProcesses, type Confinement } from '../../sandbox/confinement.ts';
+import { moduleUrl, maxProcesses, type Confinement } from '../../sandbox/confinement.ts';
 import type { WatchedGroup, WatchedProcess } from '../../sandbox/memory-watch.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
 import type { TreeMemory } from '../../sandbox/process-memory.ts';
@@ -11,9 +11,9 @@ import { ExhaustedRun, LostRun } from '../faults.ts';
 import type { RunInput } from '../tensors/types.ts';
 import {
   decodeChildMessage,
-  mostChildBytes,
+  maxChildBytes,
   type ChildMessage,
-  type LoadedFacts,
+  type LoadedMetadata,
   type ParentMessage,
   type WantedOutputs,
 } from './child-messages.ts';
@@ -42,12 +42,12 @@ const usualLoadLimitMs = 60_000;
 /** How long a child that was asked to end may take. */
 const endLimitMs = 1_000;
 /** What children are sending, all together: past this, answers are thrown away as they come. */
-const coming = new ClientMemory({ clientBytes: mostChildBytes, allBytes: 4 * mostChildBytes });
+const coming = new MemoryQuota({ clientBytes: maxChildBytes, allBytes: 4 * maxChildBytes });
 
 /** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
 export class ModelProcess implements WatchedProcess {
   /** What it says of the model, once that is loaded. */
-  readonly ready: Promise<LoadedFacts>;
+  readonly ready: Promise<LoadedMetadata>;
   /** How it ended. */
   readonly ended: Promise<string>;
   state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
@@ -62,7 +62,7 @@ export class ModelProcess implements WatchedProcess {
   #tree: readonly number[] = [];
   readonly #child: ChildProcess;
   readonly #pipe: MessagePipe;
-  #starting: Settle<LoadedFacts> | undefined;
+  #starting: Settle<LoadedMetadata> | undefined;
   #running: Settle<RunResult> | undefined;
   #beganMs = 0;
   #deadline: NodeJS.Timeout | undefined;
@@ -82,7 +82,7 @@ export class ModelProcess implements WatchedProcess {
     this.#child = child;
     const name = String(child.pid);
     this.#pipe = new MessagePipe(pipe, {
-      mostBytes: mostChildBytes,
+      maxBytes: maxChildBytes,
       memory: { take: (bytes) => coming.take(name, bytes), give: (bytes) => coming.give(name, bytes) },
       decode: decodeChildMessage,
       onMessage: (message) => this.#take(message as ChildMessage),
@@ -139,8 +139,7 @@ export class ModelProcess implements WatchedProcess {
     this.#tree = pids;
     if (bytes > this.#memoryBytes)
       this.exhaust(`its process took ${bytes} bytes of memory, and may have ${this.#memoryBytes}`);
-    else if (pids.length > mostProcesses)
-      this.exhaust(`it had ${pids.length} processes, and may have ${mostProcesses}`);
+    else if (pids.length > maxProcesses) this.exhaust(`it had ${pids.length} processes, and may have ${maxProcesses}`);
   }
 
   /** Ends it at once, with all that it started. Its caller is told that there was no memory. */
@@ -179,7 +178,7 @@ export class ModelProcess implements WatchedProcess {
     this.state = 'idle';
     if (message.type === 'ready') {
       clearTimeout(this.#loadLimit);
-      this.#starting?.resolve(message.facts);
+      this.#starting?.resolve(message.metadata);
     }
     if (message.type === 'answered') {
       const seconds = (performance.now() - this.#beganMs) / 1_000;

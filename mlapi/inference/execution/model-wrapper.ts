@@ -2,14 +2,14 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Problem } from '../../http/problem.ts';
 import { ModelFolderError } from '../contract/types.ts';
 import { readModel, type ModelBytes } from '../model-files/read-model.ts';
-import { invalidModelOutput } from '../refusals.ts';
+import { invalidModelOutput } from '../problems.ts';
 import { joinRows, type OutputPart } from '../tensors/output-rows.ts';
 import { refuseLarge, sizeOfAll, sizeOfRun } from '../tensors/output-size.ts';
 import type {
   InputTensor,
   InputType,
   Matrix,
-  ModelFacts,
+  ModelMetadata,
   OutputTensor,
   RunInput,
   RunOutput,
@@ -43,7 +43,7 @@ type TensorMetadata = Extract<Metadata, { isTensor: true }>;
 
 /** One loaded ONNX model whose inputs are tensors. Computes on one thread, inline. */
 export class ModelWrapper {
-  readonly facts: ModelFacts;
+  readonly metadata: ModelMetadata;
   /** What this process grew by when it loaded the model. */
   readonly loadedBytes: number;
   /** What all runs have taken, without what the event loop did before each of them. */
@@ -67,7 +67,7 @@ export class ModelWrapper {
     this.loadedBytes = loadedBytes;
     const inputs = session.inputMetadata.map(tensorOnly);
     this.#inputTypes = new Map(inputs.map(({ name, type }) => [name, type]));
-    this.facts = {
+    this.metadata = {
       sha256,
       ...(files !== undefined && { files }),
       inputs: inputs.map(describe),
@@ -103,7 +103,7 @@ export class ModelWrapper {
   async run(input: RunInput, outputName: string, others?: readonly string[]): Promise<RunOutput> {
     if (input.tensors !== undefined) return this.#compute(this.#feeds(input.tensors), outputName, others);
     const { data, rows, width } = input;
-    if (rows === 1 || !this.facts.takesOneRow) return this.#runBatch({ data, rows, width }, outputName, others);
+    if (rows === 1 || !this.metadata.takesOneRow) return this.#runBatch({ data, rows, width }, outputName, others);
     const parts: OutputPart[] = [];
     let bytes = 0;
     for (let row = 0; row < rows; row += 1) {
@@ -121,7 +121,7 @@ export class ModelWrapper {
   }
 
   #runBatch({ data, rows, width }: Matrix, outputName: string, others?: readonly string[]): Promise<RunOutput> {
-    const { inputs, inputType = 'float32' } = this.facts;
+    const { inputs, inputType = 'float32' } = this.metadata;
     const feeds = { [inputs[0]!.name]: new Tensor(inputType, data, [rows, width]) };
     return this.#compute(feeds, outputName, others);
   }
@@ -145,7 +145,9 @@ export class ModelWrapper {
       const outputs = await this.#session.run(feeds, names);
       refuseLarge(sizeOfAll(Object.values(outputs)));
       const output = outputOf(outputs[outputName]!);
-      return others === undefined ? output : { ...output, others: others.map((name) => outputOf(outputs[name]!)) };
+      return others === undefined
+        ? output
+        : { ...output, secondaryOutputs: others.map((name) => outputOf(outputs[name]!)) };
     } catch (cause) {
       throw cause instanceof Problem ? cause : invalidModelOutput('it failed on them', cause);
     } finally {
@@ -175,7 +177,7 @@ function describe({ name, type, shape }: TensorMetadata): TensorInfo {
 }
 
 /** What there is to say of the one tensor of rows × features, if that is what the model takes. */
-function rowsOf(inputs: readonly TensorMetadata[]): Pick<ModelFacts, 'inputType' | 'width' | 'takesOneRow'> {
+function rowsOf(inputs: readonly TensorMetadata[]): Pick<ModelMetadata, 'inputType' | 'width' | 'takesOneRow'> {
   const [input, ...others] = inputs;
   if (input === undefined) throw new Error('the model has no inputs');
   const [rows, width] = input.shape;

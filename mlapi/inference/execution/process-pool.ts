@@ -1,4 +1,4 @@
-import { ownTurn } from '../../http/turns.ts';
+import { yieldToEventLoop } from '../../http/event-loop.ts';
 import { ModelFolderError } from '../contract/types.ts';
 import { ExhaustedRun } from '../faults.ts';
 import { type RunInput } from '../tensors/types.ts';
@@ -23,7 +23,7 @@ interface ChildPoolOptions extends ChildModel {
  * Computes in child processes, each with the model loaded once. One that crashes or is stopped at a deadline costs the run that it
  * had, and is replaced. A model that keeps crashing is in quarantine for a minute, then tried again.
  */
-export class ChildPool implements Executor {
+export class ProcessPool implements Executor {
   readonly kind = 'child';
   readonly slots: number;
   fault: Error | undefined;
@@ -43,13 +43,13 @@ export class ChildPool implements Executor {
   }
 
   /** Starts the processes. @throws {ModelFolderError} if one cannot load the model */
-  static async start(options: ChildPoolOptions): Promise<ChildPool> {
-    const pool = new ChildPool(options);
+  static async start(options: ChildPoolOptions): Promise<ProcessPool> {
+    const pool = new ProcessPool(options);
     const starting: ModelProcess[] = [];
     try {
       while (starting.length < options.slots) {
         // A start waits until the system has made the process.
-        await ownTurn();
+        await yieldToEventLoop();
         starting.push(new ModelProcess(options));
       }
       await Promise.all(starting.map(({ ready }) => ready));
@@ -68,9 +68,9 @@ export class ChildPool implements Executor {
     return free;
   }
 
-  run(input: RunInput, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
+  run(input: RunInput, deadlineMs: number, allOutputs = false): Promise<RunResult> {
     const { outputName, others } = this.#options;
-    const wanted = wantsOthers ? { outputName, others } : { outputName };
+    const wanted = allOutputs ? { outputName, others } : { outputName };
     for (const process of this.#processes) if (process.state === 'idle') return process.run(input, wanted, deadlineMs);
     throw new Error('no process is free');
   }

@@ -25,7 +25,7 @@ const tensorFields = { name: 8, externalData: 13, dataLocation: 14 };
 /** TensorProto.DataLocation */
 const external = 1;
 /** The runtime's own parser goes 100 deep. */
-const mostLevels = 100;
+const maxLevels = 100;
 const numberOfBytes = /^\d{1,15}$/;
 
 /**
@@ -36,7 +36,7 @@ export function listExternalTensors(model: Buffer): ExternalTensor[] {
   const file = new WireFile(model);
   const found: ExternalTensor[] = [];
   const walk = (message: string, fields: Iterable<WireField>, way: string): void => {
-    if (way.length > mostLevels * 2) throw new Error(`the model is nested more than ${mostLevels} levels deep`);
+    if (way.length > maxLevels * 2) throw new Error(`the model is nested more than ${maxLevels} levels deep`);
     for (const field of fields) {
       const inner = paths[message]![field.number];
       if (inner === undefined) continue;

@@ -21,9 +21,9 @@ export interface WireField {
 const maxTag = 2 ** 32 - 1;
 const windowBytes = 65_536;
 /** The longest name or text that is read. */
-const mostTextBytes = 4_096;
+const maxTextBytes = 4_096;
 /** The longest text of all names together: a real graph has less. */
-const mostTextBytesInAll = 16_777_216;
+const maxTextBytesInAll = 16_777_216;
 
 /**
  * Reads the fields of the protobuf messages of a model where they lie. Of a file on the disk, it reads 64 KiB at a time and skips what
@@ -33,7 +33,7 @@ export class WireFile {
   readonly size: number;
   /** Fields read since it was last set to 0. */
   fields = 0;
-  readonly #mostFields: number;
+  readonly #maxFields: number;
   /** Undefined where the bytes are in memory: they are the window. */
   readonly #descriptor: number | undefined;
   readonly #window: Buffer;
@@ -43,10 +43,10 @@ export class WireFile {
 
   /**
    * @param source a path, or the bytes of the file
-   * @param mostFields that may be read before `fields` is set to 0 again
+   * @param maxFields that may be read before `fields` is set to 0 again
    */
-  constructor(source: string | Buffer, mostFields = Infinity) {
-    this.#mostFields = mostFields;
+  constructor(source: string | Buffer, maxFields = Infinity) {
+    this.#maxFields = maxFields;
     if (typeof source === 'string') {
       this.#descriptor = openSync(source, 'r');
       this.size = fstatSync(this.#descriptor).size;
@@ -65,7 +65,7 @@ export class WireFile {
   *read(start: number, end: number): Generator<WireField, void, undefined> {
     for (let at = start; at < end;) {
       this.fields += 1;
-      if (this.fields > this.#mostFields) throw new UnreadableModel('one of its parts has too many fields');
+      if (this.fields > this.#maxFields) throw new UnreadableModel('one of its parts has too many fields');
       const tag = this.#varint(at, end);
       if (tag.value < 8 || tag.value > maxTag) throw malformed();
       const number = Math.floor(tag.value / 8);
@@ -99,7 +99,7 @@ export class WireFile {
     const length = end - start;
     this.#textBytes += length;
     if (wireType !== 2) throw malformed();
-    if (length > mostTextBytes || this.#textBytes > mostTextBytesInAll)
+    if (length > maxTextBytes || this.#textBytes > maxTextBytesInAll)
       throw new UnreadableModel('its names are too long');
     if (length === 0) return '';
     if (start < this.#windowStart || end > this.#windowEnd) this.#fill(start);

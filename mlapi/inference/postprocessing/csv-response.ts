@@ -1,5 +1,5 @@
-import type { Answer } from '../../http/endpoint.ts';
-import type { PredictionAnswer } from './prediction-response.ts';
+import type { EndpointResponse } from '../../http/endpoint.ts';
+import type { PredictionResponse } from './prediction-response.ts';
 
 export const csvMediaType = 'text/csv';
 
@@ -10,7 +10,7 @@ const chunkCharacters = 16_384;
  * A prediction as CSV (RFC 4180): a header, then one line for each row, in their order. Columns: `prediction`, or `prediction_0`,
  * `prediction_1` ... where it is a list; then the scores: `score` where a row has one, otherwise `score_` with the class.
  */
-export function csvAnswer(answer: PredictionAnswer): Answer {
+export function csvResponse(answer: PredictionResponse): EndpointResponse {
   return {
     headers: { 'content-type': `${csvMediaType}; charset=utf-8; header=present` },
     chunks: chunksOf(cellsAndEnds(answer)),
@@ -29,7 +29,7 @@ function* chunksOf(texts: Iterable<string>): Generator<string> {
   if (chunk !== '') yield chunk;
 }
 
-function* cellsAndEnds({ predictions, classes, scores }: PredictionAnswer): Generator<string> {
+function* cellsAndEnds({ predictions, classes, scores }: PredictionResponse): Generator<string> {
   yield* lineOf(predictionNames(predictions[0]), scoreNames(classes, scores?.[0]));
   for (const [row, prediction] of predictions.entries())
     yield* lineOf(typeof prediction === 'object' ? prediction : [prediction], scores?.[row] ?? []);
@@ -46,14 +46,14 @@ function* lineOf(first: Iterable<Cell>, then: Iterable<Cell>): Generator<string>
   yield lineBreak;
 }
 
-type Prediction = PredictionAnswer['predictions'][number];
+type Prediction = PredictionResponse['predictions'][number];
 type Cell = string | number;
 
 function predictionNames(prediction: Prediction | undefined): Iterable<string> {
   return typeof prediction === 'object' ? numbered('prediction_', prediction.length) : ['prediction'];
 }
 
-function scoreNames(classes: PredictionAnswer['classes'] = [], scores: readonly number[] = []): Iterable<string> {
+function scoreNames(classes: PredictionResponse['classes'] = [], scores: readonly number[] = []): Iterable<string> {
   if (scores.length === 1) return ['score'];
   const areTheirs = classes.length === scores.length;
   const names = areTheirs ? classes.map((name) => `score_${name}`) : [];

@@ -1,5 +1,5 @@
-import type { Answer } from '../../http/endpoint.ts';
-import type { PredictionAnswer } from './prediction-response.ts';
+import type { EndpointResponse } from '../../http/endpoint.ts';
+import type { PredictionResponse } from './prediction-response.ts';
 
 /** So many items are written in less than a millisecond. */
 const fewItems = 8_192;
@@ -8,7 +8,7 @@ const chunkCharacters = 65_536;
 type Item = string | number | readonly number[];
 
 /** A prediction as JSON: a short one at once, a long one piece by piece while its client reads it. */
-export function jsonAnswer(answer: PredictionAnswer, headers: Readonly<Record<string, string>>): Answer {
+export function jsonResponse(answer: PredictionResponse, headers: Readonly<Record<string, string>>): EndpointResponse {
   const { predictions, classes = [], scores = [] } = answer;
   if (itemsIn(predictions) + classes.length + itemsIn(scores) <= fewItems) return { body: answer, headers };
   return { headers: { ...headers, 'content-type': 'application/json' }, chunks: piecesOf(answer) };
@@ -19,7 +19,7 @@ function itemsIn(rows: readonly Item[]): number {
   return rows.length * (typeof rows[0] === 'object' ? rows[0].length : 1);
 }
 
-function* piecesOf({ predictions, classes, scores, ...identity }: PredictionAnswer): Generator<string> {
+function* piecesOf({ predictions, classes, scores, ...identity }: PredictionResponse): Generator<string> {
   yield `${JSON.stringify(identity).slice(0, -1)},"predictions":`;
   yield* writeList(predictions);
   if (classes !== undefined) {

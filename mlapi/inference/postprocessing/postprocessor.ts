@@ -1,6 +1,6 @@
 import { Problem } from '../../http/problem.ts';
 import type { OutputContract, Prediction } from '../contract/types.ts';
-import { invalidModelOutput } from '../refusals.ts';
+import { invalidModelOutput } from '../problems.ts';
 import type { OutputTensor } from '../tensors/types.ts';
 
 /** The output as rows × columns. */

@@ -1,11 +1,11 @@
-import type { AnswerMemory } from '../../http/answer-memory.ts';
+import type { ResponseMemory } from '../../http/response-memory.ts';
 import type { Contract, Prediction } from '../contract/types.ts';
-import { invalidModelOutput } from '../refusals.ts';
-import type { ModelFacts, OutputTensor } from '../tensors/types.ts';
+import { invalidModelOutput } from '../problems.ts';
+import type { ModelMetadata, OutputTensor } from '../tensors/types.ts';
 import { Postprocessor } from './postprocessor.ts';
 
 /** The answer to a prediction: one prediction per row, in the order of the rows. */
-export interface PredictionAnswer {
+export interface PredictionResponse {
   readonly model: string;
   readonly version: string;
   /** Of a model that can be replaced by another of its name: which one answered. */
@@ -16,37 +16,37 @@ export interface PredictionAnswer {
 }
 
 /** An answer's lists are made in one turn of the event loop. */
-const mostNumbers = 1_000_000;
+const maxNumbers = 1_000_000;
 /** Of a number in them, and of a row: a list of its own, or a label that others have, too. */
 const bytesPerNumber = 16;
 const bytesPerRow = 64;
 
 interface AnsweringModel {
   readonly contract: Contract;
-  readonly facts: Pick<ModelFacts, 'sha256'>;
+  readonly metadata: Pick<ModelMetadata, 'sha256'>;
   /** Whether a response says by its digest which file gave it. */
-  readonly saysDigest: boolean;
+  readonly includesDigest: boolean;
 }
 
 /** Makes the answer of what a model computed. */
-export class Answerer {
-  readonly #identity: Pick<PredictionAnswer, 'model' | 'version' | 'sha256'>;
+export class PredictionResponder {
+  readonly #identity: Pick<PredictionResponse, 'model' | 'version' | 'sha256'>;
   readonly #postprocessor: Postprocessor;
   /** Whether an answer has all that the output has. */
   readonly #isValues: boolean;
 
-  constructor({ contract, facts, saysDigest }: AnsweringModel) {
+  constructor({ contract, metadata, includesDigest }: AnsweringModel) {
     const { name: model, version, output } = contract;
-    this.#identity = { model, version, ...(saysDigest && { sha256: facts.sha256 }) };
+    this.#identity = { model, version, ...(includesDigest && { sha256: metadata.sha256 }) };
     this.#postprocessor = new Postprocessor(output);
     this.#isValues = output.kind === 'values';
   }
 
   /** @throws {Problem} 422; 503 before anything is made, where the memory for it is not to be had */
-  answer(output: OutputTensor, rows: number, hasScores = false, memory?: AnswerMemory): PredictionAnswer {
+  answer(output: OutputTensor, rows: number, hasScores = false, memory?: ResponseMemory): PredictionResponse {
     const numbers = hasScores || this.#isValues ? output.data.length : 0;
-    if (numbers > mostNumbers)
-      throw invalidModelOutput(`its outputs have more than ${mostNumbers} numbers; send fewer rows`);
+    if (numbers > maxNumbers)
+      throw invalidModelOutput(`its outputs have more than ${maxNumbers} numbers; send fewer rows`);
     memory?.reserve(rows * bytesPerRow + numbers * bytesPerNumber);
     const predictions = this.#postprocessor.predictions(output, rows);
     if (!hasScores) return { ...this.#identity, predictions };

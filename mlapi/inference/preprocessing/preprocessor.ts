@@ -1,6 +1,6 @@
 import { maxInputErrors, type InputError, type Problem } from '../../http/problem.ts';
 import type { Feature } from '../contract/types.ts';
-import { invalidRows, tooManyRows } from '../refusals.ts';
+import { invalidRows, tooManyRows } from '../problems.ts';
 import type { InputType, Matrix } from '../tensors/types.ts';
 import { allocateCells, toMatrix, type Cells } from './cells.ts';
 import { CsvRows } from './csv/rows.ts';

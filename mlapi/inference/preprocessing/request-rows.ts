@@ -1,4 +1,4 @@
-import { invalidRows } from '../refusals.ts';
+import { invalidRows } from '../problems.ts';
 
 /** The rows of a request, still unchecked. */
 export interface RequestRows {

@@ -2,14 +2,14 @@ import Joi from 'joi';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
 import { Problem } from '../../http/problem.ts';
 import type { RemoteReference } from '../contract/types.ts';
-import { invalidModelOutput } from '../refusals.ts';
+import { invalidModelOutput } from '../problems.ts';
 import { readBinaryData } from '../tensors/binary-tensor.ts';
 import { datatypes } from '../tensors/datatypes.ts';
 import { readExactly } from '../tensors/exact-integers.ts';
 import { readJsonData } from '../tensors/json-tensor.ts';
 import type { OutputTensor, RunOutput, TensorInfo } from '../tensors/types.ts';
 import { jsonLengthHeader } from './infer-request.ts';
-import type { RemoteAnswer } from './remote-connection.ts';
+import type { RemoteResponse } from './remote-connection.ts';
 
 interface AnsweredTensor {
   readonly name: string;
@@ -19,7 +19,7 @@ interface AnsweredTensor {
   readonly data?: unknown;
 }
 
-interface Answer {
+interface InferResponse {
   readonly model_name?: string;
   readonly model_version?: string | null;
   readonly outputs: readonly AnsweredTensor[];
@@ -56,7 +56,7 @@ const schema = Joi.object({
 const bytesPerTensor = 4_096;
 
 /** The largest answer that is read: what the outputs can be, however they are written. */
-export function maxAnswerBytes({ rows, outputs }: Omit<Wanted, 'reference'>): number {
+export function maxResponseBytes({ rows, outputs }: Omit<Wanted, 'reference'>): number {
   const openSize = 4_096;
   const numberBytes = 32;
   const textBytes = 1_024;
@@ -72,24 +72,24 @@ export function maxAnswerBytes({ rows, outputs }: Omit<Wanted, 'reference'>): nu
 }
 
 /** What a server computed, once all of it is what was asked for. @throws {Problem} 422 `invalid_model_output` */
-export function readInferResponse({ headers, body }: RemoteAnswer, wanted: Wanted): RunOutput {
+export function readInferResponse({ headers, body }: RemoteResponse, wanted: Wanted): RunOutput {
   const jsonLength = readJsonLength(headers[jsonLengthHeader], body.length);
   const answer = parse(body.subarray(0, jsonLength));
   const { error } = schema.validate(answer, { convert: false });
   if (error !== undefined) throw invalidModelOutput('its answer is none of the protocol', error);
-  const { model_name: model, model_version: version, outputs } = answer as Answer;
+  const { model_name: model, model_version: version, outputs } = answer as InferResponse;
   const { reference } = wanted;
   if ((model ?? reference.model) !== reference.model) throw invalidModelOutput('another model answered');
   if (reference.version !== undefined && (version ?? reference.version) !== reference.version)
     throw invalidModelOutput('another version answered');
-  const exact = readExactly(body.subarray(0, jsonLength), answer as Answer).outputs;
+  const exact = readExactly(body.subarray(0, jsonLength), answer as InferResponse).outputs;
   const found = readOutputs(outputs, exact, body.subarray(jsonLength), wanted);
   const [first, ...others] = wanted.outputs.map(({ name }) => {
     const output = found.get(name);
     if (output === undefined) throw invalidModelOutput('an output is missing');
     return output;
   });
-  return others.length === 0 ? first! : { ...first!, others };
+  return others.length === 0 ? first! : { ...first!, secondaryOutputs: others };
 }
 
 function readJsonLength(header: string | string[] | undefined, bytes: number): number {

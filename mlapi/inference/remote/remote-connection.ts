@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { Problem } from '../../http/problem.ts';
-import { invalidModelOutput } from '../refusals.ts';
+import { invalidModelOutput } from '../problems.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
@@ -16,7 +16,7 @@ export interface RemoteRequest {
   readonly deadlineMs: number;
 }
 
-export interface RemoteAnswer {
+export interface RemoteResponse {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly body: Buffer;
@@ -43,7 +43,7 @@ export class RemoteConnection {
   }
 
   /** @throws {RemoteFailure} without an answer @throws {Problem} 422 for one that is not read */
-  send({ path, body, headers = {}, maxBytes, deadlineMs }: RemoteRequest): Promise<RemoteAnswer> {
+  send({ path, body, headers = {}, maxBytes, deadlineMs }: RemoteRequest): Promise<RemoteResponse> {
     return new Promise((resolve, reject) => {
       const request = this.#request(`${this.#base}${path}`, {
         agent: this.#agent,
@@ -98,7 +98,7 @@ function watchSocket(request: ClientRequest): () => boolean {
   return () => bytesRead() > 0;
 }
 
-async function read(response: IncomingMessage, maxBytes: number): Promise<RemoteAnswer> {
+async function read(response: IncomingMessage, maxBytes: number): Promise<RemoteResponse> {
   const { statusCode: status = 0, headers } = response;
   const refuse = (reason: string) => {
     // What else it sends is not waited for.

@@ -1,13 +1,13 @@
 import { Problem } from '../../http/problem.ts';
 import type { RemoteReference } from '../contract/types.ts';
 import type { Executor, RunResult, SessionMemory } from '../execution/executor.ts';
-import { invalidModelOutput } from '../refusals.ts';
+import { invalidModelOutput } from '../problems.ts';
 import type { InputTensor, Matrix, RunInput, RunOutput, TensorInfo } from '../tensors/types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { CircuitBreaker, usualBreaker, type BreakerOptions } from './circuit-breaker.ts';
 import { writeInferRequest, type WrittenRequest } from './infer-request.ts';
-import { maxAnswerBytes, readInferResponse } from './infer-response.ts';
-import { RemoteConnection, type RemoteAnswer } from './remote-connection.ts';
+import { maxResponseBytes, readInferResponse } from './infer-response.ts';
+import { RemoteConnection, type RemoteResponse } from './remote-connection.ts';
 import { RemoteFailure } from './remote-failure.ts';
 import { pathOf, type RemoteModel } from './remote-model.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -29,7 +29,7 @@ interface Wanted {
 }
 
 /** Requests that one process has at one server for one model. */
-const mostRequests = 8;
+const maxRequests = 8;
 /** The model failed on these rows, or would not have them: others may be good, and the server is well. */
 const refusals: readonly number[] = [400, 413, 422, 500];
 const overloads: readonly number[] = [502, 503, 504];
@@ -40,7 +40,7 @@ const ownBytes = 1_048_576;
 /** Computes on another server that speaks the Open Inference Protocol. Nothing of a caller's request but its rows or tensors goes there. */
 export class RemoteExecutor implements Executor {
   readonly kind = 'remote';
-  readonly slots = mostRequests;
+  readonly slots = maxRequests;
   onChange: () => void = () => undefined;
   readonly #options: RemoteExecutorOptions;
   readonly #connection: RemoteConnection;
@@ -50,7 +50,7 @@ export class RemoteExecutor implements Executor {
 
   constructor(options: RemoteExecutorOptions) {
     this.#options = options;
-    this.#connection = new RemoteConnection(options.server, mostRequests);
+    this.#connection = new RemoteConnection(options.server, maxRequests);
     this.#breaker = new CircuitBreaker(options.breaker ?? usualBreaker, () => this.onChange());
   }
 
@@ -63,13 +63,13 @@ export class RemoteExecutor implements Executor {
     return Math.max(0, (this.#breaker.isTrying ? 1 : this.slots) - this.#running);
   }
 
-  run(input: RunInput, deadlineMs: number, wantsOthers = false): Promise<RunResult> {
-    const { facts, isBinary, outputName, others, timeoutMs } = this.#options;
-    const names = wantsOthers ? [outputName, ...others] : [outputName];
-    const known = new Map(facts.outputs.map((output) => [output.name, output]));
+  run(input: RunInput, deadlineMs: number, allOutputs = false): Promise<RunResult> {
+    const { metadata, isBinary, outputName, others, timeoutMs } = this.#options;
+    const names = allOutputs ? [outputName, ...others] : [outputName];
+    const known = new Map(metadata.outputs.map((output) => [output.name, output]));
     const outputs = names.map((name) => known.get(name)!);
     const isRows = input.tensors === undefined;
-    const tensors = isRows ? [asTensor(input, facts.inputs[0]!)] : input.tensors;
+    const tensors = isRows ? [asTensor(input, metadata.inputs[0]!)] : input.tensors;
     const request = writeInferRequest(tensors, { outputs: names, isBinary });
     const endMs = Math.min(deadlineMs, performance.now() + timeoutMs);
     return this.#run(request, { rows: isRows ? input.rows : undefined, outputs }, endMs);
@@ -110,7 +110,7 @@ export class RemoteExecutor implements Executor {
   async #compute({ headers, body }: WrittenRequest, wanted: Wanted, deadlineMs: number): Promise<RunOutput> {
     const { reference } = this.#options;
     const path = `${pathOf(reference)}/infer`;
-    const answer = await this.#connection.send({ path, headers, body, maxBytes: maxAnswerBytes(wanted), deadlineMs });
+    const answer = await this.#connection.send({ path, headers, body, maxBytes: maxResponseBytes(wanted), deadlineMs });
     if (answer.status !== 200) throw refusalOf(answer);
     return readInferResponse(answer, { ...wanted, reference });
   }
@@ -128,7 +128,7 @@ function asTensor({ data, rows, width }: Matrix, { name, datatype }: TensorInfo)
 }
 
 /** Of what the server says, nothing but the status is for others than the log. */
-function refusalOf({ status, body }: RemoteAnswer): Problem | RemoteFailure {
+function refusalOf({ status, body }: RemoteResponse): Problem | RemoteFailure {
   const reason = `the server answered ${status}`;
   const text = body
     .toString('latin1')

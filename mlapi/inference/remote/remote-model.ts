@@ -3,14 +3,14 @@ import Joi from 'joi';
 import { parseStrictJson } from '../../http/body/strict-json.ts';
 import type { RemoteReference } from '../contract/types.ts';
 import { datatypes } from '../tensors/datatypes.ts';
-import type { InputType, ModelFacts, TensorInfo } from '../tensors/types.ts';
+import type { InputType, ModelMetadata, TensorInfo } from '../tensors/types.ts';
 import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
 /** What a server says of a model. */
 export interface RemoteModel {
-  readonly facts: ModelFacts;
+  readonly metadata: ModelMetadata;
   /** Whether tensors may go and come as binary data. */
   readonly isBinary: boolean;
 }
@@ -87,10 +87,10 @@ export async function describeRemote(
     }
   };
   try {
-    const metadata = readMetadata(await ask(pathOf(reference)));
+    const described = readMetadata(await ask(pathOf(reference)));
     const said = (await ask('/v2')) as { extensions?: unknown } | undefined | null;
     const isBinary = Array.isArray(said?.extensions) && said.extensions.includes(binaryExtension);
-    return { facts: factsOf({ ...reference, url: server.base }, metadata), isBinary };
+    return { metadata: toMetadata({ ...reference, url: server.base }, described), isBinary };
   } finally {
     connection.close();
   }
@@ -109,7 +109,7 @@ function readMetadata(content: unknown): Metadata {
   return { platform, inputs: inputs.map(plain), outputs: outputs.map(plain) };
 }
 
-function factsOf({ url, model, version }: RemoteReference, { platform, inputs, outputs }: Metadata): ModelFacts {
+function toMetadata({ url, model, version }: RemoteReference, { platform, inputs, outputs }: Metadata): ModelMetadata {
   if (!inputs.every(({ datatype }) => datatypes.has(datatype)))
     throw new Error('the model has an input of a datatype that is none of the protocol');
   const rows = rowsOf(inputs);
@@ -126,7 +126,7 @@ function factsOf({ url, model, version }: RemoteReference, { platform, inputs, o
 }
 
 /** What there is to say of one input of the shape [-1, features], if that is what the model takes. */
-function rowsOf([input, ...others]: readonly TensorInfo[]): Pick<ModelFacts, 'inputType' | 'width'> {
+function rowsOf([input, ...others]: readonly TensorInfo[]): Pick<ModelMetadata, 'inputType' | 'width'> {
   const [rows, width = -1, ...more] = input!.shape;
   const inputType = inputTypes.get(input!.datatype);
   const takesRows = others.length === 0 && rows === -1 && input!.shape.length === 2 && more.length === 0;

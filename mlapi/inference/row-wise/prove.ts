@@ -1,5 +1,6 @@
+import { yieldToEventLoop } from '../../http/event-loop.ts';
+import { UnreadableModel, WireFile } from '../model-files/wire-file.ts';
 import { castLike, elementwise, identity, unary } from './broadcast.ts';
-import { ownTurn } from '../../http/turns.ts';
 import type { GraphNode, GraphPort, OnnxGraph } from './graph.ts';
 import { OperatorCall, type ProvedValue, type Rule } from './operator-call.ts';
 import { rowWiseOperators } from './operators.ts';
@@ -7,7 +8,6 @@ import { readGraph } from './read-graph.ts';
 import { quantize } from './rules/samples.ts';
 import { constantRules } from './rules/shapes.ts';
 import { constantOf, NotRowWise, rowsOf, type Unproved, type Value } from './values.ts';
-import { UnreadableModel, WireFile } from '../model-files/wire-file.ts';
 
 /** By output: why it is not proved to keep rows apart, or null where it is. Plain data. */
 export type RowWiseProof = Readonly<Record<string, string | null>>;
@@ -22,8 +22,8 @@ const foldingRules: ReadonlySet<Rule> = new Set<Rule>([
 ]);
 const nodesPerTurn = 1_000;
 /** Fields of one node, tensor or value: they are read in one turn of the event loop. */
-const mostFieldsInARow = 100_000;
-const mostNameLength = 64;
+const maxFieldsInARow = 100_000;
+const maxNameLength = 64;
 
 /**
  * Proves for each output of a model that its entries depend on their own rows only: by following every value from the inputs on. What
@@ -43,7 +43,7 @@ export async function proveRowWise(path: string, outputs: readonly string[]): Pr
 }
 
 async function readFile(path: string): Promise<OnnxGraph> {
-  const file = new WireFile(path, mostFieldsInARow);
+  const file = new WireFile(path, maxFieldsInARow);
   try {
     return await readGraph(file);
   } finally {
@@ -73,7 +73,7 @@ async function followValues(graph: OnnxGraph): Promise<ReadonlyMap<string, Value
     const outputs = follow(node, graph, values);
     node.outputs.forEach((name, at) => define(name, outputs[at] ?? unproved(node, `output ${at} is not followed`)));
     count += 1;
-    if (count % nodesPerTurn === 0) await ownTurn();
+    if (count % nodesPerTurn === 0) await yieldToEventLoop();
   }
   return values;
 }
@@ -122,5 +122,5 @@ function unproved({ name, operator, outputs }: GraphNode, why: string): Unproved
 
 /** Names come from the file: bounded, and on one line. */
 function shown(name: string): string {
-  return name.slice(0, mostNameLength).replace(/\p{C}/gu, ' ');
+  return name.slice(0, maxNameLength).replace(/\p{C}/gu, ' ');
 }

@@ -1,8 +1,8 @@
-import { ownTurn } from '../../http/turns.ts';
+import { yieldToEventLoop } from '../../http/event-loop.ts';
+import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 import type { GraphNode, GraphPort, GraphTensor, OnnxGraph } from './graph.ts';
 import { domainOf, readNode } from './read-node.ts';
 import { readTensor } from './read-tensor.ts';
-import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 
 /** Field numbers of ModelProto, OperatorSetIdProto, GraphProto, and of what leads to the shape of a ValueInfoProto. */
 const model = { graph: 7, operatorSet: 8, functions: 25 };
@@ -10,7 +10,7 @@ const operatorSet = { domain: 1, version: 2 };
 const graph = { node: 1, constant: 5, input: 11, output: 12, sparse: 15 };
 const port = { name: 1, type: 2, tensorType: 1, shape: 2, dimension: 1, size: 1, param: 2 };
 
-const mostParts = 200_000;
+const maxParts = 200_000;
 /** Fields that are read in one turn of the event loop, about. */
 const fieldsPerTurn = 5_000;
 
@@ -42,12 +42,12 @@ export async function readGraph(file: WireFile): Promise<OnnxGraph> {
     else if (part.number === graph.output) outputs.push(readPort(file, part));
     else if (part.number === graph.sparse) throw new UnreadableModel('it has sparse tensors');
     parts += 1;
-    if (parts > mostParts) throw new UnreadableModel('its graph is too large');
+    if (parts > maxParts) throw new UnreadableModel('its graph is too large');
     inTurn += file.fields;
     file.fields = 0;
     if (inTurn < fieldsPerTurn) continue;
     inTurn = 0;
-    await ownTurn();
+    await yieldToEventLoop();
   }
   return { operatorSets, inputs, outputs, constants, nodes };
 }

@@ -1,6 +1,6 @@
+import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 import type { Attribute, GraphNode, GraphTensor } from './graph.ts';
 import { readTensor } from './read-tensor.ts';
-import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 
 /** Field numbers of NodeProto and AttributeProto. */
 const node = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 };
@@ -24,10 +24,11 @@ const wanted: ReadonlyMap<string, number> = new Map(
     names.split(' ').map((name): [string, number] => [name, types[type as keyof typeof types]]),
   ),
 );
+
 /** An attribute that does not begin with its name is read up to here. */
-const mostUnnamedBytes = 65_536;
-const mostValues = 4_096;
-const mostNames = 10_000;
+const maxUnnamedBytes = 65_536;
+const maxValues = 4_096;
+const maxNames = 10_000;
 
 /** The standard's domain has two names. */
 export function domainOf(name: string): string {
@@ -50,7 +51,7 @@ export function readNode(file: WireFile, field: WireField): GraphNode {
     else if (part.number === node.domain) domain = file.text(part);
     else if (part.number === node.attribute) addAttribute(file, part, attributes);
   }
-  if (inputs.length + outputs.length > mostNames) throw new UnreadableModel('one of its nodes has too many inputs');
+  if (inputs.length + outputs.length > maxNames) throw new UnreadableModel('one of its nodes has too many inputs');
   // The runtime takes the first one for the value, by its type, whatever its name.
   if (operator === 'Constant' && attributeCount !== 1)
     throw new UnreadableModel('one of its Constant nodes does not have exactly one attribute');
@@ -73,7 +74,7 @@ function addAttribute(file: WireFile, part: WireField, attributes: Map<string, A
  * attributes with two are refused here, and no upload may have any field twice.
  */
 function nameOf(file: WireFile, field: WireField): string {
-  const isLarge = field.end - field.start > mostUnnamedBytes;
+  const isLarge = field.end - field.start > maxUnnamedBytes;
   let name: string | undefined;
   for (const part of file.message(field)) {
     const isName = part.number === attribute.name;
@@ -104,7 +105,7 @@ function readAttribute(file: WireFile, field: WireField): Attribute & { readonly
     else if (part.number === attribute.floats)
       count += part.wireType === 2 ? Math.floor((part.end - part.start) / 4) : 1;
     else if (part.number === attribute.strings) count += 1;
-    if (ints.length > mostValues) throw new UnreadableModel('one of its attributes has too many values');
+    if (ints.length > maxValues) throw new UnreadableModel('one of its attributes has too many values');
   }
   return { type, int, ints, text, tensor, count: count + ints.length };
 }

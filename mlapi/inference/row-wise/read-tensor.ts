@@ -1,9 +1,9 @@
-import type { GraphTensor } from './graph.ts';
 import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
+import type { GraphTensor } from './graph.ts';
 
 /** A shape, its axes, the sides of a padding: what rules ask the values of is short. */
-const mostNumbers = 64;
-const mostRank = 64;
+const maxNumbers = 64;
+const maxRank = 64;
 
 /** Field numbers of TensorProto. */
 const numberOf = { dims: 1, type: 2, floats: 4, int32s: 5, int64s: 7, name: 8, raw: 9, external: 13, location: 14 };
@@ -32,15 +32,15 @@ export function readTensor(file: WireFile, field: WireField): GraphTensor {
     else if (part.number === numberOf.type) type = file.integer(part);
     else if (part.number === numberOf.name) name = file.text(part);
     else if (part.number === numberOf.external || part.number === numberOf.location) isElsewhere = true;
-    else if (valueFields.includes(part.number) && data.length <= mostNumbers) data.push(part);
+    else if (valueFields.includes(part.number) && data.length <= maxNumbers) data.push(part);
   }
   const count = sizes.reduce((product, size) => product * size, 1);
-  const numbers = isElsewhere || count > mostNumbers ? undefined : readNumbers(file, type, data);
+  const numbers = isElsewhere || count > maxNumbers ? undefined : readNumbers(file, type, data);
   return { name, sizes, numbers: numbers?.length === count ? numbers : undefined };
 }
 
 function addSize(sizes: number[], size: number): void {
-  if (size < 0 || sizes.length === mostRank) throw new UnreadableModel('one of its tensors has no proper shape');
+  if (size < 0 || sizes.length === maxRank) throw new UnreadableModel('one of its tensors has no proper shape');
   sizes.push(size);
 }
 
@@ -51,13 +51,13 @@ function readNumbers(file: WireFile, type: number, data: readonly WireField[]): 
   if (data.some(({ number }) => number !== first.number)) return undefined;
   if (first.number === numberOf.raw) {
     const reader = rawReaders[type];
-    if (reader === undefined || data.length > 1 || first.end - first.start > 8 * mostNumbers) return undefined;
+    if (reader === undefined || data.length > 1 || first.end - first.start > 8 * maxNumbers) return undefined;
     const bytes = file.bytes(first.start, first.end);
     return Array.from({ length: Math.floor(bytes.length / reader.bytes) }, (_, at) =>
       reader.read(bytes, at * reader.bytes),
     );
   }
-  if (first.number === numberOf.floats || data.some(({ start, end }) => end - start > 10 * mostNumbers))
+  if (first.number === numberOf.floats || data.some(({ start, end }) => end - start > 10 * maxNumbers))
     return undefined;
   return data.flatMap((part) => [...file.integers(part)]);
 }

@@ -1,6 +1,6 @@
 import type { Contract } from '../contract/types.ts';
-import { chooseOutput } from '../tensors/model-facts.ts';
-import { type ModelFacts } from '../tensors/types.ts';
+import { chooseOutput } from '../tensors/model-metadata.ts';
+import { type ModelMetadata } from '../tensors/types.ts';
 
 /** Whether rows of several requests may share a run: only where nothing of one row reaches another's output. */
 export interface RowWiseVerdict {
@@ -12,14 +12,14 @@ export interface RowWiseVerdict {
 
 interface Known {
   readonly contract: Pick<Contract, 'features' | 'output' | 'batching'>;
-  readonly facts: Pick<ModelFacts, 'outputs' | 'inputType' | 'rowWise' | 'platform'>;
+  readonly metadata: Pick<ModelMetadata, 'outputs' | 'inputType' | 'rowWise' | 'platform'>;
 }
 
 /** The output that predictions come from: of a model that takes no rows, its first one. */
-export function predictedOutput({ contract, facts }: Known): string {
-  const takesRows = facts.inputType !== undefined && contract.features.length > 0;
-  if (takesRows) return chooseOutput(facts, contract.output.tensor);
-  const name = facts.outputs[0]?.name;
+export function predictedOutput({ contract, metadata }: Known): string {
+  const takesRows = metadata.inputType !== undefined && contract.features.length > 0;
+  if (takesRows) return chooseOutput(metadata, contract.output.tensor);
+  const name = metadata.outputs[0]?.name;
   if (name === undefined) throw new Error('the model has no output that is a tensor');
   return name;
 }
@@ -33,10 +33,10 @@ export function rowWiseVerdict(model: Known): RowWiseVerdict {
 export function mayShareRuns(model: Known): { readonly predicted: boolean; readonly all: boolean } {
   const isShared = (name: string) => verdictOn(model, name).rowWise !== 'unproved';
   const predicted = isShared(predictedOutput(model));
-  return { predicted, all: predicted && model.facts.outputs.every(({ name }) => isShared(name)) };
+  return { predicted, all: predicted && model.metadata.outputs.every(({ name }) => isShared(name)) };
 }
 
-function verdictOn({ contract, facts: { rowWise: proof, platform } }: Known, output: string): RowWiseVerdict {
+function verdictOn({ contract, metadata: { rowWise: proof, platform } }: Known, output: string): RowWiseVerdict {
   const reason = proof !== undefined && Object.hasOwn(proof, output) ? proof[output] : unread(platform);
   if (reason === null) return { rowWise: 'proved' };
   if (contract.batching.rowWise === true) return { rowWise: 'vouched' };

@@ -3,11 +3,11 @@ import type { Config } from '../../config/config.ts';
 import type { Confinement } from '../../sandbox/confinement.ts';
 import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import { Batcher } from '../batching/batcher.ts';
-import { MovingExecutor } from '../execution/adaptive-executor.ts';
+import { AdaptiveExecutor } from '../execution/adaptive-executor.ts';
 import type { Executor } from '../execution/executor.ts';
 import { InlineExecutor } from '../execution/inline-executor.ts';
 import type { ModelWrapper } from '../execution/model-wrapper.ts';
-import { ChildPool } from '../execution/process-pool.ts';
+import { ProcessPool } from '../execution/process-pool.ts';
 import type { KnownModel } from '../known-model.ts';
 import type { InferenceObserver } from '../observer.ts';
 import { mayShareRuns } from '../row-wise/verdict.ts';
@@ -35,22 +35,21 @@ const longestInlineRunSeconds = 0.0005;
 /** Of requests that cannot be taken apart. */
 const longestInlineRequestSeconds = 0.05;
 /** What a run may bring to a child goes through a pipe. */
-const mostCellsPerRun = 131_072;
+const maxCellsPerRun = 131_072;
 /** Requests of the largest size that may wait for one model. */
-const mostLargestRequests = 10;
+const maxLargestRequests = 10;
 /** Requests of tensors that may wait, each as large as a body. */
-const mostTensorRequests = 256;
+const maxTensorRequests = 256;
 
 /**
  * Finds out where the model computes. It is measured one model at a time: others would be in the way.
  * @returns for a model that computes inline, what its warm-up found; undefined for one that belongs in child processes
  */
 export async function measureInline(model: LoadedModel, { maxRows }: EngineOptions): Promise<WarmUp | undefined> {
-  const { wrapper, facts, contract, outputName, probe } = model;
+  const { wrapper, metadata, contract, outputName, probe } = model;
   if (contract.executor === 'child') return undefined;
-  const others = otherOutputs(model);
-  const run = (input: RunInput, wantsOthers = false) =>
-    wrapper.run(input, outputName, wantsOthers ? others : undefined);
+  const others = secondaryOutputs(model);
+  const run = (input: RunInput, allOutputs = false) => wrapper.run(input, outputName, allOutputs ? others : undefined);
   // The first run of a session prepares the others.
   await run(probe.sample);
   const isInline = contract.executor === 'inline';
@@ -58,15 +57,15 @@ export async function measureInline(model: LoadedModel, { maxRows }: EngineOptio
   const found = await warmUpProbe(run, model);
   const isBounded =
     probe.other === undefined
-      ? facts.inputs.every(isOfOneSize)
-      : found.sharing !== 'whole' || found.cost.seconds(maxRows) < longestInlineRequestSeconds;
+      ? metadata.inputs.every(isOfOneSize)
+      : found.batching !== 'none' || found.cost.seconds(maxRows) < longestInlineRequestSeconds;
   return isInline || isBounded ? found : undefined;
 }
 
 function warmUpProbe(run: Parameters<typeof timeOneRow>[0]['run'], model: KnownModel): Promise<WarmUp> {
-  const { probe, facts } = model;
+  const { probe, metadata } = model;
   if (probe.other === undefined) return warmUpTensors({ run, sample: probe.sample });
-  return warmUp({ run, ...probe, takesOneRow: facts.takesOneRow, mayShare: mayShareRuns(model) });
+  return warmUp({ run, ...probe, takesOneRow: metadata.takesOneRow, mayShare: mayShareRuns(model) });
 }
 
 /** Whether what the warm-up computed is all that a request can bring. */
@@ -85,21 +84,20 @@ export async function openBatcher(
     await wrapper.release();
     return openChildBatcher(model, options);
   }
-  const executor = new InlineExecutor(wrapper, outputName, otherOutputs(model));
+  const executor = new InlineExecutor(wrapper, outputName, secondaryOutputs(model));
   const isPinned = model.contract.executor === 'inline';
-  const startPool = () => ChildPool.start(poolOptions(model, options));
-  return createBatcher(model, options, isPinned ? executor : new MovingExecutor(executor, startPool), inline);
+  const startPool = () => ProcessPool.start(poolOptions(model, options));
+  return createBatcher(model, options, isPinned ? executor : new AdaptiveExecutor(executor, startPool), inline);
 }
 
 /** A batcher over child processes; this one never loads the model. */
 export async function openChildBatcher(model: KnownModel, options: EngineOptions): Promise<Batcher> {
-  return openWarm(model, options, await ChildPool.start(poolOptions(model, options)));
+  return openWarm(model, options, await ProcessPool.start(poolOptions(model, options)));
 }
 
 /** A batcher over an executor, after its warm-up. */
 export async function openWarm(model: KnownModel, options: EngineOptions, executor: Executor): Promise<Batcher> {
-  const run = async (input: RunInput, wantsOthers?: boolean) =>
-    (await executor.run(input, Infinity, wantsOthers)).output;
+  const run = async (input: RunInput, allOutputs?: boolean) => (await executor.run(input, Infinity, allOutputs)).output;
   try {
     const found = await warmUpProbe(run, model);
     return createBatcher(model, options, executor, found);
@@ -110,15 +108,15 @@ export async function openWarm(model: KnownModel, options: EngineOptions, execut
 }
 
 /** The tensors that the model answers beside the one that the contract reads, in its order. */
-export function otherOutputs({ facts, outputName }: Pick<KnownModel, 'facts' | 'outputName'>): string[] {
-  return facts.outputs.map(({ name }) => name).filter((name) => name !== outputName);
+export function secondaryOutputs({ metadata, outputName }: Pick<KnownModel, 'metadata' | 'outputName'>): string[] {
+  return metadata.outputs.map(({ name }) => name).filter((name) => name !== outputName);
 }
 
 function poolOptions(model: KnownModel, { workers, confinement, watch }: EngineOptions) {
   // Of strangers' models there may be many: each has one process.
   const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
-  const { path, facts, outputName } = model;
-  return { path, sha256: facts.sha256, outputName, others: otherOutputs(model), slots, confinement, watch };
+  const { path, metadata, outputName } = model;
+  return { path, sha256: metadata.sha256, outputName, others: secondaryOutputs(model), slots, confinement, watch };
 }
 
 function createBatcher(
@@ -133,10 +131,10 @@ function createBatcher(
   return new Batcher({
     ...found,
     executor,
-    maxRows: takesRows ? (batching.maxRows ?? Math.max(1, Math.floor(mostCellsPerRun / features.length))) : 1,
+    maxRows: takesRows ? (batching.maxRows ?? Math.max(1, Math.floor(maxCellsPerRun / features.length))) : 1,
     maxWaitMicroseconds: batching.maxWaitMicroseconds,
     timeoutMs: predictTimeoutMs,
-    maxWaitingRows: takesRows ? mostLargestRequests * maxRows : mostTensorRequests,
+    maxWaitingRows: takesRows ? maxLargestRequests * maxRows : maxTensorRequests,
     observed: { model: name, version },
     observer,
   });

@@ -1,33 +1,33 @@
-import type { AnswerMemory } from '../../http/answer-memory.ts';
 import { StreamedBody } from '../../http/body/streamed-body.ts';
 import { serviceBusy } from '../../http/problem.ts';
+import type { ResponseMemory } from '../../http/response-memory.ts';
 import type { Batcher } from '../batching/batcher.ts';
 import type { Contract } from '../contract/types.ts';
 import type { SessionMemory } from '../execution/executor.ts';
 import type { ExecutorKind } from '../observer.ts';
-import { Answerer, type PredictionAnswer } from '../postprocessing/prediction-response.ts';
+import { PredictionResponder, type PredictionResponse } from '../postprocessing/prediction-response.ts';
 import type { Preprocessor } from '../preprocessing/preprocessor.ts';
-import { invalidTensors, takesTensors } from '../refusals.ts';
+import { invalidTensors, takesTensors } from '../problems.ts';
 import { rowWiseVerdict, type RowWiseVerdict } from '../row-wise/verdict.ts';
 import { quoteNames, toMatrix, toTensorInput } from '../tensors/input-tensors.ts';
 import type {
   InputTensor,
   Matrix,
-  ModelFacts,
+  ModelMetadata,
   ModelFile,
   NamedOutput,
   RunInput,
   RunOutput,
   TensorInfo,
 } from '../tensors/types.ts';
-import { otherOutputs, type EngineOptions } from './open-batcher.ts';
+import { secondaryOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepare-model.ts';
 
 interface CallerOptions {
   /** Whose request it is: clients take turns. */
   readonly client?: string;
   /** Asked before the outputs are kept and the answer is made; without it, that is the service's own request. */
-  readonly memory?: AnswerMemory | undefined;
+  readonly memory?: ResponseMemory | undefined;
   /** Sees what the model gets, before it computes; it must not be changed. */
   readonly onEncoded?: (input: RunInput) => void;
 }
@@ -49,12 +49,12 @@ export class Predictor {
   /** Of every answer: which file gave it. */
   readonly headers: Readonly<Record<string, string>>;
   /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
-  sampleAnswer: PredictionAnswer | undefined;
+  sampleResponse: PredictionResponse | undefined;
   /** Undefined for a model that takes no rows. */
   readonly #preprocessor: Preprocessor | undefined;
-  readonly #facts: ModelFacts;
+  readonly #metadata: ModelMetadata;
   readonly #batcher: Batcher;
-  readonly #answerer: Answerer;
+  readonly #responder: PredictionResponder;
   /** Of one request. */
   readonly maxRows: number;
   /** Where a run has each output: the contract's at -1, the others at their index. */
@@ -63,17 +63,17 @@ export class Predictor {
   #isReleased = false;
 
   private constructor(prepared: PreparedModel, batcher: Batcher, maxRows: number) {
-    const { contract, facts, preprocessor, outputName } = prepared;
+    const { contract, metadata, preprocessor, outputName } = prepared;
     this.contract = contract;
-    this.headers = { 'x-model-sha256': facts.sha256 };
-    this.#facts = facts;
+    this.headers = { 'x-model-sha256': metadata.sha256 };
+    this.#metadata = metadata;
     this.maxRows = maxRows;
-    this.#outputs = new Map(facts.outputs.map((output) => [output.name, output]));
-    const others = otherOutputs(prepared).map((name, index): [string, number] => [name, index]);
+    this.#outputs = new Map(metadata.outputs.map((output) => [output.name, output]));
+    const others = secondaryOutputs(prepared).map((name, index): [string, number] => [name, index]);
     this.#places = new Map([[outputName, -1], ...others]);
     this.#preprocessor = preprocessor;
     this.#batcher = batcher;
-    this.#answerer = new Answerer(prepared);
+    this.#responder = new PredictionResponder(prepared);
   }
 
   /** Loads a model folder and predicts its sample, so that what cannot serve never starts. @throws {ModelFolderError} */
@@ -83,12 +83,12 @@ export class Predictor {
 
   /** The second half of `load`, which may be done for several models at once. @throws {ModelFolderError} */
   static async start(prepared: PreparedModel, options: EngineOptions): Promise<Predictor> {
-    const { contract, blamed } = prepared;
+    const { contract, sourcePath } = prepared;
     try {
       const batcher = await prepared.open(options);
       const predictor = new Predictor(prepared, batcher, options.maxRows);
       try {
-        if (prepared.preprocessor !== undefined) predictor.sampleAnswer = await predictor.predict(contract.sample);
+        if (prepared.preprocessor !== undefined) predictor.sampleResponse = await predictor.predict(contract.sample);
       } catch (cause) {
         // Its processes would go on without anybody who knows of them.
         await predictor.release();
@@ -96,12 +96,12 @@ export class Predictor {
       }
       return predictor;
     } catch (cause) {
-      throw refuseModel(blamed, cause);
+      throw refuseModel(sourcePath, cause);
     }
   }
 
   /** @param body rows as JSON has them, or CSV. @throws {Problem} 400 or 409, at once or by its promise; 413, 422, 503 or 504 */
-  predict(body: unknown, options: PredictOptions = {}): Promise<PredictionAnswer> {
+  predict(body: unknown, options: PredictOptions = {}): Promise<PredictionResponse> {
     // An async function would keep the body while its rows wait: many times the memory of its matrix, copied by every collection.
     const preprocessor = this.#preprocessor;
     if (preprocessor === undefined) throw takesTensors();
@@ -113,12 +113,12 @@ export class Predictor {
   async predictEncoded(
     matrix: Matrix,
     { scores = false, client, memory, onEncoded }: PredictOptions = {},
-  ): Promise<PredictionAnswer> {
+  ): Promise<PredictionResponse> {
     // It made room for another while this request's rows were still coming.
     if (this.#isReleased) throw serviceBusy();
     onEncoded?.(matrix);
     const output = await this.#batcher.run(matrix, client, false, memory);
-    return this.#answerer.answer(output, matrix.rows, scores, memory);
+    return this.#responder.answer(output, matrix.rows, scores, memory);
   }
 
   /**
@@ -134,9 +134,9 @@ export class Predictor {
     if (this.#isReleased) throw serviceBusy();
     onEncoded?.(input);
     const wanted = this.#chooseOutputs(outputs);
-    const wantsOthers = wanted.some(({ name }) => this.#places.get(name) !== -1);
+    const allOutputs = wanted.some(({ name }) => this.#places.get(name) !== -1);
     return this.#batcher
-      .run(input, client, wantsOthers, memory)
+      .run(input, client, allOutputs, memory)
       .then((run) => wanted.map((info) => this.#named(info, run)));
   }
 
@@ -151,13 +151,13 @@ export class Predictor {
   }
 
   #toInput(inputs: readonly InputTensor[]): RunInput {
-    if (this.#preprocessor === undefined) return toTensorInput(inputs, this.#facts);
+    if (this.#preprocessor === undefined) return toTensorInput(inputs, this.#metadata);
     const width = this.contract.features.length;
-    return toMatrix(inputs, { facts: this.#facts, width, maxRows: this.maxRows });
+    return toMatrix(inputs, { metadata: this.#metadata, width, maxRows: this.maxRows });
   }
 
   #chooseOutputs(names: readonly string[] | undefined): readonly TensorInfo[] {
-    const { outputs } = this.#facts;
+    const { outputs } = this.#metadata;
     if (names === undefined) return outputs;
     return names.map((name) => {
       const found = this.#outputs.get(name);
@@ -168,13 +168,13 @@ export class Predictor {
 
   #named({ name, datatype }: TensorInfo, run: RunOutput): NamedOutput {
     const place = this.#places.get(name)!;
-    const { data, shape } = place === -1 ? run : run.others![place]!;
+    const { data, shape } = place === -1 ? run : run.secondaryOutputs![place]!;
     return { name, datatype, data, shape };
   }
 
   /** Whether requests may share its runs. */
   get verdict(): RowWiseVerdict {
-    return rowWiseVerdict({ contract: this.contract, facts: this.#facts });
+    return rowWiseVerdict({ contract: this.contract, metadata: this.#metadata });
   }
 
   /** Where it computes, and what memory that takes. */
@@ -196,7 +196,7 @@ export class Predictor {
 
   /** What a client needs to know in order to call: identity, contract, measured quality, one row to start from. */
   information(): ModelInformation {
-    return modelInformation(this.contract, this.#facts);
+    return modelInformation(this.contract, this.#metadata);
   }
 
   /** Ends it, after the predictions that were accepted. */
@@ -206,12 +206,12 @@ export class Predictor {
   }
 }
 
-export function modelInformation(contract: Contract, facts: ModelFacts): ModelInformation {
+export function modelInformation(contract: Contract, metadata: ModelMetadata): ModelInformation {
   const { name, version, description, features, output, metrics, sample } = contract;
-  const { sha256, files, inputs, outputs, platform = 'onnx_onnxv1' } = facts;
+  const { sha256, files, inputs, outputs, platform = 'onnx_onnxv1' } = metadata;
   const classes = output.labels ?? [];
   const identity = { name, version, description, platform, sha256, ...(files !== undefined && { files }) };
-  const verdict = rowWiseVerdict({ contract, facts });
+  const verdict = rowWiseVerdict({ contract, metadata });
   return { ...identity, inputs, outputs, features, classes, metrics, sample, ...verdict };
 }
 

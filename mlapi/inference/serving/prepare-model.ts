@@ -12,15 +12,15 @@ import { RemoteExecutor } from '../remote/remote-executor.ts';
 import { describeRemote } from '../remote/remote-model.ts';
 import { proveRowWise } from '../row-wise/prove.ts';
 import { predictedOutput } from '../row-wise/verdict.ts';
-import type { ModelFacts } from '../tensors/types.ts';
-import { otherRow } from '../warmup/sample-rows.ts';
+import type { ModelMetadata } from '../tensors/types.ts';
+import { probeRow } from '../warmup/probe-row.ts';
 import { sampleTensors } from '../warmup/sample-tensors.ts';
 import {
   measureInline,
   openBatcher,
   openChildBatcher,
   openWarm,
-  otherOutputs,
+  secondaryOutputs,
   type EngineOptions,
 } from './open-batcher.ts';
 
@@ -29,9 +29,9 @@ export interface PreparedModel extends KnownModel {
   /** Undefined for a model that takes no rows. */
   readonly preprocessor: Preprocessor | undefined;
   /** The file to mend, if it cannot serve. */
-  readonly blamed: string;
+  readonly sourcePath: string;
   /** Whether answers say by their digest which file gave them. */
-  readonly saysDigest: boolean;
+  readonly includesDigest: boolean;
   /** Starts what computes. */
   open(options: EngineOptions): Promise<Batcher>;
 }
@@ -47,27 +47,27 @@ export async function prepareModel(folder: string, options: EngineOptions): Prom
       throw isOurs ? new ModelFolderError(contractPath, 'names a server that is not in MLAPI_REMOTE_SERVERS') : cause;
     });
   const wrapper = await ModelWrapper.load(path);
-  const outputs = wrapper.facts.outputs.map(({ name }) => name);
-  const facts = { ...wrapper.facts, rowWise: await proveRowWise(path, outputs) };
-  const contract = readContract(folder, facts);
-  const blamed = existsSync(contractPath) ? contractPath : path;
+  const outputs = wrapper.metadata.outputs.map(({ name }) => name);
+  const metadata = { ...wrapper.metadata, rowWise: await proveRowWise(path, outputs) };
+  const contract = readContract(folder, metadata);
+  const sourcePath = existsSync(contractPath) ? contractPath : path;
   try {
-    const model = { ...describeModel({ path, facts, contract }, options), wrapper };
+    const model = { ...describeModel({ path, metadata, contract }, options), wrapper };
     const inline = await measureInline(model, options);
-    return { ...model, blamed, saysDigest: false, open: (later) => openBatcher(model, later, inline) };
+    return { ...model, sourcePath, includesDigest: false, open: (later) => openBatcher(model, later, inline) };
   } catch (cause) {
-    throw refuseModel(blamed, cause);
+    throw refuseModel(sourcePath, cause);
   }
 }
 
 /** A model that is never loaded in this process: what it is was found out in another one. @throws {ModelFolderError} */
 export function prepareForeign(
-  known: { path: string; facts: ModelFacts; contract: Contract },
+  known: { path: string; metadata: ModelMetadata; contract: Contract },
   options: EngineOptions,
 ): PreparedModel {
   try {
     const model = describeModel(known, options);
-    return { ...model, blamed: known.path, saysDigest: true, open: (later) => openChildBatcher(model, later) };
+    return { ...model, sourcePath: known.path, includesDigest: true, open: (later) => openChildBatcher(model, later) };
   } catch (cause) {
     throw refuseModel(known.path, cause);
   }
@@ -96,21 +96,21 @@ export async function prepareRemote(
   const server = allowedServer(reference, options);
   try {
     const described = await describeRemote(server, reference, performance.now() + timeoutMs);
-    const { facts } = described;
-    if (sha256 !== undefined && sha256 !== facts.sha256)
+    const { metadata } = described;
+    if (sha256 !== undefined && sha256 !== metadata.sha256)
       throw new Error('its server describes another model than before');
-    if (contract.features.length > 0 && facts.inputType === undefined)
+    if (contract.features.length > 0 && metadata.inputType === undefined)
       throw new ModelFolderError(path, 'has "features", but the model takes no rows of them: it takes tensors');
-    checkWidth(path, contract, facts.width);
-    const model = describeModel({ path, facts, contract }, options);
+    checkWidth(path, contract, metadata.width);
+    const model = describeModel({ path, metadata, contract }, options);
     const { outputName } = model;
-    const others = otherOutputs(model);
+    const others = secondaryOutputs(model);
     const connect = () => new RemoteExecutor({ ...described, server, reference, outputName, others, timeoutMs });
     return {
       ...model,
       connect,
-      blamed: path,
-      saysDigest: sha256 !== undefined,
+      sourcePath: path,
+      includesDigest: sha256 !== undefined,
       open: (later) => openWarm(model, later, connect()),
     };
   } catch (cause) {
@@ -120,31 +120,31 @@ export async function prepareRemote(
 
 /** What follows from a model's contract and from what it says of itself. */
 function describeModel(
-  { path, facts, contract }: { path: string; facts: ModelFacts; contract: Contract },
+  { path, metadata, contract }: { path: string; metadata: ModelMetadata; contract: Contract },
   { maxRows }: EngineOptions,
 ): KnownModel & Pick<PreparedModel, 'preprocessor'> {
-  const outputName = predictedOutput({ contract, facts });
-  if (facts.inputType === undefined || contract.features.length === 0) {
+  const outputName = predictedOutput({ contract, metadata });
+  if (metadata.inputType === undefined || contract.features.length === 0) {
     return {
       path,
-      facts,
+      metadata,
       contract,
       outputName,
-      probe: { sample: sampleTensors(facts, contract) },
+      probe: { sample: sampleTensors(metadata, contract) },
       preprocessor: undefined,
     };
   }
-  const preprocessor = new Preprocessor(contract.features, facts.inputType, maxRows);
+  const preprocessor = new Preprocessor(contract.features, metadata.inputType, maxRows);
   const sample = preprocessor.preprocess(contract.sample);
-  const other = preprocessor.preprocess(otherRow(contract));
-  return { path, facts, contract, outputName, probe: { sample, other }, preprocessor };
+  const other = preprocessor.preprocess(probeRow(contract));
+  return { path, metadata, contract, outputName, probe: { sample, other }, preprocessor };
 }
 
 /** What stops the start. */
-export function refuseModel(blamed: string, cause: unknown): ModelFolderError {
+export function refuseModel(sourcePath: string, cause: unknown): ModelFolderError {
   if (cause instanceof ModelFolderError) return cause;
-  if (cause instanceof Problem) return new ModelFolderError(blamed, describeRefusal(cause), { cause });
-  return ModelFolderError.of(blamed, cause);
+  if (cause instanceof Problem) return new ModelFolderError(sourcePath, describeRefusal(cause), { cause });
+  return ModelFolderError.of(sourcePath, cause);
 }
 
 function describeRefusal({ message, errors = [] }: Problem): string {

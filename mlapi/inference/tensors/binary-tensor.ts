@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { invalidInference } from '../refusals.ts';
+import { invalidInference } from '../problems.ts';
 import { isFiniteHalf } from './float16.ts';
 import type { Expected } from './json-tensor.ts';
 import type { TensorData } from './types.ts';

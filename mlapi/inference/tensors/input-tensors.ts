@@ -1,8 +1,8 @@
-import { invalidTensors, tooManyRows } from '../refusals.ts';
-import type { InputData, InputTensor, Matrix, ModelFacts, TensorInput } from './types.ts';
+import { invalidTensors, tooManyRows } from '../problems.ts';
+import type { InputData, InputTensor, Matrix, ModelMetadata, TensorInput } from './types.ts';
 
 interface Taken {
-  readonly facts: ModelFacts;
+  readonly metadata: ModelMetadata;
   /** Features of the model. */
   readonly width: number;
   readonly maxRows: number;
@@ -12,8 +12,8 @@ interface Taken {
  * The matrix that raw tensors are to a model of one input of rows × features; their elements stay where they are.
  * @throws {Problem} 400 `invalid_tensors`, 413 `too_many_rows`
  */
-export function toMatrix(inputs: readonly InputTensor[], { facts, width, maxRows }: Taken): Matrix {
-  const { name, datatype } = facts.inputs[0]!;
+export function toMatrix(inputs: readonly InputTensor[], { metadata, width, maxRows }: Taken): Matrix {
+  const { name, datatype } = metadata.inputs[0]!;
   const [input] = inputs;
   if (input === undefined || inputs.length > 1 || input.name !== name)
     throw invalidTensors(`The input of this model is "${name}", and no other`);
@@ -29,7 +29,7 @@ export function toMatrix(inputs: readonly InputTensor[], { facts, width, maxRows
  * The tensors of a request to a model that takes no rows: each input once, of its datatype, with its fixed dimensions.
  * @throws {Problem} 400 `invalid_tensors`
  */
-export function toTensorInput(tensors: readonly InputTensor[], { inputs }: Pick<ModelFacts, 'inputs'>): TensorInput {
+export function toTensorInput(tensors: readonly InputTensor[], { inputs }: Pick<ModelMetadata, 'inputs'>): TensorInput {
   const given = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   if (given.size !== inputs.length || !inputs.every(({ name }) => given.has(name)))
     throw invalidTensors(`The inputs of this model are ${quoteNames(inputs)}, each of them once`);
@@ -49,11 +49,11 @@ export function toTensorInput(tensors: readonly InputTensor[], { inputs }: Pick<
 }
 
 /** A model may have 4,096 inputs with names of 1,024 bytes. */
-const mostQuoted = 20;
+const maxQuoted = 20;
 
 /** What a model has, for a refusal. */
 export function quoteNames(tensors: readonly { readonly name: string }[]): string {
-  const more = tensors.length > mostQuoted ? ` and ${tensors.length - mostQuoted} more` : '';
-  const names = tensors.slice(0, mostQuoted).map(({ name }) => `"${name}"`);
+  const more = tensors.length > maxQuoted ? ` and ${tensors.length - maxQuoted} more` : '';
+  const names = tensors.slice(0, maxQuoted).map(({ name }) => `"${name}"`);
   return names.join(', ') + more;
 }

@@ -1,4 +1,4 @@
-import { invalidInference } from '../refusals.ts';
+import { invalidInference } from '../problems.ts';
 import type { Datatype } from './datatypes.ts';
 import { isFiniteHalf, toHalf } from './float16.ts';
 import type { TensorData } from './types.ts';

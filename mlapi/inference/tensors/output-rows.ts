@@ -1,4 +1,4 @@
-import { invalidModelOutput } from '../refusals.ts';
+import { invalidModelOutput } from '../problems.ts';
 import type { OutputTensor, RunOutput } from './types.ts';
 
 type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array;
@@ -11,10 +11,10 @@ export interface OutputPart {
 
 type Data = OutputTensor['data'];
 
-/** Whether the output has one entry of the shape `entry` for each of the rows. */
-export function hasEntries({ shape }: OutputTensor, rows: number, entry: readonly number[]): boolean {
-  if (shape.length !== entry.length + 1 || shape[0] !== rows) return false;
-  for (let at = 0; at < entry.length; at += 1) if (shape[at + 1] !== entry[at]) return false;
+/** Whether the output's first axis has `rows` entries, each of the shape `rowShape`. */
+export function hasRowShape({ shape }: OutputTensor, rows: number, rowShape: readonly number[]): boolean {
+  if (shape.length !== rowShape.length + 1 || shape[0] !== rows) return false;
+  for (let at = 0; at < rowShape.length; at += 1) if (shape[at + 1] !== rowShape[at]) return false;
   return true;
 }
 
@@ -25,7 +25,9 @@ export function sliceRun(
   withOthers: boolean,
 ): RunOutput {
   const own = sliceRows(output, from, rows);
-  return withOthers ? { ...own, others: output.others!.map((other) => sliceRows(other, from, rows)) } : own;
+  return withOthers
+    ? { ...own, secondaryOutputs: output.secondaryOutputs!.map((other) => sliceRows(other, from, rows)) }
+    : own;
 }
 
 /** Some rows of an output that begins with the rows; the numbers stay where they are. */
@@ -45,10 +47,10 @@ export function sliceRows({ data, shape }: OutputTensor, from: number, rows: num
 export function joinRows(parts: readonly OutputPart[]): RunOutput {
   const ordered = [...parts].sort((a, b) => a.from - b.from);
   const joined = joinOutput(ordered);
-  const others = ordered[0]!.output.others?.map((_, index) =>
-    joinOutput(ordered.map(({ from, rows, output }) => ({ from, rows, output: output.others![index]! }))),
+  const others = ordered[0]!.output.secondaryOutputs?.map((_, index) =>
+    joinOutput(ordered.map(({ from, rows, output }) => ({ from, rows, output: output.secondaryOutputs![index]! }))),
   );
-  return others === undefined ? joined : { ...joined, others };
+  return others === undefined ? joined : { ...joined, secondaryOutputs: others };
 }
 
 function joinOutput(ordered: readonly OutputPart[]): OutputTensor {

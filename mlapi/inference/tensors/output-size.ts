@@ -1,9 +1,9 @@
 import { Problem } from '../../http/problem.ts';
-import { invalidModelOutput } from '../refusals.ts';
+import { invalidModelOutput } from '../problems.ts';
 import type { OutputTensor, RunOutput } from './types.ts';
 
 /** Most that the outputs of one request may take: they go from process to process, and wait for whoever reads them. */
-export const mostOutputBytes = 67_108_864;
+export const maxOutputBytes = 67_108_864;
 /** Counted for each text besides its characters: texts are made, sent and read one by one, so that many short ones cost more than their bytes. */
 export const textBytes = 128;
 
@@ -11,7 +11,7 @@ export const textBytes = 128;
 export function sizeOf(data: OutputTensor['data']): number {
   if (ArrayBuffer.isView(data)) return data.byteLength;
   let bytes = 0;
-  for (let at = 0; at < data.length && bytes <= mostOutputBytes; at += 1)
+  for (let at = 0; at < data.length && bytes <= maxOutputBytes; at += 1)
     bytes += textBytes + (data[at] as string).length;
   return bytes;
 }
@@ -23,20 +23,20 @@ export function sizeOfAll(outputs: readonly Pick<OutputTensor, 'data'>[]): numbe
 }
 
 /** All that a run answered, in bytes. */
-export function sizeOfRun({ data, others = [] }: RunOutput): number {
+export function sizeOfRun({ data, secondaryOutputs: others = [] }: RunOutput): number {
   return sizeOf(data) + sizeOfAll(others);
 }
 
 /** @throws {Problem} 422 `invalid_model_output` */
 export function refuseLarge(bytes: number): void {
-  if (bytes > mostOutputBytes) throw tooLarge();
+  if (bytes > maxOutputBytes) throw tooLarge();
 }
 
 export function tooLarge(): Problem {
-  return invalidModelOutput(`its outputs are larger than ${mostOutputBytes} bytes; fewer rows may have smaller ones`);
+  return invalidModelOutput(`its outputs are larger than ${maxOutputBytes} bytes; fewer rows may have smaller ones`);
 }
 
 /** 422: what the model computed would take too much as the answer that was asked for. @param what what to do instead */
-export function answerTooLarge(what: string): Problem {
+export function responseTooLarge(what: string): Problem {
   return new Problem(422, 'answer_too_large', `The answer would be too large: ${what}.`);
 }

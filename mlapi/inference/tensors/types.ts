@@ -30,7 +30,7 @@ export interface OutputTensor {
 
 /** What one run answered: the output that the contract reads, and the model's others where somebody asked for them. */
 export interface RunOutput extends OutputTensor {
-  readonly others?: readonly OutputTensor[];
+  readonly secondaryOutputs?: readonly OutputTensor[];
 }
 
 /** A tensor's elements, row by row: BOOL as bytes of 0 and 1, FP16 as its bits, BYTES as text. */
@@ -77,7 +77,7 @@ export interface ModelFile {
 }
 
 /** What a model says of itself when it is loaded, wherever that is: plain data. */
-export interface ModelFacts {
+export interface ModelMetadata {
   /** Of the very bytes that were loaded; of a model on another server, of the reference and of what that says of it. */
   readonly sha256: string;
   /** Where it has external data: all of its files, the ONNX file first; `sha256` is of them all. */

@@ -4,24 +4,24 @@ import { Socket } from 'node:net';
 import { pipeDescriptor } from '../execution/child-messages.ts';
 import { readContract } from '../contract/contract.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
-import type { ModelFacts } from '../tensors/types.ts';
+import type { ModelMetadata } from '../tensors/types.ts';
 import { proveRowWise, type RowWiseProof } from '../row-wise/prove.ts';
 import type { Contract } from '../contract/types.ts';
 
 export interface ContractQuestion {
   readonly folder: string;
-  readonly input: Pick<ModelFacts, 'inputType' | 'width'>;
+  readonly input: Pick<ModelMetadata, 'inputType' | 'width'>;
   /** Of the folder's model file, if it has one: this process never loads it, so that what it says of the graph can be believed. */
   readonly outputs: readonly string[] | undefined;
 }
 
-export type ContractAnswer =
+export type ContractResponse =
   { readonly contract: Contract; readonly rowWise: RowWiseProof | undefined } | { readonly reason: string };
 
 /** The names that the parts of an upload get: those that its contract has for them are its sender's. */
 const files = { encoding: 'encoding.csv', sample: 'sample.json' };
 
-async function answer({ folder, input, outputs }: ContractQuestion): Promise<ContractAnswer> {
+async function answer({ folder, input, outputs }: ContractQuestion): Promise<ContractResponse> {
   try {
     const contract = readContract(folder, input, files);
     return { contract, rowWise: outputs && (await proveRowWise(`${folder}/model.onnx`, outputs)) };
@@ -31,7 +31,7 @@ async function answer({ folder, input, outputs }: ContractQuestion): Promise<Con
 }
 
 const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {
-  mostBytes: Infinity,
+  maxBytes: Infinity,
   onMessage: (question) => void answer(question as ContractQuestion).then((said) => parent.send(said)),
   onClose: () => process.exit(0),
 });

@@ -1,31 +1,29 @@
-import { ownTurn } from '../../http/turns.ts';
+import { yieldToEventLoop } from '../../http/event-loop.ts';
 import { moduleUrl, type Confinement } from '../../sandbox/confinement.ts';
-import type { ContractAnswer, ContractQuestion } from './contract-child.ts';
-import { mostChildBytes } from '../execution/child-messages.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
 import { startProgram } from '../../sandbox/start-program.ts';
+import { maxChildBytes } from '../execution/child-messages.ts';
+import type { ContractResponse, ContractQuestion } from './contract-child.ts';
 
 /**
  * Reads a model folder's contract in a process of its own: a large one would keep this one from answering.
  * @returns the contract, or why it is none
  */
-export async function readForeignContract(
+export async function readUntrustedContract(
   question: ContractQuestion,
   { confinement, timeoutMs }: { confinement: Confinement; timeoutMs: number },
-): Promise<ContractAnswer> {
+): Promise<ContractResponse> {
   // A start waits until the system has made the process.
-  await ownTurn();
+  await yieldToEventLoop();
   const { child, pipe } = startProgram(moduleUrl('./contract-child', import.meta.url), {
     confinement,
     files: [question.folder],
   });
   const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()));
-  const answer = new Promise<ContractAnswer>((resolve) => {
-    const onMessage = (message: unknown) => resolve(message as ContractAnswer);
-    new MessagePipe(pipe, { mostBytes: mostChildBytes, onMessage, onFault: () => child.kill('SIGKILL') }).send(
-      question,
-    );
+  const answer = new Promise<ContractResponse>((resolve) => {
+    const onMessage = (message: unknown) => resolve(message as ContractResponse);
+    new MessagePipe(pipe, { maxBytes: maxChildBytes, onMessage, onFault: () => child.kill('SIGKILL') }).send(question);
     void ended.then(() => resolve({ reason: 'it needs more time or memory to be read than there is' }));
   });
   try {

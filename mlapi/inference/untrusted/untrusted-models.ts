@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { yieldToEventLoop } from '../../http/event-loop.ts';
 import { Problem } from '../../http/problem.ts';
-import { ownTurn } from '../../http/turns.ts';
 import type { Confinement, Isolation } from '../../sandbox/confinement.ts';
 import { MemoryWatch, WatchedGroup } from '../../sandbox/memory-watch.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -10,10 +10,10 @@ import type { Contract } from '../contract/types.ts';
 import { findModelIsolation } from '../execution/model-isolation.ts';
 import { ModelProcess } from '../execution/model-process.ts';
 import { digestModel } from '../model-files/model-digest.ts';
-import { Answerer } from '../postprocessing/prediction-response.ts';
-import { memoryExhausted } from '../refusals.ts';
+import { PredictionResponder } from '../postprocessing/prediction-response.ts';
+import { memoryExhausted } from '../problems.ts';
 import { isOutage } from '../remote/remote-failure.ts';
-import { otherOutputs, type EngineOptions } from '../serving/open-batcher.ts';
+import { secondaryOutputs, type EngineOptions } from '../serving/open-batcher.ts';
 import { modelInformation, Predictor, type ModelInformation } from '../serving/predictor.ts';
 import {
   isRemote,
@@ -22,14 +22,14 @@ import {
   type PreparedModel,
   type RemoteContract,
 } from '../serving/prepare-model.ts';
-import type { ModelFacts, ModelFile } from '../tensors/types.ts';
-import { readForeignContract } from './read-contract.ts';
+import type { ModelMetadata, ModelFile } from '../tensors/types.ts';
+import { readUntrustedContract } from './read-contract.ts';
 import { modelMemory, workerMemory } from './worker-memory.ts';
 
 /** What is known of a model that was found good: plain data. */
-export interface ForeignModel {
+export interface UntrustedModel {
   readonly contract: Contract;
-  readonly facts: ModelFacts;
+  readonly metadata: ModelMetadata;
 }
 
 interface ForeignModelsOptions extends EngineOptions, Pick<Config, 'modelMemoryBytes' | 'modelsMemoryBytes'> {
@@ -45,7 +45,7 @@ const maxReasonLength = 500;
  * Models of strangers: an ONNX file is a program. This process never loads one; it is tried, and computes, in processes that have
  * so much memory and time, and see as little of this machine as it allows.
  */
-export class ForeignModels {
+export class UntrustedModels {
   /** Looks at what their processes take. */
   readonly memory = new MemoryWatch();
   /** What all of this process's models may take. */
@@ -84,7 +84,7 @@ export class ForeignModels {
     files: readonly ModelFile[],
     { name, version }: ModelName,
     watch = this.watchGroup(),
-  ): Promise<ForeignModel> {
+  ): Promise<UntrustedModel> {
     const [model, ...others] = files;
     if (model === undefined) return this.#inspectRemote(folder, { name, version });
     const path = `${folder}/model.onnx`;
@@ -92,13 +92,13 @@ export class ForeignModels {
     const sha256 = digestModel(model, data);
     const confinement = await this.#confinement(inspectionCpuSeconds);
     // A start waits until the system has made the process.
-    await ownTurn();
+    await yieldToEventLoop();
     const deadlineMs = performance.now() + inspectionMs;
     const process = new ModelProcess({ path, sha256, confinement, watch, loadLimitMs: inspectionMs });
     try {
       const loaded = await process.ready;
       const { inputType, width, outputs } = loaded;
-      const read = await readForeignContract(
+      const read = await readUntrustedContract(
         { folder, input: { inputType, width }, outputs: outputs.map(({ name: output }) => output) },
         { confinement, timeoutMs: Math.max(1, deadlineMs - performance.now()) },
       );
@@ -107,13 +107,13 @@ export class ForeignModels {
       const contract = { ...read.contract, name, version };
       // Which bytes these are is known from here alone: its process could say that it is another model, or has other files.
       const identity = { sha256, ...(data.length > 0 && { files: [model, ...data] }) };
-      const facts = { ...identity, ...loaded, ...(read.rowWise && { rowWise: read.rowWise }) };
-      const prepared = prepareForeign({ path, facts, contract }, this.#options);
+      const metadata = { ...identity, ...loaded, ...(read.rowWise && { rowWise: read.rowWise }) };
+      const prepared = prepareForeign({ path, metadata, contract }, this.#options);
       const { outputName, probe, preprocessor } = prepared;
-      const wanted = preprocessor === undefined ? { outputName, others: otherOutputs(prepared) } : { outputName };
+      const wanted = preprocessor === undefined ? { outputName, others: secondaryOutputs(prepared) } : { outputName };
       const { output } = await process.run(probe.sample, wanted, deadlineMs);
-      if (preprocessor !== undefined) new Answerer(prepared).answer(output, probe.sample.rows);
-      return { facts, contract };
+      if (preprocessor !== undefined) new PredictionResponder(prepared).answer(output, probe.sample.rows);
+      return { metadata, contract };
     } catch (cause) {
       if (watch.isExhausted) throw memoryExhausted(cause);
       throw refuse(folder, cause);
@@ -123,12 +123,12 @@ export class ForeignModels {
   }
 
   /** Starts the processes of a model that was inspected. @throws {Problem} 503 */
-  async start(path: string, { contract, facts }: ForeignModel, watch = this.watchGroup()): Promise<Predictor> {
+  async start(path: string, { contract, metadata }: UntrustedModel, watch = this.watchGroup()): Promise<Predictor> {
     const options = { ...this.#options, watch, confinement: await this.#confinement() };
     try {
       const prepared: PreparedModel = isRemote(contract)
-        ? await prepareRemote({ path, contract, sha256: facts.sha256 }, options)
-        : prepareForeign({ path, facts, contract }, options);
+        ? await prepareRemote({ path, contract, sha256: metadata.sha256 }, options)
+        : prepareForeign({ path, metadata, contract }, options);
       return await Predictor.start(prepared, options);
     } catch (cause) {
       if (watch.isExhausted) throw memoryExhausted(cause);
@@ -137,15 +137,15 @@ export class ForeignModels {
   }
 
   /** What a client needs to know in order to call it. */
-  information({ contract, facts }: ForeignModel): ModelInformation {
-    return modelInformation(contract, facts);
+  information({ contract, metadata }: UntrustedModel): ModelInformation {
+    return modelInformation(contract, metadata);
   }
 
   /** Asks its server, once the contract is read in a process that is thrown away, and predicts its sample there. */
-  async #inspectRemote(folder: string, { name, version }: ModelName): Promise<ForeignModel> {
+  async #inspectRemote(folder: string, { name, version }: ModelName): Promise<UntrustedModel> {
     const confinement = await this.#confinement(inspectionCpuSeconds);
     try {
-      const read = await readForeignContract(
+      const read = await readUntrustedContract(
         { folder, input: unknownInput, outputs: undefined },
         { confinement, timeoutMs: inspectionMs },
       );
@@ -158,8 +158,8 @@ export class ForeignModels {
       try {
         const { probe, preprocessor } = prepared;
         const { output } = await executor.run(probe.sample, Infinity, preprocessor === undefined);
-        if (preprocessor !== undefined) new Answerer(prepared).answer(output, probe.sample.rows);
-        return { facts: prepared.facts, contract };
+        if (preprocessor !== undefined) new PredictionResponder(prepared).answer(output, probe.sample.rows);
+        return { metadata: prepared.metadata, contract };
       } finally {
         await executor.release();
       }

@@ -5,10 +5,10 @@ import { datatypes } from '../tensors/datatypes.ts';
 import { quoteLongIntegers } from '../tensors/exact-integers.ts';
 import { toTensorInput } from '../tensors/input-tensors.ts';
 import { readJsonData } from '../tensors/json-tensor.ts';
-import type { InputTensor, ModelFacts, TensorInfo, TensorInput } from '../tensors/types.ts';
+import type { InputTensor, ModelMetadata, TensorInfo, TensorInput } from '../tensors/types.ts';
 
 /** Nobody could send more than this, and it is made before anybody asks. */
-const mostBytes = 16 * 1_048_576;
+const maxBytes = 16 * 1_048_576;
 /** What an empty one takes here. */
 const textBytes = 8;
 
@@ -30,9 +30,9 @@ const sampleSchema = Joi.object<SampleRequest>({
 }).required();
 
 /** What a model that takes no rows is tried with: its sample, or zeros, with one of what its inputs leave open. @throws */
-export function sampleTensors(facts: ModelFacts, { sampleRequest }: Contract): TensorInput {
-  const tensors = sampleRequest === undefined ? facts.inputs.map(zeros) : readSampleRequest(sampleRequest);
-  return toTensorInput(tensors, facts);
+export function sampleTensors(metadata: ModelMetadata, { sampleRequest }: Contract): TensorInput {
+  const tensors = sampleRequest === undefined ? metadata.inputs.map(zeros) : readSampleRequest(sampleRequest);
+  return toTensorInput(tensors, metadata);
 }
 
 /** The inputs of an inference request, as JSON has them. @throws */
@@ -60,8 +60,8 @@ function zeros({ name, datatype, shape: fixed }: TensorInfo): InputTensor {
   const shape = fixed.map((size) => Math.max(1, size));
   const type = datatypes.get(datatype)!;
   const count = sizeOf(shape);
-  if (count * (type.kind === 'text' ? textBytes : type.Cells.BYTES_PER_ELEMENT) > mostBytes)
-    throw new Error(`the input "${name}" is larger than ${mostBytes} bytes`);
+  if (count * (type.kind === 'text' ? textBytes : type.Cells.BYTES_PER_ELEMENT) > maxBytes)
+    throw new Error(`the input "${name}" is larger than ${maxBytes} bytes`);
   return { name, datatype, shape, data: type.kind === 'text' ? Array<string>(count).fill('') : new type.Cells(count) };
 }
 

@@ -1,16 +1,16 @@
-import { RunCost, type MeasuredRun } from '../batching/cost-model.ts';
-import type { Sharing } from '../batching/fair-queue.ts';
-import { hasEntries, sliceRows } from '../tensors/output-rows.ts';
+import { CostModel, type MeasuredRun } from '../batching/cost-model.ts';
+import type { BatchingMode } from '../batching/fair-queue.ts';
+import { hasRowShape, sliceRows } from '../tensors/output-rows.ts';
 import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from '../tensors/types.ts';
 
 /** What a warm-up found out about a model. */
 export interface WarmUp {
-  readonly cost: RunCost;
-  readonly sharing: Sharing;
+  readonly cost: CostModel;
+  readonly batching: BatchingMode;
   /** The shape of what the output has for one row. */
-  readonly entry: readonly number[];
+  readonly rowShape: readonly number[];
   /** The same for its other outputs; undefined where they do not answer row by row, so that none can share a run who wants them. */
-  readonly otherEntries: readonly (readonly number[])[] | undefined;
+  readonly secondaryRowShapes: readonly (readonly number[])[] | undefined;
 }
 
 interface WarmUpOptions {
@@ -23,15 +23,15 @@ interface WarmUpOptions {
   readonly run: Run;
 }
 
-type Run = (input: RunInput, wantsOthers?: boolean) => Promise<RunOutput>;
+type Run = (input: RunInput, allOutputs?: boolean) => Promise<RunOutput>;
 
 /** Runs are repeated, and get longer, for about so long. */
 const usualSeconds = 0.01;
-const mostRows = 512;
+const maxRows = 512;
 const tries = 5;
 /** One run that had to wait for the machine would say that the model is slow: only a very long one is not repeated. */
 const leastTries = 3;
-const mostSeconds = 0.25;
+const maxSeconds = 0.25;
 /** Sums come out a little otherwise in other company: the order of their terms changes. */
 const tolerance = 1e-3;
 
@@ -46,19 +46,21 @@ export async function timeOneRow({ run, sample }: { run: Run; sample: RunInput }
  */
 export async function warmUp({ run, sample, other, takesOneRow, mayShare }: WarmUpOptions): Promise<WarmUp> {
   const alone = await run(sample);
-  const entry = alone.shape.slice(1);
+  const rowShape = alone.shape.slice(1);
   const one = await timeRows(run, sample);
-  const isShared = mayShare.predicted && !takesOneRow && (await keepsRowsApart({ run, sample, other, alone, entry }));
+  const isShared =
+    mayShare.predicted && !takesOneRow && (await keepsRowsApart({ run, sample, other, alone, rowShape }));
   let many: MeasuredRun = { ...one, rows: 2 };
-  for (let rows = 2, spent = 0; rows <= mostRows && spent < usualSeconds; rows *= 2) {
+  for (let rows = 2, spent = 0; rows <= maxRows && spent < usualSeconds; rows *= 2) {
     const measured = await timeRows(run, repeat(sample, other, rows)).catch(() => undefined);
     if (measured === undefined) break;
     many = measured;
     spent += measured.seconds;
   }
-  const otherEntries = isShared && mayShare.all ? await findOtherEntries({ run, sample, other }) : undefined;
-  const sharing = takesOneRow ? 'split' : isShared ? 'merge' : 'whole';
-  return { cost: new RunCost(one, many), sharing, entry, otherEntries };
+  const secondaryRowShapes =
+    isShared && mayShare.all ? await findSecondaryRowShapes({ run, sample, other }) : undefined;
+  const batching = takesOneRow ? 'split' : isShared ? 'concatenate' : 'none';
+  return { cost: new CostModel(one, many), batching, rowShape, secondaryRowShapes };
 }
 
 /** Finds out what a run of these tensors takes. Each request has a run of its own. @throws what the model throws */
@@ -66,17 +68,17 @@ export async function warmUpTensors({ run, sample }: { run: Run; sample: TensorI
   await run(sample, true);
   const one = await timeRows(run, sample);
   return {
-    cost: new RunCost(one, { rows: 2, seconds: 2 * one.seconds }),
-    sharing: 'whole',
-    entry: [],
-    otherEntries: [],
+    cost: new CostModel(one, { rows: 2, seconds: 2 * one.seconds }),
+    batching: 'none',
+    rowShape: [],
+    secondaryRowShapes: [],
   };
 }
 
 async function timeRows(run: Run, input: RunInput): Promise<MeasuredRun> {
   let shortest = Infinity;
   for (let attempt = 0, spent = 0; attempt < tries; attempt += 1) {
-    if (spent >= (attempt < leastTries ? mostSeconds : usualSeconds)) break;
+    if (spent >= (attempt < leastTries ? maxSeconds : usualSeconds)) break;
     const beganMs = performance.now();
     await run(input);
     const seconds = (performance.now() - beganMs) / 1_000;
@@ -92,20 +94,20 @@ async function keepsRowsApart({
   sample,
   other,
   alone,
-  entry,
+  rowShape,
 }: Pick<WarmUpOptions, 'run' | 'sample' | 'other'> & {
   alone: OutputTensor;
-  entry: readonly number[];
+  rowShape: readonly number[];
 }): Promise<boolean> {
   try {
-    return areApart(entry, { alone, both: await run(repeat(sample, other, 2)), next: await run(other) });
+    return areApart(rowShape, { alone, both: await run(repeat(sample, other, 2)), next: await run(other) });
   } catch {
     return false;
   }
 }
 
 /** The shapes of what the other outputs have for one row, if each of them keeps rows apart. */
-async function findOtherEntries({
+async function findSecondaryRowShapes({
   run,
   sample,
   other,
@@ -113,9 +115,13 @@ async function findOtherEntries({
   try {
     const [alone, next] = [await run(sample, true), await run(other, true)];
     const both = await run(repeat(sample, other, 2), true);
-    const entries = (alone.others ?? []).map(({ shape }) => shape.slice(1));
-    const isEvery = entries.every((entry, at) =>
-      areApart(entry, { alone: alone.others![at]!, both: both.others![at]!, next: next.others![at]! }),
+    const entries = (alone.secondaryOutputs ?? []).map(({ shape }) => shape.slice(1));
+    const isEvery = entries.every((rowShape, at) =>
+      areApart(rowShape, {
+        alone: alone.secondaryOutputs![at]!,
+        both: both.secondaryOutputs![at]!,
+        next: next.secondaryOutputs![at]!,
+      }),
     );
     return isEvery ? entries : undefined;
   } catch {
@@ -125,10 +131,10 @@ async function findOtherEntries({
 
 /** @param both what the rows got together @param alone @param next what each of them got */
 function areApart(
-  entry: readonly number[],
+  rowShape: readonly number[],
   { alone, both, next }: Readonly<Record<'alone' | 'both' | 'next', OutputTensor>>,
 ): boolean {
-  if (!hasEntries(alone, 1, entry) || !hasEntries(both, 2, entry)) return false;
+  if (!hasRowShape(alone, 1, rowShape) || !hasRowShape(both, 2, rowShape)) return false;
   return isClose(sliceRows(both, 0, 1), alone) && isClose(sliceRows(both, 1, 1), next);
 }
 

@@ -1,32 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
-import { checkPreconditions, type Conditions } from '../../http/request/conditional.ts';
-import { modelNotFound } from '../../http/problem.ts';
 import type { StreamedBody } from '../../http/body/streamed-body.ts';
-import type { ForeignModels } from '../../inference/untrusted/untrusted-models.ts';
+import { modelNotFound } from '../../http/problem.ts';
+import { checkPreconditions, type Conditions } from '../../http/request/conditional.ts';
+import type { ModelRegistry } from '../../inference/model-registry.ts';
+import type { UntrustedModels } from '../../inference/untrusted/untrusted-models.ts';
 import { isStorageFault } from '../../persistence/busy.ts';
-import type { Predictors } from '../../inference/model-registry.ts';
 import type { Database, Queries } from '../../persistence/database.ts';
 import { recordAudit, type AuditEvent } from '../../telemetry/audit-trail.ts';
-import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
-import type { Artifacts } from '../upload/artifacts.ts';
-import { Gate } from '../upload/admission.ts';
 import {
   aliasNotFound,
-  clashes,
+  conflict,
   notTheOwner,
   overQuota,
-  reserved,
-  shipped,
+  nameReserved,
+  modelIsShipped,
   storageFull,
-  taken,
+  versionExists,
   tooManyAliases,
-} from '../refusals.ts';
-import type { LoadedModels } from '../serving/model-cache.ts';
-import type { Targets } from './resolver.ts';
-import { serving, tagOf } from '../types.ts';
-import type { Actor, Alias, AliasTarget, ConfirmSession, Share, StoredVersion, VersionRecord } from '../types.ts';
+} from '../problems.ts';
+import type { ModelCache } from '../serving/model-cache.ts';
+import {
+  assertServing,
+  tagOf,
+  type Actor,
+  type Alias,
+  type AliasTarget,
+  type ConfirmSession,
+  type Share,
+  type StoredVersion,
+  type VersionRecord,
+} from '../types.ts';
+import { AdmissionControl } from '../upload/admission.ts';
+import type { Artifacts } from '../upload/artifacts.ts';
 import { discard, receiveUpload, type Upload } from '../upload/upload.ts';
+import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
+import type { VersionResolver } from './resolver.ts';
 import {
   findModel,
   findRecord,
@@ -42,11 +51,11 @@ interface ModelServiceOptions {
   readonly config: Pick<Config, 'clientModels' | 'clientModelsBytes'>;
   readonly database: Database;
   readonly artifacts: Artifacts;
-  readonly foreign: Pick<ForeignModels, 'inspect'>;
-  readonly targets: Targets;
-  readonly loaded: Pick<LoadedModels, 'whileTried'>;
+  readonly untrusted: Pick<UntrustedModels, 'inspect'>;
+  readonly resolver: VersionResolver;
+  readonly loaded: Pick<ModelCache, 'whileTried'>;
   /** Those that the service comes with. */
-  readonly predictors: Pick<Predictors, 'has'>;
+  readonly predictors: Pick<ModelRegistry, 'has'>;
   /** Whether a client's session still stands, within a transaction. @throws {Problem} 401 */
   readonly confirm: ConfirmSession;
   readonly clock: () => number;
@@ -66,7 +75,7 @@ type Receive = (folder: string) => Promise<Upload>;
 /** The rules of the model store: what comes in, whose it is, and how it ends. Versions never change, and no name is used twice. */
 export class ModelService {
   readonly #options: ModelServiceOptions;
-  readonly #gate = new Gate();
+  readonly #gate = new AdmissionControl();
 
   constructor(options: ModelServiceOptions) {
     this.#options = options;
@@ -88,7 +97,7 @@ export class ModelService {
   add(name: VersionName, receive: Receive, actor: Actor): Promise<VersionRecord> {
     const id = randomUUID();
     const { artifacts } = this.#options;
-    return this.#gate.pass(actor.clientId ?? '', async (inspecting) => {
+    return this.#gate.admit(actor.clientId ?? '', async (inspecting) => {
       let isKept = false;
       try {
         const folder = await artifacts.begin(id);
@@ -110,15 +119,15 @@ export class ModelService {
   async retire({ model, version }: VersionName, actor: Actor): Promise<void> {
     const { artifacts } = this.#options;
     const id = await this.#transaction(actor, async (queries) => {
-      const record = serving(await findRecord(queries, { model, version }));
+      const record = assertServing(await findRecord(queries, { model, version }));
       await this.#checkOwner(queries, model, actor);
       const aliases = (await listAliases(queries, model)).filter((alias) => versionsOf(alias).includes(version));
-      if (aliases.length > 0) throw clashes(`The alias ${aliases[0]!.alias} points to this version: move it first.`);
+      if (aliases.length > 0) throw conflict(`The alias ${aliases[0]!.alias} points to this version: move it first.`);
       if (!(await retireVersion(queries, record.id, this.#options.clock()))) throw modelNotFound();
       await this.#record(queries, 'model_retired', actor, `${model} ${version}`);
       return record.id;
     });
-    this.#options.targets.forget(model);
+    this.#options.resolver.forget(model);
     await artifacts.remove(id);
   }
 
@@ -130,19 +139,19 @@ export class ModelService {
   ): Promise<Alias> {
     const set = await this.#transaction(actor, async (queries) => {
       await this.#checkOwner(queries, model, actor);
-      for (const version of versionsOf(target)) serving(await findRecord(queries, { model, version }));
+      for (const version of versionsOf(target)) assertServing(await findRecord(queries, { model, version }));
       const current = await findAlias(queries, { model, alias });
       checkPreconditions(conditions, current && tagOf(current));
       if (current !== undefined && describeTarget(current) === describeTarget(target)) return current;
-      if (current === undefined && (await listAliases(queries, model)).length >= mostAliases)
-        throw tooManyAliases(mostAliases);
+      if (current === undefined && (await listAliases(queries, model)).length >= maxAliases)
+        throw tooManyAliases(maxAliases);
       const revision = (current?.revision ?? 0) + 1;
       const moved = { model, alias, ...target, revision, updatedAt: this.#options.clock() };
       await setAlias(queries, moved);
       await this.#record(queries, 'model_alias_set', actor, `${model} @${alias} ${describeTarget(target)}`);
       return moved;
     });
-    this.#options.targets.forget(model);
+    this.#options.resolver.forget(model);
     return set;
   }
 
@@ -160,7 +169,7 @@ export class ModelService {
       await deleteAlias(queries, { model, alias });
       await this.#record(queries, 'model_alias_removed', actor, `${model} @${alias}`);
     });
-    this.#options.targets.forget(model);
+    this.#options.resolver.forget(model);
   }
 
   /** @throws {Problem} 403, 404 */
@@ -172,15 +181,15 @@ export class ModelService {
     id: string,
     { name, folder, upload, actor }: { name: VersionName; folder: string; upload: Upload; actor: Actor },
   ): Promise<VersionRecord> {
-    const { artifacts, foreign, clock, loaded } = this.#options;
+    const { artifacts, untrusted, clock, loaded } = this.#options;
     const { model, version } = name;
-    const { contract, facts } = await loaded.whileTried(actor.clientId ?? '', `${model} ${version}`, (group) =>
-      foreign.inspect(folder, upload.files, { name: model, version }, group),
+    const { contract, metadata } = await loaded.whileTried(actor.clientId ?? '', `${model} ${version}`, (group) =>
+      untrusted.inspect(folder, upload.files, { name: model, version }, group),
     );
     const sizeBytes = upload.files.reduce((sum, file) => sum + file.sizeBytes, 0);
     const record: StoredVersion = {
-      ...{ id, model, version, contract, facts },
-      ...{ sha256: facts.sha256, sizeBytes },
+      ...{ id, model, version, contract, metadata },
+      ...{ sha256: metadata.sha256, sizeBytes },
       ownerId: actor.clientId ?? null,
       description: contract.description,
       createdAt: clock(),
@@ -193,10 +202,10 @@ export class ModelService {
       await insertModel(queries, { name: model, ownerId: record.ownerId }, record.createdAt);
       // Another one may have been faster since: the first keeps the name.
       await this.#checkOwner(queries, model, actor);
-      if (!(await insertVersion(queries, record))) throw taken();
+      if (!(await insertVersion(queries, record))) throw versionExists();
       await this.#record(queries, 'model_added', actor, `${model} ${version} ${record.sha256}`);
     });
-    this.#options.targets.forget(model);
+    this.#options.resolver.forget(model);
     return record;
   }
 
@@ -212,9 +221,9 @@ export class ModelService {
   /** Whether this may come in. @param bytes how large it is, where that is known. @throws {Problem} 403, 409, 413 */
   async #check(queries: Queries, { model, version }: VersionName, actor: Actor, bytes = 0): Promise<void> {
     const { config, predictors } = this.#options;
-    if (reservedNames.includes(model)) throw reserved(model);
-    if (predictors.has(model)) throw shipped();
-    if ((await findRecord(queries, { model, version })) !== undefined) throw taken();
+    if (reservedNames.includes(model)) throw nameReserved(model);
+    if (predictors.has(model)) throw modelIsShipped();
+    if ((await findRecord(queries, { model, version })) !== undefined) throw versionExists();
     if ((await findModel(queries, model)) !== undefined) await this.#checkOwner(queries, model, actor);
     if (actor.clientId === undefined) return;
     const usage = await readUsage(queries, actor.clientId);
@@ -241,7 +250,7 @@ export class ModelService {
   }
 }
 
-const mostAliases = 100;
+const maxAliases = 100;
 
 function versionsOf({ version, canary, shadow }: AliasTarget): string[] {
   return [version, canary, shadow].flatMap((each) => (typeof each === 'object' ? (each?.version ?? []) : each));

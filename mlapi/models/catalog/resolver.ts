@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { modelNotFound } from '../../http/problem.ts';
 import type { Queries } from '../../persistence/database.ts';
+import { assertServing, type Share, type VersionRecord } from '../types.ts';
 import { findAlias } from './alias-store.ts';
-import { serving, type Share, type VersionRecord } from '../types.ts';
 import { findNewest, findRecord } from './version-store.ts';
 
 /** What a name stands for: a version; and where it is an alias that says so, others beside it. */
@@ -28,7 +28,7 @@ const knownForMs = 500;
 const maxKnown = 10_000;
 
 /** Finds what names stand for, and knows it for a moment: each is looked up twice a second at most. */
-export class Targets {
+export class VersionResolver {
   readonly #queries: Queries;
   readonly #known = new Map<string, Known>();
   /** Who asks for the same meanwhile waits for the same answer. */
@@ -81,14 +81,14 @@ export class Targets {
     if (alias === undefined) {
       if (name !== undefined && version !== undefined) throw modelNotFound();
       const record = version === undefined ? findNewest(this.#queries, model) : this.#record(model, version);
-      return { ...serving(await record), alias: '', canary: undefined, shadow: undefined };
+      return { ...assertServing(await record), alias: '', canary: undefined, shadow: undefined };
     }
     const [record, canary, shadow] = await Promise.all([
       this.#record(model, alias.version),
       this.#share(model, alias.canary),
       this.#share(model, alias.shadow),
     ]);
-    return { ...serving(record), alias: alias.alias, canary, shadow };
+    return { ...assertServing(record), alias: alias.alias, canary, shadow };
   }
 
   #record(model: string, version: string): Promise<VersionRecord | undefined> {
@@ -97,7 +97,7 @@ export class Targets {
 
   async #share(model: string, share: Share | null): Promise<SharedVersion | undefined> {
     if (share === null) return undefined;
-    return { ...share, id: serving(await this.#record(model, share.version)).id };
+    return { ...share, id: assertServing(await this.#record(model, share.version)).id };
   }
 }
 

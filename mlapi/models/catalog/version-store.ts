@@ -1,7 +1,7 @@
-import type { ForeignModel } from '../../inference/untrusted/untrusted-models.ts';
-import type { OwnedModel } from '../serving/model-cache.ts';
+import type { UntrustedModel } from '../../inference/untrusted/untrusted-models.ts';
 import type { Queries } from '../../persistence/database.ts';
 import type { ModelVersionRow } from '../../persistence/schema.ts';
+import type { OwnedModel } from '../serving/model-cache.ts';
 import type { StoredVersion, VersionRecord } from '../types.ts';
 
 const recordColumns = [
@@ -63,7 +63,7 @@ export async function insertVersion(queries: Queries, version: StoredVersion): P
       size_bytes: version.sizeBytes,
       description: version.description,
       contract: JSON.stringify(version.contract),
-      facts: JSON.stringify(version.facts),
+      facts: JSON.stringify(version.metadata),
       created_at: version.createdAt,
       retired_at: null,
     })
@@ -109,8 +109,8 @@ export async function readForeignModel(queries: Queries, id: string): Promise<Ow
     .executeTakeFirst();
   if (row === undefined) return undefined;
   return {
-    contract: JSON.parse(row.contract) as ForeignModel['contract'],
-    facts: JSON.parse(row.facts) as ForeignModel['facts'],
+    contract: JSON.parse(row.contract) as UntrustedModel['contract'],
+    metadata: JSON.parse(row.facts) as UntrustedModel['metadata'],
     owner: row.owner_id ?? '',
   };
 }

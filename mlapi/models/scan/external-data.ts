@@ -1,4 +1,4 @@
-import { isDataFileName, mostDataFiles } from './data-file-names.ts';
+import { isDataFileName, maxDataFiles } from './data-file-names.ts';
 import type { MessageRule } from './message-rule.ts';
 import type { ScanContext } from './scan-context.ts';
 import { quote, refuse } from './scan-refusals.ts';
@@ -25,8 +25,8 @@ export class ExternalFiles {
 
   add(name: string, end: number): void {
     this.ends.set(name, Math.max(this.ends.get(name) ?? 0, end));
-    if (this.ends.size > mostDataFiles)
-      refuse('model_too_complex', `The model keeps its data in more than ${mostDataFiles} files; save it with one.`);
+    if (this.ends.size > maxDataFiles)
+      refuse('model_too_complex', `The model keeps its data in more than ${maxDataFiles} files; save it with one.`);
   }
 }
 

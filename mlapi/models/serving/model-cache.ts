@@ -1,15 +1,15 @@
-import type { ForeignModel, ForeignModels } from '../../inference/untrusted/untrusted-models.ts';
-import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
+import type { UntrustedModel, UntrustedModels } from '../../inference/untrusted/untrusted-models.ts';
+import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { memoryUnavailable, modelTerminated } from '../problems.ts';
 import type { Artifacts } from '../upload/artifacts.ts';
 import { chooseEnded, chooseLeaver, type Holder } from './fair-memory.ts';
 import { LoadedModel } from './loaded-model.ts';
-import { noMemory, wasEnded } from '../refusals.ts';
-import { Rests } from './rests.ts';
+import { RestPeriods } from './rests.ts';
 
 interface LoadedModelsOptions {
-  readonly foreign: Pick<ForeignModels, 'start' | 'watchGroup' | 'memory'>;
+  readonly untrusted: Pick<UntrustedModels, 'start' | 'watchGroup' | 'memory'>;
   readonly artifacts: Artifacts;
   /** Of this process's share of the machine. */
   readonly memoryBytes: number;
@@ -17,7 +17,7 @@ interface LoadedModelsOptions {
 }
 
 /** A model and whose it is: a client's, or with an empty name an operator's. */
-export interface OwnedModel extends ForeignModel {
+export interface OwnedModel extends UntrustedModel {
   readonly owner: string;
 }
 
@@ -34,17 +34,17 @@ const failedForMs = 2_000;
  * Models in memory: each is loaded when it is first used, and leaves when others need the room. Owners have equal shares (see
  * `fair-memory.ts`). If models grow past what there is, some are ended at once.
  */
-export class LoadedModels {
+export class ModelCache {
   readonly #options: LoadedModelsOptions;
   readonly #byId = new Map<string, LoadedModel>();
   /** Uploads that are being tried: they take memory, too. */
   readonly #tried = new Set<Watched>();
   readonly #leaving = new Map<LoadedModel, Promise<void>>();
-  readonly #rests = new Rests();
+  readonly #rests = new RestPeriods();
 
   constructor(options: LoadedModelsOptions) {
     this.#options = options;
-    options.foreign.memory.onLook = () => this.#keepWithin();
+    options.untrusted.memory.onLook = () => this.#keepWithin();
   }
 
   /** A version that is loaded, at once. */
@@ -59,7 +59,7 @@ export class LoadedModels {
   load(id: string, read: () => Promise<OwnedModel>): Promise<Predictor> {
     const known = this.#byId.get(id);
     if (known !== undefined) return known.starting;
-    const loaded = new LoadedModel(id, this.#options.foreign.watchGroup());
+    const loaded = new LoadedModel(id, this.#options.untrusted.watchGroup());
     loaded.group.onExhausted = (reason) => this.#end(loaded, reason);
     // It counts itself when it makes room.
     const starting = Promise.resolve().then(() => this.#start(loaded, read));
@@ -75,7 +75,7 @@ export class LoadedModels {
 
   /** Counts the memory of an upload while it is tried. */
   async whileTried<T>(owner: string, name: string, work: (group: WatchedGroup) => Promise<T>): Promise<T> {
-    const group = this.#options.foreign.watchGroup();
+    const group = this.#options.untrusted.watchGroup();
     const tried = { owner, name, group, usedMs: performance.now(), isBusy: true };
     group.onExhausted = (reason) => this.#tell(tried, reason);
     this.#tried.add(tried);
@@ -113,16 +113,16 @@ export class LoadedModels {
   }
 
   async #start(loaded: LoadedModel, read: () => Promise<OwnedModel>): Promise<Predictor> {
-    const { foreign, artifacts } = this.#options;
+    const { untrusted, artifacts } = this.#options;
     const model = await read();
     loaded.owner = model.owner;
     loaded.name = `${model.contract.name} ${model.contract.version}`;
     loaded.isCounted = true;
     await this.#makeRoom(loaded);
-    const predictor = await foreign.start(artifacts.pathOf(loaded.id), model, loaded.group);
+    const predictor = await untrusted.start(artifacts.pathOf(loaded.id), model, loaded.group);
     if (!loaded.hasFailed) return predictor;
     void predictor.release();
-    throw noMemory();
+    throw memoryUnavailable();
   }
 
   /**
@@ -133,12 +133,12 @@ export class LoadedModels {
   async #makeRoom(newcomer: LoadedModel): Promise<void> {
     const { memoryBytes: totalBytes } = this.#options;
     for (;;) {
-      if (newcomer.hasFailed) throw noMemory();
+      if (newcomer.hasFailed) throw memoryUnavailable();
       const all = [...this.#byId.values()].filter(({ isCounted, hasFailed }) => isCounted && !hasFailed);
       if (all.reduce((sum, { bytes }) => sum + bytes, 0) <= totalBytes) return;
       const others = all.filter((each) => each !== newcomer);
       const leaver = chooseLeaver(others, newcomer, { all, totalBytes, nowMs: performance.now() });
-      if (leaver === undefined) throw noMemory();
+      if (leaver === undefined) throw memoryUnavailable();
       if (leaver.predictor === undefined) this.#giveUp(leaver);
       else await this.unload(leaver.id);
     }
@@ -174,7 +174,7 @@ export class LoadedModels {
     }
     if (predictor === undefined) return;
     loaded.predictor = undefined;
-    loaded.starting = Promise.reject(wasEnded());
+    loaded.starting = Promise.reject(modelTerminated());
     void this.#leave(loaded, predictor);
   }
 

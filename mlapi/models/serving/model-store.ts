@@ -4,11 +4,11 @@ import type { Contract } from '../../inference/contract/types.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../../inference/serving/predictor.ts';
 import type { ModelFile } from '../../inference/tensors/types.ts';
-import type { ForeignModels } from '../../inference/untrusted/untrusted-models.ts';
+import type { UntrustedModels } from '../../inference/untrusted/untrusted-models.ts';
 import type { Database } from '../../persistence/database.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { findAlias, listAliases } from '../catalog/alias-store.ts';
-import { isCanaryClient, type Target, type Targets } from '../catalog/resolver.ts';
+import { isCanaryClient, type Target, type VersionResolver } from '../catalog/resolver.ts';
 import { listServing, listSummaries } from '../catalog/version-lists.ts';
 import {
   findModel,
@@ -18,18 +18,18 @@ import {
   listRecords,
   readForeignModel,
 } from '../catalog/version-store.ts';
-import { aliasNotFound } from '../refusals.ts';
+import { aliasNotFound } from '../problems.ts';
 import type { Traffic } from '../traffic/traffic.ts';
 import type { Alias, VersionRecord } from '../types.ts';
 import type { Artifacts } from '../upload/artifacts.ts';
-import type { LoadedModels } from './model-cache.ts';
+import type { ModelCache } from './model-cache.ts';
 
 interface ModelStoreOptions {
   readonly database: Database;
   readonly artifacts: Artifacts;
-  readonly foreign: Pick<ForeignModels, 'information'>;
-  readonly loaded: LoadedModels;
-  readonly targets: Targets;
+  readonly untrusted: Pick<UntrustedModels, 'information'>;
+  readonly loaded: ModelCache;
+  readonly resolver: VersionResolver;
   readonly traffic: Traffic;
 }
 
@@ -47,7 +47,7 @@ export class ModelStore implements ModelSource {
   }
 
   /** Lets go what others retire, from now on, takes away what was left behind, and writes down what was counted. */
-  keepTidy(logger: Pick<Logger, 'error'>): void {
+  startMaintenance(logger: Pick<Logger, 'error'>): void {
     const quietly = (work: () => Promise<void>) => () =>
       void work().catch((cause: unknown) => logger.error('the model store was not looked after', { cause }));
     const dropRetired = quietly(() => this.#dropRetired());
@@ -63,16 +63,16 @@ export class ModelStore implements ModelSource {
   }
 
   find(name: string, version: string | undefined): Predictor | Promise<Predictor> {
-    const known = this.#options.targets.known(name, version);
+    const known = this.#options.resolver.known(name, version);
     const predictor = known === undefined ? undefined : this.#options.loaded.get(known.id);
-    return predictor ?? this.#options.targets.find(name, version).then(({ id }) => this.#load(id));
+    return predictor ?? this.#options.resolver.find(name, version).then(({ id }) => this.#load(id));
   }
 
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
-    const known = this.#options.targets.known(name, version);
-    const way = known === undefined ? undefined : wayOf(known, client);
-    const predictor = way === undefined ? undefined : this.#options.loaded.get(way.id);
-    if (way !== undefined && predictor !== undefined) return this.#watch(predictor, way);
+    const known = this.#options.resolver.known(name, version);
+    const split = known === undefined ? undefined : splitTraffic(known, client);
+    const predictor = split === undefined ? undefined : this.#options.loaded.get(split.id);
+    if (split !== undefined && predictor !== undefined) return this.#watch(predictor, split);
     return this.#serve(name, version, client);
   }
 
@@ -82,7 +82,7 @@ export class ModelStore implements ModelSource {
 
   async information(name: string, version: string | undefined): Promise<ModelInformation> {
     const { id } = await this.resolve(name, version);
-    return this.#options.foreign.information(await this.#read(id));
+    return this.#options.untrusted.information(await this.#read(id));
   }
 
   list(page: ModelPage): Promise<ModelSummary[]> {
@@ -105,7 +105,7 @@ export class ModelStore implements ModelSource {
    * newest. @throws {Problem} 404
    */
   resolve(model: string, version: string | undefined): Promise<VersionRecord> {
-    return this.#options.targets.find(model, version);
+    return this.#options.resolver.find(model, version);
   }
 
   /** Of one model, also retired ones. @throws {Problem} 404 */
@@ -148,7 +148,7 @@ export class ModelStore implements ModelSource {
     { id, sha256, sizeBytes }: VersionRecord,
     name: string,
   ): Promise<(ModelFile & { path: string }) | undefined> {
-    const { files } = (await this.#read(id)).facts;
+    const { files } = (await this.#read(id)).metadata;
     // Where there is no external data, what is known of the version is known of its one file.
     const all = files ?? (sizeBytes === 0 ? [] : [{ name: 'model.onnx', sha256, sizeBytes }]);
     const found = all.find((file) => file.name === name);
@@ -179,11 +179,11 @@ export class ModelStore implements ModelSource {
   }
 
   async #serve(name: string, version: string | undefined, client: string): Promise<Serving> {
-    const way = wayOf(await this.#options.targets.find(name, version), client);
-    return this.#watch(await this.#load(way.id), way);
+    const split = splitTraffic(await this.#options.resolver.find(name, version), client);
+    return this.#watch(await this.#load(split.id), split);
   }
 
-  #watch(predictor: Predictor, { role, shadow }: Way): Serving {
+  #watch(predictor: Predictor, { role, shadow }: TrafficSplit): Serving {
     const find = shadow && (() => this.#load(shadow.id));
     return this.#options.traffic.watch(predictor, { role, shadow: find && { ...shadow, find } });
   }
@@ -213,11 +213,11 @@ export class ModelStore implements ModelSource {
   }
 }
 
-interface Way extends Pick<Target, 'id' | 'shadow'> {
+interface TrafficSplit extends Pick<Target, 'id' | 'shadow'> {
   readonly role: 'primary' | 'canary';
 }
 
-function wayOf(target: Target, client: string): Way {
+function splitTraffic(target: Target, client: string): TrafficSplit {
   const { id, canary, shadow } = target;
   if (canary === undefined || !isCanaryClient(target, client)) return { id, role: 'primary', shadow };
   return { id: canary.id, role: 'canary', shadow };

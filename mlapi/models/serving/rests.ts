@@ -1,10 +1,10 @@
 const firstMs = 2_000;
 const longestMs = 60_000;
 const forgottenAfterMs = 300_000;
-const mostRemembered = 1_000;
+const maxRemembered = 1_000;
 
 /** How long models rest that were ended: twice as long each time, until one has lasted for five minutes. */
-export class Rests {
+export class RestPeriods {
   /** The newest last. */
   readonly #byId = new Map<string, { ms: number; endedMs: number }>();
 
@@ -15,7 +15,7 @@ export class Rests {
     const ms = isRecent ? Math.min(longestMs, 2 * before.ms) : firstMs;
     this.#byId.delete(id);
     this.#byId.set(id, { ms, endedMs: nowMs });
-    if (this.#byId.size > mostRemembered) this.#byId.delete(this.#byId.keys().next().value!);
+    if (this.#byId.size > maxRemembered) this.#byId.delete(this.#byId.keys().next().value!);
     return ms;
   }
 }

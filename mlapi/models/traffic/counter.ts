@@ -1,4 +1,4 @@
-import { countAnswer, newCounts, type Counts, type Outcome, type Role } from './counts.ts';
+import { countResponse, newCounts, type Counts, type Outcome, type Role } from './counts.ts';
 
 /** What one version does in one role: since the process started, and in the period that is being written down. */
 export class Counter {
@@ -18,8 +18,8 @@ export class Counter {
 
   answered(rows: number, seconds: number): void {
     this.isChanged = true;
-    countAnswer(this.total, rows, seconds);
-    countAnswer(this.period, rows, seconds);
+    countResponse(this.total, rows, seconds);
+    countResponse(this.period, rows, seconds);
   }
 
   refused(outcome: Exclude<Outcome, 'ok'>): void {

@@ -32,7 +32,7 @@ export function newCounts(): Counts {
   };
 }
 
-export function countAnswer(counts: Counts, rows: number, seconds: number): void {
+export function countResponse(counts: Counts, rows: number, seconds: number): void {
   counts.requests.ok += 1;
   counts.rows += rows;
   counts.seconds += seconds;

@@ -30,7 +30,7 @@ export function edgesDigest(contract: WatchedContract): string {
 }
 
 /** Rows of one request that are looked at; of a larger one, some, evenly spread. */
-const mostRows = 32;
+const maxRows = 32;
 
 /** Counts the bins into which the encoded features of a model's requests fall. */
 export class InputBins {
@@ -47,7 +47,7 @@ export class InputBins {
 
   observe({ data, rows, width }: Matrix): void {
     if (this.#features.length === 0) return;
-    const step = Math.ceil(rows / mostRows);
+    const step = Math.ceil(rows / maxRows);
     // What comes in a rhythm is not met at the same beat each time.
     for (let row = Math.floor(Math.random() * step); row < rows; row += step) {
       this.#rows += 1;

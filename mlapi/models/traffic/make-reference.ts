@@ -6,7 +6,7 @@ import { binOf } from './bins.ts';
 /** Fewer, where there are very many features. */
 const usualBins = 10;
 /** As many as a contract may have. */
-const mostBins = 4_096;
+const maxBins = 4_096;
 const digits = 1e6;
 
 /**
@@ -14,7 +14,7 @@ const digits = 1e6;
  * otherwise a bin for each code.
  */
 export function makeReference(features: readonly Feature[], { data, rows, width }: Matrix): Reference {
-  const numberBins = Math.max(2, Math.min(usualBins, Math.floor(mostBins / features.length) - 1));
+  const numberBins = Math.max(2, Math.min(usualBins, Math.floor(maxBins / features.length) - 1));
   const references = features.map(({ name, type }, column): [string, FeatureReference] => {
     const values = Float64Array.from({ length: rows }, (_, row) => Number(data[row * width + column])).sort();
     const isNumber = type === 'number' || type === 'integer';

@@ -18,15 +18,15 @@ interface WatchedInputs {
 }
 
 /** The versions past these are counted together, as `other`. */
-const mostSeries = 200;
+const maxSeries = 200;
 
 export function trafficMetrics(counters: readonly Counter[], inputs: readonly WatchedInputs[]): MetricSnapshot[] {
   const series: Series[] = counters
-    .slice(0, mostSeries)
+    .slice(0, maxSeries)
     .map(({ model, version, role, total }) => ({ labels: { model, version, role }, counts: total }));
-  if (counters.length > mostSeries) {
+  if (counters.length > maxSeries) {
     const counts = newCounts();
-    for (const { total } of counters.slice(mostSeries)) addCounts(counts, total);
+    for (const { total } of counters.slice(maxSeries)) addCounts(counts, total);
     series.push({ labels: { model: 'other', version: '', role: '' }, counts });
   }
   const shadows = series.filter(({ counts }) => counts.compared > 0);
@@ -55,7 +55,7 @@ export function trafficMetrics(counters: readonly Counter[], inputs: readonly Wa
       help: 'The largest population stability index of a version’s features, in the last ten to twenty minutes.',
       type: 'gauge',
       aggregator: 'average',
-      values: inputs.slice(0, mostSeries).flatMap(({ model, version, contract, bins }) => {
+      values: inputs.slice(0, maxSeries).flatMap(({ model, version, contract, bins }) => {
         const [largest] = driftOf(contract, bins.recent()) ?? [];
         return largest === undefined ? [] : [{ labels: { model, version }, value: largest.psi }];
       }),

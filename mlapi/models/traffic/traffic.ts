@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { Contract } from '../../inference/contract/types.ts';
 import type { Serving } from '../../inference/model-source.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
-import type { Contract } from '../../inference/contract/types.ts';
 import type { Database } from '../../persistence/database.ts';
 import type { MetricSnapshot } from '../../telemetry/metrics/metrics.ts';
 import type { Share } from '../types.ts';
 import { Counter } from './counter.ts';
 import { newCounts, type Role } from './counts.ts';
 import { InputBins } from './input-bins.ts';
-import { Mirror, Places } from './mirror.ts';
-import { deleteTraffic, readTraffic, writeTraffic, type TrafficRecord } from './traffic-store.ts';
 import { TrafficSum } from './report.ts';
+import { ShadowTraffic, Semaphore } from './shadow-traffic.ts';
 import { trafficMetrics } from './traffic-metrics.ts';
+import { deleteTraffic, readTraffic, writeTraffic, type TrafficRecord } from './traffic-store.ts';
 import { WatchedPredictor } from './watched-predictor.ts';
 
 interface TrafficOptions {
@@ -21,7 +21,7 @@ interface TrafficOptions {
   readonly clock: () => number;
 }
 
-interface Way {
+interface TrafficSplit {
   readonly role: Exclude<Role, 'shadow'>;
   readonly shadow?: (Share & { readonly find: () => Promise<Predictor> }) | undefined;
 }
@@ -41,11 +41,11 @@ const nothingWatched = new InputBins({ features: [] });
 const periodMs = 10 * minuteMs;
 const keptMs = 24 * 60 * minuteMs;
 /** Requests of this process that are with shadows at once. */
-const mostMirrored = 8;
+const maxMirrored = 8;
 /** More versions than these are forgotten after a period in which nobody asked for them. */
-const mostRemembered = 1_000;
+const maxRemembered = 1_000;
 /** Rows of one statement. */
-const mostWritten = 100;
+const maxWritten = 100;
 
 /** Counts what versions answer, how fast and to what inputs, and writes it down for all processes to read. */
 export class Traffic {
@@ -55,7 +55,7 @@ export class Traffic {
   readonly #inputs = new Map<string, Inputs>();
   /** Primary versions without a shadow. */
   #watched = new WeakMap<Predictor, WatchedPredictor>();
-  readonly #places = new Places(mostMirrored);
+  readonly #places = new Semaphore(maxMirrored);
   /** Counted, and not written yet. */
   readonly #unwritten = new Map<string, TrafficRecord>();
   #at: number;
@@ -66,7 +66,7 @@ export class Traffic {
     this.#at = periodOf(options.clock());
   }
 
-  watch(predictor: Predictor, way: Way = { role: 'primary' }): Serving {
+  watch(predictor: Predictor, way: TrafficSplit = { role: 'primary' }): Serving {
     if (way.role !== 'primary' || way.shadow !== undefined) return this.#watch(predictor, way);
     let watched = this.#watched.get(predictor);
     if (watched === undefined) {
@@ -76,7 +76,7 @@ export class Traffic {
     return watched;
   }
 
-  #watch(predictor: Predictor, { role, shadow }: Way): WatchedPredictor {
+  #watch(predictor: Predictor, { role, shadow }: TrafficSplit): WatchedPredictor {
     const { contract } = predictor;
     const counter = this.#counter(contract, role);
     const inputs = this.#binsOf(contract);
@@ -87,7 +87,7 @@ export class Traffic {
       const found = await shadow.find();
       return new WatchedPredictor(found, { counter: shadowCounter, inputs: this.#binsOf(found.contract) });
     };
-    const mirror = new Mirror({ primary: predictor, share, find, counter: shadowCounter, places: this.#places });
+    const mirror = new ShadowTraffic({ primary: predictor, share, find, counter: shadowCounter, places: this.#places });
     return new WatchedPredictor(predictor, { counter, inputs, mirror });
   }
 
@@ -143,8 +143,8 @@ export class Traffic {
     const isNewPeriod = at !== this.#at;
     if (isNewPeriod) this.#begin(at);
     const records = [...this.#unwritten];
-    for (let from = 0; from < records.length; from += mostWritten) {
-      const some = records.slice(from, from + mostWritten);
+    for (let from = 0; from < records.length; from += maxWritten) {
+      const some = records.slice(from, from + maxWritten);
       await writeTraffic(
         database,
         this.#writer,
@@ -179,7 +179,7 @@ export class Traffic {
     this.#at = at;
     // They know counters that may be forgotten.
     this.#watched = new WeakMap();
-    const isCrowded = this.#counters.size > mostRemembered;
+    const isCrowded = this.#counters.size > maxRemembered;
     for (const [key, counter] of this.#counters) {
       const isIdle = Object.values(counter.period.requests).every((count) => count === 0);
       if (isCrowded && isIdle) this.#counters.delete(key);

@@ -1,17 +1,17 @@
 import { StreamedBody } from '../../http/body/streamed-body.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Serving } from '../../inference/model-source.ts';
-import type { PredictionAnswer } from '../../inference/postprocessing/prediction-response.ts';
+import type { PredictionResponse } from '../../inference/postprocessing/prediction-response.ts';
 import type { InferOptions, PredictOptions, Predictor } from '../../inference/serving/predictor.ts';
 import type { InputTensor, Matrix, NamedOutput, RunInput } from '../../inference/tensors/types.ts';
 import type { Counter } from './counter.ts';
 import type { InputBins } from './input-bins.ts';
-import type { Mirror } from './mirror.ts';
+import type { ShadowTraffic } from './shadow-traffic.ts';
 
 interface WatchOptions {
   readonly counter: Counter;
   readonly inputs: InputBins;
-  readonly mirror?: Mirror;
+  readonly mirror?: ShadowTraffic;
 }
 
 /** A model whose predictions are counted, and some of them asked again of a shadow. */
@@ -19,7 +19,7 @@ export class WatchedPredictor implements Serving {
   readonly predictor: Predictor;
   readonly #counter: Counter;
   readonly #inputs: InputBins;
-  readonly #mirror: Mirror | undefined;
+  readonly #mirror: ShadowTraffic | undefined;
 
   constructor(predictor: Predictor, { counter, inputs, mirror }: WatchOptions) {
     this.predictor = predictor;
@@ -28,14 +28,14 @@ export class WatchedPredictor implements Serving {
     this.#mirror = mirror;
   }
 
-  predict(body: unknown, options: PredictOptions): Promise<PredictionAnswer> {
+  predict(body: unknown, options: PredictOptions): Promise<PredictionResponse> {
     const mirror = this.#mirror?.chosen();
     if (mirror === undefined)
       return this.#count((onEncoded) => this.predictor.predict(body, { ...options, onEncoded }));
     return this.#predictTwice(mirror, body, options);
   }
 
-  predictEncoded(matrix: Matrix, options: PredictOptions): Promise<PredictionAnswer> {
+  predictEncoded(matrix: Matrix, options: PredictOptions): Promise<PredictionResponse> {
     return this.#count((onEncoded) => this.predictor.predictEncoded(matrix, { ...options, onEncoded }));
   }
 
@@ -60,7 +60,7 @@ export class WatchedPredictor implements Serving {
   }
 
   /** The shadow is asked when the caller has its answer, and never makes it wait. */
-  #predictTwice(mirror: Mirror, body: unknown, options: PredictOptions): Promise<PredictionAnswer> {
+  #predictTwice(mirror: ShadowTraffic, body: unknown, options: PredictOptions): Promise<PredictionResponse> {
     let encoded: Matrix | undefined;
     const answer = this.#count((onEncoded) =>
       this.predictor.predict(body, {

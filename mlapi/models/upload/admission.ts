@@ -9,44 +9,44 @@ const maxInspections = 2;
 type Work<T> = () => Promise<T>;
 
 /** A client that has models here. */
-interface Guest {
-  within: number;
+interface Slot {
+  active: number;
   inspected: number;
   /** When one of its inspections was last begun: by their number. */
   lastTurn: number;
 }
 
 interface Waiting {
-  readonly guest: Guest;
+  readonly slot: Slot;
   readonly start: () => void;
 }
 
 /** Lets so many models in at once, and so many of them be inspected; no client takes all the room, and clients take turns. */
-export class Gate {
-  readonly #guests = new Map<string, Guest>();
+export class AdmissionControl {
+  readonly #guests = new Map<string, Slot>();
   readonly #waiting: Waiting[] = [];
   #all = 0;
   #inspections = 0;
   #turns = 0;
 
   /** @param work gets what it passes its inspection through. @throws {Problem} 503 where there is no room */
-  async pass<T>(clientId: string, work: (inspecting: (inspection: Work<T>) => Promise<T>) => Promise<T>): Promise<T> {
-    const guest = this.#guests.get(clientId) ?? { within: 0, inspected: 0, lastTurn: 0 };
-    if (guest.within >= maxPerClient || this.#all >= maxAll) throw serviceBusy();
+  async admit<T>(clientId: string, work: (inspecting: (inspection: Work<T>) => Promise<T>) => Promise<T>): Promise<T> {
+    const guest = this.#guests.get(clientId) ?? { active: 0, inspected: 0, lastTurn: 0 };
+    if (guest.active >= maxPerClient || this.#all >= maxAll) throw serviceBusy();
     this.#guests.set(clientId, guest);
-    guest.within += 1;
+    guest.active += 1;
     this.#all += 1;
     try {
       return await work((inspection) => this.#inspect(guest, inspection));
     } finally {
       this.#all -= 1;
-      guest.within -= 1;
-      if (guest.within === 0) this.#guests.delete(clientId);
+      guest.active -= 1;
+      if (guest.active === 0) this.#guests.delete(clientId);
     }
   }
 
-  async #inspect<T>(guest: Guest, inspection: Work<T>): Promise<T> {
-    const mayStart = new Promise<void>((resolve) => this.#waiting.push({ guest, start: resolve }));
+  async #inspect<T>(guest: Slot, inspection: Work<T>): Promise<T> {
+    const mayStart = new Promise<void>((resolve) => this.#waiting.push({ slot: guest, start: resolve }));
     this.#startNext();
     await mayStart;
     try {
@@ -62,14 +62,14 @@ export class Gate {
   #startNext(): void {
     if (this.#inspections >= maxInspections) return;
     const [next] = [...this.#waiting].sort(
-      ({ guest: one }, { guest: other }) => one.inspected - other.inspected || one.lastTurn - other.lastTurn,
+      ({ slot: one }, { slot: other }) => one.inspected - other.inspected || one.lastTurn - other.lastTurn,
     );
     if (next === undefined) return;
     this.#waiting.splice(this.#waiting.indexOf(next), 1);
     this.#inspections += 1;
     this.#turns += 1;
-    next.guest.inspected += 1;
-    next.guest.lastTurn = this.#turns;
+    next.slot.inspected += 1;
+    next.slot.lastTurn = this.#turns;
     next.start();
   }
 }

@@ -1,6 +1,6 @@
 import { Problem } from '../../http/problem.ts';
 import type { ModelFile } from '../../inference/tensors/types.ts';
-import { isDataFileName, mostDataFiles } from '../scan/data-file-names.ts';
+import { isDataFileName, maxDataFiles } from '../scan/data-file-names.ts';
 import { quote } from '../scan/scan-refusals.ts';
 import { FileSink } from './file-sink.ts';
 
@@ -22,8 +22,8 @@ export class DataFiles {
   open(name: string | undefined): FileSink {
     if (name === undefined || !isDataFileName(name))
       throw new Problem(400, 'invalid_request', `A part "data" has a file name that the model names: ${dataFileRule}.`);
-    if (this.#sinks.size >= mostDataFiles)
-      throw new Problem(400, 'invalid_request', `The form has more than ${mostDataFiles} parts "data".`);
+    if (this.#sinks.size >= maxDataFiles)
+      throw new Problem(400, 'invalid_request', `The form has more than ${maxDataFiles} parts "data".`);
     const isTaken = [...this.#sinks.keys()].some((other) => other.toLowerCase() === name.toLowerCase());
     if (isTaken)
       throw new Problem(400, 'invalid_request', `The form has two parts "data" with the name ${quote(name)}.`);

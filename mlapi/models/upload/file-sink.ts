@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { yieldToEventLoop } from '../../http/event-loop.ts';
 import { Problem } from '../../http/problem.ts';
-import { ownTurn } from '../../http/turns.ts';
 import type { OnnxScan } from '../scan/onnx-scan.ts';
 
 /** So long is looked at bytes in one turn, whoever sends them: a tensor's take nothing, the worst ones milliseconds. */
@@ -67,7 +67,7 @@ export class FileSink {
 
 async function scanInTurns(scan: OnnxScan, chunk: Buffer): Promise<void> {
   for (let at = 0; at < chunk.length;) {
-    await ownTurn();
+    await yieldToEventLoop();
     const endMs = performance.now() + msPerTurn;
     do {
       scan.write(chunk.subarray(at, at + bytesPerLook));

@@ -4,7 +4,7 @@ import { Busboy } from '@fastify/busboy';
 import type { BodySink, StreamedBody } from '../../http/body/streamed-body.ts';
 import { Problem } from '../../http/problem.ts';
 import type { ModelFile } from '../../inference/tensors/types.ts';
-import { mostDataFiles } from '../scan/data-file-names.ts';
+import { maxDataFiles } from '../scan/data-file-names.ts';
 import { OnnxScan } from '../scan/onnx-scan.ts';
 import { DataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
@@ -28,7 +28,7 @@ export const uploadSchema = {
     ),
     data: {
       type: 'array',
-      maxItems: mostDataFiles,
+      maxItems: maxDataFiles,
       items: { type: 'string', format: 'binary' },
       description: 'files of external data, each under the file name that the model gives',
     },
@@ -38,7 +38,7 @@ export const uploadSchema = {
 
 type PartName = keyof typeof parts;
 
-const mostParts = Object.keys(parts).length + mostDataFiles;
+const maxParts = Object.keys(parts).length + maxDataFiles;
 
 /** What came in. */
 export interface Upload {
@@ -109,9 +109,9 @@ class FormSink implements UploadSink {
     this.#folder = folder;
     this.#data = new DataFiles(folder);
     const limits = {
-      fields: mostParts,
-      files: mostParts,
-      parts: mostParts,
+      fields: maxParts,
+      files: maxParts,
+      parts: maxParts,
       fieldNameSize: 64,
       fieldSize: parts.encoding.maxBytes,
     };

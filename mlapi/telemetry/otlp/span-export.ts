@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { attributesOf, nanoseconds, type OtlpClient } from './otlp-client.ts';
 import type { TraceContext, TracedRequest, Tracing } from '../tracing.ts';
+import { attributesOf, nanoseconds, type OtlpClient } from './otlp-client.ts';
 
 // The sizes that OpenTelemetry's own SDKs have.
 const intervalMs = 5_000;
-const mostPerExport = 512;
-const mostWaiting = 2_048;
+const maxPerExport = 512;
+const maxWaiting = 2_048;
 const lastLimitMs = 1_000;
 const serverKind = 2;
 const errorStatus = 2;
@@ -23,9 +23,9 @@ export class SpanExport implements Tracing {
   }
 
   record(trace: TraceContext, request: TracedRequest): void {
-    if (!trace.isSampled || this.#waiting.length >= mostWaiting) return;
+    if (!trace.isSampled || this.#waiting.length >= maxWaiting) return;
     this.#waiting.push(toSpan(trace, request, Date.now()));
-    if (this.#waiting.length >= mostPerExport) void this.#exportInTurn();
+    if (this.#waiting.length >= maxPerExport) void this.#exportInTurn();
   }
 
   async finish(): Promise<void> {
@@ -37,7 +37,7 @@ export class SpanExport implements Tracing {
   async #exportInTurn(): Promise<void> {
     if (this.#isExporting) return;
     this.#isExporting = true;
-    while (this.#waiting.length > 0) await this.#client.sendSpans(this.#waiting.splice(0, mostPerExport));
+    while (this.#waiting.length > 0) await this.#client.sendSpans(this.#waiting.splice(0, maxPerExport));
     this.#isExporting = false;
   }
 }

@@ -9,7 +9,7 @@ export interface Pair {
 
 const longestTarget = 2_048;
 /** Node counts all headers; the request line and the usual ones are in it. */
-const mostHeaderBytes = 15_800;
+const maxHeaderBytes = 15_800;
 const formBytes = 16_384;
 
 const get = (target: string, headers = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
@@ -38,7 +38,7 @@ function tokens(kid: string): readonly [string, string][] {
     ['many claims', `${encode(header)}.${payload(wide)}.${signature}`],
     ['deep claims', `${encode(header)}.${encode(`{"a":${'['.repeat(700)}1${']'.repeat(700)}}`)}.${signature}`],
     ['longest claim', `${encode(header)}.${encode({ jti: 'a'.repeat(1_500) })}.${signature}`],
-    ['longer than a header takes', 'a'.repeat(mostHeaderBytes)],
+    ['longer than a header takes', 'a'.repeat(maxHeaderBytes)],
   ];
 }
 
@@ -97,22 +97,22 @@ function headerSets(): Pair[] {
     ['100 different ones, 16 kB', wide],
     ['99 empty ones', Array.from({ length: 98 }, (_, index) => `x${index}:\r\n`).join('')],
     ['one name 99 times', 'x: a\r\n'.repeat(98)],
-    ['Cookie, one', `Cookie: ${'a'.repeat(mostHeaderBytes)}\r\n`],
-    ['Cookie, pairs', `Cookie: ${fill('a=b; ', mostHeaderBytes)}\r\n`],
+    ['Cookie, one', `Cookie: ${'a'.repeat(maxHeaderBytes)}\r\n`],
+    ['Cookie, pairs', `Cookie: ${fill('a=b; ', maxHeaderBytes)}\r\n`],
     ['Cookie, 99 times', 'Cookie: a=b\r\n'.repeat(98)],
-    ['Accept', `Accept: ${fill('a/b;q=0.1,', mostHeaderBytes)}\r\n`],
-    ['Accept-Encoding', `Accept-Encoding: ${fill('gzip;q=0.1,', mostHeaderBytes)}\r\n`],
-    ['Accept-Language', `Accept-Language: ${fill('en;q=0.1,', mostHeaderBytes)}\r\n`],
-    ['Range', `Range: bytes=${fill('0-1,', mostHeaderBytes)}0-1\r\n`],
-    ['Forwarded', `Forwarded: ${fill('for=1.2.3.4,', mostHeaderBytes)}\r\n`],
+    ['Accept', `Accept: ${fill('a/b;q=0.1,', maxHeaderBytes)}\r\n`],
+    ['Accept-Encoding', `Accept-Encoding: ${fill('gzip;q=0.1,', maxHeaderBytes)}\r\n`],
+    ['Accept-Language', `Accept-Language: ${fill('en;q=0.1,', maxHeaderBytes)}\r\n`],
+    ['Range', `Range: bytes=${fill('0-1,', maxHeaderBytes)}0-1\r\n`],
+    ['Forwarded', `Forwarded: ${fill('for=1.2.3.4,', maxHeaderBytes)}\r\n`],
     ['Host', `X: a\r\n`],
-    ['Origin', `Origin: https://${'a'.repeat(mostHeaderBytes)}\r\n`],
-    ['X-Request-Id', `X-Request-Id: ${'a'.repeat(mostHeaderBytes)}\r\n`],
-    ['traceparent', `traceparent: 00-${fill('0', mostHeaderBytes)}\r\n`],
-    ['X-Forwarded-For, trusted addresses', `X-Forwarded-For: ${fill('127.0.0.1,', mostHeaderBytes)}127.0.0.1\r\n`],
-    ['X-Forwarded-For, IPv6', `X-Forwarded-For: ${fill('::1,', mostHeaderBytes)}::1\r\n`],
-    ['X-Forwarded-For, commas', `X-Forwarded-For: ${fill(',', mostHeaderBytes)}\r\n`],
-    ['X-Forwarded-For, no address', `X-Forwarded-For: ${fill('a', mostHeaderBytes)}\r\n`],
+    ['Origin', `Origin: https://${'a'.repeat(maxHeaderBytes)}\r\n`],
+    ['X-Request-Id', `X-Request-Id: ${'a'.repeat(maxHeaderBytes)}\r\n`],
+    ['traceparent', `traceparent: 00-${fill('0', maxHeaderBytes)}\r\n`],
+    ['X-Forwarded-For, trusted addresses', `X-Forwarded-For: ${fill('127.0.0.1,', maxHeaderBytes)}127.0.0.1\r\n`],
+    ['X-Forwarded-For, IPv6', `X-Forwarded-For: ${fill('::1,', maxHeaderBytes)}::1\r\n`],
+    ['X-Forwarded-For, commas', `X-Forwarded-For: ${fill(',', maxHeaderBytes)}\r\n`],
+    ['X-Forwarded-For, no address', `X-Forwarded-For: ${fill('a', maxHeaderBytes)}\r\n`],
   ];
   const sets = long.map(([name, headers]) => ({
     name: `headers: ${name}`,
@@ -122,12 +122,12 @@ function headerSets(): Pair[] {
   const host = {
     name: 'headers: Host',
     short: get('/a'),
-    long: get('/a').replace('Host: a', `Host: ${'a'.repeat(mostHeaderBytes)}`),
+    long: get('/a').replace('Host: a', `Host: ${'a'.repeat(maxHeaderBytes)}`),
   };
   const etags: Pair = {
     name: 'headers: If-None-Match of the public keys',
     short: get('/.well-known/jwks.json', 'If-None-Match: "a"\r\n'),
-    long: get('/.well-known/jwks.json', `If-None-Match: ${fill('"a", ', mostHeaderBytes)}"a"\r\n`),
+    long: get('/.well-known/jwks.json', `If-None-Match: ${fill('"a", ', maxHeaderBytes)}"a"\r\n`),
   };
   return [...sets.filter(({ name }) => name !== 'headers: Host'), host, etags];
 }

@@ -1,4 +1,4 @@
-const mostMistakes = 10;
+const maxMistakes = 10;
 
 /** What came back in the measured time. */
 export class Tally {
@@ -26,7 +26,7 @@ export class Tally {
   }
 
   mistake(what: string): void {
-    if (this.mistakes.length < mostMistakes) this.mistakes.push(what);
+    if (this.mistakes.length < maxMistakes) this.mistakes.push(what);
   }
 
   /** Milliseconds, exact. */

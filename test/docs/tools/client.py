@@ -9,7 +9,7 @@ from mlapi_client.api.auth import reset_tokens
 from mlapi_client.api.model_store import upload_version
 from mlapi_client.api.models import get_model, list_models, predict, predict_with_default_model
 from mlapi_client.api.open_inference_protocol import infer
-from mlapi_client.models import DefaultModelNamedRow, InferenceRequest, Instances, NamedRow, PredictionAnswer, ResetRequest
+from mlapi_client.models import DefaultModelNamedRow, InferenceRequest, Instances, NamedRow, PredictionResponse, ResetRequest
 
 url, token, username, password = sys.argv[1:]
 client = AuthenticatedClient(base_url=url, token=token, raise_on_unexpected_status=True)
@@ -30,7 +30,7 @@ for name, known in (("nsl-kdd-classifier", {"normal", "dos", "probe", "r2l", "u2
     bodies["instances"] = Instances(instances=[row, cells])
     for what, body in bodies.items():
         answer = predict.sync(name, client=client, body=body, scores=True)
-        assert isinstance(answer, PredictionAnswer), (what, answer)
+        assert isinstance(answer, PredictionResponse), (what, answer)
         assert answer.model == name and set(answer.predictions) <= known, (what, answer)
         assert len(answer.scores) == len(answer.predictions) > 0
 

@@ -2,8 +2,8 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ModelWrapper } from '../../../mlapi/inference/execution/model-wrapper.ts';
-import type { Predictor } from '../../../mlapi/inference/serving/predictor.ts';
 import { proveRowWise } from '../../../mlapi/inference/row-wise/prove.ts';
+import type { Predictor } from '../../../mlapi/inference/serving/predictor.ts';
 import { attribute, graph, model, negative, node, tensor, value } from '../../support/hostile-onnx.ts';
 import { bytes, identityModel, varint } from '../../support/onnx-builder.ts';
 import { loadPredictor } from '../../support/predictors.ts';
@@ -24,7 +24,7 @@ describe('exports that are served today share their runs', () => {
   test.each([...shipped, ...fixtures])('%s', async (folder) => {
     const file = join(folder, 'model.onnx');
     const wrapper = await ModelWrapper.load(file);
-    const outputs = wrapper.facts.outputs.map(({ name }) => name);
+    const outputs = wrapper.metadata.outputs.map(({ name }) => name);
     await wrapper.release();
 
     expect(await proveRowWise(file, outputs)).toEqual(Object.fromEntries(outputs.map((name) => [name, null])));

@@ -1,5 +1,5 @@
 import { Problem, toPointer, type InputError } from '../../../http/problem.ts';
-import { invalidRows } from '../../refusals.ts';
+import { invalidRows } from '../../problems.ts';
 import type { FeatureEncoder } from '../feature-encoder.ts';
 import { shorten } from '../row-errors.ts';
 

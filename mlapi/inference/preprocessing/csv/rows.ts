@@ -1,5 +1,5 @@
 import { maxInputErrors, Problem, toPointer, type InputError } from '../../../http/problem.ts';
-import { invalidRows, tooManyRows } from '../../refusals.ts';
+import { invalidRows, tooManyRows } from '../../problems.ts';
 import type { InputType, Matrix } from '../../tensors/types.ts';
 import { allocateCells, toMatrix, type Cells } from '../cells.ts';
 import type { FeatureEncoder } from '../feature-encoder.ts';

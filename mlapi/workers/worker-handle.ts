@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Config } from '../config/config.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 import type { LeaseHolder } from './counter-leases.ts';
-import type { CountAnswer, CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
+import type { CountResponse, CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
 import type { Restarts } from './restarts.ts';
 
 /** A ready worker that has not said that it lives for so many of its intervals is stuck. */
@@ -15,30 +15,30 @@ type Uses = Extract<WorkerMessage, { type: 'counted' }>['uses'];
 /** A candidate is to replace another worker, and counts only once it is ready. */
 type State = 'candidate' | 'starting' | 'ready' | 'leaving';
 
-interface MemberOptions {
+interface WorkerHandleOptions {
   readonly state: 'candidate' | 'starting';
   readonly config: Config;
   readonly listensEarly: boolean;
   readonly restarts: Restarts;
   /** What its supervisor does about what happens to it. */
   readonly supervisor: {
-    onReady(member: Member, address: string): void;
+    onReady(member: WorkerHandle, address: string): void;
     onFailedStart(message: string): void;
-    onCount(member: Member, questions: readonly CountQuestion[]): void;
-    onCounted(member: Member, uses: Uses): void;
-    onEnd(member: Member, how: string): void;
+    onCount(member: WorkerHandle, questions: readonly CountQuestion[]): void;
+    onCounted(member: WorkerHandle, uses: Uses): void;
+    onEnd(member: WorkerHandle, how: string): void;
   };
 }
 
 /** One worker process, as its supervisor sees it. */
-export class Member implements LeaseHolder {
+export class WorkerHandle implements LeaseHolder {
   /** Whether it got ready before it ended. */
   readonly ready: Promise<boolean>;
   /** When it has ended, and all that it said is heard. */
-  readonly gone: Promise<void>;
+  readonly exited: Promise<void>;
   readonly restarts: Restarts;
   readonly #worker: Worker;
-  readonly #options: MemberOptions;
+  readonly #options: WorkerHandleOptions;
   #state: State;
   #readyAt: number | undefined;
   /** Whether it hears what it is told. */
@@ -49,7 +49,7 @@ export class Member implements LeaseHolder {
   #metrics: readonly MetricSnapshot[] = [];
   #onMeasured: () => void = () => undefined;
 
-  constructor(options: MemberOptions) {
+  constructor(options: WorkerHandleOptions) {
     this.#options = options;
     this.#state = options.state;
     this.restarts = options.restarts;
@@ -57,7 +57,7 @@ export class Member implements LeaseHolder {
     this.ready = new Promise((resolve) => {
       this.#worker.on('message', (message: WorkerMessage) => {
         this.#silentIntervals = 0;
-        this.#hear(message);
+        this.#onMessage(message);
         if (message.type === 'ready') resolve(true);
       });
       // The process's own event: that of the cluster comes with other types.
@@ -67,7 +67,7 @@ export class Member implements LeaseHolder {
       });
     });
     // After the last message, and sooner or later than the exit.
-    this.gone = new Promise((resolve) => {
+    this.exited = new Promise((resolve) => {
       this.#worker.process.once('disconnect', () => {
         resolve();
         this.#onMeasured();
@@ -117,7 +117,7 @@ export class Member implements LeaseHolder {
         clearTimeout(timer);
         resolve(true);
       };
-      this.#tell({ type: 'measure' });
+      this.#send({ type: 'measure' });
     });
   }
 
@@ -131,17 +131,17 @@ export class Member implements LeaseHolder {
     return new Promise((resolve) => {
       this.#recalls.set(key, resolve);
       setTimeout(() => resolve(0), recallLimitMs).unref();
-      this.#tell({ type: 'recall', key });
+      this.#send({ type: 'recall', key });
     });
   }
 
-  answerCount(answers: readonly CountAnswer[]): void {
-    this.#tell({ type: 'counts', answers });
+  responseCount(answers: readonly CountResponse[]): void {
+    this.#send({ type: 'counts', answers });
   }
 
   /** The service ends, and it with it. */
   stop(): void {
-    if (this.#isHere) this.#tell({ type: 'stop' });
+    if (this.#isHere) this.#send({ type: 'stop' });
     else this.kill();
   }
 
@@ -149,7 +149,7 @@ export class Member implements LeaseHolder {
   dismiss(): void {
     const wasReady = this.#state === 'ready';
     this.#state = 'leaving';
-    if (wasReady) this.#tell({ type: 'leave' });
+    if (wasReady) this.#send({ type: 'leave' });
     else this.kill();
   }
 
@@ -157,16 +157,16 @@ export class Member implements LeaseHolder {
     this.#worker.process.kill('SIGKILL');
   }
 
-  #tell(message: SupervisorMessage): void {
+  #send(message: SupervisorMessage): void {
     if (this.#worker.isConnected()) this.#worker.send(message);
   }
 
-  #hear(message: WorkerMessage): void {
+  #onMessage(message: WorkerMessage): void {
     const { supervisor, config, listensEarly } = this.#options;
     switch (message.type) {
       case 'here':
         this.#isHere = true;
-        this.#tell({ type: 'start', config, listensEarly });
+        this.#send({ type: 'start', config, listensEarly });
         break;
       case 'ready':
         if (this.#state !== 'leaving') this.#state = 'ready';

@@ -1,24 +1,27 @@
 import { Problem } from '../http/problem.ts';
 
 /** 409: versions are immutable, and names are never used twice. */
-export function taken(): Problem {
-  return clashes(
+export function versionExists(): Problem {
+  return conflict(
     'This model has, or had, a version of this name; versions never change. Choose another.',
     'version_exists',
   );
 }
 
 /** 409: a path of the service has the place of its name. */
-export function reserved(name: string): Problem {
-  return clashes(`No model is called "${name}": the path /v2/models/${name} is not about a model.`, 'name_is_reserved');
+export function nameReserved(name: string): Problem {
+  return conflict(
+    `No model is called "${name}": the path /v2/models/${name} is not about a model.`,
+    'name_is_reserved',
+  );
 }
 
 /** 409: it lies in a folder of the service. */
-export function shipped(): Problem {
-  return clashes('The service comes with a model of this name. Choose another.', 'model_is_shipped');
+export function modelIsShipped(): Problem {
+  return conflict('The service comes with a model of this name. Choose another.', 'model_is_shipped');
 }
 
-export function clashes(message: string, code = 'conflict'): Problem {
+export function conflict(message: string, code = 'conflict'): Problem {
   return new Problem(409, code, message);
 }
 
@@ -48,14 +51,14 @@ export function storageFull(cause: unknown): unknown {
 }
 
 /** 503: models in use have all the memory that there is for this owner's share. */
-export function noMemory(): Problem {
+export function memoryUnavailable(): Problem {
   return new Problem(503, 'temporarily_unavailable', 'There is no memory for one more model at the moment.', {
     headers: { 'retry-after': '2' },
   });
 }
 
 /** 503: it was ended a moment ago, and rests. */
-export function wasEnded(): Problem {
+export function modelTerminated(): Problem {
   const text = 'The model was ended: it took more memory than there is for it. It is loaded again in a while.';
   return new Problem(503, 'memory_exhausted', text, { headers: { 'retry-after': '2' } });
 }

@@ -1,7 +1,7 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
 import { knownScopes } from './types.ts';
 
-type DocumentedAnswer = NonNullable<EndpointDocs['answer']>;
+type DocumentedResponse = NonNullable<EndpointDocs['answer']>;
 
 const text = { type: 'string' };
 const texts = { type: 'array', items: text };
@@ -12,8 +12,8 @@ function object(title: string, properties: Record<string, object>): object {
   return { title, type: 'object', required: Object.keys(properties), properties };
 }
 
-export const tokenAnswer: DocumentedAnswer = {
-  schema: object('TokenAnswer', {
+export const tokenResponse: DocumentedResponse = {
+  schema: object('TokenResponse', {
     access_token: text,
     token_type: { type: 'string', enum: ['Bearer'] },
     expires_in: seconds,
@@ -32,9 +32,9 @@ export const tokenAnswer: DocumentedAnswer = {
 };
 
 /** RFC 6749 section 5.1: a refresh token only in answers to one. */
-export const grantAnswer: DocumentedAnswer = {
+export const grantResponse: DocumentedResponse = {
   schema: {
-    title: 'GrantAnswer',
+    title: 'GrantResponse',
     type: 'object',
     required: ['access_token', 'token_type', 'expires_in', 'scope'],
     properties: {
@@ -49,7 +49,7 @@ export const grantAnswer: DocumentedAnswer = {
   example: { access_token: jwt, token_type: 'Bearer', expires_in: 900, scope: 'models:predict models:read' },
 };
 
-export const sessionAnswer: DocumentedAnswer = {
+export const sessionResponse: DocumentedResponse = {
   schema: object('Session', {
     client: text,
     scopes: { type: 'array', items: text },
@@ -58,7 +58,7 @@ export const sessionAnswer: DocumentedAnswer = {
   example: { client: 'demo', scopes: knownScopes, expiresAt: '2026-01-01T00:15:00.000Z' },
 };
 
-export const jwksAnswer: DocumentedAnswer = {
+export const jwksResponse: DocumentedResponse = {
   mediaType: 'application/jwk-set+json',
   schema: object('JsonWebKeySet', {
     keys: {
@@ -75,7 +75,7 @@ export const jwksAnswer: DocumentedAnswer = {
   }),
 };
 
-export const metadataAnswer: DocumentedAnswer = {
+export const metadataResponse: DocumentedResponse = {
   schema: object('AuthorizationServer', {
     issuer: text,
     token_endpoint: text,

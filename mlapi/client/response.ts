@@ -3,11 +3,11 @@ import { ApiError, errorOf } from './api-error.ts';
 import { reasonOf, type Deadline } from './deadline.ts';
 
 /** More than any answer of the service that is not a stream. */
-const maxAnswerBytes = 67_108_864;
+const maxResponseBytes = 67_108_864;
 const maxRefusalBytes = 65_536;
 
 /** An answer whose body is still to be read: once, within its deadline. */
-export class Answer {
+export class ServiceResponse {
   readonly status: number;
   readonly #message: IncomingMessage;
   readonly #request: ClientRequest;
@@ -49,7 +49,7 @@ export class Answer {
 
   /** @throws {ApiError} unless it is JSON that `isExpected` knows */
   async json<T>(isExpected: (value: Record<string, unknown>) => boolean): Promise<T> {
-    const text = await this.#text(maxAnswerBytes);
+    const text = await this.#text(maxResponseBytes);
     if (text === undefined) throw this.#invalid('The answer is too large.');
     let value: unknown;
     try {

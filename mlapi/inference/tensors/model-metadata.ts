@@ -1,10 +1,10 @@
-import type { ModelFacts } from './types.ts';
+import type { ModelMetadata } from './types.ts';
 
 /** Half floats would arrive as their bits. */
 const unreadDatatype = 'FP16';
 
 /** The output to read: the pinned one, or the first that is a tensor. @throws if it cannot be read */
-export function chooseOutput({ outputs }: Pick<ModelFacts, 'outputs'>, pinned?: string): string {
+export function chooseOutput({ outputs }: Pick<ModelMetadata, 'outputs'>, pinned?: string): string {
   const chosen = pinned === undefined ? outputs[0] : outputs.find(({ name }) => name === pinned);
   if (chosen === undefined) {
     const names = outputs.map(({ name }) => name).join(', ') || 'none';

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
+import type { EndpointResponse } from '../http/endpoint.ts';
 import type { Compression } from '../http/response/chunks.ts';
-import type { Answer } from '../http/endpoint.ts';
 import type { WrittenResponse } from './infer-response.ts';
 import type { LongResponse } from './long-response.ts';
 
@@ -12,16 +12,22 @@ const fewBytes = 4_096;
 const jsonHeaders = { 'content-type': 'application/json' };
 
 /** A short answer as it goes out, compressed where the caller asks for that. @param accepted its `Accept-Encoding` */
-export function shortAnswer(written: WrittenResponse, accepted: string | undefined): Answer | Promise<Answer> {
+export function shortResponse(
+  written: WrittenResponse,
+  accepted: string | undefined,
+): EndpointResponse | Promise<EndpointResponse> {
   const encoding = accepted === undefined ? undefined : chooseEncoding(accepted);
   const { json, isBinary } = written;
-  if (encoding !== undefined) return compress(bytesAnswer(written), encoding);
+  if (encoding !== undefined) return compress(bytesResponse(written), encoding);
   if (!isBinary) return { headers: jsonHeaders, body: json };
-  return lengthOf(written) <= fewBytes ? textAnswer(written) : bytesAnswer(written);
+  return lengthOf(written) <= fewBytes ? textResponse(written) : bytesResponse(written);
 }
 
 /** A long answer, made and compressed piece by piece while its client reads it. */
-export function longAnswer({ jsonBytes, bytes, pieces }: LongResponse, accepted: string | undefined): Answer {
+export function longResponse(
+  { jsonBytes, bytes, pieces }: LongResponse,
+  accepted: string | undefined,
+): EndpointResponse {
   const compression = accepted === undefined ? undefined : chooseEncoding(accepted);
   const headers: Record<string, string> = jsonBytes === undefined ? { ...jsonHeaders } : binaryHeaders(jsonBytes);
   if (bytes !== undefined && compression === undefined) headers['content-length'] = String(bytes);
@@ -35,7 +41,7 @@ function lengthOf({ json, binary }: WrittenResponse): number {
   return length;
 }
 
-function textAnswer({ json, binary }: WrittenResponse): Answer {
+function textResponse({ json, binary }: WrittenResponse): EndpointResponse {
   const text = /[^ -~]/.test(json) ? Buffer.from(json).toString('latin1') : json;
   let latin1 = text;
   for (const bytes of binary) latin1 += bytes.toString('latin1');
@@ -46,17 +52,17 @@ function binaryHeaders(jsonBytes: number): Record<string, string> {
   return { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(jsonBytes) };
 }
 
-interface BytesAnswer {
+interface BytesResponse {
   readonly headers: Record<string, string>;
   readonly body: Buffer;
 }
 
-function bytesAnswer({ json, isBinary, binary }: WrittenResponse): BytesAnswer {
+function bytesResponse({ json, isBinary, binary }: WrittenResponse): BytesResponse {
   const length = Buffer.byteLength(json);
   return { headers: isBinary ? binaryHeaders(length) : jsonHeaders, body: joinBytes(json, length, binary) };
 }
 
-async function compress({ headers, body }: BytesAnswer, encoding: Compression): Promise<Answer> {
+async function compress({ headers, body }: BytesResponse, encoding: Compression): Promise<EndpointResponse> {
   return { headers: { ...headers, 'content-encoding': encoding }, body: await compressors[encoding](body) };
 }
 

@@ -1,5 +1,5 @@
 import type { Serving } from '../../inference/model-source.ts';
-import type { PredictionAnswer } from '../../inference/postprocessing/prediction-response.ts';
+import type { PredictionResponse } from '../../inference/postprocessing/prediction-response.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { InputTensor, Matrix, NamedOutput } from '../../inference/tensors/types.ts';
 import type { Counter } from './counter.ts';
@@ -8,46 +8,46 @@ import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts
 /** A version that is asked, too: it also takes rows that another version has encoded. */
 export type Shadow = Serving & Pick<Predictor, 'predictEncoded'>;
 
-export interface MirrorOptions {
+export interface ShadowOptions {
   /** The version whose answers count. */
   readonly primary: Predictor;
   /** Of the requests. */
   readonly share: number;
   readonly find: () => Promise<Shadow>;
   readonly counter: Counter;
-  readonly places: Places;
+  readonly places: Semaphore;
 }
 
 /** How many requests of this process may be with shadows at once: what they hold is not counted against their callers. */
-export class Places {
+export class Semaphore {
   #free: number;
 
   constructor(most: number) {
     this.#free = most;
   }
 
-  take(): boolean {
+  acquire(): boolean {
     if (this.#free === 0) return false;
     this.#free -= 1;
     return true;
   }
 
-  give(): void {
+  release(): void {
     this.#free += 1;
   }
 }
 
 /** What a place may hold: answers of rows have a million numbers at most, and larger outputs are not asked for again. */
-const mostMirroredBytes = 8_388_608;
+const maxShadowBytes = 8_388_608;
 
 /** Shadows take turns with callers as one client. */
 const client = 'shadow';
 
 /** Asks a second version what a first one has answered, and counts where they disagree. Nobody gets its answers. */
-export class Mirror {
-  readonly #options: MirrorOptions;
+export class ShadowTraffic {
+  readonly #options: ShadowOptions;
 
-  constructor(options: MirrorOptions) {
+  constructor(options: ShadowOptions) {
     this.#options = options;
   }
 
@@ -57,7 +57,7 @@ export class Mirror {
   }
 
   /** @param rows as the first one had them, and as they came, where they can still be had. Never rejects */
-  predict({ encoded, body }: { encoded: Matrix; body: unknown }, made: PredictionAnswer): Promise<void> {
+  predict({ encoded, body }: { encoded: Matrix; body: unknown }, made: PredictionResponse): Promise<void> {
     const { primary, counter } = this.#options;
     return this.#ask(async (shadow) => {
       const isSame = encodingOf(shadow.predictor) === encodingOf(primary);
@@ -79,7 +79,7 @@ export class Mirror {
     { outputs, rows }: { outputs: readonly NamedOutput[]; rows: number },
   ): Promise<void> {
     const { counter } = this.#options;
-    if (takeMore(outputs, mostMirroredBytes)) {
+    if (takeMore(outputs, maxShadowBytes)) {
       counter.refused('skipped');
       return Promise.resolve();
     }
@@ -92,7 +92,7 @@ export class Mirror {
 
   async #ask(work: (shadow: Shadow) => Promise<void>): Promise<void> {
     const { find, counter, places } = this.#options;
-    if (!places.take()) {
+    if (!places.acquire()) {
       counter.refused('skipped');
       return;
     }
@@ -102,7 +102,7 @@ export class Mirror {
       // What goes wrong here is counted where it happens, and is nobody's.
       else await work(shadow).catch(() => undefined);
     } finally {
-      places.give();
+      places.release();
     }
   }
 }

@@ -1,9 +1,9 @@
-import type { Answer } from '../http/endpoint.ts';
+import type { EndpointResponse } from '../http/endpoint.ts';
 import type { Predictor } from '../inference/serving/predictor.ts';
 import { tagOf, type Alias, type VersionRecord } from './types.ts';
 
 /** A version as clients see it. */
-export function versionAnswer({ model, version, sha256, sizeBytes, createdAt, retiredAt }: VersionRecord): object {
+export function versionResponse({ model, version, sha256, sizeBytes, createdAt, retiredAt }: VersionRecord): object {
   return {
     ...{ name: model, version, sha256, sizeBytes },
     createdAt: new Date(createdAt).toISOString(),
@@ -11,19 +11,19 @@ export function versionAnswer({ model, version, sha256, sizeBytes, createdAt, re
   };
 }
 
-export function aliasAnswer({ alias, version, canary, shadow, updatedAt }: Alias): object {
+export function aliasResponse({ alias, version, canary, shadow, updatedAt }: Alias): object {
   return { alias, version, canary, shadow, updatedAt: new Date(updatedAt).toISOString() };
 }
 
 /** The same of a model that lies in a folder of the service: how large and how old it is, nobody has written down. */
-export function shippedAnswer({ contract: { name, version }, headers }: Predictor): object {
+export function shippedResponse({ contract: { name, version }, headers }: Predictor): object {
   const sha256 = headers['x-model-sha256'];
   return { name, version, sha256, sizeBytes: null, createdAt: null, retiredAt: null };
 }
 
 /** With the tag that `If-Match` takes. */
-export function taggedAlias(alias: Alias): Answer & { headers: { etag: string } } {
-  return { headers: { etag: tagOf(alias) }, body: aliasAnswer(alias) };
+export function taggedAlias(alias: Alias): EndpointResponse & { headers: { etag: string } } {
+  return { headers: { etag: tagOf(alias) }, body: aliasResponse(alias) };
 }
 
 const text = { type: 'string' };
@@ -41,6 +41,7 @@ export const versionSchema = {
     retiredAt: { type: ['string', 'null'], format: 'date-time' },
   },
 };
+
 export const versionsSchema = {
   title: 'ModelVersionList',
   type: 'object',
@@ -53,15 +54,17 @@ const share = {
   required: ['version', 'share'],
   properties: { version: text, share: { type: 'number', format: 'double', minimum: 0, maximum: 1 } },
 };
-export const aliasAnswerSchema = {
+
+export const aliasResponseSchema = {
   title: 'Alias',
   type: 'object',
   required: ['alias', 'version', 'canary', 'shadow', 'updatedAt'],
   properties: { alias: text, version: text, canary: share, shadow: share, updatedAt: time },
 };
+
 export const aliasesSchema = {
   title: 'AliasList',
   type: 'object',
   required: ['aliases'],
-  properties: { aliases: { type: 'array', items: aliasAnswerSchema } },
+  properties: { aliases: { type: 'array', items: aliasResponseSchema } },
 };

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { ClientMemory } from './body/memory-quota.ts';
+import { MemoryQuota } from './body/memory-quota.ts';
 import { serviceBusy } from './problem.ts';
 
 /** Asked before the memory of an answer is taken. */
-export interface AnswerMemory {
+export interface ResponseMemory {
   /**
    * Sees to it that so many bytes, in all, are held for this answer until its last byte has left or its client is gone.
    * @throws {Problem} 503 where its client, or all clients together, would hold too much
@@ -14,10 +14,10 @@ export interface AnswerMemory {
 /** Smaller answers wait in the system's own buffers. */
 export const fewBytes = 65_536;
 /** Two outputs of the largest size for a client; whoever asks for much and reads nothing must not fill the memory. */
-const answers = new ClientMemory({ clientBytes: 134_217_728, allBytes: 268_435_456 });
+const answers = new MemoryQuota({ clientBytes: 134_217_728, allBytes: 268_435_456 });
 
 /** What answers hold now, in this process. */
-export function heldByAnswers(): number {
+export function heldByResponses(): number {
   return answers.heldBytes;
 }
 

@@ -6,7 +6,7 @@ let lastTurn = Promise.resolve();
  * One turn of the event loop for each who asks, all over this process: however many pieces of long work wait together, others are
  * served between them.
  */
-export function ownTurn(): Promise<void> {
+export function yieldToEventLoop(): Promise<void> {
   lastTurn = lastTurn.then(() => nextTurn());
   return lastTurn;
 }
