@@ -23,6 +23,24 @@ describe('the start stops at model.onnx', () => {
     expect(await refusal({ m: folder })).toMatch(/^\/m\/model\.onnx: ./);
   });
 
+  test.each([
+    [
+      'a pickle',
+      '\x80\x04\x95\x1f\0\0\0\0\0\0\0\x8c\x05posix',
+      'a Python pickle, not an ONNX model. Export the model to ONNX, for example with skl2onnx.',
+    ],
+    [
+      'a zip archive, as of PyTorch',
+      'PK\x03\x04\x14\0\0\0\x08\0abcdefgh',
+      'a zip archive, not an ONNX model. Send the ONNX file itself; of a PyTorch model, torch.onnx.export makes one.',
+    ],
+    ['a pointer of Git LFS', 'version https://git-lfs.github.com/spec/v1\n', 'text, not an ONNX model.'],
+    ['an empty file', '', 'empty.'],
+  ])('%s is called by its name, with what to do', async (_, bytes, reason) => {
+    const onnxFile = Buffer.from(bytes, 'latin1');
+    expect(await refusal({ m: { onnx: onnxFile } })).toBe(`/m/model.onnx: The file is ${reason}`);
+  });
+
   const x = { name: 'x', type: 'float32', shape: ['N', 2] } as const;
   const identity = { op: 'Identity', inputs: ['x'], outputs: ['y'] };
   const constant = {

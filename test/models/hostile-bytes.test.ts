@@ -26,7 +26,11 @@ const cases: Record<string, readonly Refusal[]> = {
     ['not_onnx: empty', Buffer.alloc(0), /is empty/],
     ['not_onnx: a zip archive', Buffer.from('PK\x03\x04\x14\0\0\0\x08\0abcdefgh', 'latin1'), /a zip archive/],
     ['not_onnx: gzip of a model', gzipSync(honest), /gzip/],
-    ['not_onnx: a pickle', Buffer.from('\x80\x04\x95\x1f\0\0\0\0\0\0\0\x8c\x05posix', 'latin1'), /pickle/],
+    [
+      'not_onnx: a pickle',
+      Buffer.from('\x80\x04\x95\x1f\0\0\0\0\0\0\0\x8c\x05posix', 'latin1'),
+      /^The file is a Python pickle, not an ONNX model\. Export the model to ONNX, for example with skl2onnx\.$/,
+    ],
     ['not_onnx: a program', Buffer.from('\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03', 'latin1'), /program/],
     ['not_onnx: a PDF document', Buffer.from('%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj', 'latin1'), /PDF/],
     ['not_onnx: a page', Buffer.from('<!DOCTYPE html><html><script>'), /HTML/],

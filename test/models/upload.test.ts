@@ -87,7 +87,11 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     const { encoding: _encoding, ...without } = nsl;
     expect(await upload(service, others, ['renamed', '2'], { ...without, contract })).toMatchObject({
       status: 422,
-      body: { code: 'model_refused', detail: expect.stringContaining('encoding.csv') },
+      body: {
+        code: 'model_refused',
+        detail:
+          'The model was tried and cannot serve: encoding.csv: there is no such file: put it in the folder, or send it as the part "encoding".',
+      },
     });
   });
 

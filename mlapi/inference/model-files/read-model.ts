@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
+import { explainForeignFile, signatureBytes } from '../../http/body/file-signature.ts';
 import type { ModelFile } from '../tensors/types.ts';
 import { readDataFiles } from './data-files.ts';
 import { listExternalTensors } from './external-tensors.ts';
@@ -27,6 +28,8 @@ const nowhere = { session: { model_external_initializers_file_folder_path: '/dev
 /** Reads an ONNX file and the external data in its folder. @throws {Error} */
 export function readModel(path: string): ModelBytes {
   const bytes = readFileSync(path);
+  const reason = explainForeignFile(bytes.subarray(0, signatureBytes));
+  if (reason !== undefined) throw new Error(reason);
   const data = readDataFiles(dirname(path), listExternalTensors(bytes));
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (data.length === 0) return { bytes, sha256, files: undefined, options: { extra: nowhere } };

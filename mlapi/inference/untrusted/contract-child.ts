@@ -1,6 +1,7 @@
 /* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
 import '../../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
+import { join } from 'node:path';
 import { pipeDescriptor } from '../execution/child-messages.ts';
 import { readContract } from '../contract/contract.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
@@ -26,8 +27,20 @@ async function answer({ folder, input, outputs }: ContractQuestion): Promise<Con
     const contract = readContract(folder, input, files);
     return { contract, rowWise: outputs && (await proveRowWise(`${folder}/model.onnx`, outputs)) };
   } catch (error) {
+    const missing = missingPart(folder, error);
+    if (missing !== undefined)
+      return {
+        reason: `${files[missing]}: there is no such file: put it in the folder, or send it as the part "${missing}"`,
+      };
     return { reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** The part of the form without which a file was not found. */
+function missingPart(folder: string, error: unknown): keyof typeof files | undefined {
+  const { code, path } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  if (code !== 'ENOENT') return undefined;
+  return (['encoding', 'sample'] as const).find((part) => path === join(folder, files[part]));
 }
 
 const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {

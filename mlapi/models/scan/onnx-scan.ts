@@ -1,6 +1,6 @@
+import { explainForeignFile, signatureBytes } from '../../http/body/file-signature.ts';
 import { Problem } from '../../http/problem.ts';
 import { ExternalFiles } from './external-data.ts';
-import { recognise, signatureBytes } from './file-signature.ts';
 import { ModelRule } from './model-rule.ts';
 import { ValueNames } from './scan-context.ts';
 import { scanLimits, Tally, type ScanLimits } from './scan-limits.ts';
@@ -89,9 +89,8 @@ export class OnnxScan {
 
   #readHead(head: Buffer): void {
     this.#head = undefined;
-    if (head.length === 0) refuse('not_onnx', 'The file is empty.');
-    const kind = recognise(head.subarray(0, signatureBytes));
-    if (kind !== undefined) refuse('not_onnx', `The file is ${kind}, not an ONNX model.`);
+    const reason = explainForeignFile(head.subarray(0, signatureBytes));
+    if (reason !== undefined) refuse('not_onnx', reason);
     this.#reader.write(head);
   }
 

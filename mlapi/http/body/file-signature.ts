@@ -26,8 +26,28 @@ const kinds: readonly (readonly [offset: number, bytes: string, kind: string])[]
   [0, 'GGUF', 'a GGUF model'],
 ];
 
+/** What to do with what people have in place of ONNX most often. */
+const remedies: Readonly<Record<string, string>> = {
+  'a Python pickle': 'Export the model to ONNX, for example with skl2onnx.',
+  'a zip archive': 'Send the ONNX file itself; of a PyTorch model, torch.onnx.export makes one.',
+  'an HDF5 file (Keras?)': 'Export the model to ONNX, for example with tf2onnx.',
+  'a TensorFlow Lite model': 'Export the model to ONNX, for example with tf2onnx.',
+};
+
+/**
+ * Says what a file is, and what to do, if its first bytes show that it is no ONNX model.
+ * @param head its first `signatureBytes`, or all of a shorter file
+ */
+export function explainForeignFile(head: Buffer): string | undefined {
+  if (head.length === 0) return 'The file is empty.';
+  const kind = recognise(head);
+  if (kind === undefined) return undefined;
+  const remedy = remedies[kind];
+  return `The file is ${kind}, not an ONNX model.${remedy === undefined ? '' : ` ${remedy}`}`;
+}
+
 /** What the first bytes of a file are known to be, if not ONNX. */
-export function recognise(head: Buffer): string | undefined {
+function recognise(head: Buffer): string | undefined {
   const text = head.toString('latin1');
   const known = kinds.find(([offset, bytes]) => text.startsWith(bytes, offset));
   if (known !== undefined) return known[2];
