@@ -33,10 +33,11 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
   test('the port is taken; another passphrase does not open the keys', async () => {
     const dataDir = temporaryFolder();
     const { service, url } = await serve(dataDir);
-    const taken = { variables: { MLAPI_PORT: new URL(url).port } };
-    expect(await mlapi(dataDir, ['serve'], taken)).toMatchObject({
+    const { port } = new URL(url);
+    const remedy = 'end the process that listens there, or choose another port with MLAPI_PORT';
+    expect(await mlapi(dataDir, ['serve'], { variables: { MLAPI_PORT: port } })).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^mlapi: .*EADDRINUSE.*\n$/),
+      stderr: `mlapi: port ${port} of 127.0.0.1 is taken (EADDRINUSE): ${remedy}\n`,
     });
     const other = { variables: { MLAPI_KEY_PASSPHRASE: 'another one, as long' } };
     expect(await mlapi(dataDir, ['serve'], other)).toMatchObject({

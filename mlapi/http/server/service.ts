@@ -104,11 +104,19 @@ export function exitWithMessage(error: unknown): never {
 
 async function listen(server: Server, { host, port, socket }: ServiceOptions['config']): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === 'EADDRINUSE' && socket === undefined;
+      reject(isTaken ? portTaken(host, port, error) : error);
+    });
     if (socket !== undefined) server.listen(socket, resolve);
     else server.listen(port, host, resolve);
   });
   if (socket !== undefined) chmodSync(socket, 0o660);
+}
+
+function portTaken(host: string, port: number, cause: Error): Error {
+  const remedy = 'end the process that listens there, or choose another port with MLAPI_PORT';
+  return new Error(`port ${port} of ${host} is taken (EADDRINUSE): ${remedy}`, { cause });
 }
 
 /** A socket that nobody answers on was left behind by a service that was killed. */
