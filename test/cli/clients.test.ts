@@ -87,7 +87,11 @@ describe('clients, beside a running service', () => {
 
   test.each([
     [['clients', 'add', 'x', '--reusable', '--stdin'], 'the secret of a reusable client is always made here'],
-    [['clients', 'rotate-secret', 'nobody'], 'there is no client'],
+    [
+      ['clients', 'rotate-secret', 'nobody'],
+      'there is no client "nobody": clients list shows all, clients add NAME adds one',
+    ],
+    [['tokens', 'issue', 'nobody'], 'there is no client "nobody": clients list shows all, clients add NAME adds one'],
     [['clients', 'rotate-secret', 'x', '--overlap', '1.5'], '--overlap takes whole hours, 0 to 8760'],
     [['clients', 'rotate-secret', 'x', '--overlap', '8761'], '--overlap takes whole hours, 0 to 8760'],
     [['clients', 'add'], 'expected one name'],

@@ -206,7 +206,8 @@ export class ClientService {
 }
 
 function mustBe(client: Client | undefined, name: string): Client {
-  if (client === undefined) throw new ClientError(`there is no client "${name}"`);
+  if (client === undefined)
+    throw new ClientError(`there is no client "${name}": clients list shows all, clients add NAME adds one`);
   return client;
 }
 
