@@ -40,7 +40,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
     [
       'client_credentials',
       async ({ scope }, { id: name, secret }, origin) => {
-        if (name === undefined || secret === undefined) throw clientRefused();
+        if (name === undefined || secret === undefined) throw clientRefused('no name or no secret');
         await authenticator.authenticateSecret(name, secret);
         return grants.grant({ name, secret, scope }, origin);
       },

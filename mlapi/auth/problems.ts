@@ -1,35 +1,34 @@
-import { Problem } from '../http/problem.ts';
+import { Problem, tokenRequired } from '../http/problem.ts';
 
 const realm = 'Bearer realm="mlapi"';
 
 /** RFC 6750 section 3: nobody presented a token, so the challenge names no error. */
 export function tokenMissing(): Problem {
-  return new Problem(401, 'invalid_token', 'A valid bearer token is required.', {
-    headers: { 'www-authenticate': realm },
-  });
+  return tokenRequired({ headers: { 'www-authenticate': realm } });
 }
 
 /** One answer for every token that is not good: it never says why. */
 export function tokenRefused(cause?: unknown): Problem {
   const challenge = `${realm}, error="invalid_token"`;
-  return new Problem(401, 'invalid_token', 'A valid bearer token is required.', {
-    headers: { 'www-authenticate': challenge },
-    cause,
-  });
+  return tokenRequired({ headers: { 'www-authenticate': challenge }, cause });
 }
 
-/** One answer for unknown names, wrong passwords, spent passwords and disabled clients. */
-export function credentialsRefused(): Problem {
-  return new Problem(401, 'invalid_client', 'The username or the password is wrong, or was used before.');
+/** One answer for unknown names, wrong passwords, spent passwords and disabled clients. @param cause for the log alone */
+export function credentialsRefused(cause: string): Problem {
+  const message =
+    'The username or the password is wrong, or was used before. ' +
+    'A password works once; the operator makes a new one with clients reset-password NAME.';
+  return new Problem(401, 'invalid_client', message, { cause });
 }
 
 /**
  * RFC 6749 section 5.2, with the challenge that RFC 9110 section 15.5.2 wants in each 401. One answer for unknown names, wrong and ended
- * secrets, disabled clients and those with a one-time password.
+ * secrets, disabled clients and those with a one-time password. @param cause for the log alone
  */
-export function clientRefused(): Problem {
+export function clientRefused(cause: string): Problem {
   return new Problem(401, 'invalid_client', 'The client is unknown, or its secret is wrong.', {
     headers: { 'www-authenticate': 'Basic realm="mlapi", charset="UTF-8"' },
+    cause,
   });
 }
 

@@ -38,6 +38,12 @@ export class Problem extends Error {
   }
 }
 
+/** 401: one text for every token that is missing or not good, with the next step for all of them alike. */
+export function tokenRequired(options: Pick<ProblemOptions, 'headers' | 'cause'> = {}): Problem {
+  const message = 'A valid bearer token is required. Get a new one from /auth/refresh, /auth/reset or /auth/token.';
+  return new Problem(401, 'invalid_token', message, options);
+}
+
 /** 404: there is none, or none that this client may know of. */
 export function modelNotFound(): Problem {
   return new Problem(404, 'model_not_found', 'There is no such model or version.');

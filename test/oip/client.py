@@ -164,7 +164,7 @@ def refusals():
     assert refused(lambda: client.infer("fp32", one)).status() == "401"
     wrong = {"Authorization": f"Bearer {token}x"}
     error = refused(lambda: client.infer("fp32", one, headers=wrong))
-    assert error.status() == "401" and error.message() == "A valid bearer token is required.", error
+    assert error.status() == "401" and error.message().startswith("A valid bearer token is required."), error
     error = refused(lambda: infer("fp32", [numbers([[1, 2, 3]], "f4")]))
     assert error.status() == "400" and 'The input "x" has the shape [rows, 2]' in error.message(), error
     error = refused(lambda: infer("fp32", [numbers([[1, 2]], "f8")]))

@@ -65,6 +65,7 @@ export async function startForger(service: TestService) {
 /** A token is refused like every other bad one: the same body, and a challenge that does not say why. */
 export async function expectTokenRefused(service: TestService, token: string): Promise<void> {
   const { body, headers } = await service.session(token).expect(401);
-  expect(body).toEqual({ error: 'invalid_token', error_description: 'A valid bearer token is required.' });
+  const description = 'A valid bearer token is required. Get a new one from /auth/refresh, /auth/reset or /auth/token.';
+  expect(body).toEqual({ error: 'invalid_token', error_description: description });
   expect(headers['www-authenticate']).toMatch(/^Bearer realm="mlapi"(?:, error="invalid_token")?$/);
 }

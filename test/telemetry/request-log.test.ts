@@ -20,6 +20,12 @@ const requests: [id: string, code: string, status: number, send: () => Promise<u
   ],
   ['reset-spent-1', 'invalid_client', 401, () => post('reset-spent-1', '/auth/reset', reset(password))],
   ['reset-wrong-1', 'invalid_client', 401, () => post('reset-wrong-1', '/auth/reset', reset(canary))],
+  [
+    'reset-unknown-1',
+    'invalid_client',
+    401,
+    () => post('reset-unknown-1', '/auth/reset', { username: 'nobody', password: canary }),
+  ],
   ['reset-shape-1', 'invalid_request', 400, () => post('reset-shape-1', '/auth/reset', { username: [canary] })],
   ['no-token-1', 'invalid_token', 401, () => get('no-token-1', '/api/ml', {})],
   ['reset-text-1', 'invalid_json', 400, () => postText('reset-text-1', '/auth/reset', `{"password":${canary}}`)],
@@ -110,6 +116,14 @@ describe('the request log', () => {
     const everything = service.stdout + service.stderr;
     const secrets = [canary, password, tokens.access_token, tokens.refresh_token, 'eyJ', 'a passphrase for tests'];
     for (const secret of secrets) expect(everything).not.toContain(secret);
+  });
+
+  test.each([
+    ['reset-spent-1', 'spent password'],
+    ['reset-wrong-1', 'wrong password'],
+    ['reset-unknown-1', 'unknown client'],
+  ])('%s: the operator reads why credentials were refused: %s; the caller does not', (id, cause) => {
+    expect(lines.find(({ request_id }) => request_id === id)).toMatchObject({ cause });
   });
 
   test('the client is named where a token was good', () => {

@@ -49,7 +49,8 @@ export class ClientAuthenticator {
     const isSpent = this.#config.resetOnce && client?.passwordSpentAt !== null;
     if (client === undefined || !matches || isSpent || client.disabledAt !== null) {
       await this.#failures.count(username);
-      throw credentialsRefused();
+      const reason = !matches ? 'wrong password' : isSpent ? 'spent password' : 'disabled client';
+      throw credentialsRefused(client === undefined ? 'unknown client' : reason);
     }
     return { id: client.id, passwordHash: client.passwordHash };
   }
@@ -66,6 +67,7 @@ export class ClientAuthenticator {
     if (client !== undefined && match !== undefined && client.disabledAt === null) return;
     await this.#failures.check(name);
     await this.#failures.count(name);
-    throw clientRefused();
+    const reason = match === undefined ? 'wrong secret' : 'disabled client';
+    throw clientRefused(client === undefined ? 'unknown client' : reason);
   }
 }

@@ -48,7 +48,7 @@ export class ClientGrants {
   grant({ name, secret, scope }: ClientCredentials, origin: Origin): Promise<AccessResponse> {
     return this.#start(name, scope, origin, async (queries, client, family) => {
       const match = matchSecret(client, secret, family.createdAt);
-      if (match === undefined || client?.disabledAt !== null) throw clientRefused();
+      if (match === undefined || client?.disabledAt !== null) throw clientRefused('changed meanwhile');
       const details = { clientId: client.id, familyId: family.id, ...origin };
       await recordAudit(queries, family.createdAt, 'token_granted', details);
       return { client, match };

@@ -65,7 +65,8 @@ export class TokenService {
   async reset(verified: VerifiedClient, scope: string | undefined, origin: Origin): Promise<TokenResponse> {
     return this.#startFamily(verified, scope, origin, async (queries, { id, clientId, createdAt }) => {
       // The password is the one that was verified only if its hash is still the same.
-      if (!(await spendPassword(queries, verified, createdAt, this.#config.resetOnce))) throw credentialsRefused();
+      if (!(await spendPassword(queries, verified, createdAt, this.#config.resetOnce)))
+        throw credentialsRefused('spent or changed meanwhile');
       await endFamiliesOf(queries, clientId, 'reset', createdAt);
       await recordAudit(queries, createdAt, 'reset', { clientId, familyId: id, ...origin });
     });
@@ -207,7 +208,7 @@ export class TokenService {
     await this.#maker.prepare();
     return this.#database.transaction().execute(async (queries) => {
       const client = await lockClient(queries, { id: clientId });
-      if (client === undefined) throw credentialsRefused();
+      if (client === undefined) throw credentialsRefused('removed meanwhile');
       const createdAt = this.#clock();
       const family: NewFamily = {
         id: randomUUID(),

@@ -1,6 +1,6 @@
 import type { Call, Endpoint } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
-import { Problem } from '../problem.ts';
+import { tokenRequired } from '../problem.ts';
 import { readAddress } from '../request/client-address.ts';
 import { readQuery } from '../request/query.ts';
 import { validate } from '../request/validate.ts';
@@ -19,7 +19,7 @@ export type Authorize = (
 
 /** Where nobody can say who calls, only public endpoints answer. */
 export const publicOnly: Authorize = (_session, { access }) => {
-  if (access !== 'public') throw new Problem(401, 'invalid_token', 'A valid bearer token is required.');
+  if (access !== 'public') throw tokenRequired();
 };
 
 /** Serves a request that has come to its endpoint: scope, query and body are checked, in this order; then it is handled. */
