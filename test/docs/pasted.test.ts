@@ -49,7 +49,7 @@ describe('what the pages show can be pasted', () => {
     expect(answers).toHaveLength(4);
     expect(answers[0]).toEqual({ ...(JSON.parse(stored) as object), sha256: anyText, createdAt: anyText });
     expect(answers[3]).toEqual({ ...(JSON.parse(moved) as object), updatedAt: anyText });
-  }, 60_000);
+  }, 180_000);
 
   test('clients: a cron job with curl, and openid-client with the same secret', async () => {
     const page = blocksOf('files/clients.md');
