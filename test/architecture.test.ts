@@ -82,7 +82,7 @@ describe('the direction of imports', () => {
     const text = [
       `import a, { type B } from './a.ts';`,
       `import type C from './c.ts';`,
-      `import { type D } from './d.ts';`,
+      `import type { D } from './d.ts';`,
       `export { e } from './e.ts';`,
       `export type * from './f.ts';`,
       `const g = await import('./g.ts');`,

@@ -4,7 +4,7 @@ import supertest from 'supertest';
 import { mountRoutes } from '../../application.ts';
 import { createListener, type FastPath } from '../../mlapi/http/server/listener.ts';
 import { createHttpServer } from '../../mlapi/http/server/server.ts';
-import { type Metrics } from '../../mlapi/telemetry/metrics/metrics.ts';
+import type { Metrics } from '../../mlapi/telemetry/metrics/metrics.ts';
 import { createMetrics } from '../../mlapi/telemetry/metrics/open-metrics.ts';
 import { startService, type TestService } from '../support/service.ts';
 

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { Problem } from '../../mlapi/http/problem.ts';
-import { Batcher, type BatcherOptions } from '../../mlapi/inference/batching/batcher.ts';
+import { type BatcherOptions } from '../../mlapi/inference/batching/batcher-options.ts';
+import { Batcher } from '../../mlapi/inference/batching/batcher.ts';
 import { CostModel } from '../../mlapi/inference/batching/cost-model.ts';
 import type { Executor, RunResult } from '../../mlapi/inference/execution/executor.ts';
 import type { ObservedResponse, ObservedRun } from '../../mlapi/inference/observer.ts';

@@ -1,12 +1,12 @@
 import { Problem } from '../../http/problem.ts';
 import type { ResponseMemory } from '../../http/response-memory.ts';
-import { type Executor } from '../execution/executor.ts';
+import type { Executor } from '../execution/executor.ts';
 import { LostRun } from '../faults.ts';
-import type { InferenceObserver, ObservedModel, ObservedRun } from '../observer.ts';
+import type { ObservedRun } from '../observer.ts';
 import { busy, deadlineExceeded, processLost, unavailable } from '../problems.ts';
 import { hasRowShape, joinRows, sliceRun } from '../tensors/output-rows.ts';
 import type { RunInput, RunOutput } from '../tensors/types.ts';
-import type { CostModel } from './cost-model.ts';
+import type { BatcherOptions } from './batcher-options.ts';
 import { PendingRequests } from './deadlines.ts';
 import { FairQueue, type BatchingMode } from './fair-queue.ts';
 import { RowBuffer } from './row-buffer.ts';
@@ -16,27 +16,6 @@ import { WaitingRequest, type Slice } from './waiting-request.ts';
 const longestInlineSeconds = 0.002;
 /** Nor does a run in a child keep others waiting longer, unless a single row does. */
 const usualChildSeconds = 0.1;
-
-export interface BatcherOptions {
-  readonly executor: Executor;
-  readonly cost: CostModel;
-  /** How the rows of requests may be put together and taken apart. */
-  readonly batching: BatchingMode;
-  /** The shape of what the output has for one row: merged and split runs must have it. */
-  readonly rowShape: readonly number[];
-  /** Those of its other outputs; undefined where a request that wants them must have a run of its own. */
-  readonly secondaryRowShapes?: readonly (readonly number[])[] | undefined;
-  /** Most rows of one run. */
-  readonly maxRows: number;
-  /** How long a request may wait for company. */
-  readonly maxWaitMicroseconds: number;
-  /** From acceptance to answer. */
-  readonly timeoutMs: number;
-  /** Most rows that wait. */
-  readonly maxWaitingRows: number;
-  readonly observed: ObservedModel;
-  readonly observer: InferenceObserver | undefined;
-}
 
 type ToldRun = Pick<ObservedRun, 'rows' | 'runSeconds' | 'outcome'>;
 

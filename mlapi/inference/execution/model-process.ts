@@ -17,7 +17,7 @@ import {
   type ParentMessage,
   type WantedOutputs,
 } from './child-messages.ts';
-import { type RunResult } from './executor.ts';
+import type { RunResult } from './executor.ts';
 
 /** Which model a child process computes with. */
 export interface ChildModel {

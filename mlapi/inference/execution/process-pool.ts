@@ -1,8 +1,8 @@
 import { yieldToEventLoop } from '../../http/event-loop.ts';
 import { ModelFolderError } from '../contract/types.ts';
 import { ExhaustedRun } from '../faults.ts';
-import { type RunInput } from '../tensors/types.ts';
-import { type Executor, type RunResult, type SessionMemory } from './executor.ts';
+import type { RunInput } from '../tensors/types.ts';
+import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import { ModelProcess, type ChildModel } from './model-process.ts';
 
 /** So many crashes within this time, and no process is started for as long. */

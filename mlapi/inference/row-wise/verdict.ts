@@ -1,6 +1,6 @@
 import type { Contract } from '../contract/types.ts';
 import { chooseOutput } from '../tensors/model-metadata.ts';
-import { type ModelMetadata } from '../tensors/types.ts';
+import type { ModelMetadata } from '../tensors/types.ts';
 
 /** Whether rows of several requests may share a run: only where nothing of one row reaches another's output. */
 export interface RowWiseVerdict {

@@ -5,7 +5,7 @@ import type { Batcher } from '../batching/batcher.ts';
 import { checkWidth, readContract, unknownInput } from '../contract/contract.ts';
 import { ModelFolderError, type Contract } from '../contract/types.ts';
 import { ModelWrapper } from '../execution/model-wrapper.ts';
-import { type KnownModel } from '../known-model.ts';
+import type { KnownModel } from '../known-model.ts';
 import { Preprocessor } from '../preprocessing/preprocessor.ts';
 import { allowedServer } from '../remote/allowed-servers.ts';
 import { RemoteExecutor } from '../remote/remote-executor.ts';
