@@ -1,9 +1,116 @@
+import { fileURLToPath, URL } from 'node:url';
+
+/**
+ * What `npm test` leaves to `npm run test:system`, by reason; a path that ends with / is a folder. All other tests run in one process,
+ * need no other program, and take seconds: together they must stay under three minutes on two cores.
+ */
+export const systemTests = {
+  'it starts, kills or starves processes': [
+    'test/attacks/csv.test.ts',
+    'test/attacks/exhaustion.test.ts',
+    'test/attacks/http-floods.test.ts',
+    'test/attacks/invariants.test.ts',
+    'test/attacks/large-answers.test.ts',
+    'test/attacks/leaks.test.ts',
+    'test/attacks/model-memory.test.ts',
+    'test/attacks/refused-bodies.test.ts',
+    'test/attacks/shared-runs.test.ts',
+    'test/attacks/stale-rights.test.ts',
+    'test/attacks/workers.test.ts',
+    'test/auth/two-applications.test.ts',
+    'test/cli/',
+    'test/client/model-store.test.ts',
+    'test/client/readme.test.ts',
+    'test/docs/pasted.test.ts',
+    'test/faults/',
+    'test/inference/batching.test.ts',
+    'test/inference/child-pool.test.ts',
+    'test/inference/csv-refusals.test.ts',
+    'test/inference/executor.test.ts',
+    'test/inference/expendable.test.ts',
+    'test/inference/external-data.test.ts',
+    'test/inference/message-pipe.test.ts',
+    'test/inference/slow-models.test.ts',
+    'test/inference/telemetry.test.ts',
+    'test/models/built.test.ts',
+    'test/models/confinement.test.ts',
+    'test/models/drift.test.ts',
+    'test/models/external-data.test.ts',
+    'test/models/gate.test.ts',
+    'test/models/hostile-bytes.test.ts',
+    'test/models/life.test.ts',
+    'test/models/processes.test.ts',
+    'test/models/remote-upload.test.ts',
+    'test/models/targets.test.ts',
+    'test/models/traffic.test.ts',
+    'test/models/upload.test.ts',
+    'test/models/wall.test.ts',
+    'test/oip/repository.test.ts',
+    'test/oip/uploaded-tensors.test.ts',
+    'test/persistence/migrations.test.ts',
+    'test/process/',
+    'test/telemetry/logger.test.ts',
+    'test/telemetry/request-log.test.ts',
+    'test/telemetry/series.test.ts',
+    'test/telemetry/tracing.test.ts',
+    'test/workers/',
+  ],
+  'it needs another program: nginx, PostgreSQL, Redis, Python, newman, openssl': [
+    'test/attacks/http2.test.ts',
+    'test/attacks/limits.test.ts',
+    'test/attacks/long-lists.test.ts',
+    'test/attacks/stranger-flood.test.ts',
+    'test/client/python.test.ts',
+    'test/deploy/',
+    'test/docs/page.test.ts',
+    'test/docs/samples.test.ts',
+    'test/http/redis-counters.test.ts',
+    'test/http/shared-limits.test.ts',
+    'test/inference/mlserver.test.ts',
+    'test/inference/remote-tls.test.ts',
+    'test/oauth/authlib.test.ts',
+    'test/oip/client.test.ts',
+    'test/persistence/postgres-faults.test.ts',
+    'test/persistence/postgres-races.test.ts',
+    'test/persistence/postgres-start.test.ts',
+    'test/postman/',
+  ],
+  'it waits, or computes for long': [
+    'test/attacks/brute-force.test.ts',
+    'test/auth/key-life.test.ts',
+    'test/auth/property.test.ts',
+    'test/bench/',
+    'test/demo/',
+    'test/inference/row-wise/operators.test.ts',
+    'test/lint/linear-regexes.test.ts',
+    'test/measure/',
+    'test/models/scan-bounds.test.ts',
+    'test/oip/large-outputs.test.ts',
+    'test/persistence/sqlite.test.ts',
+    'test/removal.test.ts',
+    'test/soak/',
+  ],
+};
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+const escaped = (path) => path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const system = Object.values(systemTests).flat().map(escaped).join('|');
+const groups = { quick: `(?!${system})`, system: `(?=${system})` };
+
+// The scripts of package.json set TEST_GROUP. What is named on the command line runs, in whichever group it is.
+const words = process.argv.slice(2);
+const isNamed = words.includes('--runTestsByPath') || words.some((word) => word.startsWith('test/'));
+const isRelated = words.includes('--findRelatedTests');
+const group = isNamed && !isRelated ? undefined : groups[process.env.TEST_GROUP];
+
 /** @type {import('jest').Config} */
 export default {
   globalSetup: './test/run/setup.cjs',
   globalTeardown: './test/run/teardown.cjs',
   testEnvironment: './test/environment.cjs',
-  roots: ['<rootDir>/test'],
+  // Of the other folders, Jest reads what is imported, to find the tests that are related to a file; nothing of these.
+  modulePathIgnorePatterns: ['<rootDir>/(?:\\.ci|build|coverage|var)/'],
+  testRegex: `^${escaped(root)}${group ?? ''}test/.*\\.test\\.ts$`,
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': './test/run/typescript.cjs' },
   coverageProvider: 'babel',
