@@ -30,7 +30,7 @@ test('a service has keys of its own on an empty folder, and where it is told to 
   const kids = [await keyOf(), await keyOf({}, { dataDir: temporaryFolder() })];
   kids.push(
     await keyOf({ MLAPI_KEY_PASSPHRASE: 'another passphrase of tests' }),
-    await keyOf({ MLAPI_KEY_BITS: '3072' }),
+    await keyOf({ MLAPI_KEY_BITS: '2048' }),
   );
 
   expect(new Set(kids.map(({ kid }) => kid)).size).toBe(4);
