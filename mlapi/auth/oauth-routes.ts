@@ -1,11 +1,11 @@
 import { formBody, urlencodedBody } from '../http/body/readers.ts';
-import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
+import { endpoint, type EndpointResponse, type Call, type Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import type { ClientAuthenticator } from './clients/client-authenticator.ts';
 import { readPresentedClient, type PresentedClient } from './clients/presented-client.ts';
 import { clientRefused, grantRefused } from './problems.ts';
 import { grantResponse } from './responses.ts';
-import { revokeSchema, tokenSchema } from './schemas.ts';
+import { revokeSchema, tokenSchema, type TokenForm } from './schemas.ts';
 import type { ClientGrants } from './tokens/client-grants.ts';
 import type { TokenService } from './tokens/token-service.ts';
 import type { AccessResponse, Origin } from './types.ts';
@@ -16,20 +16,6 @@ interface OAuthOptions {
   readonly authenticator: ClientAuthenticator;
   readonly tokens: TokenService;
   readonly grants: ClientGrants;
-}
-
-interface TokenForm {
-  readonly grant_type: string;
-  readonly scope?: string;
-  readonly refresh_token?: string;
-  readonly client_id?: string;
-  readonly client_secret?: string;
-}
-
-interface RevocationForm {
-  readonly token: string;
-  readonly client_id?: string;
-  readonly client_secret?: string;
 }
 
 type Grant = (form: TokenForm, presented: PresentedClient, origin: Origin) => Promise<AccessResponse>;
@@ -62,7 +48,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
     ],
   ]);
   return [
-    {
+    endpoint({
       method: 'POST',
       path: '/auth/token',
       access: 'public',
@@ -81,7 +67,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
         },
       },
       handle: async (call): Promise<EndpointResponse> => {
-        const form = call.body as TokenForm;
+        const form = call.body;
         const grant = grantTypes.get(form.grant_type);
         if (grant === undefined) {
           const known = [...grantTypes.keys()].join(', ');
@@ -91,8 +77,8 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
         // RFC 6749 section 5.1, beside the Cache-Control of every answer.
         return { headers: { pragma: 'no-cache' }, body: await grant(form, presented, originOf(call)) };
       },
-    },
-    {
+    }),
+    endpoint({
       method: 'POST',
       path: '/auth/revoke',
       access: 'public',
@@ -105,13 +91,13 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
         body: { examples: { token: { token: 'eyJ...' } } },
       },
       handle: async (call) => {
-        const form = call.body as RevocationForm;
+        const form = call.body;
         const { id, secret } = readPresentedClient(call.headers.authorization, form);
         if (id !== undefined && secret !== undefined) await authenticator.authenticateSecret(id, secret);
         await tokens.revoke(form.token, originOf(call), id);
         return {};
       },
-    },
+    }),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { formBody, optionalFormBody } from '../http/body/readers.ts';
-import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
+import { endpoint, type EndpointResponse, type Call, type Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { isUnchanged } from '../http/request/conditional.ts';
 import type { ClientAuthenticator } from './clients/client-authenticator.ts';
@@ -9,7 +9,7 @@ import { readBearer } from './guard.ts';
 import type { KeyManager } from './keys/key-manager.ts';
 import { originOf } from './oauth-routes.ts';
 import { jwksResponse, metadataResponse, sessionResponse, tokenResponse } from './responses.ts';
-import { refreshSchema, resetSchema } from './schemas.ts';
+import { refreshSchema, resetSchema, type Credentials } from './schemas.ts';
 import type { TokenService } from './tokens/token-service.ts';
 import { knownScopes } from './types.ts';
 
@@ -20,7 +20,7 @@ const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 /** Where the tokens of clients with a one-time password come from. */
 export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenService): Endpoint[] {
   return [
-    {
+    endpoint({
       method: 'POST',
       path: '/auth/reset',
       access: 'public',
@@ -38,8 +38,8 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
         const client = await authenticator.authenticate(username, password, call.address);
         return { body: await tokens.reset(client, scope, originOf(call)) };
       },
-    },
-    {
+    }),
+    endpoint({
       method: 'POST',
       path: '/auth/refresh',
       access: 'refresh token',
@@ -53,20 +53,16 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
         body: { examples: { narrower: { scope: 'models:read' } } },
       },
       handle: async (call) => ({
-        body: await tokens.refresh(
-          readBearer(call.headers.authorization),
-          call.body as { scope?: string },
-          originOf(call),
-        ),
+        body: await tokens.refresh(readBearer(call.headers.authorization), call.body, originOf(call)),
       }),
-    },
+    }),
   ];
 }
 
 /** Behind the guard: who am I. */
 export function sessionEndpoints(): Endpoint[] {
   return [
-    {
+    endpoint({
       method: 'GET',
       path: '/auth/session',
       access: 'access token',
@@ -84,14 +80,14 @@ export function sessionEndpoints(): Endpoint[] {
           expiresAt: new Date(session?.expiresAt ?? 0).toISOString(),
         },
       }),
-    },
+    }),
   ];
 }
 
 /** What other services need to verify our tokens: the public keys and the metadata. */
 export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[] {
   return [
-    {
+    endpoint({
       method: 'GET',
       path: '/.well-known/jwks.json',
       access: 'public',
@@ -103,8 +99,8 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
         answer: jwksResponse,
       },
       handle: (call) => cacheable(call, { keys: keys.publicKeys() }),
-    },
-    {
+    }),
+    endpoint({
       method: 'GET',
       path: '/.well-known/oauth-authorization-server',
       access: 'public',
@@ -116,16 +112,16 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
         answer: metadataResponse,
       },
       handle: () => ({ body: metadata(config.issuer) }),
-    },
+    }),
   ];
 }
 
 /** RFC 6749 section 2.3: one way of presenting credentials per request, and here it is the body. */
-function readCredentials({ headers, body }: Call) {
+function readCredentials({ headers, body }: Call<unknown, unknown, Credentials>): Credentials {
   if (/^basic(?: |$)/i.test(headers.authorization ?? '')) {
     throw new Problem(400, 'invalid_request', 'The credentials belong in the body.');
   }
-  return body as { username: string; password: string; scope?: string };
+  return body;
 }
 
 function cacheable(call: Call, body: object): EndpointResponse {

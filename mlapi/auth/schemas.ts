@@ -1,9 +1,16 @@
 import Joi from 'joi';
 import { isAcceptablePassword } from './clients/passwords.ts';
+import type { ClientFields } from './clients/presented-client.ts';
 
 const scope = Joi.string().min(1).max(1_024);
 
-export const resetSchema = Joi.object({
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  readonly scope?: string;
+}
+
+export const resetSchema = Joi.object<Credentials, true>({
   username: Joi.string().min(1).max(256).required(),
   password: Joi.string()
     .min(1)
@@ -17,25 +24,38 @@ export const resetSchema = Joi.object({
   .required()
   .meta({ title: 'ResetRequest' });
 
-export const refreshSchema = Joi.object({ scope }).required().meta({ title: 'RefreshRequest' });
+export const refreshSchema = Joi.object<{ readonly scope?: string }, true>({ scope })
+  .required()
+  .meta({ title: 'RefreshRequest' });
 
 const token = Joi.string().min(1).max(8_192);
 /** RFC 6749 section 3.2: a parameter without a value counts as left out, and an unknown one is ignored. */
 const clientFields = { client_id: Joi.string().max(256).empty(''), client_secret: Joi.string().max(1_024).empty('') };
-const oauthForm = (fields: Joi.SchemaMap) =>
-  Joi.object({ ...fields, ...clientFields })
+const oauthForm = <Form extends ClientFields>(fields: Joi.StrictSchemaMap<Omit<Form, keyof ClientFields>>) =>
+  Joi.object<Form>({ ...fields, ...clientFields })
     .with('client_secret', 'client_id')
     .unknown()
     .required();
 
-export const tokenSchema = oauthForm({
+export interface TokenForm extends ClientFields {
+  readonly grant_type: string;
+  readonly scope?: string;
+  readonly refresh_token?: string;
+}
+
+export const tokenSchema = oauthForm<TokenForm>({
   grant_type: Joi.string().max(256).empty('').required(),
   refresh_token: token.empty(''),
   scope: scope.empty(''),
 }).meta({ title: 'TokenRequest' });
 
+interface RevocationForm extends ClientFields {
+  readonly token: string;
+  readonly token_type_hint?: string;
+}
+
 /** RFC 7009: the hint may be wrong, and is only a hint. */
-export const revokeSchema = oauthForm({
+export const revokeSchema = oauthForm<RevocationForm>({
   token: token.required(),
   token_type_hint: Joi.string().max(64).allow(''),
 }).meta({ title: 'RevokeRequest' });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { localUrl } from '../config/base-url.ts';
 import { isUnchanged } from '../http/request/conditional.ts';
-import type { Endpoint } from '../http/endpoint.ts';
+import { endpoint, type Endpoint } from '../http/endpoint.ts';
 
 /** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */
 export function docsEndpoints(
@@ -11,7 +11,7 @@ export function docsEndpoints(
   config: Pick<Config, 'host' | 'port' | 'socket'>,
 ): Endpoint[] {
   const own: Endpoint[] = [
-    {
+    endpoint({
       method: 'GET',
       path: '/api/docs',
       access: 'public',
@@ -29,8 +29,8 @@ export function docsEndpoints(
           body: page,
         };
       },
-    },
-    {
+    }),
+    endpoint({
       method: 'GET',
       path: '/api/openapi.json',
       access: 'public',
@@ -46,7 +46,7 @@ export function docsEndpoints(
         if (isUnchanged(call.headers, etag)) return { status: 304, headers: { etag } };
         return { headers: { 'content-type': 'application/json', etag }, body: document };
       },
-    },
+    }),
   ];
   let made: ReturnType<typeof makeDocuments> | undefined;
   const documents = () => (made ??= makeDocuments([...described, ...own], version, localUrl(config)));

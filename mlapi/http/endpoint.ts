@@ -5,11 +5,28 @@ import type { ResponseMemory } from './response-memory.ts';
 import type { Chunk, Compression } from './response/chunks.ts';
 import type { Session } from './session.ts';
 
+type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParamNames<Rest>
+  : never;
+
+/** The parameters of a path: `{ name: string }` for `/api/models/{name}`. A path that is known only at run time has none. */
+export type PathParams<Path extends string> = Readonly<Record<ParamNames<Path>, string>>;
+
+/** A type where nobody said one: `any` would let everything through. */
+type Known<T> = 0 extends 1 & T ? unknown : T;
+type QueryOf<Schema> = Schema extends Joi.ObjectSchema<infer Query> ? Known<Query> : unknown;
+/** What its schema makes of it; without one, what its reader hands on. */
+type BodyOf<Body> = Body extends { readonly schema: Joi.Schema<infer Checked> }
+  ? Known<Checked>
+  : Body extends { readonly reader: BodyReader<infer Read> }
+    ? Read
+    : undefined;
+
 /** A request after every check: what a handler gets. Headers are as Node gives them: names in lower case, repeated ones joined. */
-export interface Call {
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, unknown>>;
-  readonly body: unknown;
+export interface Call<Params = unknown, Query = unknown, Body = unknown> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly session: Session | undefined;
   readonly address: string;
@@ -45,9 +62,47 @@ export interface Endpoint {
   /** Whether it minds by itself for which models the session holds its scope. Those whose path has a `{name}` need not. */
   readonly isFiltered?: boolean;
   readonly query?: Joi.ObjectSchema;
-  readonly body?: { readonly reader: BodyReader; readonly schema?: Joi.Schema };
+  readonly body?: EndpointBody;
   readonly docs: EndpointDocs;
-  handle(call: Call): EndpointResponse | Promise<EndpointResponse>;
+  readonly handle: (call: Call) => EndpointResponse | Promise<EndpointResponse>;
+}
+
+interface EndpointBody {
+  readonly reader: BodyReader;
+  readonly schema?: Joi.Schema;
+}
+
+/** An endpoint whose handler knows the types of its call. */
+interface TypedEndpoint<Path extends string, Query, Body> extends Omit<Endpoint, 'path' | 'query' | 'body' | 'handle'> {
+  readonly path: Path;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly handle: (
+    call: Call<PathParams<Path>, QueryOf<Query>, BodyOf<Body>>,
+  ) => EndpointResponse | Promise<EndpointResponse>;
+}
+
+/**
+ * An endpoint whose handler gets its call in the types that follow from path, query schema and body: what it does not declare, it
+ * cannot read.
+ * @returns the same object, in the type in which it is routed, guarded and documented
+ * @example
+ * endpoint({
+ *   method: 'GET',
+ *   path: '/api/models/{name}/traffic',
+ *   access: 'models:read',
+ *   query: Joi.object<{ minutes: number }, true>({ minutes: Joi.number().default(60) }),
+ *   docs,
+ *   handle: ({ params, query }) => ({ body: traffic.read(params.name, query.minutes) }),
+ * });
+ */
+export function endpoint<
+  Path extends string,
+  Query extends Joi.ObjectSchema | undefined = undefined,
+  Body extends EndpointBody | undefined = undefined,
+>(typed: TypedEndpoint<Path, Query, Body>): Endpoint {
+  // Its handler is called only with what this very path, schema and reader have let through.
+  return typed as Endpoint;
 }
 
 /** Schemas with a `title` become components of the OpenAPI document, by that name: a title stands for one schema everywhere. */

@@ -4,13 +4,17 @@ import { nameOrNothing } from '../http/request/path-names.ts';
 /** The beginning of a model's name, or nothing, which every name begins with. */
 const namePrefix = /^(?:[a-z0-9][a-z0-9._-]{0,63})?$/;
 
-export const predictQuery = Joi.object({ scores: Joi.boolean() });
-export const listQuery = Joi.object({
+export const predictQuery = Joi.object<PredictQuery, true>({ scores: Joi.boolean() });
+export const listQuery = Joi.object<ListQuery>({
   limit: Joi.number().integer().min(1).max(100).default(20),
   after: Joi.string().pattern(nameOrNothing).allow('').default(''),
   prefix: Joi.string().pattern(namePrefix).allow('').default(''),
   owner: Joi.valid('me'),
 });
+
+export interface PredictQuery {
+  readonly scores?: boolean;
+}
 
 export interface ListQuery {
   readonly limit: number;

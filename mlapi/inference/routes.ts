@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { tableBody } from '../http/body/readers.ts';
-import type { EndpointResponse, Call, Endpoint, EndpointDocs } from '../http/endpoint.ts';
+import { endpoint, type EndpointResponse, type Call, type Endpoint, type EndpointDocs } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
 import { prefers } from '../http/request/accept.ts';
@@ -12,8 +12,10 @@ import type { Serving } from './model-source.ts';
 import { csvResponse, csvMediaType } from './postprocessing/csv-response.ts';
 import { jsonResponse } from './postprocessing/json-response.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
-import { listQuery, predictQuery, type ListQuery } from './queries.ts';
+import { listQuery, predictQuery, type ListQuery, type PredictQuery } from './queries.ts';
 import type { Predictor } from './serving/predictor.ts';
+
+type PredictCall = Call<unknown, PredictQuery>;
 
 /** Information about models, and their predictions. */
 export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }: Config): Endpoint[] {
@@ -27,14 +29,14 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
   } as const;
   const read = { access: 'models:read', method: 'GET' } as const;
   return [
-    {
+    endpoint({
       ...read,
       path: '/api/ml',
       isFiltered: true,
       docs: { ...information, operationId: 'getDefaultModel', summary: 'The default model' },
       handle: ({ session }) => ({ body: permitted(predictors.default(), session, read.access).information() }),
-    },
-    {
+    }),
+    endpoint({
       ...predict,
       path: '/api/ml',
       isFiltered: true,
@@ -44,8 +46,8 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
         summary: 'Predict with the default model',
       },
       handle: (call) => answer(predictors.watched(permitted(predictors.default(), call.session, predict.access)), call),
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: '/api/models',
       query: listQuery,
@@ -57,21 +59,21 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
         statuses: {},
         answer: { schema: listSchema },
       },
-      handle: async ({ query, session }) => ({ body: await page(predictors, query as unknown as ListQuery, session) }),
-    },
-    {
+      handle: async ({ query, session }) => ({ body: await page(predictors, query, session) }),
+    }),
+    endpoint({
       ...read,
       path: '/api/models/{name}',
       docs: { ...information, operationId: 'getModel', summary: 'One model' },
-      handle: async ({ params }) => ({ body: await predictors.information(params.name ?? '') }),
-    },
-    {
+      handle: async ({ params }) => ({ body: await predictors.information(params.name) }),
+    }),
+    endpoint({
       ...predict,
       path: '/api/models/{name}/predict',
       docs: { ...predictionDocs(shown), operationId: 'predict', summary: 'Predict with a model' },
-      handle: (call) => answer(predictors.serve(call.params.name ?? '', undefined, clientOf(call)), call),
-    },
-    {
+      handle: (call) => answer(predictors.serve(call.params.name, undefined, clientOf(call)), call),
+    }),
+    endpoint({
       ...predict,
       path: '/api/models/{name}/versions/{version}/predict',
       docs: {
@@ -79,8 +81,8 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
         operationId: 'predictWithVersion',
         summary: 'Predict with one version of a model',
       },
-      handle: (call) => answer(predictors.serve(call.params.name ?? '', call.params.version, clientOf(call)), call),
-    },
+      handle: (call) => answer(predictors.serve(call.params.name, call.params.version, clientOf(call)), call),
+    }),
   ];
 }
 
@@ -91,11 +93,11 @@ function permitted(predictor: Predictor, session: Session | undefined, permissio
 }
 
 /** Not async: nothing may hold the body while its rows wait. */
-function answer(found: Serving | Promise<Serving>, call: Call): Promise<EndpointResponse> {
+function answer(found: Serving | Promise<Serving>, call: PredictCall): Promise<EndpointResponse> {
   return found instanceof Promise ? found.then((serving) => predictWith(serving, call)) : predictWith(found, call);
 }
 
-function predictWith(serving: Serving, call: Call): Promise<EndpointResponse> {
+function predictWith(serving: Serving, call: PredictCall): Promise<EndpointResponse> {
   const {
     body,
     query,

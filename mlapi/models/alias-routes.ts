@@ -1,10 +1,10 @@
 import { jsonBody } from '../http/body/readers.ts';
-import type { Call, Endpoint } from '../http/endpoint.ts';
+import { endpoint, type Call, type Endpoint, type PathParams } from '../http/endpoint.ts';
 import { isUnchanged } from '../http/request/conditional.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
 import { aliasResponse, aliasResponseSchema, aliasesSchema, taggedAlias } from './responses.ts';
 import { aliasSchema, checkAlias, checkName } from './schemas.ts';
-import { actorOf, type AliasTarget } from './types.ts';
+import { actorOf } from './types.ts';
 
 const aliasBodyBytes = 4_096;
 const aliasPath = '/api/models/{name}/aliases/{alias}';
@@ -18,7 +18,7 @@ const conditions = {
 export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpointsOptions): Endpoint[] {
   const answer = { schema: aliasResponseSchema };
   return [
-    {
+    endpoint({
       ...write,
       method: 'PUT',
       path: aliasPath,
@@ -40,11 +40,11 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         },
       },
       handle: async (call) => {
-        const target = call.body as AliasTarget;
-        return taggedAlias(await service.setAlias({ ...aliasOf(call), ...target }, call.headers, actorOf(call)));
+        const target = { ...aliasOf(call), ...call.body };
+        return taggedAlias(await service.setAlias(target, call.headers, actorOf(call)));
       },
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: '/api/models/{name}/aliases',
       docs: {
@@ -59,8 +59,8 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         const name = checkName(call.params.name);
         return { body: { aliases: predictors.has(name) ? [] : (await store.aliases(name)).map(aliasResponse) } };
       },
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: aliasPath,
       docs: {
@@ -76,8 +76,8 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         const { etag } = answer.headers;
         return isUnchanged(call.headers, etag) ? { status: 304, headers: { etag } } : answer;
       },
-    },
-    {
+    }),
+    endpoint({
       ...write,
       method: 'DELETE',
       path: aliasPath,
@@ -93,10 +93,10 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         await service.removeAlias(aliasOf(call), call.headers, actorOf(call));
         return { status: 204 };
       },
-    },
+    }),
   ];
 }
 
-function aliasOf({ params }: Call): { model: string; alias: string } {
+function aliasOf({ params }: Call<PathParams<typeof aliasPath>>): { model: string; alias: string } {
   return { model: checkName(params.name), alias: checkAlias(params.alias) };
 }

@@ -1,20 +1,12 @@
 import { open } from 'node:fs/promises';
 import { fileBody } from '../http/body/readers.ts';
-import type { StreamedBody } from '../http/body/streamed-body.ts';
-import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
+import { endpoint, type EndpointResponse, type Call, type Endpoint, type PathParams } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
 import { aliasEndpoints } from './alias-routes.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
 import { shippedResponse, versionResponse, versionSchema, versionsSchema } from './responses.ts';
-import {
-  artifactQuery,
-  checkName,
-  checkVersion,
-  versionsQuery,
-  type ArtifactQuery,
-  type VersionsQuery,
-} from './schemas.ts';
+import { artifactQuery, checkName, checkVersion, versionsQuery } from './schemas.ts';
 import type { ModelStore } from './serving/model-store.ts';
 import { trafficEndpoints } from './traffic-routes.ts';
 import { actorOf, type VersionRecord } from './types.ts';
@@ -33,8 +25,8 @@ export function modelStoreEndpoints(options: ModelStoreEndpointsOptions): Endpoi
 }
 
 function versionEndpoints({ store, service, predictors, config }: ModelStoreEndpointsOptions): Endpoint[] {
-  const move = (action: 'load' | 'unload', summary: string): Endpoint => {
-    return {
+  const move = (action: 'load' | 'unload', summary: string) =>
+    endpoint({
       ...write,
       method: 'POST',
       path: `${versionPath}/${action}`,
@@ -51,10 +43,9 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         await store[action](name, call.params.version);
         return { status: 204 };
       },
-    };
-  };
+    });
   return [
-    {
+    endpoint({
       ...write,
       method: 'PUT',
       path: versionPath,
@@ -81,12 +72,12 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       },
       handle: async (call) => {
         const named = versionOf(call);
-        const made = await service.upload(named, call.body as StreamedBody, actorOf(call));
+        const made = await service.upload(named, call.body, actorOf(call));
         const location = `/api/models/${named.model}/versions/${named.version}`;
         return { status: 201, headers: { location }, body: versionResponse(made) };
       },
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: '/api/models/{name}/versions',
       query: versionsQuery,
@@ -101,14 +92,14 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       handle: async (call) => {
         const name = checkName(call.params.name);
         if (predictors.has(name)) return { body: { versions: [shippedResponse(predictors.get(name))], next: null } };
-        const { limit, after } = call.query as unknown as VersionsQuery;
+        const { limit, after } = call.query;
         const found = await store.versions(name, { after, limit: limit + 1 });
         const versions = found.slice(0, limit);
         const next = found.length > limit ? versions.at(-1)?.version : null;
         return { body: { versions: versions.map(versionResponse), next } };
       },
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: versionPath,
       docs: {
@@ -129,8 +120,8 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         const record = await store.resolve(name, version);
         return { body: { ...(await store.information(name, record.version)), ...versionResponse(record) } };
       },
-    },
-    {
+    }),
+    endpoint({
       method: 'GET',
       path: `${versionPath}/artifact`,
       access: 'models:download',
@@ -145,17 +136,17 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       },
       handle: async (call) => {
         const record = await store.resolve(checkName(call.params.name), call.params.version);
-        const { file } = call.query as unknown as ArtifactQuery;
+        const { file } = call.query;
         return download(store, record, file, call.headers);
       },
-    },
+    }),
     move('load', 'Loads a version before it is used'),
     move('unload', 'Lets the memory of a version go until it is used again'),
   ];
 }
 
 function retireEndpoint({ service }: ModelStoreEndpointsOptions): Endpoint {
-  return {
+  return endpoint({
     ...write,
     method: 'DELETE',
     path: versionPath,
@@ -170,10 +161,10 @@ function retireEndpoint({ service }: ModelStoreEndpointsOptions): Endpoint {
       await service.retire(versionOf(call), actorOf(call));
       return { status: 204 };
     },
-  };
+  });
 }
 
-function versionOf({ params }: Call): { model: string; version: string } {
+function versionOf({ params }: Call<PathParams<typeof versionPath>>): { model: string; version: string } {
   return { model: checkName(params.name), version: checkVersion(params.version) };
 }
 

@@ -1,10 +1,11 @@
 import Joi from 'joi';
-import { modelNotFound, Problem } from '../http/problem.ts';
+import { Problem } from '../http/problem.ts';
 import { nameOrNothing, pathName, pathNameRule } from '../http/request/path-names.ts';
 import { dataFileName } from './scan/data-file-names.ts';
+import type { AliasTarget, Share } from './types.ts';
 
 const version = Joi.string().pattern(pathName);
-const share = Joi.object({
+const share = Joi.object<Share, true>({
   version: version.invalid(Joi.ref('...version')).required().messages({
     'any.invalid': '{{#label}} must be another version than the one beside it',
   }),
@@ -13,7 +14,7 @@ const share = Joi.object({
   .allow(null)
   .meta({ title: 'RequestedShare' });
 
-export const aliasSchema = Joi.object({
+export const aliasSchema = Joi.object<AliasTarget, true>({
   version: version.required(),
   canary: share.default(null),
   shadow: share.default(null),
@@ -24,41 +25,35 @@ export const aliasSchema = Joi.object({
 /** As far back as it is kept. */
 const maxMinutes = 1_440;
 
-export const trafficQuery = Joi.object({ minutes: Joi.number().integer().min(1).max(maxMinutes).default(60) });
+export const trafficQuery = Joi.object<{ readonly minutes: number }, true>({
+  minutes: Joi.number().integer().min(1).max(maxMinutes).default(60),
+});
 
-export const versionsQuery = Joi.object({
+export const versionsQuery = Joi.object<{ readonly limit: number; readonly after: string }, true>({
   limit: Joi.number().integer().min(1).max(100).default(20),
   after: Joi.string().pattern(nameOrNothing).allow('').default(''),
 });
 
-export const artifactQuery = Joi.object({ file: Joi.string().pattern(dataFileName).default('model.onnx') });
-
-export interface ArtifactQuery {
-  readonly file: string;
-}
-
-export interface VersionsQuery {
-  readonly limit: number;
-  readonly after: string;
-}
+export const artifactQuery = Joi.object<{ readonly file: string }, true>({
+  file: Joi.string().pattern(dataFileName).default('model.onnx'),
+});
 
 /** @throws {Problem} 400 `invalid_name` */
-export function checkVersion(text: string | undefined): string {
+export function checkVersion(text: string): string {
   return check(text, 'version');
 }
 
 /** @throws {Problem} 400 `invalid_name` */
-export function checkAlias(text: string | undefined): string {
+export function checkAlias(text: string): string {
   return check(text, 'alias');
 }
 
 /** @throws {Problem} 400 `invalid_name` */
-export function checkName(text: string | undefined): string {
+export function checkName(text: string): string {
   return check(text, 'name');
 }
 
-function check(text: string | undefined, what: string): string {
-  if (text === undefined) throw modelNotFound();
+function check(text: string, what: string): string {
   if (pathName.test(text)) return text;
   throw new Problem(400, 'invalid_name', `The ${what} must be ${pathNameRule}.`);
 }

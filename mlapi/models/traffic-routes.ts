@@ -1,6 +1,7 @@
-import type { Endpoint } from '../http/endpoint.ts';
+import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import type { Contract } from '../inference/contract/types.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
+import { read, tag } from './endpoint-parts.ts';
 import { checkName, trafficQuery } from './schemas.ts';
 import type { ModelStore } from './serving/model-store.ts';
 import { trafficSchema } from './traffic/report.ts';
@@ -20,13 +21,12 @@ export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpoint
     return Promise.resolve(contract.version === version ? contract : undefined);
   };
   return [
-    {
-      access: 'models:read',
-      method: 'GET',
+    endpoint({
+      ...read,
       path: '/api/models/{name}/traffic',
       query: trafficQuery,
       docs: {
-        tag: 'model store',
+        tag,
         params: { name: 'my-model' },
         operationId: 'getTraffic',
         summary: 'Requests, latency, disagreement and drift of the versions of a model in the last minutes',
@@ -35,12 +35,12 @@ export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpoint
       },
       handle: async ({ params, query }) => {
         const name = checkName(params.name);
-        const { minutes } = query as unknown as { minutes: number };
+        const { minutes } = query;
         if (!predictors.has(name)) await store.checkModel(name);
         const sum = await traffic.read(name, minutes);
         const inputs = await sum.inputs((version) => contractOf(name, version));
         return { body: { name, minutes, versions: sum.versions(), inputs } };
       },
-    },
+    }),
   ];
 }

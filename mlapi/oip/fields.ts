@@ -1,3 +1,4 @@
+import { parseStrictJson } from '../http/body/strict-json.ts';
 import { invalidInference } from '../inference/problems.ts';
 
 /** An object of a request, its fields still unchecked. */
@@ -12,6 +13,11 @@ export function fieldsOf(value: unknown, where: string, known: readonly string[]
   if (Object.keys(value).some((name) => !known.includes(name)))
     throw invalidInference(where, `${where === '' ? 'Its' : 'its'} fields are ${known.join(', ')}`);
   return value as Fields;
+}
+
+/** The fields of a command, whose body may be left out. */
+export function readCommand(body: Buffer, known: readonly string[]): Fields {
+  return body.length === 0 ? {} : fieldsOf(parseStrictJson(body), '', known);
 }
 
 /** The object's `parameters`: they are open, and those that are not known here ask for nothing. */

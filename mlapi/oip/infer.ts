@@ -14,8 +14,11 @@ import { predictRows } from './rows.ts';
 export class Inference {
   readonly #reader = new InferRequestReader();
 
-  async answer(serving: Serving, { body, headers, session, memory }: Call): Promise<EndpointResponse> {
-    const request = this.#reader.read(body as Buffer, headers['inference-header-content-length']);
+  async answer(
+    serving: Serving,
+    { body, headers, session, memory }: Call<unknown, unknown, Buffer>,
+  ): Promise<EndpointResponse> {
+    const request = this.#reader.read(body, headers['inference-header-content-length']);
     const outputs = await compute(serving, request, session?.clientId ?? '', memory);
     const { name, version, output: its } = serving.predictor.contract;
     const bytes = sizeOfAll(outputs);

@@ -10,6 +10,12 @@ import type { Fields } from './fields.ts';
 /** The protocol has no pages: a longer index is cut. */
 const maxIndexed = 10_000;
 
+/** What a path names: a model, or one of its versions. */
+export interface ModelParams {
+  readonly name: string;
+  readonly version?: string;
+}
+
 /** Where models come from, for the extension `model_repository`. */
 export interface ModelRepository {
   /** Of what the name stands for. @throws {Problem} 404, or why it cannot be loaded */

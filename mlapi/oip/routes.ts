@@ -1,6 +1,5 @@
 import { bytesBody } from '../http/body/readers.ts';
-import { parseStrictJson } from '../http/body/strict-json.ts';
-import type { EndpointResponse, Call, Endpoint } from '../http/endpoint.ts';
+import { endpoint, type EndpointResponse, type Call, type Endpoint } from '../http/endpoint.ts';
 import type { HealthChecks } from '../http/health/health-checks.ts';
 import { isReady } from '../http/health/routes.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
@@ -10,9 +9,16 @@ import type { KnownVersion } from '../inference/model-source.ts';
 import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
-import { fieldsOf, parametersOf, readFlag } from './fields.ts';
+import { parametersOf, readCommand, readFlag } from './fields.ts';
 import { Inference } from './infer.ts';
-import { indexOf, refuseOverride, type DescribeModel, type ModelRepository, type ServeModel } from './repository.ts';
+import {
+  indexOf,
+  refuseOverride,
+  type DescribeModel,
+  type ModelParams,
+  type ModelRepository,
+  type ServeModel,
+} from './repository.ts';
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
@@ -46,7 +52,7 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
   const health = { access: 'public', method: 'GET' } as const;
   const server = { name: 'mlapi', version, extensions };
   return [
-    {
+    endpoint({
       ...health,
       path: '/v2',
       docs: {
@@ -57,8 +63,8 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
         answer: { schema: oipSchemas.server, example: server },
       },
       handle: () => ({ body: server }),
-    },
-    {
+    }),
+    endpoint({
       ...health,
       path: '/v2/health/live',
       docs: {
@@ -69,8 +75,8 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
         answer: { schema: oipSchemas.live },
       },
       handle: () => ({ body: { live: true } }),
-    },
-    {
+    }),
+    endpoint({
       ...health,
       path: '/v2/health/ready',
       docs: {
@@ -81,7 +87,7 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
         answer: { schema: oipSchemas.ready },
       },
       handle: async () => readiness(await isReady(lifecycle, checks), { ready: true }),
-    },
+    }),
   ];
 }
 
@@ -114,25 +120,25 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
   };
   const reader = bytesBody(['application/json', octets], bodyLimitBytes);
   const inference = new Inference();
-  const handle = (call: Call) => {
+  const handle = (call: Call<ModelParams, unknown, Buffer>) => {
     const { params, session } = call;
-    const serving = serve(params.name ?? '', params.version, session);
+    const serving = serve(params.name, params.version, session);
     return serving instanceof Promise
       ? serving.then((found) => inference.answer(found, call))
       : inference.answer(serving, call);
   };
   const post = { access: 'models:predict', method: 'POST', body: { reader }, handle } as const;
   return [
-    {
+    endpoint({
       ...post,
       path: '/v2/models/{name}/infer',
       docs: { ...docs, operationId: 'infer', summary: 'Infer with a model' },
-    },
-    {
+    }),
+    endpoint({
       ...post,
       path: '/v2/models/{name}/versions/{version}/infer',
       docs: { ...docs, operationId: 'inferWithVersion', summary: 'Infer with one version of a model' },
-    },
+    }),
   ];
 }
 
@@ -142,9 +148,9 @@ function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endp
   const answer = (models: readonly Pick<ModelInformation, 'name' | 'version'>[]): EndpointResponse => ({
     body: { model_stats: models.map(({ name, version: its }) => statistics.of(name, its)) },
   });
-  const handle = async (call: Call) => answer([await aboutOf(describe, call)]);
+  const handle = async (call: Call<ModelParams>) => answer([await aboutOf(describe, call)]);
   return [
-    {
+    endpoint({
       ...read,
       path: '/v2/models/stats',
       docs: {
@@ -158,19 +164,19 @@ function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endp
         const names = namesHeld(session?.scopes ?? [], 'models:read');
         return answer(inMemory(loaded(), names));
       },
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: '/v2/models/{name}/stats',
       docs: { ...docs, operationId: 'getModelStatistics', summary: 'The same of one model' },
       handle,
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: '/v2/models/{name}/versions/{version}/stats',
       docs: { ...docs, operationId: 'getVersionStatistics', summary: 'The same of one version' },
       handle,
-    },
+    }),
   ];
 }
 
@@ -181,74 +187,75 @@ function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
     statuses: { ...noModel, 503: { text: 'It cannot compute at the moment', schema: oipSchemas.modelReady } },
     answer: { schema: oipSchemas.modelReady },
   };
-  const show = async (call: Call): Promise<EndpointResponse> => {
+  const show = async (call: Call<ModelParams>): Promise<EndpointResponse> => {
     const { name, version: its, platform, inputs, outputs } = await aboutOf(describe, call);
     return { body: { name, versions: [its], platform, inputs, outputs } };
   };
-  const check = async (call: Call): Promise<EndpointResponse> => {
+  const check = async (call: Call<ModelParams>): Promise<EndpointResponse> => {
     const { name, version: its } = await aboutOf(describe, call);
     const inMemory = loaded().find(({ contract }) => contract.name === name && contract.version === its);
     // One that is not in memory is loaded when it is asked.
     return readiness(inMemory?.isUsable ?? true, { name, ready: true });
   };
   const model = '/v2/models/{name}';
-  const itsVersion = `${model}/versions/{version}`;
+  const itsVersion = `${model}/versions/{version}` as const;
   return [
-    {
+    endpoint({
       ...read,
       path: model,
       docs: { ...metadata, operationId: 'getModelMetadata', summary: 'The tensors of a model' },
       handle: show,
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: itsVersion,
       docs: { ...metadata, operationId: 'getVersionMetadata', summary: 'The same of one version' },
       handle: show,
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: `${model}/ready`,
       docs: { ...ready, operationId: 'checkModelReady', summary: 'Whether a model can serve' },
       handle: check,
-    },
-    {
+    }),
+    endpoint({
       ...read,
       path: `${itsVersion}/ready`,
       docs: { ...ready, operationId: 'checkVersionReady', summary: 'Whether one version can serve' },
       handle: check,
-    },
+    }),
   ];
 }
 
 function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endpoint[] {
   const reader = bytesBody(['application/json'], commandLimitBytes, true);
   const command = { method: 'POST', body: { reader } } as const;
-  const change = (what: 'load' | 'unload', summary: string): Endpoint => ({
-    ...command,
-    access: 'models:read',
-    path: `/v2/repository/models/{name}/${what}`,
-    docs: {
-      tag,
-      operationId: `${what}Model`,
-      summary,
-      statuses: {
-        ...noModel,
-        403: 'The token lacks the scope, or the model belongs to another client',
-        409: 'That cannot be done with this model',
+  const change = (what: 'load' | 'unload', summary: string) =>
+    endpoint({
+      ...command,
+      access: 'models:read',
+      path: `/v2/repository/models/{name}/${what}`,
+      docs: {
+        tag,
+        operationId: `${what}Model`,
+        summary,
+        statuses: {
+          ...noModel,
+          403: 'The token lacks the scope, or the model belongs to another client',
+          409: 'That cannot be done with this model',
+        },
+        answer: { schema: oipSchemas.done },
+        body: { schema: oipSchemas.command, examples: {} },
       },
-      answer: { schema: oipSchemas.done },
-      body: { schema: oipSchemas.command, examples: {} },
-    },
-    handle: async (call) => {
-      const parameters = parametersOf(readCommand(call.body as Buffer, ['parameters']), '');
-      if (what === 'load') refuseOverride(parameters);
-      await repository[what](call.params.name ?? '', call);
-      return { body: {} };
-    },
-  });
+      handle: async (call) => {
+        const parameters = parametersOf(readCommand(call.body, ['parameters']), '');
+        if (what === 'load') refuseOverride(parameters);
+        await repository[what](call.params.name, call);
+        return { body: {} };
+      },
+    });
   return [
-    {
+    endpoint({
       ...command,
       access: 'models:read',
       path: '/v2/repository/index',
@@ -262,12 +269,12 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
         body: { schema: oipSchemas.indexRequest, examples: { 'only those that are ready': { ready: true } } },
       },
       handle: async ({ session, body }) => {
-        const onlyReady = readFlag(readCommand(body as Buffer, ['ready']).ready, 'ready') ?? false;
+        const onlyReady = readFlag(readCommand(body, ['ready']).ready, 'ready') ?? false;
         const names = namesHeld(session?.scopes ?? [], 'models:read');
         // What is ready is in memory: the others need not be looked through.
         return { body: await indexOf(onlyReady ? inMemory(loaded(), names) : versions(names), onlyReady) };
       },
-    },
+    }),
     change('load', 'Have a model loaded'),
     change('unload', 'Have a model unloaded'),
   ];
@@ -280,13 +287,8 @@ function inMemory(predictors: readonly Predictor[], names: readonly NameRange[])
     .map((predictor) => ({ name: predictor.contract.name, version: predictor.contract.version, predictor }));
 }
 
-/** The body of a command may be left out. */
-function readCommand(body: Buffer, known: readonly string[]) {
-  return body.length === 0 ? {} : fieldsOf(parseStrictJson(body), '', known);
-}
-
-function aboutOf(describe: DescribeModel, { params }: Call): ModelInformation | Promise<ModelInformation> {
-  return describe(params.name ?? '', params.version);
+function aboutOf(describe: DescribeModel, { params }: Call<ModelParams>): ModelInformation | Promise<ModelInformation> {
+  return describe(params.name, params.version);
 }
 
 function readiness(isReadyNow: boolean, body: { name?: string; ready: true }): EndpointResponse {

@@ -23,7 +23,7 @@ beforeAll(async () => {
     // No answer while its body waits for a model.
     reader.read(exchange).then(
       (body) => {
-        read.push(`${clientId}: ${(body as Buffer).length}`);
+        read.push(`${clientId}: ${body.length}`);
         response.flushHeaders();
       },
       (cause: unknown) => response.writeHead(cause instanceof Problem ? cause.status : 500).end(),

@@ -11,7 +11,8 @@ export interface PresentedClient {
   readonly secret?: string | undefined;
 }
 
-interface ClientFields {
+/** The fields of a form in which a client may name itself. */
+export interface ClientFields {
   readonly client_id?: string;
   readonly client_secret?: string;
 }

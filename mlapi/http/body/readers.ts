@@ -11,10 +11,10 @@ import { StreamedBody } from './streamed-body.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** Reads a request's body, or refuses it. */
-export interface BodyReader {
+export interface BodyReader<Read = unknown> {
   readonly mediaTypes: readonly string[];
   readonly isOptional: boolean;
-  read(exchange: Exchange): Promise<unknown>;
+  readonly read: (exchange: Exchange) => Promise<Read>;
 }
 
 /** Unfinished ones that a client may have, and all clients together: begun and not ended, thousands would fill the memory. */
@@ -51,7 +51,7 @@ export function tableBody(limitBytes: number): BodyReader {
 }
 
 /** A file of at most `limitBytes`, alone or in a multipart form: a `StreamedBody`. */
-export function fileBody(limitBytes: number): BodyReader {
+export function fileBody(limitBytes: number): BodyReader<StreamedBody> {
   const mediaTypes = [binary, 'multipart/form-data'];
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes, { isStreamed: true }) };
 }
@@ -86,7 +86,7 @@ export function optionalFormBody(limitBytes: number): BodyReader {
  * The bytes as they are, of at most `limitBytes`, also once they are inflated: the one body that may be compressed. Its media type
  * may be left out.
  */
-export function bytesBody(mediaTypes: readonly string[], limitBytes: number, isOptional = false): BodyReader {
+export function bytesBody(mediaTypes: readonly string[], limitBytes: number, isOptional = false): BodyReader<Buffer> {
   return { mediaTypes, isOptional, read: readerOf(mediaTypes, limitBytes, { takesBytes: true }) };
 }
 
@@ -97,6 +97,17 @@ interface ReaderOptions {
   readonly takesBytes?: boolean;
 }
 
+function readerOf(
+  mediaTypes: readonly string[],
+  limitBytes: number,
+  options: { readonly isStreamed: true },
+): BodyReader<StreamedBody>['read'];
+function readerOf(
+  mediaTypes: readonly string[],
+  limitBytes: number,
+  options: { readonly takesBytes: true },
+): BodyReader<Buffer>['read'];
+function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader['read'];
 function readerOf(
   mediaTypes: readonly string[],
   limitBytes: number,

@@ -1,5 +1,5 @@
 import { version } from '../../version.ts';
-import type { EndpointResponse, Endpoint } from '../endpoint.ts';
+import { endpoint, type EndpointResponse, type Endpoint } from '../endpoint.ts';
 import type { Lifecycle } from '../server/lifecycle.ts';
 import type { HealthChecks } from './health-checks.ts';
 
@@ -53,11 +53,11 @@ function publicStatus(
   example: object,
   statuses: Endpoint['docs']['statuses'] = {},
 ): Endpoint {
-  return {
+  return endpoint({
     method: 'GET',
     path,
     access: 'public',
     docs: { operationId, summary, tag: 'health', statuses, answer: { schema: statusSchema, example } },
     handle,
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { endpoint, type Endpoint } from '../endpoint.ts';
 import { Problem } from '../problem.ts';
 
 const dayMs = 86_400_000;
@@ -32,7 +32,7 @@ export function openSecurityTxt(path: string, logger: Logger, clock: () => numbe
 /** Public: the file, until it expires. */
 export function securityTxtEndpoints(file: SecurityTxt | undefined, clock: () => number): Endpoint[] {
   return [
-    {
+    endpoint({
       method: 'GET',
       path: '/.well-known/security.txt',
       access: 'public',
@@ -48,7 +48,7 @@ export function securityTxtEndpoints(file: SecurityTxt | undefined, clock: () =>
           throw new Problem(404, 'not_found', 'The operator of this service has named no security contact.');
         return { body: file.text };
       },
-    },
+    }),
   ];
 }
 

@@ -14,7 +14,7 @@ import type { Session } from '../session.ts';
 export type Authorize = (
   session: Session | undefined,
   endpoint: Pick<Endpoint, 'access' | 'isFiltered'>,
-  call: Pick<Call, 'address' | 'requestId' | 'params'>,
+  call: Pick<Call<Readonly<Record<string, string>>>, 'address' | 'requestId' | 'params'>,
 ) => void | Promise<void>;
 
 /** Where nobody can say who calls, only public endpoints answer. */

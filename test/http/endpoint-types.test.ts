@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import Joi from 'joi';
+import ts from 'typescript';
+import { bytesBody, fileBody, jsonBody } from '../../mlapi/http/body/readers.ts';
+import { endpoint } from '../../mlapi/http/endpoint.ts';
+
+const docs = { operationId: 'test', summary: 'A test', tag: 'tests', statuses: {} };
+const post = { method: 'POST', access: 'public', docs } as const;
+const listQuery = Joi.object<{ readonly limit: number }, true>({ limit: Joi.number().default(20) });
+const targetSchema = Joi.object<{ readonly version: string }, true>({ version: Joi.string().required() });
+
+// The compiler is the test: where one of these were no error, tsc would refuse the comment above it.
+describe('a handler reads only what its endpoint declares', () => {
+  test('the path says which parameters there are', () => {
+    endpoint({
+      ...post,
+      path: '/models/{name}/versions/{version}',
+      handle: ({ params }) => ({ body: params.name.length + params.version.length }),
+    });
+    endpoint({
+      ...post,
+      path: '/models/{name}',
+      // @ts-expect-error: the path has no such parameter
+      handle: ({ params }) => ({ body: params.version }),
+    });
+    endpoint({
+      ...post,
+      path: ['/models', '{name}'].join('/'),
+      // @ts-expect-error: nothing is known of a path that is put together at run time
+      handle: ({ params }) => ({ body: params.name }),
+    });
+  });
+
+  test('the schema of the query says which fields it has', () => {
+    endpoint({ ...post, path: '/', query: listQuery, handle: ({ query }) => ({ body: query.limit.toFixed() }) });
+    endpoint({
+      ...post,
+      path: '/',
+      query: listQuery,
+      // @ts-expect-error: the schema has no such field
+      handle: ({ query }) => ({ body: query.after }),
+    });
+    endpoint({
+      ...post,
+      path: '/',
+      // @ts-expect-error: no query was declared
+      handle: ({ query }) => ({ body: query.limit }),
+    });
+    endpoint({
+      ...post,
+      path: '/',
+      query: Joi.object({ limit: Joi.number() }),
+      // @ts-expect-error: a schema that does not say what it validates to lets nothing be read
+      handle: ({ query }) => ({ body: query.limit }),
+    });
+  });
+
+  test('its schema says what a body is', () => {
+    const body = { reader: jsonBody(100), schema: targetSchema };
+    endpoint({ ...post, path: '/', body, handle: ({ body: { version } }) => ({ body: version.length }) });
+    endpoint({
+      ...post,
+      path: '/',
+      body,
+      // @ts-expect-error: the schema has no such field
+      handle: ({ body: target }) => ({ body: target.alias }),
+    });
+    endpoint({
+      ...post,
+      path: '/',
+      // @ts-expect-error: no body was declared
+      handle: ({ body: target }) => ({ body: target.version }),
+    });
+  });
+
+  test('without a schema its reader says so', () => {
+    endpoint({
+      ...post,
+      path: '/',
+      body: { reader: bytesBody([], 100) },
+      handle: ({ body }) => ({ body: body.subarray(1) }),
+    });
+    endpoint({
+      ...post,
+      path: '/',
+      body: { reader: fileBody(100) },
+      // @ts-expect-error: a streamed body is no buffer
+      handle: ({ body }) => ({ body: body.subarray(1) }),
+    });
+    endpoint({
+      ...post,
+      path: '/',
+      body: { reader: jsonBody(100) },
+      // @ts-expect-error: JSON may be anything
+      handle: ({ body }) => ({ body: body.version }),
+    });
+  });
+});
+
+test('the constructor hands on the same object: requests pay nothing for the types', () => {
+  const typed = { ...post, path: '/', handle: () => ({}) };
+  expect(endpoint(typed)).toBe(typed);
+});
+
+const checked = ['params', 'query', 'body', 'call'];
+
+/** Casts, and assertions that something is there, of what a call brings; also of what stands further inside. */
+function casts(text: string): string[] {
+  const found: string[] = [];
+  const names = (node: ts.Node): string[] => {
+    if (ts.isIdentifier(node)) return [node.text];
+    if (ts.isPropertyAccessExpression(node)) return [node.name.text, ...names(node.expression)];
+    if (
+      ts.isElementAccessExpression(node) ||
+      ts.isAsExpression(node) ||
+      ts.isNonNullExpression(node) ||
+      ts.isParenthesizedExpression(node) ||
+      ts.isSatisfiesExpression(node)
+    )
+      return names(node.expression);
+    return [];
+  };
+  const visit = (node: ts.Node): void => {
+    const isCast =
+      (ts.isAsExpression(node) && node.type.getText() !== 'const') ||
+      ts.isTypeAssertionExpression(node) ||
+      ts.isNonNullExpression(node);
+    if (isCast && names(node.expression).some((name) => checked.includes(name))) found.push(node.getText());
+    else ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('handlers.ts', text, ts.ScriptTarget.Latest, true));
+  return found;
+}
+
+describe('files with handlers', () => {
+  const handlers = readdirSync('mlapi', { recursive: true, encoding: 'utf8' })
+    .map((name) => join('mlapi', name))
+    .filter((name) => name.endsWith('.ts') && !name.startsWith(join('mlapi', 'http', 'routing')))
+    .filter((name) => readFileSync(name, 'utf8').includes("/endpoint.ts'"));
+
+  test.each([
+    'query as unknown as ListQuery',
+    'call.body as Buffer',
+    '(call.body as Form).scope',
+    'call.params.name!',
+    '(call as Call<Params>).params',
+    '<Buffer>body',
+    'body[0] as string',
+  ])('a cast is found in: %s', (text) => {
+    expect(casts(`const x = ${text};`)).toHaveLength(1);
+  });
+
+  test('none casts what its call brings', () => {
+    expect(handlers).toEqual(expect.arrayContaining(['mlapi/auth/routes.ts', 'mlapi/oip/infer.ts']));
+    expect(handlers.length).toBeGreaterThan(10);
+    const found = handlers.flatMap((file) => casts(readFileSync(file, 'utf8')).map((cast) => `${file}: ${cast}`));
+    expect(found).toEqual([]);
+  });
+});
