@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Check } from '../http/exchange.ts';
-import { modelNotFound, type Problem } from '../http/problem.ts';
+import type { Problem } from '../http/problem.ts';
 import type { Authorize } from '../http/routing/handle.ts';
 import { holdsFor, holdsSome } from '../http/scopes.ts';
 import type { AuditNotices } from '../telemetry/audit-notices.ts';
@@ -46,20 +46,20 @@ export function readBearer(authorization: string | undefined): string {
 
 /** Refuses a session without the endpoint's scope, and records it. An endpoint that was mounted without a guard is refused. */
 export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Authorize {
-  return (session, { access, isFiltered = false }, { address, requestId, params }) => {
+  return (session, { access, resource }, { address, requestId, params }) => {
     if (access === 'public' || access === 'refresh token') return;
     if (session === undefined) throw tokenMissing();
     if (access === 'access token' || session.scopes.includes(access)) return;
     const { clientId, familyId } = session;
     const who = { clientId, familyId, address, requestId };
     if (holdsSome(session.scopes, access)) {
-      if (isFiltered) return;
-      const { name } = params;
-      if (name !== undefined && holdsFor(session.scopes, access, name)) return;
-      if (name !== undefined) {
-        // As for a model that there is not: who may not see it does not learn of it.
+      if (resource === 'filtered') return;
+      const name = resource && params[resource.param];
+      if (resource !== undefined && name !== undefined) {
+        if (holdsFor(session.scopes, access, name)) return;
+        // Who may not see it does not learn whether it exists.
         const detail = `${access}:${name.slice(0, 64)}`;
-        return refuse(modelNotFound(), notices.note('model_hidden', { ...who, detail }));
+        return refuse(resource.hidden(), notices.note(resource.event, { ...who, detail }));
       }
     }
     return refuse(scopeRefused(access), notices.note('scope_refused', { ...who, detail: access }, { kind: access }));

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type Joi from 'joi';
+import type { AuditEvent } from '../telemetry/audit-trail.ts';
 import type { BodyReader } from './body/readers.ts';
+import type { Problem } from './problem.ts';
 import type { ResponseMemory } from './response-memory.ts';
 import type { Chunk, Compression } from './response/chunks.ts';
 import type { Session } from './session.ts';
@@ -53,14 +55,26 @@ export interface EndpointResponse {
 /** `public`, a bearer token of one kind, or the scope that the access token must hold. */
 export type Access = 'public' | 'access token' | 'refresh token' | `${string}:${string}`;
 
+/** `filtered`: the handler itself answers only with what the session's scopes are for. Otherwise the path names it. */
+export type Resource<Param extends string = string> = 'filtered' | NamedResource<Param>;
+
+interface NamedResource<Param extends string> {
+  /** The path parameter with its name. */
+  readonly param: Param;
+  /** The answer where the scope is held for others only: the same as for one that does not exist. */
+  readonly hidden: () => Problem;
+  /** How the audit trail calls that. */
+  readonly event: AuditEvent;
+}
+
 /** One route, as data: what serves it, what guards it and what documents it come from the same place. */
 export interface Endpoint {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** As OpenAPI writes it: `/api/models/{name}`. */
   readonly path: string;
   readonly access: Access;
-  /** Whether it minds by itself for which models the session holds its scope. Those whose path has a `{name}` need not. */
-  readonly isFiltered?: boolean;
+  /** What a scope may be narrowed to. Without it, a session needs the scope for everything. */
+  readonly resource?: Resource;
   readonly query?: Joi.ObjectSchema;
   readonly body?: EndpointBody;
   readonly docs: EndpointDocs;
@@ -73,8 +87,12 @@ interface EndpointBody {
 }
 
 /** An endpoint whose handler knows the types of its call. */
-interface TypedEndpoint<Path extends string, Query, Body> extends Omit<Endpoint, 'path' | 'query' | 'body' | 'handle'> {
+interface TypedEndpoint<Path extends string, Query, Body> extends Omit<
+  Endpoint,
+  'path' | 'resource' | 'query' | 'body' | 'handle'
+> {
   readonly path: Path;
+  readonly resource?: Resource<ParamNames<Path>>;
   readonly query?: Query;
   readonly body?: Body;
   readonly handle: (

@@ -9,6 +9,7 @@ import type { Session } from '../http/session.ts';
 import { informationSchema, listSchema } from './contract/information-schema.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { Serving } from './model-source.ts';
+import { namedModel } from './named-model.ts';
 import { csvResponse, csvMediaType } from './postprocessing/csv-response.ts';
 import { jsonResponse } from './postprocessing/json-response.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
@@ -32,14 +33,14 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
     endpoint({
       ...read,
       path: '/api/ml',
-      isFiltered: true,
+      resource: 'filtered',
       docs: { ...information, operationId: 'getDefaultModel', summary: 'The default model' },
       handle: ({ session }) => ({ body: permitted(predictors.default(), session, read.access).information() }),
     }),
     endpoint({
       ...predict,
       path: '/api/ml',
-      isFiltered: true,
+      resource: 'filtered',
       docs: {
         ...defaultPredictionDocs(shown),
         operationId: 'predictWithDefaultModel',
@@ -51,7 +52,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
       ...read,
       path: '/api/models',
       query: listQuery,
-      isFiltered: true,
+      resource: 'filtered',
       docs: {
         tag: 'models',
         operationId: 'listModels',
@@ -64,18 +65,21 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
     endpoint({
       ...read,
       path: '/api/models/{name}',
+      resource: namedModel,
       docs: { ...information, operationId: 'getModel', summary: 'One model' },
       handle: async ({ params }) => ({ body: await predictors.information(params.name) }),
     }),
     endpoint({
       ...predict,
       path: '/api/models/{name}/predict',
+      resource: namedModel,
       docs: { ...predictionDocs(shown), operationId: 'predict', summary: 'Predict with a model' },
       handle: (call) => answer(predictors.serve(call.params.name, undefined, clientOf(call)), call),
     }),
     endpoint({
       ...predict,
       path: '/api/models/{name}/versions/{version}/predict',
+      resource: namedModel,
       docs: {
         ...predictionDocs(shown),
         operationId: 'predictWithVersion',

@@ -4,7 +4,16 @@ import { endpoint, type EndpointResponse, type Call, type Endpoint, type PathPar
 import { Problem } from '../http/problem.ts';
 import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
 import { aliasEndpoints } from './alias-routes.ts';
-import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
+import {
+  foreign,
+  missing,
+  namedModel,
+  params,
+  read,
+  tag,
+  write,
+  type ModelStoreEndpointsOptions,
+} from './endpoint-parts.ts';
 import { shippedResponse, versionResponse, versionSchema, versionsSchema } from './responses.ts';
 import { artifactQuery, checkName, checkVersion, versionsQuery } from './schemas.ts';
 import type { ModelStore } from './serving/model-store.ts';
@@ -125,6 +134,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
       method: 'GET',
       path: `${versionPath}/artifact`,
       access: 'models:download',
+      resource: namedModel,
       query: artifactQuery,
       docs: {
         tag,

@@ -6,6 +6,7 @@ import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { namesHeld } from '../http/scopes.ts';
 import type { Lifecycle } from '../http/server/lifecycle.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
+import { namedModel } from '../inference/named-model.ts';
 import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
@@ -101,7 +102,7 @@ export function oipEndpoints(options: OipOptions): Endpoint[] {
   ];
 }
 
-const read = { access: 'models:read', method: 'GET' } as const;
+const read = { access: 'models:read', resource: namedModel, method: 'GET' } as const;
 
 function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[] {
   const examples = requestExamples(shown);
@@ -127,7 +128,7 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
       ? serving.then((found) => inference.answer(found, call))
       : inference.answer(serving, call);
   };
-  const post = { access: 'models:predict', method: 'POST', body: { reader }, handle } as const;
+  const post = { access: 'models:predict', resource: namedModel, method: 'POST', body: { reader }, handle } as const;
   return [
     endpoint({
       ...post,
@@ -159,7 +160,7 @@ function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endp
         operationId: 'getStatistics',
         summary: 'What all models did since this process started',
       },
-      isFiltered: true,
+      resource: 'filtered',
       handle: ({ session }) => {
         const names = namesHeld(session?.scopes ?? [], 'models:read');
         return answer(inMemory(loaded(), names));
@@ -234,6 +235,7 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
     endpoint({
       ...command,
       access: 'models:read',
+      resource: namedModel,
       path: `/v2/repository/models/{name}/${what}`,
       docs: {
         tag,
@@ -259,7 +261,7 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
       ...command,
       access: 'models:read',
       path: '/v2/repository/index',
-      isFiltered: true,
+      resource: 'filtered',
       docs: {
         tag,
         operationId: 'indexRepository',

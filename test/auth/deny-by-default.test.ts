@@ -132,3 +132,23 @@ test('404 and 405: with a token they can be told apart', async () => {
     .expect(405)
     .expect('allow', 'GET, HEAD, POST, OPTIONS');
 });
+
+test('404, as for a model that there is not: every route of a model, where the scopes are for others', async () => {
+  const permissions = ['read', 'predict', 'write', 'download'];
+  const { tokens } = await service.newClient(
+    undefined,
+    permissions.map((permission) => `models:${permission}:other`),
+  );
+  const ofModels = listRoutes().filter((route) => route.includes(':name'));
+  expect(ofModels.length).toBeGreaterThan(20);
+  for (const route of ofModels) {
+    const [method = '', path = ''] = route.split(' ');
+    const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1').replace(':alias', 'a');
+    const { status, body } = await service.http[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](url).auth(
+      tokens.access_token,
+      { type: 'bearer' },
+    );
+    const text = 'There is no such model or version.';
+    expect([route, status, body.detail ?? body.error]).toEqual([route, 404, text]);
+  }
+});

@@ -5,6 +5,7 @@ import Joi from 'joi';
 import ts from 'typescript';
 import { bytesBody, fileBody, jsonBody } from '../../mlapi/http/body/readers.ts';
 import { endpoint } from '../../mlapi/http/endpoint.ts';
+import { Problem } from '../../mlapi/http/problem.ts';
 
 const docs = { operationId: 'test', summary: 'A test', tag: 'tests', statuses: {} };
 const post = { method: 'POST', access: 'public', docs } as const;
@@ -31,6 +32,17 @@ describe('a handler reads only what its endpoint declares', () => {
       // @ts-expect-error: nothing is known of a path that is put together at run time
       handle: ({ params }) => ({ body: params.name }),
     });
+  });
+
+  test('a resource is named by a parameter of the path', () => {
+    const resource = {
+      param: 'name',
+      hidden: () => new Problem(404, 'hidden', 'Hidden.'),
+      event: 'model_hidden',
+    } as const;
+    endpoint({ ...post, path: '/models/{name}', resource, handle: () => ({}) });
+    // @ts-expect-error: the path has no such parameter
+    endpoint({ ...post, path: '/models/{model}', resource, handle: () => ({}) });
   });
 
   test('the schema of the query says which fields it has', () => {

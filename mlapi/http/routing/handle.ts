@@ -8,12 +8,12 @@ import { send } from '../response/send.ts';
 import type { Session } from '../session.ts';
 
 /**
- * Refuses a session that lacks what the endpoint asks for, for the model that the path names.
- * @throws {Problem} 403; 404 for a model that is none of its own
+ * Refuses a session that lacks the endpoint's scope for the resource that the path names.
+ * @throws {Problem} 403, or what the endpoint hides the resource behind
  */
 export type Authorize = (
   session: Session | undefined,
-  endpoint: Pick<Endpoint, 'access' | 'isFiltered'>,
+  endpoint: Pick<Endpoint, 'access' | 'resource'>,
   call: Pick<Call<Readonly<Record<string, string>>>, 'address' | 'requestId' | 'params'>,
 ) => void | Promise<void>;
 
