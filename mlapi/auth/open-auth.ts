@@ -7,8 +7,9 @@ import { ClientAuthenticator } from './clients/client-authenticator.ts';
 import { ClientService } from './clients/client-service.ts';
 import { FailureCounter } from './clients/failure-counter.ts';
 import { Passwords } from './clients/passwords.ts';
-import type { KeyManager } from './keys/key-manager.ts';
+import { KeyManager } from './keys/key-manager.ts';
 import { KeyWatch } from './keys/key-watch.ts';
+import { KeyStore } from './stores/key-store.ts';
 import { ClientGrants } from './tokens/client-grants.ts';
 import { TokenMaker } from './tokens/token-maker.ts';
 import { TokenService } from './tokens/token-service.ts';
@@ -16,7 +17,6 @@ import { TokenService } from './tokens/token-service.ts';
 interface AuthOptions {
   readonly config: Config;
   readonly database: Database;
-  readonly opening: Promise<KeyManager>;
   readonly counters: CounterStore;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -25,7 +25,9 @@ interface AuthOptions {
 }
 
 /** Builds what knows keys, clients and tokens. @throws {WrongPassphrase} */
-export async function openAuth({ config, database, opening, counters, logger, metrics, clock }: AuthOptions) {
+export async function openAuth({ config, database, counters, logger, metrics, clock }: AuthOptions) {
+  // The passphrase is stretched on a thread of its own: this one is free for a third of a second.
+  const opening = KeyManager.open({ store: new KeyStore(database), config, clock });
   const [keys, passwords] = await Promise.all([opening, Passwords.create()]);
   // For one name from all addresses together: more than one address may try, and less than a guesser needs.
   const failures = new FailureCounter(
@@ -38,6 +40,7 @@ export async function openAuth({ config, database, opening, counters, logger, me
   const maker = new TokenMaker(config, keys, clock);
   const tokens = new TokenService({ config, database, maker, metrics, clock });
   const grants = new ClientGrants({ config, database, maker, clock });
+  metrics.watch({ tokenCacheEntries: () => tokens.remembered });
   const watch = new KeyWatch(keys, logger);
   return { keys, watch, clients, authenticator, tokens, grants };
 }

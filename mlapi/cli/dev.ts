@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { serve, type Services } from '../../application.ts';
+import type { Services } from '../../application.ts';
 import { administration, knownScopes } from '../auth/types.ts';
 import { developmentPassphraseFile, readConfig, type Config } from '../config/config.ts';
 import { exitWithMessage } from '../http/server/service.ts';
 import { print } from './command.ts';
+import { startService } from './start-service.ts';
 
 const demo = 'demo';
 /** All but administration. */
@@ -17,7 +18,7 @@ async function startDevelopment(): Promise<void> {
   refuseProduction(process.env.NODE_ENV);
   const config = readConfig();
   refuseProduction(config.environment);
-  const services = await serve(ensurePassphrase(config));
+  const services = await startService(ensurePassphrase(config));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
   print(welcome(services, services.service.address, await freshPassword(services)));
 }

@@ -5,7 +5,7 @@ import { Problem } from '../http/problem.ts';
 import { listFolders } from '../inference/model-registry.ts';
 import { UntrustedModels } from '../inference/untrusted/untrusted-models.ts';
 import type { ModelService } from '../models/catalog/model-service.ts';
-import { openModelStore } from '../models/open-model-store.ts';
+import { buildModelStore } from '../models/open-model-store.ts';
 import { aliasSchema, checkName, checkVersion } from '../models/schemas.ts';
 import type { ModelStore } from '../models/serving/model-store.ts';
 import type { Actor, Share } from '../models/types.ts';
@@ -91,7 +91,7 @@ function inStore<T>(work: (opened: { store: ModelStore; service: ModelService })
     const untrusted = new UntrustedModels(config);
     // Who has the database has no session: nobody's is asked for.
     const confirm = () => Promise.reject(new Error('no client acts here'));
-    return work(openModelStore({ config, database, untrusted, predictors: shipped, confirm, clock: Date.now }));
+    return work(buildModelStore({ config, database, untrusted, predictors: shipped, confirm, clock: Date.now }));
   });
 }
 

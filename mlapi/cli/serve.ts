@@ -13,11 +13,11 @@ async function superviseWorkers(): Promise<void> {
 
 /** What this process does as one of them. */
 async function work(): Promise<void> {
-  const [{ runWorker }, { serve }] = await Promise.all([
+  const [{ runWorker }, { startService }] = await Promise.all([
     import('../workers/worker.ts'),
-    import('../../application.ts'),
+    import('./start-service.ts'),
   ]);
-  runWorker(async (config, options) => (await serve(config, options)).service);
+  runWorker(async (config, options) => (await startService(config, options)).service);
 }
 
 await (cluster.isPrimary ? superviseWorkers() : work()).catch(exitWithMessage);

@@ -18,9 +18,9 @@ export interface FileInformation {
 export interface VersionInformation {
   readonly name: string;
   readonly version: string;
-  /** Of the ONNX file, in hexadecimal; with external data, of what `sha256sum` prints for all files. */
+  /** SHA-256 of the ONNX file, in hexadecimal; with external data, of what `sha256sum` prints for all files. */
   readonly sha256: string;
-  /** Of all files. */
+  /** Total size of all files. */
   readonly sizeBytes: number;
   /** Where the model has external data: what it consists of, the ONNX file first. */
   readonly files?: readonly FileInformation[];

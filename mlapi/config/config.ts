@@ -40,11 +40,11 @@ export interface Config {
   readonly bodyLimitBytes: number;
   readonly maxRows: number;
   readonly predictTimeoutMs: number;
-  /** Of one upload. */
+  /** Maximum size of one upload, in bytes. */
   readonly modelLimitBytes: number;
-  /** Of each process that holds an uploaded model. */
+  /** Maximum memory of each process that holds an uploaded model. */
   readonly modelMemoryBytes: number;
-  /** Of all of them. */
+  /** Maximum memory of all these processes together. */
   readonly modelsMemoryBytes: number;
   /** Versions, and their bytes, that a client may have in the store. */
   readonly clientModels: number;

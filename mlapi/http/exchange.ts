@@ -18,17 +18,17 @@ export class Exchange implements ResponseMemory {
   readonly response: ServerResponse;
   /** The caller's `X-Request-Id` where it is well formed, otherwise a new UUID. */
   readonly id: string;
-  /** Of the client, as far as proxies are believed: undefined over a Unix socket, and what a proxy handed on need not be an address. */
+  /** Client address, from `X-Forwarded-For` if the peer is a trusted proxy. `undefined` on a Unix socket. Unvalidated: a proxy may forward any string. */
   readonly address: string | undefined;
   /** The path and query as they came. Express changes the request's own while it looks for a route. */
   readonly target: string;
-  /** Of the answer: what is set here goes out with it. */
+  /** Response headers: whatever is set here is sent with the response. */
   readonly headers: HeaderList;
   /** The path of the endpoint that serves it, as `/api/models/{name}`; undefined until one does. */
   route: string | undefined;
   /** Once the guard has let it through. */
   session: Session | undefined;
-  /** Of a refusal: its code, and its cause for the log alone. */
+  /** Code of a refusal, and its cause, which only the log gets. */
   code: string | undefined;
   cause: unknown;
   #reservation: Reservation | undefined;
@@ -67,7 +67,7 @@ export class Exchange implements ResponseMemory {
     (this.request as BegunRequest)[exchange] = undefined;
   }
 
-  /** Of a request that was begun here, also where it comes back from Express. */
+  /** Returns the exchange of a request that was begun here, even when the request comes back from Express. */
   static of(request: IncomingMessage): Exchange {
     const found = (request as BegunRequest)[exchange];
     if (found === undefined) throw new Error('a request came in past the listener');

@@ -33,7 +33,7 @@ export interface InferenceObserver {
   shed(model: ObservedModel): void;
 }
 
-/** Of strangers' models all together: their names are strangers' words. */
+/** One label for all uploaded models: client-chosen names must not become metric labels. */
 const uploaded: ObservedModel = { model: 'uploaded', version: '' };
 
 /** Tells an observer of models without their names. */
@@ -45,8 +45,31 @@ export function withoutModelNames(observer: InferenceObserver): InferenceObserve
   };
 }
 
+/** The observers of all models. A feature adds its own while it opens, before the first request. */
+export class InferenceObservers {
+  readonly #ofShipped: InferenceObserver[];
+  readonly #ofUploaded: InferenceObserver[];
+  /** Observes the models of the folders. */
+  readonly shipped: InferenceObserver;
+  /** Observes uploaded models. */
+  readonly uploaded: InferenceObserver;
+
+  /** @param metrics gets the names of shipped models, and none of uploaded ones: client-chosen names must not become labels */
+  constructor(metrics: InferenceObserver) {
+    this.#ofShipped = [metrics];
+    this.#ofUploaded = [withoutModelNames(metrics)];
+    this.shipped = combineObservers(this.#ofShipped);
+    this.uploaded = combineObservers(this.#ofUploaded);
+  }
+
+  add(observer: InferenceObserver): void {
+    this.#ofShipped.push(observer);
+    this.#ofUploaded.push(observer);
+  }
+}
+
 /** Tells several observers. */
-export function combineObservers(observers: readonly InferenceObserver[]): InferenceObserver {
+function combineObservers(observers: readonly InferenceObserver[]): InferenceObserver {
   return {
     ran: (run) => {
       for (const observer of observers) observer.ran(run);

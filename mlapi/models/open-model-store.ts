@@ -1,10 +1,12 @@
 import type { Config } from '../config/config.ts';
+import type { Feature } from '../http/feature.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { UntrustedModels } from '../inference/untrusted/untrusted-models.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { ModelService } from './catalog/model-service.ts';
 import { VersionResolver } from './catalog/resolver.ts';
+import { modelStoreEndpoints } from './routes.ts';
 import { ModelCache } from './serving/model-cache.ts';
 import { ModelStore } from './serving/model-store.ts';
 import { StoreCommands } from './serving/store-commands.ts';
@@ -12,7 +14,7 @@ import { Traffic } from './traffic/traffic.ts';
 import type { ConfirmSession } from './types.ts';
 import { Artifacts } from './upload/artifacts.ts';
 
-interface OpenModelStoreOptions {
+interface ModelStoreOptions {
   readonly config: Config;
   readonly database: Database;
   readonly untrusted: UntrustedModels;
@@ -22,8 +24,27 @@ interface OpenModelStoreOptions {
   readonly logger?: Pick<Logger, 'log'>;
 }
 
-/** Builds the model store. */
-export function openModelStore(options: OpenModelStoreOptions) {
+interface ModelStoreFoundations extends Omit<ModelStoreOptions, 'confirm'> {
+  readonly predictors: ModelRegistry;
+  readonly tokens: { readonly confirm: ConfirmSession };
+  readonly logger: Logger;
+}
+
+/** Opens the model store: predictions find its models beside those of the folders. */
+export function openModelStore(foundations: ModelStoreFoundations) {
+  const { config, predictors, tokens, logger } = foundations;
+  const built = buildModelStore({ ...foundations, confirm: (...session) => tokens.confirm(...session) });
+  predictors.attach(built.store);
+  const feature: Feature = {
+    endpoints: modelStoreEndpoints({ ...built, predictors, config }),
+    metrics: () => built.traffic.metrics(),
+    startMaintenance: () => built.store.startMaintenance(logger),
+  };
+  return { ...feature, ...built };
+}
+
+/** Builds the model store alone, as the commands of an operator need it. */
+export function buildModelStore(options: ModelStoreOptions) {
   const { config, database, untrusted, predictors, confirm, clock, logger } = options;
   const artifacts = new Artifacts(config.dataDir);
   const loaded = new ModelCache({ untrusted, artifacts, memoryBytes: untrusted.workerBytes, logger });

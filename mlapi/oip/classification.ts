@@ -11,7 +11,7 @@ const elementsPerTurn = 8_192;
 const maxClasses = 1_000;
 /** Most that the texts of an output may take. */
 const maxTextBytes = 67_108_864;
-/** Of a text, besides its label: the number, the column, and what every text takes. */
+/** Bytes of a text besides its label: the number, the column, and the overhead of any text. */
 const bytesPerText = 96;
 
 interface Classification {

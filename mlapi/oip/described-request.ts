@@ -27,7 +27,7 @@ export interface DescribedRequest {
 }
 
 export interface DescribedInput extends Omit<InputTensor, 'data'>, Expected {
-  /** Of binary data, in bytes; undefined where they are in the JSON. */
+  /** Size of the binary data, in bytes; undefined where the data are in the JSON. */
   readonly size: number | undefined;
   /** In JSON, with long whole numbers rounded, and as text. */
   readonly data: unknown;
@@ -41,7 +41,7 @@ const maxTensors = 10_000;
 const maxDimensions = 8;
 /** More cannot be in a body, and their product stays exact. */
 const maxElements = 2 ** 31;
-/** Of the request's own parameters that change the answer, those that no model here can follow. */
+/** Request parameters that would change the answer, and that no model here supports. */
 const unsupported = ['sequence_id', 'sequence_start', 'sequence_end'];
 
 /** @throws {Problem} 400 */

@@ -1,27 +1,49 @@
 import type { Config } from '../config/config.ts';
+import type { Feature } from '../http/feature.ts';
+import type { HealthChecks } from '../http/health/health-checks.ts';
+import type { Lifecycle } from '../http/server/lifecycle.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
+import type { InferenceObservers } from '../inference/observer.ts';
 import { repositoryOver, type ModelRepository } from './repository.ts';
-import type { OipOptions } from './routes.ts';
-import type { RunStatistics } from './statistics.ts';
+import { oipEndpoints, oipHealthEndpoints } from './routes.ts';
+import { RunStatistics } from './statistics.ts';
 
-interface Served {
+interface OipFoundations {
   readonly config: Pick<Config, 'bodyLimitBytes'>;
+  readonly lifecycle: Lifecycle;
+  readonly checks: HealthChecks;
   readonly predictors: ModelRegistry;
-  readonly oipStatistics: RunStatistics;
-  /** Of models that clients bring. */
+  readonly observers: InferenceObservers;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** Loads and unloads models that clients bring, where there is a store for them. */
   readonly modelStore?: { readonly commands: ModelRepository };
 }
 
-/** The protocol over the models that are there: those of the folders, and those of a source that are loaded. */
-export function openOip({ config, predictors, oipStatistics, modelStore }: Served): OipOptions {
+/** Opens the protocol over the models that are there: those of the folders, and those of the store that are loaded. */
+export function openOip({
+  config,
+  lifecycle,
+  checks,
+  predictors,
+  observers,
+  clock,
+  modelStore,
+}: OipFoundations): Feature {
+  const statistics = new RunStatistics(clock);
+  statistics.forgetAllBut(() => predictors.loaded());
+  observers.add(statistics);
   return {
-    describe: (name, version) => predictors.information(name, version),
-    serve: (name, version, session) => predictors.serve(name, version, session?.clientId ?? ''),
-    loaded: () => predictors.loaded(),
-    versions: (names) => predictors.versions(names),
-    repository: repositoryOver(predictors, modelStore?.commands),
-    shown: predictors.shown,
-    statistics: oipStatistics,
-    bodyLimitBytes: config.bodyLimitBytes,
+    publicEndpoints: oipHealthEndpoints(lifecycle, checks),
+    endpoints: oipEndpoints({
+      describe: (name, version) => predictors.information(name, version),
+      serve: (name, version, session) => predictors.serve(name, version, session?.clientId ?? ''),
+      loaded: () => predictors.loaded(),
+      versions: (names) => predictors.versions(names),
+      repository: repositoryOver(predictors, modelStore?.commands),
+      shown: predictors.shown,
+      statistics,
+      bodyLimitBytes: config.bodyLimitBytes,
+    }),
   };
 }

@@ -18,7 +18,7 @@ export interface ModelParams {
 
 /** Where models come from, for the extension `model_repository`. */
 export interface ModelRepository {
-  /** Of what the name stands for. @throws {Problem} 404, or why it cannot be loaded */
+  /** Loads the version that the name stands for. @throws {Problem} 404, or why it cannot be loaded */
   load(name: string, call: Call): Promise<void>;
   /** @throws {Problem} 404, or why it cannot be unloaded */
   unload(name: string, call: Call): Promise<void>;

@@ -34,7 +34,7 @@ export function longResponse(
   return { headers, chunks: pieces, compression };
 }
 
-/** Of the text as it is, in characters, and the binary data behind it, in bytes. */
+/** Length of the JSON, in characters, plus that of the binary data after it, in bytes. */
 function lengthOf({ json, binary }: WrittenResponse): number {
   let length = json.length;
   for (const bytes of binary) length += bytes.length;

@@ -8,9 +8,9 @@ import { systemCallFilter } from './system-calls.ts';
 
 /** What a process may have that computes with a stranger's model. */
 export interface Confinement {
-  /** Of data: what it allocates, its threads' stacks among it. */
+  /** Maximum data segment, in bytes: all that the process allocates, including its threads' stacks. */
   readonly memoryBytes: number;
-  /** Of its whole life; without it, others stop it. */
+  /** Processor time for its whole life, in seconds; unset, the caller stops it. */
   readonly cpuSeconds?: number;
   /** Whether it sees this machine's files, network and processes: `namespaces` shows it none of them. */
   readonly isolation: Isolation;

@@ -8,7 +8,7 @@ export interface MessageMemory {
 }
 
 interface MessagePipeOptions {
-  /** Whoever announces more has lost its senses, or is no program of ours. */
+  /** A sender that announces more is broken, or hostile. */
   readonly maxBytes: number;
   readonly memory?: MessageMemory;
   /** Makes a message of its bytes, and throws where they are none; by default, any that a program of ours sends. */
@@ -35,7 +35,7 @@ export class MessagePipe {
   readonly #options: MessagePipeOptions;
   readonly #head = Buffer.alloc(lengthBytes);
   #headBytes = 0;
-  /** Of the message that is coming; undefined where it is thrown away. */
+  /** Body of the incoming message; undefined if the message is discarded. */
   #body: Buffer | undefined;
   #bodyBytes = 0;
   #length = 0;

@@ -13,7 +13,7 @@ interface AuditNoticesOptions {
 }
 
 interface NoticeOptions {
-  /** Of the event, of few: each has a row of its own. */
+  /** Kind of the event, from a small set: each kind has a row of its own. */
   readonly kind?: string;
   /** Whether the database is asked once a minute, whatever comes of it. Otherwise the next refusal tries again. */
   readonly mayBeLost?: boolean;

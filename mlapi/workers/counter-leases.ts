@@ -3,7 +3,7 @@ import type { WindowCounters } from '../http/limits/window-counters.ts';
 import type { Grant } from './messages.ts';
 
 const maxGranted = 1_000;
-/** Of what is left below the limit, each worker gets at most this part at once, shared by all of them. */
+/** A lease is at most the remainder below the limit, divided by this and by the number of workers. */
 const share = 4;
 
 /** A worker that counts by itself. */

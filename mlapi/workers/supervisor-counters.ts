@@ -20,7 +20,7 @@ interface Asked {
  */
 export class SupervisorCounterStore implements CounterStore {
   readonly #tell: (message: WorkerMessage) => boolean;
-  /** Of the requests per client. */
+  /** Leased counters of requests per client. */
   #leased: LeasedCounters | undefined;
   readonly #pending = new Map<number, Asked>();
   #next: Asked[] = [];

@@ -92,7 +92,7 @@ async function tellLast(metrics: Metrics): Promise<void> {
   await Promise.race([isTold, delay(lastWordLimitMs)]);
 }
 
-/** Of metrics that cannot be read, the supervisor knows by their silence. */
+/** If metrics cannot be read, the supervisor notices that no answer comes. */
 const ignore = () => undefined;
 
 function fail(error: unknown): void {

@@ -128,7 +128,7 @@ async function ask(port: number, request: string, isHead: boolean): Promise<obje
   return { isClosed, answers: answers.map(comparable) };
 }
 
-describe('the short way and the long one', () => {
+describe('the fast path and Express', () => {
   test('say the same to every request', async () => {
     const pick = <T>(values: readonly T[]) => fc.constantFrom(...values);
     const request = fc.record({

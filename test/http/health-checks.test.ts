@@ -15,7 +15,9 @@ function start(check: () => Promise<void>) {
     },
   });
   const logger = new Logger(winston.createLogger({ transports: [new winston.transports.Stream({ stream })] }));
-  return { clock, lines, checks: new HealthChecks([{ name: 'thing', check }], { clock: clock.readMonotonic, logger }) };
+  const checks = new HealthChecks({ clock: clock.readMonotonic, logger });
+  checks.add({ name: 'thing', check });
+  return { clock, lines, checks };
 }
 
 describe('HealthChecks', () => {

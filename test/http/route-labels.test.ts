@@ -38,7 +38,7 @@ const requests: [method: 'get' | 'post' | 'put', path: string, hasToken: boolean
 ];
 
 describe.each([
-  ['the short way', (fastPath: FastPath) => fastPath],
+  ['the fast path', (fastPath: FastPath) => fastPath],
   ['Express', () => undefined],
 ])('on %s', (_, choose) => {
   let metrics: Metrics;

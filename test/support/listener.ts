@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { createApplication, mountRoutes, type Services } from '../../application.ts';
 import { createListener } from '../../mlapi/http/server/listener.ts';
 
-/** With `TEST_WITHOUT_FAST_PATH=1` every test shows that Express gives the verdicts of the short way. */
+/** With `TEST_WITHOUT_FAST_PATH=1` every test shows that Express gives the verdicts of the fast path. */
 export const wayVariables: Readonly<Record<string, string>> =
   process.env.TEST_WITHOUT_FAST_PATH === '1' ? { TEST_WITHOUT_FAST_PATH: '1' } : {};
 

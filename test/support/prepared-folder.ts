@@ -1,8 +1,11 @@
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openKeys } from '../../mlapi/auth/keys/open-keys.ts';
+import { KeyManager } from '../../mlapi/auth/keys/key-manager.ts';
+import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { readConfig } from '../../mlapi/config/config.ts';
+import { openDatabase } from '../../mlapi/persistence/database.ts';
+import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -27,8 +30,9 @@ async function makeTemplate(template: string, variables: Variables, at: number):
   const unfinished = `${template}-${process.pid}`;
   mkdirSync(unfinished, { mode: 0o700 });
   const config = readConfig({ ...variables, MLAPI_DATA_DIR: unfinished }, process.cwd());
-  const { database, keys } = await openKeys(config, () => at);
-  await keys;
+  const database = openDatabase(config);
+  await prepareDatabase(database);
+  await KeyManager.open({ store: new KeyStore(database), config, clock: () => at });
   await database.destroy();
   try {
     renameSync(unfinished, template);

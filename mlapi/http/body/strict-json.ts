@@ -15,7 +15,7 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   const names = text.includes(':') || looksDeep(text) ? countNamesInText(text) : 0;
   const value = parse(text);
   if (names === 0 && typeof value === 'object' && value !== null) refuseDeeper(value, maxDepth);
-  // Of equal names JSON.parse keeps the last, so that the tree has fewer than the text.
+  // JSON.parse keeps the last of equal names, so the tree then has fewer names than the text.
   if (names > 0 && countNamesInTree(value) < names) {
     throw new Problem(400, 'duplicate_key', 'An object in the body has the same name twice.');
   }

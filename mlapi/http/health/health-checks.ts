@@ -17,7 +17,7 @@ const lookEveryMs = 1_000;
 
 /** Whether all that the service depends on can be used. It looks once a second at most, however often it is asked. */
 export class HealthChecks {
-  readonly #checks: readonly HealthCheck[];
+  readonly #checks: HealthCheck[] = [];
   readonly #clock: () => number;
   readonly #logger: Logger;
   readonly #failing = new Set<string>();
@@ -25,10 +25,13 @@ export class HealthChecks {
   #isLooking = false;
   #result = Promise.resolve(true);
 
-  constructor(checks: readonly HealthCheck[], { clock, logger }: HealthChecksOptions) {
-    this.#checks = checks;
+  constructor({ clock, logger }: HealthChecksOptions) {
     this.#clock = clock;
     this.#logger = logger;
+  }
+
+  add(check: HealthCheck): void {
+    this.#checks.push(check);
   }
 
   pass(): Promise<boolean> {

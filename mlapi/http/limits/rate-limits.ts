@@ -11,7 +11,7 @@ import { readAddress } from '../request/client-address.ts';
 import type { Session } from '../session.ts';
 import { windowMs, type Counters, type WindowCount } from './counters.ts';
 
-/** Of clients that were seen; past them they are worked out again. */
+/** Clients whose policy is remembered; beyond that, policies are computed again. */
 const maxPolicies = 10_000;
 
 /**

@@ -21,7 +21,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
   response.on('close', () => {
     const { id, session, code, cause } = exchange;
     const { statusCode, writableFinished } = response;
-    // Of an answer to a closed connection Node says that it is written; only one that has left lets go of the socket.
+    // Node reports a response to a closed connection as written; only a response that was really sent lets go of its socket.
     const isSent = writableFinished && response.socket === null;
     const status = isSent ? statusCode : 499;
     const milliseconds = performance.now() - startedAt;

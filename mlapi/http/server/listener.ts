@@ -13,7 +13,7 @@ export type FastPath = (exchange: Exchange) => boolean;
 
 /**
  * What every request meets first, whoever answers it, and the same while the service starts as when it is ready. Then the
- * short way, if it knows the route; all else is the application's.
+ * fast path, if it knows the route; all else is the application's.
  */
 export function createListener(
   application: RequestListener,

@@ -24,7 +24,7 @@ interface ContractFile extends Omit<Contract, 'sample' | 'features' | 'output'> 
 
 type Input = Pick<ModelMetadata, 'inputType' | 'width'>;
 
-/** Of a model that has not said yet what it takes: rows, as its contract has them. */
+/** Placeholder input for a model that has not been loaded: float32 rows of unknown width. */
 export const unknownInput: Input = { inputType: 'float32', width: undefined };
 
 /**

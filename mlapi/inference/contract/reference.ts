@@ -7,14 +7,14 @@ import Joi from 'joi';
 export interface FeatureReference {
   /** Ascending. */
   readonly edges: readonly number[];
-  /** Of the values, one for each bin: one more than edges; together they are 1. */
+  /** Share of the values in each bin; there is one more bin than edges, and the shares add up to 1. */
   readonly shares: readonly number[];
 }
 
 /** By feature. */
 export type Reference = Readonly<Record<string, FeatureReference>>;
 
-/** Of all features: each is counted, kept and added up. */
+/** Maximum number of bins over all features: each bin is counted, stored and added up. */
 const maxBins = 4_096;
 /** Shares are written with few digits. */
 const roundingError = 0.01;

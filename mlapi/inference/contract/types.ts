@@ -73,7 +73,7 @@ export interface Contract {
 
 /** A model on another server that speaks the Open Inference Protocol. */
 export interface RemoteReference {
-  /** Of the server, before `/v2`: one of those that the operator allows. */
+  /** Base URL of the server, without `/v2`: one that the operator allows. */
   readonly url: string;
   readonly model: string;
   /** Without it, the server's own choice. */

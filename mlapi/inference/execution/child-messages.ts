@@ -25,7 +25,7 @@ export type ChildMessage =
 
 /** Most that the JSON of a message may take: it is parsed in one turn of the event loop. */
 const maxHeadBytes = 4_194_304;
-/** Of the names and shapes in it, as JSON. */
+/** Maximum size of a model's names and shapes, as JSON. */
 const maxMetadataBytes = maxHeadBytes - 1_024;
 /** Most that a child may say at once: outputs of the largest size, and what stands around them. */
 export const maxChildBytes = maxOutputBytes + maxHeadBytes;

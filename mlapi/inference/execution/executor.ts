@@ -4,7 +4,7 @@ import type { RunInput, RunOutput } from '../tensors/types.ts';
 /** A process that holds the model. */
 export interface SessionMemory {
   readonly pid: number;
-  /** Of a child: its resident memory; inline: what this process grew by when it loaded the model. */
+  /** Resident memory of a child process; for an inline model, the growth of this process when it was loaded. */
   readonly rssBytes: number;
 }
 

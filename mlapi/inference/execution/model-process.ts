@@ -204,7 +204,7 @@ export class ModelProcess implements WatchedProcess {
     this.#settle()?.reject(serviceBusy());
   }
 
-  /** Whoever waits for it must not wait for ever. To the pool, its end is a crash. */
+  /** Callers must not wait forever, so the pool treats its exit as a crash. */
   #giveUp(loadLimitMs: number): void {
     this.#starting?.reject(new Error(`the model was not loaded within ${loadLimitMs / 1_000} s`));
     this.#child.kill('SIGKILL');

@@ -35,7 +35,7 @@ const datatypes: Readonly<Record<string, string>> = {
   string: 'BYTES',
 };
 const served = `inputs and outputs are ${Object.values(datatypes).join(', ')}`;
-/** Of rows. */
+/** Element types that a matrix of rows may have. */
 const rowTypes: readonly string[] = ['float32', 'float64', 'int32', 'int64'];
 
 type Metadata = InferenceSession['inputMetadata'][number];
@@ -192,7 +192,7 @@ function rowsOf(inputs: readonly TensorMetadata[]): Pick<ModelMetadata, 'inputTy
   };
 }
 
-/** Of FP16, its bits: newer versions of Node have numbers for them. */
+/** Returns FP16 elements as their bits, on every version of Node; newer ones would return numbers. */
 function outputOf({ data, dims, type }: Tensor): OutputTensor {
   if (type !== 'float16') return { data, shape: dims };
   const { buffer, byteOffset, length } = data as Uint16Array;

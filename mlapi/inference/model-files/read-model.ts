@@ -11,7 +11,7 @@ import { digestModel } from './model-digest.ts';
 /** A model as it is on the disk, in memory: nothing of it is read a second time. */
 export interface ModelBytes {
   readonly bytes: Buffer;
-  /** Of all of its files. */
+  /** SHA-256 over all files of the model. */
   readonly sha256: string;
   /** Where it has external data: its files, the ONNX file first. */
   readonly files: readonly ModelFile[] | undefined;

@@ -12,7 +12,7 @@ export class UnreadableModel extends Error {
 export interface WireField {
   readonly number: number;
   readonly wireType: number;
-  /** Of a varint: signed 64 bits, exact up to 2^53. */
+  /** Value of a varint: signed 64 bits, exact up to 2^53. */
   readonly value: number;
   readonly start: number;
   readonly end: number;

@@ -17,7 +17,7 @@ export function csvResponse(answer: PredictionResponse): EndpointResponse {
   };
 }
 
-/** Of cells with what stands between them; a line may have a million of them. */
+/** Joins cells and separators to chunks; one line may have a million cells. */
 function* chunksOf(texts: Iterable<string>): Generator<string> {
   let chunk = '';
   for (const text of texts) {

@@ -8,7 +8,7 @@ import { Postprocessor } from './postprocessor.ts';
 export interface PredictionResponse {
   readonly model: string;
   readonly version: string;
-  /** Of a model that can be replaced by another of its name: which one answered. */
+  /** Digest of the model that answered, for models that another of the same name can replace. */
   readonly sha256?: string;
   readonly predictions: readonly Prediction[];
   readonly classes?: readonly (string | number)[];
@@ -17,7 +17,7 @@ export interface PredictionResponse {
 
 /** An answer's lists are made in one turn of the event loop. */
 const maxNumbers = 1_000_000;
-/** Of a number in them, and of a row: a list of its own, or a label that others have, too. */
+/** Bytes counted for each number of a response, and for each row: a list of its own, or a shared label. */
 const bytesPerNumber = 16;
 const bytesPerRow = 64;
 

@@ -1,6 +1,6 @@
 import { toPointer, type InputError } from '../../http/problem.ts';
-import type { FeatureEncoder } from './feature-encoder.ts';
 import type { Feature } from '../contract/types.ts';
+import type { FeatureEncoder } from './feature-encoder.ts';
 
 const shownCategories = 12;
 const shownLength = 40;
@@ -76,7 +76,7 @@ function show(value: unknown): string {
   return `${value as number | boolean}`;
 }
 
-/** Of a text that is not ours to repeat at any length. */
+/** Returns the beginning of a client's text: errors must not repeat it at any length. */
 export function shorten(text: string): string {
   return (text.length > shownLength ? `${text.slice(0, shownLength)}...` : text).toWellFormed();
 }

@@ -134,7 +134,7 @@ function readOutputs(
           : readBinaryData(binary.subarray(at, at + bytes), expected);
       found.set(name, { data: cells, shape });
     } catch (cause) {
-      // Of its own words, nothing is in it.
+      // The message repeats none of the server's own words.
       throw invalidModelOutput(
         cause instanceof Problem ? cause.message.replace(/\.$/, '') : 'its data are none',
         cause,

@@ -18,7 +18,7 @@ interface RemoteExecutorOptions extends RemoteModel {
   readonly outputName: string;
   /** The model's other outputs. */
   readonly others: readonly string[];
-  /** Of a run without a deadline. */
+  /** Time limit for a run that has no deadline. */
   readonly timeoutMs: number;
   readonly breaker?: BreakerOptions;
 }
@@ -127,7 +127,7 @@ function asTensor({ data, rows, width }: Matrix, { name, datatype }: TensorInfo)
   return { name, datatype, shape: [rows, width], data };
 }
 
-/** Of what the server says, nothing but the status is for others than the log. */
+/** Makes a refusal from the server's response. Only the status may reach clients; the rest is for the log. */
 function refusalOf({ status, body }: RemoteResponse): Problem | RemoteFailure {
   const reason = `the server answered ${status}`;
   const text = body

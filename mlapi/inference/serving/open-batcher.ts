@@ -19,7 +19,7 @@ export interface EngineOptions
     Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'>,
     Partial<Pick<Config, 'remoteServers' | 'remoteTokens'>> {
   readonly observer?: InferenceObserver | undefined;
-  /** Of child processes, where the model is a stranger's. */
+  /** Confinement of the child processes, if the model was uploaded. */
   readonly confinement?: Confinement;
   /** Looks at what their processes take. */
   readonly watch?: WatchedGroup;
@@ -32,7 +32,7 @@ export interface LoadedModel extends KnownModel {
 
 /** A hop to another process costs about a quarter of this. */
 const longestInlineRunSeconds = 0.0005;
-/** Of requests that cannot be taken apart. */
+/** Longest inline run, in seconds, for a model whose requests cannot be split. */
 const longestInlineRequestSeconds = 0.05;
 /** What a run may bring to a child goes through a pipe. */
 const maxCellsPerRun = 131_072;
@@ -113,7 +113,7 @@ export function secondaryOutputs({ metadata, outputName }: Pick<KnownModel, 'met
 }
 
 function poolOptions(model: KnownModel, { workers, confinement, watch }: EngineOptions) {
-  // Of strangers' models there may be many: each has one process.
+  // There may be many uploaded models, so each has one process.
   const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
   const { path, metadata, outputName } = model;
   return { path, sha256: metadata.sha256, outputName, others: secondaryOutputs(model), slots, confinement, watch };

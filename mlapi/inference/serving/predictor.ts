@@ -46,7 +46,7 @@ export class Predictor {
   readonly contract: Contract;
   /** It answers for itself. */
   readonly predictor = this;
-  /** Of every answer: which file gave it. */
+  /** Response headers that identify the model file: `x-model-sha256`. */
   readonly headers: Readonly<Record<string, string>>;
   /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
   sampleResponse: PredictionResponse | undefined;
@@ -55,7 +55,7 @@ export class Predictor {
   readonly #metadata: ModelMetadata;
   readonly #batcher: Batcher;
   readonly #responder: PredictionResponder;
-  /** Of one request. */
+  /** Maximum number of rows in one request. */
   readonly maxRows: number;
   /** Where a run has each output: the contract's at -1, the others at their index. */
   readonly #outputs: ReadonlyMap<string, TensorInfo>;
@@ -189,7 +189,7 @@ export class Predictor {
     return free < slots;
   }
 
-  /** Of the processes that hold it, as far as that is known. */
+  /** Memory of the processes that hold the model, as far as it is known. */
   get memoryBytes(): number {
     return this.#batcher.executor.memory().reduce((sum, { rssBytes }) => sum + rssBytes, 0);
   }
@@ -220,7 +220,7 @@ export interface ModelInformation
     Omit<Contract, 'output' | 'batching' | 'executor' | 'reference' | 'remote' | 'sampleRequest'>,
     RowWiseVerdict {
   readonly platform: string;
-  /** Of all files of the model. */
+  /** SHA-256 over all files of the model. */
   readonly sha256: string;
   /** Where it has external data. */
   readonly files?: readonly ModelFile[];

@@ -61,7 +61,7 @@ export async function prepareModel(folder: string, options: EngineOptions): Prom
 }
 
 /** A model that is never loaded in this process: what it is was found out in another one. @throws {ModelFolderError} */
-export function prepareForeign(
+export function prepareUntrusted(
   known: { path: string; metadata: ModelMetadata; contract: Contract },
   options: EngineOptions,
 ): PreparedModel {

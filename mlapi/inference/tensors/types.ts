@@ -78,7 +78,7 @@ export interface ModelFile {
 
 /** What a model says of itself when it is loaded, wherever that is: plain data. */
 export interface ModelMetadata {
-  /** Of the very bytes that were loaded; of a model on another server, of the reference and of what that says of it. */
+  /** SHA-256 of the bytes that were loaded; for a remote model, of the reference and the server's description. */
   readonly sha256: string;
   /** Where it has external data: all of its files, the ONNX file first; `sha256` is of them all. */
   readonly files?: readonly ModelFile[] | undefined;

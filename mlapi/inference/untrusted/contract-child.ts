@@ -12,7 +12,7 @@ import type { Contract } from '../contract/types.ts';
 export interface ContractQuestion {
   readonly folder: string;
   readonly input: Pick<ModelMetadata, 'inputType' | 'width'>;
-  /** Of the folder's model file, if it has one: this process never loads it, so that what it says of the graph can be believed. */
+  /** Outputs of the folder's model file, if there is one. This process never loads that file, so its report on the graph can be trusted. */
   readonly outputs: readonly string[] | undefined;
 }
 

@@ -17,7 +17,7 @@ import { secondaryOutputs, type EngineOptions } from '../serving/open-batcher.ts
 import { modelInformation, Predictor, type ModelInformation } from '../serving/predictor.ts';
 import {
   isRemote,
-  prepareForeign,
+  prepareUntrusted,
   prepareRemote,
   type PreparedModel,
   type RemoteContract,
@@ -32,7 +32,7 @@ export interface UntrustedModel {
   readonly metadata: ModelMetadata;
 }
 
-interface ForeignModelsOptions extends EngineOptions, Pick<Config, 'modelMemoryBytes' | 'modelsMemoryBytes'> {
+interface UntrustedModelsOptions extends EngineOptions, Pick<Config, 'modelMemoryBytes' | 'modelsMemoryBytes'> {
   readonly logger?: Pick<Logger, 'info'>;
 }
 
@@ -50,11 +50,11 @@ export class UntrustedModels {
   readonly memory = new MemoryWatch();
   /** What all of this process's models may take. */
   readonly workerBytes: number;
-  readonly #options: ForeignModelsOptions;
+  readonly #options: UntrustedModelsOptions;
   readonly #logger: Pick<Logger, 'info'> | undefined;
   #isolation: Promise<Isolation> | undefined;
 
-  constructor({ logger, ...options }: ForeignModelsOptions) {
+  constructor({ logger, ...options }: UntrustedModelsOptions) {
     this.#logger = logger;
     this.#options = options;
     this.workerBytes = workerMemory(options);
@@ -108,7 +108,7 @@ export class UntrustedModels {
       // Which bytes these are is known from here alone: its process could say that it is another model, or has other files.
       const identity = { sha256, ...(data.length > 0 && { files: [model, ...data] }) };
       const metadata = { ...identity, ...loaded, ...(read.rowWise && { rowWise: read.rowWise }) };
-      const prepared = prepareForeign({ path, metadata, contract }, this.#options);
+      const prepared = prepareUntrusted({ path, metadata, contract }, this.#options);
       const { outputName, probe, preprocessor } = prepared;
       const wanted = preprocessor === undefined ? { outputName, others: secondaryOutputs(prepared) } : { outputName };
       const { output } = await process.run(probe.sample, wanted, deadlineMs);
@@ -128,7 +128,7 @@ export class UntrustedModels {
     try {
       const prepared: PreparedModel = isRemote(contract)
         ? await prepareRemote({ path, contract, sha256: metadata.sha256 }, options)
-        : prepareForeign({ path, metadata, contract }, options);
+        : prepareUntrusted({ path, metadata, contract }, options);
       return await Predictor.start(prepared, options);
     } catch (cause) {
       if (watch.isExhausted) throw memoryExhausted(cause);

@@ -15,7 +15,7 @@ export async function findAlias(
   return row === undefined ? undefined : toAlias(row);
 }
 
-/** Of one model, by name. */
+/** Lists the aliases of one model, by name. */
 export async function listAliases(queries: Queries, model: string): Promise<Alias[]> {
   const query = queries.selectFrom('model_aliases').selectAll().where('model', '=', model).orderBy('alias');
   return (await query.execute()).map(toAlias);

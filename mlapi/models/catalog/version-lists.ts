@@ -7,7 +7,6 @@ import type { Queries } from '../../persistence/database.ts';
  * Each list reads what it answers, and no row besides, however many models, and versions of them, there are or were: it goes
  * along an index that has only versions that serve. Names are compared by their bytes, in SQLite and (`collate "C"`) in PostgreSQL.
  */
-
 interface IndexedVersion {
   readonly id: string;
   readonly name: string;
@@ -80,7 +79,7 @@ function namesQuery(queries: Queries, { ranges: [first, ...others], ownerId, lim
     return ownerId === undefined ? query : query.where('owner_id', '=', ownerId);
   };
   if (others.length === 0) return namesIn(first!);
-  // Of each range as many as the page has: the other ranges may be empty.
+  // Each range yields up to a full page, because the other ranges may be empty.
   const each = (range: NameRange) => queries.selectFrom(namesIn(range).as('one')).select('model');
   return others
     .reduce((all, range) => all.unionAll(each(range)), each(first!))

@@ -34,7 +34,7 @@ export async function lockModel(queries: Queries, name: string): Promise<ModelOw
   return row === undefined ? undefined : { name: row.name, ownerId: row.owner_id };
 }
 
-/** Whoever counts what a client has, and adds to it, waits for others who do. */
+/** Locks a client's row: counting its versions and adding one must not interleave with another upload. */
 export async function lockOwner(queries: Queries, ownerId: string): Promise<void> {
   await queries.selectFrom('clients').select('id').where('id', '=', ownerId).forUpdate().execute();
 }
@@ -115,7 +115,7 @@ export async function readForeignModel(queries: Queries, id: string): Promise<Ow
   };
 }
 
-/** Of one model, by name: those after `after`. Retired ones too. */
+/** Lists the versions of one model after `after`, by name, retired ones included. */
 export async function listRecords(
   queries: Queries,
   { model, after, limit }: { model: string; after: string; limit: number },

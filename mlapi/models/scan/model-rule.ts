@@ -44,7 +44,7 @@ export class ModelRule implements MessageRule {
     if (this.opsets.size === 0) refuse('malformed_model', 'The model imports no operator set.');
   }
 
-  /** Of a model that was read to its end. */
+  /** Inputs and outputs of the graph; call once the model was read to its end. */
   ports(): { inputs: string[]; outputs: string[] } {
     return this.#graph!.ports();
   }

@@ -16,9 +16,9 @@ export interface OnnxSummary {
   /** With those of the sub-graphs. */
   readonly nodes: number;
   readonly initializers: number;
-  /** Of all tensors, as their shapes declare them. */
+  /** Size of all tensors, as their shapes declare it. */
   readonly tensorBytes: number;
-  /** Of the model's graph; an input with a default value (an initializer) is not among them. */
+  /** Inputs of the model's graph, without those that have a default value (an initializer). */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }

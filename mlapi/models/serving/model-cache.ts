@@ -11,7 +11,7 @@ import { RestPeriods } from './rests.ts';
 interface LoadedModelsOptions {
   readonly untrusted: Pick<UntrustedModels, 'start' | 'watchGroup' | 'memory'>;
   readonly artifacts: Artifacts;
-  /** Of this process's share of the machine. */
+  /** Memory that the models of this process may take. */
   readonly memoryBytes: number;
   readonly logger?: Pick<Logger, 'log'> | undefined;
 }
@@ -67,7 +67,7 @@ export class ModelCache {
     this.#byId.set(id, loaded);
     starting.then(
       (predictor) => (loaded.predictor = predictor),
-      // Whoever asks meanwhile gets the same answer: each try is a process.
+      // Requests in the meantime get the same answer, because each try costs a process.
       () => this.#rest(loaded, failedForMs),
     );
     return starting;

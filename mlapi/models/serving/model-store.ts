@@ -108,7 +108,7 @@ export class ModelStore implements ModelSource {
     return this.#options.resolver.find(model, version);
   }
 
-  /** Of one model, also retired ones. @throws {Problem} 404 */
+  /** Lists the versions of one model, retired ones included. @throws {Problem} 404 */
   async versions(model: string, page: { after: string; limit: number }): Promise<VersionRecord[]> {
     await this.checkModel(model);
     return listRecords(this.#options.database, { model, ...page });
@@ -137,7 +137,7 @@ export class ModelStore implements ModelSource {
     if ((await findModel(this.#options.database, model)) === undefined) throw modelNotFound();
   }
 
-  /** Of a version that serves. */
+  /** Returns the contract of a version, or undefined if it does not serve. */
   async contract(model: string, version: string): Promise<Contract | undefined> {
     const record = await findRecord(this.#options.database, { model, version });
     return record?.retiredAt === null ? (await this.#read(record.id)).contract : undefined;

@@ -10,13 +10,13 @@ export const latencyBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0
 export interface Counts {
   /** `refused`: the caller's mistake; `failed`: the model's, or too much to do; `skipped`: a shadow had too much to do. */
   readonly requests: Record<Outcome, number>;
-  /** Of requests that were answered. */
+  /** Rows of the requests that were answered. */
   rows: number;
-  /** Of these, from the call to the answer. */
+  /** Total time of these requests, from the call to the answer. */
   seconds: number;
   /** How many of them fell between the bounds; the last are above them all. */
   readonly latency: number[];
-  /** Of a shadow: rows that both answered, and those of them that it answered otherwise. */
+  /** Rows that both a version and its shadow answered, and how many of them the shadow answered differently. */
   compared: number;
   disagreements: number;
 }

@@ -14,7 +14,7 @@ export function countDifferingRows(
 }
 
 /**
- * Of tensors. Where the first dimension is the rows, they are compared row by row; what is one for all rows differs in all of them
+ * Counts differing rows of tensors. Where the first dimension is the rows, they are compared row by row; what is one for all rows differs in all of them
  * or in none, and so does a tensor of another shape.
  */
 export function countDifferingTensorRows(

@@ -24,7 +24,7 @@ function stabilityIndex(counts: readonly number[], shares: readonly number[]): n
   }, 0);
 }
 
-/** Of each feature that the reference has, the most changed first; undefined while too few rows were seen. */
+/** Returns the drift of each feature of the reference, the most changed first; undefined while too few rows were seen. */
 export function driftOf(
   { features, reference = {} }: Pick<Contract, 'features' | 'reference'>,
   { rows, bins }: InputCounts,

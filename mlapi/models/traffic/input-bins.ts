@@ -68,12 +68,12 @@ export class InputBins {
     for (const { counts } of this.#features) counts.fill(0);
   }
 
-  /** Of this period and the last. */
+  /** Counts of this period and the last. */
   recent(): InputCounts {
     return addInputs(this.#last === undefined ? [this.read()] : [this.#last, this.read()]);
   }
 
-  /** Of this period. */
+  /** Counts of this period. */
   read(): InputCounts {
     return { edges: this.#edges, rows: this.#rows, bins: this.#features.map(({ counts }) => counts) };
   }
@@ -87,7 +87,7 @@ export interface InputCounts {
   readonly bins: readonly (readonly number[])[];
 }
 
-/** Of the same edges. */
+/** Adds counts up that have the same edges. */
 export function addInputs([first, ...others]: readonly [InputCounts, ...InputCounts[]]): InputCounts {
   let { rows } = first;
   const bins = first.bins.map((counts) => [...counts]);

@@ -17,7 +17,7 @@ interface VersionTraffic {
     readonly p95: number | null;
     readonly p99: number | null;
   };
-  /** Of a shadow. */
+  /** Comparison with the primary version, for a shadow. */
   readonly comparison?: { readonly rows: number; readonly disagreements: number; readonly share: number | null };
 }
 
@@ -33,7 +33,7 @@ interface VersionInputs {
 /** Adds up what the processes wrote of a model. */
 export class TrafficSum {
   readonly #counts = new Map<string, { version: string; role: Role; counts: Counts }>();
-  /** Of each version, by their edges: another contract of the same version may have others. */
+  /** Inputs of each version, by bin edges: another contract of the same version may have other edges. */
   readonly #inputs = new Map<string, Map<string, InputCounts>>();
 
   add(record: TrafficRecord): void {

@@ -11,7 +11,7 @@ export type Shadow = Serving & Pick<Predictor, 'predictEncoded'>;
 export interface ShadowOptions {
   /** The version whose answers count. */
   readonly primary: Predictor;
-  /** Of the requests. */
+  /** Share of the requests that are sent to the shadow, 0 to 1. */
   readonly share: number;
   readonly find: () => Promise<Shadow>;
   readonly counter: Counter;

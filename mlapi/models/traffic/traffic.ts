@@ -36,7 +36,7 @@ interface Inputs {
 }
 
 const minuteMs = 60_000;
-/** Of contracts that say nothing of what is usual. */
+/** Bins for contracts without a reference: nothing is counted. */
 const nothingWatched = new InputBins({ features: [] });
 const periodMs = 10 * minuteMs;
 const keptMs = 24 * 60 * minuteMs;

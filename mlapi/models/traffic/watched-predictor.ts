@@ -71,7 +71,7 @@ export class WatchedPredictor implements Serving {
         },
       }),
     );
-    // Of a table that came as a stream, nothing is left to encode again.
+    // A streamed table is gone once it was read, so it cannot be encoded again.
     const again = body instanceof StreamedBody ? undefined : body;
     return answer.then((made) => {
       void mirror.predict({ encoded: encoded!, body: again }, made);

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Whoever brings a model has less time than this: older folders are of processes that ended. */
+/** An upload has less time than this, so an older folder belongs to a process that ended. */
 const abandonedMs = 3_600_000;
 
 /**

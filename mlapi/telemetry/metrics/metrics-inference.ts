@@ -19,7 +19,7 @@ interface ModelCells {
   readonly rows: HistogramCell;
   readonly requests: HistogramCell;
   readonly shed: CounterCell;
-  /** Of the executors that have run it. */
+  /** Cells of each executor that has run the model. */
   readonly executors: Partial<Record<ObservedRun['executor'], ExecutorCells>>;
 }
 

@@ -11,7 +11,7 @@ export interface MetricSnapshot {
 export interface MetricValue {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
-  /** Of a histogram: with `_bucket`, `_sum` or `_count`. */
+  /** Name of a histogram's series, with `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string;
 }
 
@@ -27,7 +27,7 @@ export interface AnsweredRequest {
 }
 
 export interface ObservedModel {
-  /** Of a model that is loaded. */
+  /** Name of a loaded model. */
   readonly model: string;
   readonly version: string;
 }

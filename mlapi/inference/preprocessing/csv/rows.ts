@@ -175,7 +175,7 @@ export class CsvRows {
     throw new Problem(413, 'row_too_large', message, { errors });
   }
 
-  /** Of the record that is being read. */
+  /** JSON pointer to the record that is being read. */
   get #pointer(): string {
     return this.#columns === undefined ? '/header' : `/${this.#rows}`;
   }

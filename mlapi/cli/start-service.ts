@@ -1,0 +1,27 @@
+import { createApplication, createServices, createStartingListener, type Services } from '../../application.ts';
+import type { Config } from '../config/config.ts';
+import type { FoundationOptions } from '../foundations.ts';
+import { Lifecycle } from '../http/server/lifecycle.ts';
+import { Service } from '../http/server/service.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { noMetrics } from '../telemetry/metrics/metrics.ts';
+
+interface StartOptions extends FoundationOptions {
+  /** Whether liveness is answered from the first moment on, while keys, database and models are opened. */
+  readonly listensEarly?: boolean;
+}
+
+/** Serves in this process. @throws whatever is wrong with keys, database or models */
+export async function startService(
+  config: Config,
+  options: StartOptions = {},
+): Promise<Services & { service: Service }> {
+  const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = options;
+  const { listensEarly = true, ...foundations } = options;
+  const service = new Service({ config, logger, lifecycle });
+  if (listensEarly) await service.listen(createStartingListener(config, lifecycle, { logger, metrics }));
+  const services = await createServices(config, { ...foundations, logger, lifecycle });
+  await services.tokens.schedulePurge(logger);
+  await service.serve({ listener: createApplication(services), close: () => services.close() });
+  return { ...services, service };
+}
