@@ -101,13 +101,13 @@ export function mountRoutes(services: Services): { application: Express; fastPat
   return { application, fastPath: createFastPath(contributed.endpoints, checks, authorize) };
 }
 
-/** What answers before the services are there: health alone. */
+/** Handles requests before the services are open: health alone. */
 export function createStartingListener(config: Config, lifecycle: Lifecycle, observers: Observers): RequestListener {
   const more = Object.values(startingEndpoints).flatMap((endpoints) => endpoints(lifecycle));
   return createStartingApplication(lifecycle, config, observers, more);
 }
 
-/** What answers every request. */
+/** Handles every request. */
 export function createApplication(services: Services): RequestListener {
   const { application, fastPath } = mountRoutes(services);
   return createListener(application, services.config, services, fastPath);

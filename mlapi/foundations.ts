@@ -11,7 +11,7 @@ import { createLogger, type Logger } from './telemetry/logger.ts';
 import { noMetrics, type Metrics } from './telemetry/metrics/metrics.ts';
 import { openTracing } from './telemetry/otlp/open-tracing.ts';
 
-/** What a worker, a test or a tool brings along; the rest is opened by the configuration. */
+/** Parts that a worker, a test or a tool brings along; the others are opened by the configuration. */
 export interface FoundationOptions {
   /** Epoch milliseconds. */
   readonly clock?: () => number;

@@ -57,7 +57,7 @@ export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Aut
       const name = resource && params[resource.param];
       if (resource !== undefined && name !== undefined) {
         if (holdsFor(session.scopes, access, name)) return;
-        // Who may not see it does not learn whether it exists.
+        // A caller that may not see it does not learn whether it exists.
         const detail = `${access}:${name.slice(0, 64)}`;
         return refuse(resource.hidden(), notices.note(resource.event, { ...who, detail }));
       }

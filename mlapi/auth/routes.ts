@@ -84,7 +84,7 @@ export function sessionEndpoints(): Endpoint[] {
   ];
 }
 
-/** What other services need to verify our tokens: the public keys and the metadata. */
+/** Endpoints for other services that verify our tokens: the public keys and the metadata. */
 export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[] {
   return [
     endpoint({

@@ -10,7 +10,7 @@ export const knownScopes = [
 /** Over what belongs to others. */
 export const administration = 'models:admin';
 
-/** What a client gets unless the operator says otherwise: never administration. */
+/** Scopes of a new client unless the operator names others: never administration. */
 export const defaultScopes: readonly string[] = ['models:predict', 'models:read'];
 
 /** The secret of a reusable client, as stored. Times are epoch milliseconds. */

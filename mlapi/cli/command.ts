@@ -1,6 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 
-/** What a command was called with: the words after its name, and its options. */
+/** Arguments of a command: the words after its name, and its options. */
 export interface Arguments {
   readonly words: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | string[] | undefined>>;

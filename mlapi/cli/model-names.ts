@@ -6,7 +6,7 @@ export interface Names {
   readonly version: string;
 }
 
-/** What a model folder is called: as its `model.json` says; otherwise after the folder. */
+/** Returns the name and version of a model folder: those of its `model.json`, or the folder's name. */
 export function namesOf(folder: string): Names {
   const path = join(folder, 'model.json');
   const fallback = { name: basename(resolve(folder)), version: '1' };
@@ -17,7 +17,7 @@ export function namesOf(folder: string): Names {
     ) as Partial<Names>;
     return { name, version };
   } catch {
-    // What is wrong with it is said when it is read as a contract.
+    // Faults in it are reported when it is read as a contract.
     return fallback;
   }
 }

@@ -18,7 +18,7 @@ import { asOperator } from './operator.ts';
 
 const operator: Actor = { clientId: undefined, isAdministrator: true };
 
-/** What operators do with the versions that the running service has in its store. */
+/** Operators' commands for the versions in the store of the running service. */
 export const modelStoreCommands: Readonly<Record<string, Command>> = {
   ...referenceCommands,
   'models add': {
@@ -89,7 +89,7 @@ function inStore<T>(work: (opened: { store: ModelStore; service: ModelService })
     const config = readConfig();
     const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
     const untrusted = new UntrustedModels(config);
-    // Who has the database has no session: nobody's is asked for.
+    // An operator with access to the database has no session to confirm.
     const confirm = () => Promise.reject(new Error('no client acts here'));
     return work(buildModelStore({ config, database, untrusted, predictors: shipped, confirm, clock: Date.now }));
   });

@@ -10,7 +10,7 @@ import { openDatabase, type Database, type Queries } from '../persistence/databa
 import { prepareDatabase } from '../persistence/migrations.ts';
 import { noMetrics } from '../telemetry/metrics/metrics.ts';
 
-/** What operators' commands work with: the same database as the running service, without its models. */
+/** Services for operators' commands: on the same database as the running service, without its models. */
 export interface Operator {
   clients(): Promise<ClientService>;
   keys(): Promise<KeyManager>;

@@ -6,7 +6,7 @@ import { ApiError, Client, type NamedRow, type Row, type TokenResponse } from '.
 import { print, UsageError, type Arguments, type Command } from './command.ts';
 import { askSecret, readStandardInput } from './terminal.ts';
 
-/** What lies in the file: the tokens, and the only service that gets to see them. */
+/** Content of the session file: the tokens, and the only service that may see them. */
 interface StoredSession {
   readonly url: string;
   readonly tokens: TokenResponse;
@@ -88,7 +88,7 @@ function readSession(file: string): StoredSession {
     const { url, tokens } = JSON.parse(readFileSync(file, 'utf8')) as Partial<StoredSession>;
     if (typeof url === 'string' && typeof tokens?.refresh_token === 'string') return { url, tokens };
   } catch {
-    // What the file holds must not be quoted.
+    // The content of the file must not be quoted.
   }
   throw new UsageError(`${file} is no session: make one with "remote login"`);
 }

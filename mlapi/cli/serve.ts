@@ -11,7 +11,7 @@ async function superviseWorkers(): Promise<void> {
   await new Supervisor(readConfig, fileURLToPath(import.meta.url)).run();
 }
 
-/** What this process does as one of them. */
+/** Serves in this process, as one of the workers. */
 async function work(): Promise<void> {
   const [{ runWorker }, { startService }] = await Promise.all([
     import('../workers/worker.ts'),

@@ -9,7 +9,7 @@ export interface Share {
   readonly share: number;
 }
 
-/** What an alias points at. */
+/** Versions that an alias points to. */
 export interface AliasTarget {
   readonly version: string;
   /** Answers this share of the clients instead. */

@@ -43,7 +43,7 @@ interface Refusal {
   readonly retryAfter: string | undefined;
 }
 
-/** What an answer that refuses says: problem+json (RFC 9457), the OAuth shape (RFC 6749), or some proxy's page. */
+/** Reads an error response: problem+json (RFC 9457), the OAuth shape (RFC 6749), or some proxy's page. */
 export function errorOf({ status, body, requestId, retryAfter }: Refusal): ApiError {
   const found = parseObject(body);
   const text = (name: string) => (typeof found[name] === 'string' && found[name] !== '' ? found[name] : undefined);

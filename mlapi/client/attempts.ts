@@ -16,7 +16,7 @@ export interface RetryOptions {
 export const defaultRetries: RetryOptions = { count: 4, withinMs: 30_000, firstWaitMs: 200 };
 const longestWaitMs = 10_000;
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** For the whole call, retries included; where something is streamed, the longest silence of the service. */

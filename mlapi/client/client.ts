@@ -92,7 +92,7 @@ export class Client {
     );
   }
 
-  /** Who this is to the service. */
+  /** Returns the client, scopes and expiry of the access token. */
   session(options: CallOptions = {}): Promise<SessionResponse> {
     return this.#api.json('GET', '/auth/session', { expects: hasText('client'), options });
   }
@@ -147,7 +147,7 @@ export interface ListedModel {
   readonly sha256: string;
 }
 
-/** What the service serves. */
+/** The models of the service. */
 class Models {
   readonly #api: Api;
 
@@ -164,7 +164,7 @@ class Models {
     return this.#api.json('GET', apiPath`models/${name}`, { expects: hasText('name'), options });
   }
 
-  /** What its versions answered in the last minutes, how fast, and how far their inputs have drifted. */
+  /** Returns what the versions answered in the last minutes, how fast, and how far their inputs have drifted. */
   traffic(
     name: string,
     { minutes, ...options }: CallOptions & { readonly minutes?: number } = {},

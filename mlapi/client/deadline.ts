@@ -1,6 +1,6 @@
 import { ApiError } from './api-error.ts';
 
-/** What waiting needs; tests bring a clock of their own. */
+/** Clock and timers for waiting; tests bring their own. */
 export interface Timing {
   /** Milliseconds that only go forward. */
   now(): number;
@@ -33,7 +33,7 @@ export function orAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T
   });
 }
 
-/** What a signal was aborted with: the caller's own reason is thrown as it is. */
+/** Returns the reason of an aborted signal; the caller's own reason is thrown as it is. */
 export function reasonOf({ reason }: AbortSignal): Error {
   return reason as Error;
 }

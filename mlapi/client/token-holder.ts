@@ -19,7 +19,7 @@ export interface ClientSecret {
   readonly scope?: string | undefined;
 }
 
-/** What a program has kept: the answer of a reset or a refresh, whole or no more than this. */
+/** Tokens that a program has stored: the response of a reset or a refresh, or at least its refresh token. */
 export type KeptTokens = Pick<TokenResponse, 'refresh_token'> & Partial<TokenResponse>;
 
 interface TokenHolderOptions {
@@ -206,7 +206,7 @@ function readAccess(answer: ServiceResponse): Promise<AccessResponse> {
   );
 }
 
-/** What the header takes: else Node's error would quote it. */
+/** Whether a header can carry the value: otherwise Node's error would quote it. */
 function isToken(value: unknown): boolean {
   return typeof value === 'string' && /^[A-Za-z0-9._~+/-]+=*$/.test(value);
 }

@@ -28,7 +28,7 @@ export interface VersionInformation {
   readonly [other: string]: unknown;
 }
 
-/** What a version consists of; without a contract, the model's own shape is one. */
+/** Files of a version; without a contract, one is derived from the model's own shape. */
 export interface VersionFiles {
   readonly model: FileSource;
   /** External data, by the file names that the model gives: `{ 'model.onnx.data': path }`. */

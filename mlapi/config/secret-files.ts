@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { normaliseBaseUrl } from './base-url.ts';
 
-/** What another server wants to see from whoever calls it. */
+/** The token that another server expects from its callers. */
 export interface RemoteToken {
   /** As `normaliseBaseUrl` has it. */
   readonly url: string;

@@ -190,7 +190,7 @@ function isBaseUrl(value: string): boolean {
   return username === '' && password === '';
 }
 
-/** What Express would refuse at start, and what would believe everybody, is refused here. */
+/** Refuses values that Express would refuse at start, and values that would trust everybody. */
 function isTrustedProxy(value: string): boolean {
   return /^\d$/.test(value) || value.split(',').every((item) => isSubnet(item.trim()));
 }

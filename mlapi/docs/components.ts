@@ -28,7 +28,7 @@ export class Components {
 
   #copy(node: Node): object {
     return mapValues(node, (inner, key) => {
-      // What looks like a title in a value is none; and a property may have that name.
+      // A `title` inside a value is no title of a schema, and a property may have that name.
       if (valueKeys.has(key)) return inner;
       return key === 'properties' ? mapValues(inner as Node, (property) => this.refer(property)) : this.refer(inner);
     });

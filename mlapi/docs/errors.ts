@@ -42,7 +42,7 @@ const inferenceError = {
   properties: { error: text },
 };
 
-/** What errors look like, by the first segment of the path; all else is RFC 9457. */
+/** Shapes of errors, by the first segment of the path; all others are RFC 9457. */
 const shapes: Readonly<Record<string, { mediaType: string; schema: object }>> = {
   auth: { mediaType: 'application/json', schema: oauthError },
   v2: { mediaType: 'application/json', schema: inferenceError },

@@ -4,7 +4,7 @@ import { escapeHtml, table } from './html.ts';
 
 const shownCategories = 12;
 
-/** What a row of this model is made of, in the order in which a list of values must stand. */
+/** Documents the features of a model's rows, in the order in which a list of values must have them. */
 export function modelSection({ name, version, description, features, classes }: ModelInformation): string {
   const rows = features.map((feature, index) => [
     String(index),

@@ -17,7 +17,7 @@ export type PathParams<Path extends string> = Readonly<Record<ParamNames<Path>, 
 /** A type where nobody said one: `any` would let everything through. */
 type Known<T> = 0 extends 1 & T ? unknown : T;
 type QueryOf<Schema> = Schema extends Joi.ObjectSchema<infer Query> ? Known<Query> : unknown;
-/** What its schema makes of it; without one, what its reader hands on. */
+/** The type of a body: that of its schema, or without one, that of its reader. */
 type BodyOf<Body> = Body extends { readonly schema: Joi.Schema<infer Checked> }
   ? Known<Checked>
   : Body extends { readonly reader: BodyReader<infer Read> }
@@ -37,7 +37,7 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly memory: ResponseMemory;
 }
 
-/** What a handler answers: an object is sent as JSON, a string or the bytes of one as they are, undefined as an empty body. */
+/** Response of a handler: an object is sent as JSON, a string or buffer as it is, undefined as an empty body. */
 export interface EndpointResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -73,7 +73,7 @@ export interface Endpoint {
   /** As OpenAPI writes it: `/api/models/{name}`. */
   readonly path: string;
   readonly access: Access;
-  /** What a scope may be narrowed to. Without it, a session needs the scope for everything. */
+  /** The resource that a scope may be narrowed to. Without it, a session needs the scope for everything. */
   readonly resource?: Resource;
   readonly query?: Joi.ObjectSchema;
   readonly body?: EndpointBody;
@@ -129,7 +129,7 @@ export interface EndpointDocs {
   readonly operationId: string;
   readonly summary: string;
   readonly tag: string;
-  /** What the samples have in place of the path's parameters; otherwise those of a model that is there. */
+  /** Values of the path's parameters in the samples; otherwise those of a model that exists. */
   readonly params?: Readonly<Record<string, string>>;
   /** Request headers that it reads, beside those that every request may have. */
   readonly headers?: Readonly<Record<string, { readonly description: string; readonly schema: object }>>;

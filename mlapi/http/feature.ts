@@ -3,7 +3,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { HealthCheck } from './health/health-checks.ts';
 
 /**
- * What a feature adds to the service. A feature is a folder of its own, opened by its line in the record of `application.ts`: without
+ * The parts that a feature adds to the service. A feature is a folder of its own, opened by its line in `application.ts`: without
  * both, nothing of it is there.
  * @example
  * export function openGreetings({ config }: { config: Config }): Feature {
@@ -15,7 +15,7 @@ export interface Feature {
   readonly publicEndpoints?: readonly Endpoint[];
   /** Behind the guard: each names the scope that it needs. */
   readonly endpoints?: readonly Endpoint[];
-  /** What must be usable for the service to be ready. */
+  /** Checks that must pass for the service to be ready. */
   readonly healthChecks?: readonly HealthCheck[];
   /** Metrics that it counts itself, read whenever they are asked for. */
   readonly metrics?: () => readonly MetricSnapshot[];
@@ -26,7 +26,7 @@ export interface Feature {
 /** Functions that open features, by the features' names. */
 type Openers = Readonly<Record<string, (base: never) => Feature>>;
 type Opened<All extends Openers> = { readonly [Name in keyof All]: ReturnType<All[Name]> };
-/** What all of them need together. */
+/** The type that satisfies the parameters of all openers. */
 type BaseOf<All extends Openers> = (
   All[keyof All] extends infer Open
     ? Open extends (base: infer Base) => Feature

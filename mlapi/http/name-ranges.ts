@@ -37,7 +37,7 @@ export function unionOf(ranges: readonly NameRange[]): NameRange[] {
   return union;
 }
 
-/** What of these ranges lies in the other one, too. */
+/** Returns the parts of these ranges that also lie in the other one. */
 export function intersect(ranges: readonly NameRange[], other: NameRange): NameRange[] {
   return ranges
     .map(({ from, to }) => ({ from: from > other.from ? from : other.from, to: to < other.to ? to : other.to }))

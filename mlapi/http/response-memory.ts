@@ -16,12 +16,12 @@ export const fewBytes = 65_536;
 /** Two outputs of the largest size for a client; whoever asks for much and reads nothing must not fill the memory. */
 const answers = new MemoryQuota({ clientBytes: 134_217_728, allBytes: 268_435_456 });
 
-/** What answers hold now, in this process. */
+/** Returns the bytes that responses hold now, in this process. */
 export function heldByResponses(): number {
   return answers.heldBytes;
 }
 
-/** What one large answer holds, until its response closes. */
+/** Memory of one large response, reserved until the response closes. */
 export class Reservation {
   readonly #clientId: string;
   readonly #response: ServerResponse;

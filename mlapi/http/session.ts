@@ -1,4 +1,4 @@
-/** Who calls, as the guard found it in a verified access token. */
+/** The caller, as the guard found it in a verified access token. */
 export interface Session {
   readonly clientId: string;
   readonly clientName: string;

@@ -1,7 +1,7 @@
 import type { Contract } from './contract/types.ts';
 import type { Matrix, ModelMetadata, TensorInput } from './tensors/types.ts';
 
-/** What a warm-up computes: two rows which are not alike, or tensors. */
+/** Input of a warm-up: two different rows, or tensors. */
 export type Probe =
   { readonly sample: Matrix; readonly other: Matrix } | { readonly sample: TensorInput; readonly other?: undefined };
 

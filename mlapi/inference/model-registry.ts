@@ -107,7 +107,7 @@ export class ModelRegistry {
     return this.#source.find(name, version);
   }
 
-  /** What answers a client's predictions; at once for one of the folders' models. @throws {Problem} 404, 503 */
+  /** Finds the target of a client's predictions; synchronously for a model of the folders. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
     if (this.#source === undefined || this.has(name)) return this.watched(this.get(name, version));
     return this.#source.serve(name, version, client);
@@ -145,7 +145,7 @@ export class ModelRegistry {
     return this.#byName.get(this.#defaultName ?? '') ?? this.list()[0]!;
   }
 
-  /** What `/api/ml` serves. @throws {Problem} 404 where several models leave it open */
+  /** Returns the model of `/api/ml`. @throws {Problem} 404 if there are several and none is the default */
   default(): Predictor {
     if (this.#defaultName === undefined) {
       throw new Problem(

@@ -1,9 +1,9 @@
 import type { NameRange } from '../http/name-ranges.ts';
 import type { ModelInformation, Predictor } from './serving/predictor.ts';
 
-/** What answers one client's requests for a model. */
+/** Target of one client's requests for a model. */
 export interface Serving extends Pick<Predictor, 'predict' | 'infer'> {
-  /** Whose answers they are. */
+  /** The predictor that computes the answers. */
   readonly predictor: Predictor;
 }
 
@@ -19,7 +19,7 @@ export interface ModelPage {
   /** In which the names lie: in order, and apart from each other. */
   readonly ranges: readonly NameRange[];
   readonly limit: number;
-  /** Whose models; undefined for everybody's. */
+  /** Owner whose models are listed; undefined for all owners. */
   readonly ownerId: string | undefined;
 }
 

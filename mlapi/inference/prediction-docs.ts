@@ -19,7 +19,7 @@ const inputTypes: Readonly<Record<string, InputType>> = {
   INT64: 'int64',
 };
 
-/** What a prediction takes and answers, whichever model computes it; with the sample of the one that is shown. */
+/** Documents request and response of a prediction by any model, with the sample of the shown one. */
 export function predictionDocs(shown: Predictor): PredictionDocs {
   return docsOf(shown, { rows: anyRowsSchema, prediction: anyPredictionSchema });
 }

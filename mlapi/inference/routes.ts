@@ -124,7 +124,7 @@ function clientOf({ session }: Call): string {
   return session?.clientId ?? '';
 }
 
-/** What the session may see of the next models. */
+/** Lists the next models that the session may see. */
 async function page(
   predictors: ModelRegistry,
   { limit, after, prefix, owner }: ListQuery,

@@ -13,7 +13,7 @@ interface TrafficEndpointsOptions {
   readonly predictors: ModelRegistry;
 }
 
-/** What the versions of a model have answered, how fast, and to what inputs. */
+/** Endpoints for the traffic of a model's versions: answers, times, and drift of inputs. */
 export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpointsOptions): Endpoint[] {
   const contractOf = (name: string, version: string): Promise<Contract | undefined> => {
     if (!predictors.has(name)) return store.contract(name, version);

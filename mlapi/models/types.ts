@@ -5,7 +5,7 @@ import type { Queries } from '../persistence/database.ts';
 
 const administration = 'models:admin';
 
-/** What is known of a version without its contract: one line of a list. Times are epoch milliseconds. */
+/** A version without its contract, as in a list. Times are epoch milliseconds. */
 export interface VersionRecord {
   readonly id: string;
   readonly model: string;
@@ -30,7 +30,7 @@ export interface Share {
   readonly share: number;
 }
 
-/** What an alias points to. */
+/** Versions that an alias points to. */
 export interface AliasTarget {
   readonly version: string;
   /** Answers this share of the clients instead: always the same ones. */
@@ -53,7 +53,7 @@ export function tagOf({ revision }: Pick<Alias, 'revision'>): string {
   return `"${revision}"`;
 }
 
-/** Who does something, and where from, for the audit trail. */
+/** The caller, and the origin of the call, for the audit trail. */
 export interface Actor {
   /** Undefined for an operator. */
   readonly clientId: string | undefined;
@@ -70,7 +70,7 @@ export type ConfirmSession = (
   session: { readonly clientId: string; readonly familyId: string },
 ) => Promise<void>;
 
-/** Who calls. */
+/** Returns the actor of a call. */
 export function actorOf({ session, address, requestId }: Call): Actor {
   // Without a session nobody comes this far; if somebody did, nothing would be theirs.
   const { clientId = '', familyId = '', scopes = [] } = session ?? {};

@@ -19,7 +19,7 @@ interface Classification {
   readonly count: number;
   readonly labels?: readonly (string | number)[] | undefined;
   readonly memory: ResponseMemory;
-  /** What the answer holds already. */
+  /** Bytes that the response holds already. */
   readonly heldBytes: number;
 }
 

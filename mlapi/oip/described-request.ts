@@ -13,7 +13,7 @@ export interface RequestedOutput {
   readonly classes: number | undefined;
 }
 
-/** What the JSON of a request says, as it stands: what the model takes is not known here. */
+/** Content of a request's JSON, not yet compared with the inputs of the model. */
 export interface DescribedRequest {
   readonly id: string | undefined;
   /** Whether the inputs are rows for the contract, one input for each feature, and no raw tensors. */

@@ -10,7 +10,7 @@ import type { Fields } from './fields.ts';
 /** The protocol has no pages: a longer index is cut. */
 const maxIndexed = 10_000;
 
-/** What a path names: a model, or one of its versions. */
+/** Parameters of a path: a model, or one of its versions. */
 export interface ModelParams {
   readonly name: string;
   readonly version?: string;
@@ -24,7 +24,7 @@ export interface ModelRepository {
   unload(name: string, call: Call): Promise<void>;
 }
 
-/** What is known of the version that a name stands for; it need not be in memory. @throws {Problem} 404 */
+/** Describes the version that a name stands for; it need not be in memory. @throws {Problem} 404 */
 export type DescribeModel = (name: string, version: string | undefined) => ModelInformation | Promise<ModelInformation>;
 
 /** Finds what answers an inference: a name may stand for several versions. @throws {Problem} 404, 503 */
@@ -51,7 +51,7 @@ export function repositoryOver(predictors: Pick<ModelRegistry, 'has'>, store?: M
   };
 }
 
-/** What the index says of these versions. */
+/** Makes the index of these versions. */
 export async function indexOf(
   versions: Iterable<KnownVersion> | AsyncIterable<KnownVersion>,
   onlyReady: boolean,

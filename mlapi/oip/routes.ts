@@ -23,7 +23,7 @@ import {
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
-/** What the protocol is spoken over. */
+/** Services that the protocol is spoken over. */
 export interface OipOptions {
   readonly describe: DescribeModel;
   readonly serve: ServeModel;
@@ -33,7 +33,7 @@ export interface OipOptions {
   readonly versions: (names: readonly NameRange[]) => AsyncIterable<KnownVersion>;
   readonly statistics: RunStatistics;
   readonly bodyLimitBytes: number;
-  /** Whose tensors the documents show. */
+  /** Model whose tensors the documents show. */
   readonly shown: Predictor;
   readonly repository: ModelRepository;
 }
@@ -273,7 +273,7 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
       handle: async ({ session, body }) => {
         const onlyReady = readFlag(readCommand(body, ['ready']).ready, 'ready') ?? false;
         const names = namesHeld(session?.scopes ?? [], 'models:read');
-        // What is ready is in memory: the others need not be looked through.
+        // Ready models are in memory, so the others need not be listed.
         return { body: await indexOf(onlyReady ? inMemory(loaded(), names) : versions(names), onlyReady) };
       },
     }),

@@ -6,7 +6,7 @@ import { fromHalf } from '../inference/tensors/float16.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors/types.ts';
 import type { InferRequest } from './infer-request.ts';
 
-/** What rows are answered with: labels, class numbers or values; and the scores, where they are asked for. */
+/** Outputs for rows: labels, class numbers or values; and the scores, if they are asked for. */
 const rowOutputs = ['predictions', 'scores'];
 
 /**

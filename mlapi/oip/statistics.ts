@@ -21,7 +21,7 @@ interface ModelCounts {
   readonly batches: Map<number, BatchStatistics>;
 }
 
-/** What a model did since this process started, as the extension `statistics` has it. */
+/** Statistics of a model since this process started, as the extension `statistics` has them. */
 export interface ModelStatistics extends Omit<ModelCounts, 'batches'> {
   readonly name: string;
   readonly version: string;

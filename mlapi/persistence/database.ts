@@ -6,7 +6,7 @@ import type { Tables } from './schema.ts';
 import { WalSqliteDialect } from './sqlite.ts';
 
 export type Database = Kysely<Tables>;
-/** What a store needs: the database itself, or a transaction of it. */
+/** The database itself, or a transaction of it: stores work with either. */
 export type Queries = Kysely<Tables> | Transaction<Tables>;
 
 const sqliteDialects = new WeakMap<Database, WalSqliteDialect>();

@@ -27,7 +27,7 @@ export class BoundedPool implements PostgresPool {
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
       statement_timeout: timeoutMs,
       keepAlive: true,
-      // What is idle keeps no command from ending.
+      // Idle connections must not keep a command from ending.
       allowExitOnIdle: true,
       types: { getTypeParser },
     });

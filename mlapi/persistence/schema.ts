@@ -106,7 +106,7 @@ export interface ModelAliasRow {
   updated_at: number;
 }
 
-/** What one process has counted of one version in one period. */
+/** Counts of one version, by one process, in one period. */
 export interface ModelTrafficRow {
   model: string;
   version: string;

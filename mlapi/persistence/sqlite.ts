@@ -184,7 +184,7 @@ class WalSqliteDriver implements Driver {
   }
 }
 
-/** What one caller works on: the transaction that it is in; otherwise single statements, those that write in one of their own. */
+/** Connection of one caller: it runs statements in the caller's transaction, or alone; a statement that writes gets a transaction of its own. */
 class Lane implements DatabaseConnection {
   readonly #reads: Libsql.Database;
   readonly #inTransaction: <T>(write: (database: Libsql.Database) => T) => Promise<T>;

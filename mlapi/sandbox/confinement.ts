@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { systemCallFilter } from './system-calls.ts';
 
-/** What a process may have that computes with a stranger's model. */
+/** Limits of a process that computes with an uploaded model. */
 export interface Confinement {
   /** Maximum data segment, in bytes: all that the process allocates, including its threads' stacks. */
   readonly memoryBytes: number;
@@ -25,11 +25,11 @@ export type Isolation = 'namespaces' | 'limits';
 export interface Launch {
   readonly execPath: string;
   readonly execArgv: readonly string[];
-  /** What the program finds as its parent's process id. */
+  /** Process id that the program sees as its parent's. */
   readonly parentPid: number;
   /** Whether it leaves the session of this process. */
   readonly hasOwnSession: boolean;
-  /** What is written to `filterDescriptor`, which the program is started with: what it may ask of the kernel. */
+  /** Filter of system calls, written to `filterDescriptor`, which the program is started with. */
   readonly filter: Buffer | undefined;
 }
 

@@ -76,7 +76,7 @@ export class WatchedGroup {
     this.#watch.delete(process);
   }
 
-  /** What they take, by the last look. */
+  /** Memory that they took when last measured, in bytes. */
   get bytes(): number {
     let bytes = 0;
     for (const { ownBytes } of this.#processes) bytes += ownBytes;

@@ -16,7 +16,7 @@ interface MessagePipeOptions {
   readonly onMessage: (message: unknown) => void;
   /** A message came for which there was no memory: it was read and thrown away. */
   readonly onDropped?: () => void;
-  /** What came is no message; nothing more is read. */
+  /** Called for bytes that are no message; nothing more is read. */
   readonly onFault?: (reason: string) => void;
   readonly onClose?: () => void;
 }
@@ -45,7 +45,7 @@ export class MessagePipe {
     this.#pipe = pipe;
     this.#options = options;
     pipe.on('data', (chunk: Buffer) => this.#read(chunk));
-    // What cannot be sent is answered by the end of the other process.
+    // A message that cannot be sent means that the other process has ended, which is handled there.
     pipe.on('error', () => undefined);
     pipe.once('close', () => {
       this.#release();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** No tree is followed further: one that is larger is over every limit. */
 const maxProcesses = 64;
-/** What a process takes for itself, in RAM and swap, in kB. The file pages of programs and libraries are everyone's. */
+/** Private memory of a process, in RAM and swap, in kB. File pages of programs and libraries are shared, and not counted. */
 const ownPages = /^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$/gm;
 
 export interface TreeMemory {
@@ -11,7 +11,7 @@ export interface TreeMemory {
   readonly pids: readonly number[];
 }
 
-/** What a process and all that it has started take, as Linux counts it; undefined on other systems, or if it has ended. */
+/** Returns the memory of a process and its descendants, as Linux counts it; undefined on other systems, or if it has ended. */
 export function readTreeMemory(pid: number): TreeMemory | undefined {
   const pids = [pid];
   let bytes = 0;

@@ -6,7 +6,7 @@ import { markExpendable } from './expendable.ts';
 
 interface Started {
   readonly confinement?: Confinement | undefined;
-  /** What it may read beside the service's programs. */
+  /** Files and folders that it may read besides the service's programs. */
   readonly files: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }

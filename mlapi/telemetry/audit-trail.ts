@@ -26,7 +26,7 @@ export type AuditEvent =
   | 'passphrase_changed'
   | 'credentials_voided';
 
-/** Who and where: never a token, a password or a body. */
+/** The actor and the origin of an event: never a token, a password or a body. */
 export interface AuditDetails {
   readonly clientId?: string;
   readonly familyId?: string;

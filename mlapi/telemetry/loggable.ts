@@ -9,7 +9,7 @@ const secretName = /authorization|password|passphrase|secret|cookie|token$|priva
 const shortestToken = 11;
 const isSuspect = (text: string) => text.length >= shortestToken && (text.includes('.') || text.includes('eyJ'));
 
-/** What one call has met: an object that is met again within itself is a circle. */
+/** State of one call: an object that is met again within itself is a circle. */
 interface Walk {
   readonly inside: Set<object>;
   valuesLeft: number;

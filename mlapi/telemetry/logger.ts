@@ -2,7 +2,7 @@ import winston from 'winston';
 import type { Config } from '../config/config.ts';
 import { redactText, toLoggable } from './loggable.ts';
 
-/** What may wait for a reader of the log that is slow, or stands still; more is dropped, and counted. */
+/** Maximum bytes that may wait for a slow or stalled reader of the log; more is dropped, and counted. */
 const maxWaitingBytes = 1_048_576;
 const exitLimitMs = 1_000;
 /** How long a line may wait for others: only what kills the process at once takes it along. */

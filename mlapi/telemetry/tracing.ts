@@ -1,4 +1,4 @@
-/** What a caller says of the trace that its request belongs to (W3C Trace Context, `traceparent`). */
+/** The trace that a caller says its request belongs to (W3C Trace Context, `traceparent`). */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   readonly traceId: string;

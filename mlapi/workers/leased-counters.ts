@@ -7,7 +7,7 @@ const maxLeases = 10_000;
 /** Ends of one window, as two clocks see them, differ by less. */
 const sameWindowMs = 1_000;
 
-/** What this worker may still count by itself, in one window. */
+/** Requests that this worker may still count by itself, in one window. */
 interface Lease {
   left: number;
   /** By all workers, everything that was leased to them included. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { CounterName, WindowCount } from '../http/limits/counters.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 
-/** What a supervisor tells a worker. */
+/** Messages from the supervisor to a worker. */
 export type SupervisorMessage =
   /** Serve with this configuration; `listensEarly` where nobody else answers yet, so that liveness does from the start. */
   | { readonly type: 'start'; readonly config: Config; readonly listensEarly: boolean }
@@ -17,7 +17,7 @@ export type SupervisorMessage =
   /** Somebody reads the metrics. */
   | { readonly type: 'measure' };
 
-/** What a worker tells its supervisor. */
+/** Messages from a worker to its supervisor. */
 export type WorkerMessage =
   /** It listens to its supervisor from now on: what was said before is lost. */
   | { readonly type: 'here' }
@@ -27,13 +27,13 @@ export type WorkerMessage =
   /** Said every second: the event loop turns. */
   | { readonly type: 'alive' }
   | { readonly type: 'count'; readonly questions: readonly CountQuestion[] }
-  /** What it has counted by itself, of what was granted. */
+  /** Requests that it has counted by itself, out of those that were granted. */
   | { readonly type: 'counted'; readonly uses: readonly (readonly [key: string, times: number])[] }
   | { readonly type: 'returned'; readonly key: string; readonly unused: number }
   /** Its metrics: when it is asked, and at its end. */
   | { readonly type: 'measured'; readonly metrics: readonly MetricSnapshot[] };
 
-/** What a counter is asked: to count the key once more, or only how often it was counted. */
+/** Question to a counter: to count the key once more, or only to read its count. */
 export interface CountQuestion {
   /** Its answer has the same. */
   readonly id: number;

@@ -149,7 +149,7 @@ export class Supervisor {
     void this.#systemd.notify('READY=1');
   }
 
-  /** What stops the first start is the operator's to mend; later, others go on serving. */
+  /** A failed first start is for the operator to mend; later, the other workers go on serving. */
   #onFailedStart(message: string): void {
     if (this.#isStopping) return;
     if (!this.#wasEverReady) this.#giveUp(message);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 
-/** What systemd is told (sd_notify(3)). */
+/** States that systemd is notified of (sd_notify(3)). */
 export type SystemdState = 'READY=1' | 'RELOADING=1' | 'STOPPING=1' | 'WATCHDOG=1';
 
 /**

@@ -20,7 +20,7 @@ interface WorkerHandleOptions {
   readonly config: Config;
   readonly listensEarly: boolean;
   readonly restarts: Restarts;
-  /** What its supervisor does about what happens to it. */
+  /** The supervisor's reactions to events of the worker. */
   readonly supervisor: {
     onReady(member: WorkerHandle, address: string): void;
     onFailedStart(message: string): void;

@@ -71,7 +71,7 @@ export class WorkerMetrics {
     this.#restarts += 1;
   }
 
-  /** Who asks while an answer is being made gets the same one. */
+  /** Requests during a reading share its result. */
   #read(): Promise<MetricSnapshot[][]> {
     this.#reading ??= this.#readAll().finally(() => (this.#reading = undefined));
     return this.#reading;

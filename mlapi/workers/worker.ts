@@ -21,7 +21,7 @@ interface ServeOptions {
   readonly listensEarly: boolean;
   /** Where requests are counted for all workers together. */
   readonly localCounters: CounterStore;
-  /** What this process tells of itself. */
+  /** Metrics of this process. */
   readonly metrics: Metrics;
 }
 
@@ -69,7 +69,7 @@ export function runWorker(serve: Serve): void {
         break;
     }
   });
-  // What is sent to the whole process group, as Ctrl-C is, reaches the supervisor, too: its word goes first.
+  // A signal to the whole process group, such as Ctrl-C, also reaches the supervisor, which decides.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('SIGTERM', () => setTimeout(() => end('leave'), ownWayMs));
   process.on('disconnect', () => end('stop'));

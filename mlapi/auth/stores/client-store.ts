@@ -4,7 +4,7 @@ import type { ClientRow } from '../../persistence/schema.ts';
 import { makeVoidDigest } from '../client-secrets.ts';
 import type { Client, ClientSecret, VerifiedClient } from '../types.ts';
 
-/** What is given when a client is added. */
+/** Fields of a client that is to be added. */
 export interface NewClient {
   readonly name: string;
   readonly passwordHash: string;

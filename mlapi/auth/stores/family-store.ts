@@ -157,7 +157,7 @@ export async function endAllFamilies(queries: Queries, by: FamilyEnd, at: number
 /** Forgets families none of whose tokens can be valid any more: until then each is needed to detect reuse. */
 export async function deleteExpiredFamilies(queries: Queries, before: number): Promise<void> {
   const expired = queries.selectFrom('token_families').select('id').where('expires_at', '<', before);
-  // Who is at work on one of them is not waited for: an hour later it is still there to be forgotten.
+  // Rows that another transaction has locked are skipped: the purge an hour later deletes them.
   await queries.deleteFrom('token_families').where('id', 'in', expired.forUpdate().skipLocked()).execute();
 }
 

@@ -16,7 +16,7 @@ type TokenConfig = Pick<
 >;
 type Claims = Readonly<Record<string, unknown>>;
 
-/** What a verified token says, as far as anybody needs it. Times are epoch seconds, as in RFC 7519. */
+/** The claims of a verified token that are used. Times are epoch seconds, as in RFC 7519. */
 export interface TokenClaims {
   readonly familyId: string;
   readonly clientName: string;
@@ -34,7 +34,7 @@ export interface RefreshClaims extends TokenClaims {
   readonly generation: number;
 }
 
-/** What tokens are made from. */
+/** The parts of a token family that its tokens contain. */
 export type FamilyHead = Pick<
   TokenFamily,
   'id' | 'clientName' | 'generation' | 'refreshJti' | 'rotatedAt' | 'expiresAt'

@@ -1,7 +1,7 @@
 import type { RefreshClaims } from './claims.ts';
 import type { TokenFamily } from '../types.ts';
 
-/** What is done with a refresh token whose signature and claims are good. */
+/** The decision on a refresh token whose signature and claims are good. */
 export type RotationVerdict = 'rotate' | 'retry' | 'replay' | 'refuse';
 
 interface Presented {

@@ -26,7 +26,7 @@ const kinds: readonly (readonly [offset: number, bytes: string, kind: string])[]
   [0, 'GGUF', 'a GGUF model'],
 ];
 
-/** What to do with what people have in place of ONNX most often. */
+/** Advice for the formats that people most often have in place of ONNX. */
 const remedies: Readonly<Record<string, string>> = {
   'a Python pickle': 'Export the model to ONNX, for example with skl2onnx.',
   'a zip archive': 'Send the ONNX file itself; of a PyTorch model, torch.onnx.export makes one.',
@@ -46,7 +46,7 @@ export function explainForeignFile(head: Buffer): string | undefined {
   return `The file is ${kind}, not an ONNX model.${remedy === undefined ? '' : ` ${remedy}`}`;
 }
 
-/** What the first bytes of a file are known to be, if not ONNX. */
+/** Returns the format that the first bytes of a file belong to, if it is a known one other than ONNX. */
 function recognise(head: Buffer): string | undefined {
   const text = head.toString('latin1');
   const known = kinds.find(([offset, bytes]) => text.startsWith(bytes, offset));

@@ -18,7 +18,7 @@ export class MemoryQuota {
     this.#bounds = bounds;
   }
 
-  /** What all clients hold together. */
+  /** Bytes that all clients hold together. */
   get heldBytes(): number {
     return this.#allHeld;
   }

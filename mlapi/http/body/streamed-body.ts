@@ -6,7 +6,7 @@ import { brokeOff, hasTrailers, tooLarge } from './problems.ts';
 /** So many bytes are taken before others get their turn: one connection may have many more at hand. */
 const bytesPerTurn = 65_536;
 
-/** What a body is read into while it comes. Both may throw, and nothing more is read then. */
+/** Consumer of a body while it arrives. Both methods may throw; then nothing more is read. */
 export interface BodySink<T> {
   /** The bytes are only lent. Nothing more is read until a promise is kept. */
   write(chunk: Buffer): void | Promise<void>;

@@ -45,7 +45,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // What is both is called too deep.
+    // An invalid body that is also nested too deep is refused as too deep.
     countNamesInText(text);
     // The parser's message quotes the body, and with it a password: it must not reach a log.
     throw invalidJson();

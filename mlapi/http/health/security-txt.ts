@@ -8,7 +8,7 @@ const dayMs = 86_400_000;
 const longestMs = 366 * dayMs;
 const noticeMs = 30 * dayMs;
 
-/** Whom to tell of a hole (RFC 9116): the file as it is, and how long it holds. */
+/** The security contact (RFC 9116): the file as it is, and when it expires. */
 export interface SecurityTxt {
   readonly text: string;
   /** Epoch milliseconds. */

@@ -1,7 +1,7 @@
 /** How long a counter counts before it begins again. */
 export const windowMs = 60_000;
 
-/** Who counts. Equal keys of two names are two counters, wherever they are kept. */
+/** Name of a set of counters. Equal keys under two names are two counters, wherever they are kept. */
 export type CounterName = 'per-address' | 'per-client' | 'failed-passwords';
 
 /** How often a key was counted in the current window, and how many milliseconds are left of it. */

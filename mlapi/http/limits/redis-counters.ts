@@ -169,7 +169,7 @@ async function withinLimit<T>(answer: Promise<T>): Promise<T> {
   return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
 }
 
-/** What kind of fault. Never its words: Redis repeats the arguments of what it does not understand, a password among them. */
+/** Returns the kind of fault, never its text: Redis repeats arguments that it does not understand, such as a password. */
 function reasonOf(error: unknown): string {
   if (error instanceof RedisUnreachable) return error.reason;
   if (typeof error !== 'object' || error === null) return 'unknown';

@@ -29,7 +29,7 @@ function weigh(ranges: readonly string[], mediaType: string): Weight {
   return weight;
 }
 
-/** What is no q-value asks for nothing. */
+/** Returns the q-value; 0 if it is malformed. */
 function readQuality(parameters: readonly string[]): number {
   const given = parameters.find((parameter) => parameter.startsWith('q='));
   if (given === undefined) return 1;

@@ -28,7 +28,7 @@ export function readQuery(url: string, schema: Joi.ObjectSchema | undefined): Re
   return checked.value as Record<string, unknown>;
 }
 
-/** What a query that is not there means: worked out once. */
+/** Returns the values of an absent query: computed once for each schema. */
 function defaultsOf(schema: Joi.ObjectSchema): Readonly<Record<string, unknown>> {
   const known = defaults.get(schema) ?? (Joi.attempt({}, schema) as Readonly<Record<string, unknown>>);
   defaults.set(schema, known);

@@ -3,7 +3,7 @@ import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { readTraceparent, type Tracing } from '../../telemetry/tracing.ts';
 import type { Exchange } from '../exchange.ts';
 
-/** What hears of each request. */
+/** Parts of the service that are told of each request. */
 export interface Observers {
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -50,7 +50,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
   });
 }
 
-/** What stands in the log where no error gave its code; readiness says 503 without one. */
+/** Returns the logged outcome if no error gave its code; readiness answers 503 without one. */
 function outcomeOf(status: number, isFinished: boolean): string {
   if (!isFinished) return 'aborted';
   return status < 400 ? 'ok' : 'not_ready';

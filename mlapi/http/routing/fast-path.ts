@@ -6,7 +6,7 @@ import { handle, type Authorize } from './handle.ts';
 
 interface FastRoute {
   readonly endpoint: Endpoint;
-  /** What stands before, between and behind the parameters: one more than there are names. */
+  /** Literal text before, between and after the parameters: one more than there are names. */
   readonly literals: readonly string[];
   readonly names: readonly string[];
 }

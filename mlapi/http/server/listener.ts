@@ -12,7 +12,7 @@ import { securityHeaders } from '../response/security-headers.ts';
 export type FastPath = (exchange: Exchange) => boolean;
 
 /**
- * What every request meets first, whoever answers it, and the same while the service starts as when it is ready. Then the
+ * Handles the first steps of every request, while the service starts as well as when it is ready. Then the
  * fast path, if it knows the route; all else is the application's.
  */
 export function createListener(

@@ -19,7 +19,7 @@ interface ServiceOptions {
   readonly lifecycle: Lifecycle;
 }
 
-/** What is served, and what ends with it. */
+/** The listener that is served, and the resources that are closed with it. */
 interface Served {
   readonly listener: RequestListener;
   close(): Promise<void>;

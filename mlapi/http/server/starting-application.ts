@@ -9,7 +9,7 @@ import { serviceBusy } from '../problem.ts';
 import type { Observers } from '../request/request-log.ts';
 import { createExpress, routes } from '../routing/express-router.ts';
 
-/** What answers while keys, database and models are made ready: health; all else is 503. @param more public endpoints of faces */
+/** Answers health requests while keys, database and models are opened; all else gets 503. @param more public endpoints of features */
 export function createStartingApplication(
   lifecycle: Lifecycle,
   config: Config,

@@ -3,7 +3,7 @@ import type { ObservedModel, InferenceObserver } from '../observer.ts';
 import type { CostModel } from './cost-model.ts';
 import type { BatchingMode } from './fair-queue.ts';
 
-/** What a batcher is made of: where it computes, how rows may be put together, and its bounds. */
+/** Parts of a batcher: where it computes, how rows may be put together, and its bounds. */
 export interface BatcherOptions {
   readonly executor: Executor;
   readonly cost: CostModel;

@@ -9,7 +9,7 @@ const weight = 0.1;
 /** One run that had to wait for the machine says little. */
 const maxPerRun = 4;
 
-/** What runs of a model take: a fixed part and one for each row, as measured at warm-up, corrected by every run since. */
+/** Estimated time of runs: a fixed part and a part per row, measured at warm-up and corrected by every run since. */
 export class CostModel {
   readonly #fixedSeconds: number;
   readonly #secondsPerRow: number;

@@ -54,7 +54,7 @@ export class FairQueue {
     return Math.min(this.#rows, own.rows * this.#clients.size);
   }
 
-  /** What the next run gets: at most `maxRows` rows, but for `whole`. */
+  /** Takes the slices of the next run: at most `maxRows` rows, unless `batching` is `none`. */
   take(maxRows: number, batching: BatchingMode): Slice[] {
     const slices: Slice[] = [];
     let space = maxRows;
@@ -63,7 +63,7 @@ export class FairQueue {
       for (const [client, queue] of [...this.#clients]) {
         if (space === 0) return slices;
         const runsAlone = batching === 'concatenate' && queue.requests[0]!.runsAlone;
-        // What is begun goes first; the client comes first in the next run.
+        // The slices that were taken run first; this client is first in the next run.
         if (runsAlone && slices.length > 0) return slices;
         const share = batching === 'concatenate' ? Math.max(1, Math.floor(space / left)) : maxRows;
         space -= this.#takeShare(queue, share, runsAlone ? 'none' : batching, slices);

@@ -42,7 +42,7 @@ export class WaitingRequest {
   readonly reject: (cause: unknown) => void;
   /** Rows that runs were given. */
   taken = 0;
-  /** What its runs have answered, where it takes several. */
+  /** Outputs of its runs so far, if it takes several. */
   parts: OutputPart[] | undefined;
   #partBytes = 0;
   attempt = 0;

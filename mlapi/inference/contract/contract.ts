@@ -91,7 +91,7 @@ function checkFile(content: unknown, path: string): ContractFile {
   return checked.value as ContractFile;
 }
 
-/** What `model.json` would say: numbers, but for the columns of an `encoding.csv`, named after the folder. */
+/** Derives the content of a missing `model.json`: numeric features, except the columns of an `encoding.csv`, and the folder's name. */
 function deriveFile(folder: string, width: number | undefined): object {
   const name = basename(resolve(folder));
   if (width === undefined) return { name };

@@ -11,7 +11,7 @@ const cell = { title: 'Cell', anyOf: [number, text, { type: 'boolean' }, nothing
 /** Any model's row with names. */
 export const namedRow = { title: 'NamedRow', type: 'object', additionalProperties: cell };
 const listRow = { title: 'ListRow', type: 'array', minItems: 1, items: cell };
-/** What a class is called. */
+/** Label of a class. */
 export const label = { title: 'Label', anyOf: [text, number] };
 const numbers = { type: 'array', items: number };
 

@@ -60,7 +60,7 @@ export interface Contract {
   readonly output: OutputContract;
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly sample: NamedRow;
-  /** What inputs looked like in training; whoever watches for drift compares with it. */
+  /** Distribution of the inputs in training, which drift is measured against. */
   readonly reference?: Reference;
   /** Where there are no features: an inference request as JSON text, for the warm-up; without it, that computes zeros. */
   readonly sampleRequest?: string;

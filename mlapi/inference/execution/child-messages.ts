@@ -8,15 +8,15 @@ export interface WantedOutputs {
   readonly others?: readonly string[] | undefined;
 }
 
-/** What a child process is told: first which model, then one run after the other. */
+/** Messages to a child process: first the model, then one run after the other. */
 export type ParentMessage =
   | { readonly type: 'load'; readonly path: string; readonly sha256: string | undefined }
   | ({ readonly type: 'run' } & WantedOutputs & { readonly input: RunInput });
 
-/** What the runtime says of a loaded model. Which files it is made of, and what its graph proves, its process is not asked. */
+/** The runtime's description of a loaded model. The child is not asked for its files or for proofs about its graph. */
 export type LoadedMetadata = Pick<ModelMetadata, 'inputs' | 'outputs' | 'inputType' | 'width' | 'takesOneRow'>;
 
-/** What it says: that it is ready, or why not; then one answer for each run. */
+/** Messages from a child process: that it is ready, or why not; then one answer for each run. */
 export type ChildMessage =
   | { readonly type: 'ready'; readonly metadata: LoadedMetadata; readonly rssBytes: number }
   | { readonly type: 'unusable'; readonly reason: string }
@@ -33,7 +33,7 @@ export const maxChildBytes = maxOutputBytes + maxHeadBytes;
 export const pipeDescriptor = 3;
 
 const lengthBytes = 4;
-/** What stands in front of an output begins and ends where any number may begin. */
+/** Outputs start at multiples of this many bytes, so that any element type can be viewed in place. */
 const alignment = 8;
 const maxDimensions = 64;
 const maxReasonLength = 4_096;
@@ -116,7 +116,7 @@ function aligned(bytes: number): number {
 }
 
 /**
- * What a child said: its process may be in the hands of whoever made the model.
+ * Decodes a child's message, without trusting it: the model's author may control the process.
  * @param body a buffer of its own, which the outputs keep
  * @throws where it is no message
  */

@@ -10,9 +10,9 @@ export interface SessionMemory {
 
 export interface RunResult {
   readonly output: RunOutput;
-  /** What the run took. */
+  /** Duration of the run. */
   readonly seconds: number;
-  /** What it took of the processor, where that is known. */
+  /** Processor time of the run, where it is known. */
   readonly processorSeconds?: number;
 }
 

@@ -22,11 +22,11 @@ import type { RunResult } from './executor.ts';
 /** Which model a child process computes with. */
 export interface ChildModel {
   readonly path: string;
-  /** What its digest must be; without it, the process says what it is. */
+  /** Expected SHA-256 of the model; undefined if the process reports it. */
   readonly sha256: string | undefined;
   /** How long a process may take to start and to load it. */
   readonly loadLimitMs?: number;
-  /** What it may have, where the model is a stranger's. */
+  /** Limits of the process, for an uploaded model. */
   readonly confinement?: Confinement | undefined;
   /** Looks at what the process takes, and tells it. */
   readonly watch?: WatchedGroup | undefined;
@@ -41,18 +41,18 @@ interface Settle<T> {
 const usualLoadLimitMs = 60_000;
 /** How long a child that was asked to end may take. */
 const endLimitMs = 1_000;
-/** What children are sending, all together: past this, answers are thrown away as they come. */
+/** Quota for messages that all children are sending: beyond it, messages are discarded as they arrive. */
 const coming = new MemoryQuota({ clientBytes: maxChildBytes, allBytes: 4 * maxChildBytes });
 
 /** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
 export class ModelProcess implements WatchedProcess {
-  /** What it says of the model, once that is loaded. */
+  /** Description of the model, once it is loaded. */
   readonly ready: Promise<LoadedMetadata>;
   /** How it ended. */
   readonly ended: Promise<string>;
   state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
   rssBytes = 0;
-  /** What it and all that it started take for themselves, by the last look. */
+  /** Private memory of the process and its descendants when last measured. */
   ownBytes = 0;
   /** Why it was ended, if that was because of its memory or its processes. */
   exhausted: string | undefined;

@@ -44,16 +44,16 @@ type TensorMetadata = Extract<Metadata, { isTensor: true }>;
 /** One loaded ONNX model whose inputs are tensors. Computes on one thread, inline. */
 export class ModelWrapper {
   readonly metadata: ModelMetadata;
-  /** What this process grew by when it loaded the model. */
+  /** Growth of this process when it loaded the model. */
   readonly loadedBytes: number;
-  /** What all runs have taken, without what the event loop did before each of them. */
+  /** Total time of all runs, without the time that the event loop took before each. */
   computedSeconds = 0;
-  /** What runs that began before `watchedUntilMs` have taken of the processor. Looking costs as much as a small run. */
+  /** Processor time of the runs that began before `watchedUntilMs`. Measuring it costs as much as a small run. */
   processorSeconds = 0;
   /** By `performance.now()`. */
   watchedUntilMs = 0;
   readonly #session: InferenceSession;
-  /** What the runtime calls the datatype of each input. */
+  /** The runtime's name for the datatype of each input. */
   readonly #inputTypes: ReadonlyMap<string, TensorMetadata['type']>;
   #beganMs = 0;
   #processorBefore: NodeJS.CpuUsage | undefined;
@@ -86,7 +86,7 @@ export class ModelWrapper {
         ...options,
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
-        // What fails is thrown; the runtime would write it to stderr too, past the logger.
+        // Failures are thrown; the runtime would also write them to stderr, past the logger.
         logSeverityLevel: 4,
       });
       const loadedBytes = Math.max(0, process.memoryUsage.rss() - before);
@@ -176,7 +176,7 @@ function describe({ name, type, shape }: TensorMetadata): TensorInfo {
   return { name, datatype, shape: shape.map((size) => (typeof size === 'number' && size >= 0 ? size : -1)) };
 }
 
-/** What there is to say of the one tensor of rows × features, if that is what the model takes. */
+/** Describes the input, if it is one tensor of rows × features. */
 function rowsOf(inputs: readonly TensorMetadata[]): Pick<ModelMetadata, 'inputType' | 'width' | 'takesOneRow'> {
   const [input, ...others] = inputs;
   if (input === undefined) throw new Error('the model has no inputs');

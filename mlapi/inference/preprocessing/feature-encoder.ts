@@ -1,7 +1,7 @@
 import type { Feature } from '../contract/types.ts';
 import type { InputType } from '../tensors/types.ts';
 
-/** What `encode` answers for a cell that the contract refuses: no cell that it takes is ever NaN. */
+/** Result of `encode` for a cell that the contract refuses: no accepted cell is ever NaN. */
 const refused = NaN;
 
 const safe = Number.MAX_SAFE_INTEGER;

@@ -7,7 +7,7 @@ import type { RemoteReference } from '../contract/types.ts';
 export interface AllowedServer {
   /** Without a slash at the end. */
   readonly base: string;
-  /** What it wants to see in `Authorization: Bearer`. */
+  /** Token that the server expects in `Authorization: Bearer`. */
   readonly token: string | undefined;
 }
 

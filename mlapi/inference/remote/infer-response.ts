@@ -34,7 +34,7 @@ interface Wanted {
 }
 
 const size = Joi.number().integer().min(0);
-/** What is in `data` is read element by element, with all it must be. */
+/** The elements of `data` are checked one by one when they are read. */
 const schema = Joi.object({
   model_name: Joi.string().allow(''),
   model_version: Joi.string().allow('', null),
@@ -71,7 +71,7 @@ export function maxResponseBytes({ rows, outputs }: Omit<Wanted, 'reference'>): 
   );
 }
 
-/** What a server computed, once all of it is what was asked for. @throws {Problem} 422 `invalid_model_output` */
+/** Reads a server's outputs, and checks that they are those that were asked for. @throws {Problem} 422 `invalid_model_output` */
 export function readInferResponse({ headers, body }: RemoteResponse, wanted: Wanted): RunOutput {
   const jsonLength = readJsonLength(headers[jsonLengthHeader], body.length);
   const answer = parse(body.subarray(0, jsonLength));

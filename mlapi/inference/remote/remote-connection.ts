@@ -23,7 +23,7 @@ export interface RemoteResponse {
 }
 
 const connectLimitMs = 2_000;
-/** What the system says of a connection that was gone, or never there. */
+/** System errors of a connection that was lost, or never established. */
 const lostCodes: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'];
 
 /** Calls one server, on connections that are kept. No redirect is followed, nothing is unpacked, and no environment names a proxy. */
@@ -101,7 +101,7 @@ function watchSocket(request: ClientRequest): () => boolean {
 async function read(response: IncomingMessage, maxBytes: number): Promise<RemoteResponse> {
   const { statusCode: status = 0, headers } = response;
   const refuse = (reason: string) => {
-    // What else it sends is not waited for.
+    // The rest of its response is not waited for.
     response.destroy();
     return invalidModelOutput(reason);
   };

@@ -8,7 +8,7 @@ import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
-/** What a server says of a model. */
+/** A server's description of a model. */
 export interface RemoteModel {
   readonly metadata: ModelMetadata;
   /** Whether tensors may go and come as binary data. */
@@ -113,7 +113,7 @@ function toMetadata({ url, model, version }: RemoteReference, { platform, inputs
   if (!inputs.every(({ datatype }) => datatypes.has(datatype)))
     throw new Error('the model has an input of a datatype that is none of the protocol');
   const rows = rowsOf(inputs);
-  // What it is known by: where it is, and what its server says of it.
+  // Its identity: the reference, and the server's description.
   const identity = JSON.stringify({ url, model, version, platform, inputs, outputs });
   return {
     sha256: createHash('sha256').update(identity).digest('hex'),
@@ -125,7 +125,7 @@ function toMetadata({ url, model, version }: RemoteReference, { platform, inputs
   };
 }
 
-/** What there is to say of one input of the shape [-1, features], if that is what the model takes. */
+/** Describes the input, if it is one tensor of the shape [-1, features]. */
 function rowsOf([input, ...others]: readonly TensorInfo[]): Pick<ModelMetadata, 'inputType' | 'width'> {
   const [rows, width = -1, ...more] = input!.shape;
   const inputType = inputTypes.get(input!.datatype);

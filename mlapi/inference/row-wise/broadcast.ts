@@ -46,7 +46,7 @@ function meet(long: readonly Size[], short: readonly Size[]): Size[] {
   return long.map((size, axis) => (axis < offset ? size : meetSize(size, short[axis - offset])));
 }
 
-/** What two axes become that meet: one of them may be 1. */
+/** Returns the size that two broadcast axes have together: one of them may be 1. */
 export function meetSize(a: Size, b: Size): Size {
   if (a === 1) return b;
   if (b === 1) return a;

@@ -34,7 +34,7 @@ export interface GraphPort {
   readonly sizes: readonly (number | undefined)[] | undefined;
 }
 
-/** What a proof needs of an ONNX file. */
+/** Parts of an ONNX file that a proof needs. */
 export interface OnnxGraph {
   /** Version by domain. */
   readonly operatorSets: ReadonlyMap<string, number>;

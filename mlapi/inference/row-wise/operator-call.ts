@@ -4,7 +4,7 @@ import { NotRowWise, type Constant, type Rows, type RowVector, type Value } from
 export type ProvedValue = Exclude<Value, { kind: 'unproved' }>;
 
 /**
- * What an operator makes of its inputs: its outputs, in their order; those that it leaves out are unproved.
+ * A rule derives an operator's outputs from its inputs, in their order; outputs that it leaves out are unproved.
  * @throws {NotRowWise}
  */
 export type Rule = (call: OperatorCall) => ProvedValue | readonly ProvedValue[];

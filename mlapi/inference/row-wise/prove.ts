@@ -57,7 +57,7 @@ function reasonOf(value: Value | undefined): string | null {
   return value.kind === 'rows' ? null : 'it does not have one entry per row on axis 0';
 }
 
-/** What is known of each value of the graph. @throws {UnreadableModel} */
+/** Derives what is known of each value of the graph. @throws {UnreadableModel} */
 async function followValues(graph: OnnxGraph): Promise<ReadonlyMap<string, Value>> {
   const values = new Map<string, Value>();
   const define = (name: string, value: Value) => {

@@ -24,7 +24,7 @@ export function predictedOutput({ contract, metadata }: Known): string {
   return name;
 }
 
-/** What is proved of the output that predictions come from. */
+/** Returns the verdict on the output that predictions come from. */
 export function rowWiseVerdict(model: Known): RowWiseVerdict {
   return verdictOn(model, predictedOutput(model));
 }

@@ -34,7 +34,7 @@ export interface LoadedModel extends KnownModel {
 const longestInlineRunSeconds = 0.0005;
 /** Longest inline run, in seconds, for a model whose requests cannot be split. */
 const longestInlineRequestSeconds = 0.05;
-/** What a run may bring to a child goes through a pipe. */
+/** Maximum cells in one run, since the input of a child goes through a pipe. */
 const maxCellsPerRun = 131_072;
 /** Requests of the largest size that may wait for one model. */
 const maxLargestRequests = 10;

@@ -24,7 +24,7 @@ import { secondaryOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepare-model.ts';
 
 interface CallerOptions {
-  /** Whose request it is: clients take turns. */
+  /** Client that the request belongs to: clients take turns. */
   readonly client?: string;
   /** Asked before the outputs are kept and the answer is made; without it, that is the service's own request. */
   readonly memory?: ResponseMemory | undefined;
@@ -48,7 +48,7 @@ export class Predictor {
   readonly predictor = this;
   /** Response headers that identify the model file: `x-model-sha256`. */
   readonly headers: Readonly<Record<string, string>>;
-  /** What the model answers to the contract's sample: made at warm-up, shown in the documents. */
+  /** Response to the contract's sample: computed at warm-up, shown in the documents. */
   sampleResponse: PredictionResponse | undefined;
   /** Undefined for a model that takes no rows. */
   readonly #preprocessor: Preprocessor | undefined;
@@ -194,7 +194,7 @@ export class Predictor {
     return this.#batcher.executor.memory().reduce((sum, { rssBytes }) => sum + rssBytes, 0);
   }
 
-  /** What a client needs to know in order to call: identity, contract, measured quality, one row to start from. */
+  /** Returns all that a client needs in order to call: identity, contract, measured quality, one row to start from. */
   information(): ModelInformation {
     return modelInformation(this.contract, this.#metadata);
   }

@@ -22,13 +22,13 @@ export interface TensorInput {
 /** What a run computes. */
 export type RunInput = Matrix | TensorInput;
 
-/** What the model answered: `data` row by row, `shape` with the rows first. */
+/** Output tensor of a model: `data` row by row, `shape` with the rows first. */
 export interface OutputTensor {
   readonly data: ArrayLike<number | bigint | string>;
   readonly shape: readonly number[];
 }
 
-/** What one run answered: the output that the contract reads, and the model's others where somebody asked for them. */
+/** Outputs of one run: the output that the contract reads, and the secondary ones if they were asked for. */
 export interface RunOutput extends OutputTensor {
   readonly secondaryOutputs?: readonly OutputTensor[];
 }
@@ -76,13 +76,13 @@ export interface ModelFile {
   readonly sizeBytes: number;
 }
 
-/** What a model says of itself when it is loaded, wherever that is: plain data. */
+/** Description of a loaded model, wherever it runs: plain data. */
 export interface ModelMetadata {
   /** SHA-256 of the bytes that were loaded; for a remote model, of the reference and the server's description. */
   readonly sha256: string;
   /** Where it has external data: all of its files, the ONNX file first; `sha256` is of them all. */
   readonly files?: readonly ModelFile[] | undefined;
-  /** What it runs on, where that is not this service. */
+  /** Platform of the model, if it does not run in this service. */
   readonly platform?: string;
   readonly inputs: readonly TensorInfo[];
   /** Those that are tensors. */
@@ -91,7 +91,7 @@ export interface ModelMetadata {
   readonly inputType?: InputType | undefined;
   /** Features that the model takes; undefined where it leaves that open. */
   readonly width: number | undefined;
-  /** What its graph proves of its outputs; undefined where the graph was not read. */
+  /** Row-wise proof for each output; undefined if the graph was not read. */
   readonly rowWise?: RowWiseProof;
   /** Models exported for a batch of one get their rows one by one. */
   readonly takesOneRow: boolean;

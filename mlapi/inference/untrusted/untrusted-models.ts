@@ -26,7 +26,7 @@ import type { ModelMetadata, ModelFile } from '../tensors/types.ts';
 import { readUntrustedContract } from './read-contract.ts';
 import { modelMemory, workerMemory } from './worker-memory.ts';
 
-/** What is known of a model that was found good: plain data. */
+/** Contract and description of an accepted model: plain data. */
 export interface UntrustedModel {
   readonly contract: Contract;
   readonly metadata: ModelMetadata;
@@ -48,7 +48,7 @@ const maxReasonLength = 500;
 export class UntrustedModels {
   /** Looks at what their processes take. */
   readonly memory = new MemoryWatch();
-  /** What all of this process's models may take. */
+  /** Memory that all uploaded models of this worker may take, in bytes. */
   readonly workerBytes: number;
   readonly #options: UntrustedModelsOptions;
   readonly #logger: Pick<Logger, 'info'> | undefined;
@@ -136,7 +136,7 @@ export class UntrustedModels {
     }
   }
 
-  /** What a client needs to know in order to call it. */
+  /** Returns all that a client needs in order to call it. */
   information({ contract, metadata }: UntrustedModel): ModelInformation {
     return modelInformation(contract, metadata);
   }
@@ -179,7 +179,7 @@ export class UntrustedModels {
   }
 }
 
-/** Who uploads a model must not decide that other clients' rows may be in its runs. */
+/** The uploader must not decide that other clients' rows may be in the model's runs. */
 function refuseVouching({ batching }: Contract): void {
   if (batching.rowWise === undefined) return;
   throw new Error(

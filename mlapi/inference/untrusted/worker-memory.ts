@@ -8,7 +8,7 @@ export function workerMemory({ modelsMemoryBytes, workers }: Pick<Config, 'model
   return Math.max(leastBytes, Math.floor(modelsMemoryBytes / workers));
 }
 
-/** What the process of one model may take. */
+/** Returns the memory that the process of one model may take, in bytes. */
 export function modelMemory(config: Pick<Config, 'modelMemoryBytes' | 'modelsMemoryBytes' | 'workers'>): number {
   return Math.min(config.modelMemoryBytes, workerMemory(config));
 }

@@ -9,7 +9,7 @@ import type { InputTensor, ModelMetadata, TensorInfo, TensorInput } from '../ten
 
 /** Nobody could send more than this, and it is made before anybody asks. */
 const maxBytes = 16 * 1_048_576;
-/** What an empty one takes here. */
+/** Bytes of an empty text. */
 const textBytes = 8;
 
 interface SampleRequest {

@@ -3,7 +3,7 @@ import type { BatchingMode } from '../batching/fair-queue.ts';
 import { hasRowShape, sliceRows } from '../tensors/output-rows.ts';
 import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from '../tensors/types.ts';
 
-/** What a warm-up found out about a model. */
+/** Findings of a warm-up. */
 export interface WarmUp {
   readonly cost: CostModel;
   readonly batching: BatchingMode;

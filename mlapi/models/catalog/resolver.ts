@@ -5,7 +5,7 @@ import { assertServing, type Share, type VersionRecord } from '../types.ts';
 import { findAlias } from './alias-store.ts';
 import { findNewest, findRecord } from './version-store.ts';
 
-/** What a name stands for: a version; and where it is an alias that says so, others beside it. */
+/** The version that a name stands for, and the canary and shadow beside it if it is an alias that has them. */
 export interface Target extends VersionRecord {
   /** Empty where the version itself is named, or is the newest. */
   readonly alias: string;
@@ -31,7 +31,7 @@ const maxKnown = 10_000;
 export class VersionResolver {
   readonly #queries: Queries;
   readonly #known = new Map<string, Known>();
-  /** Who asks for the same meanwhile waits for the same answer. */
+  /** Lookups under way: requests for the same name share one. */
   readonly #finding = new Map<string, Promise<Target>>();
   /** Counts what has changed here: what was read before is not known after it. */
   #changes = 0;

@@ -11,7 +11,7 @@ const recordColumns = [
 
 type RecordRow = Pick<ModelVersionRow, (typeof recordColumns)[number]>;
 
-/** What a client has in the store. */
+/** Versions and bytes that a client has in the store. */
 export interface Usage {
   readonly versions: number;
   readonly bytes: number;
@@ -99,7 +99,7 @@ export async function findNewest(queries: Queries, model: string): Promise<Versi
   return row === undefined ? undefined : toRecord(row);
 }
 
-/** What it takes to serve a version; nothing of one that was retired since its id was read. */
+/** Reads what is needed to serve a version; undefined if it was retired since its id was read. */
 export async function readForeignModel(queries: Queries, id: string): Promise<OwnedModel | undefined> {
   const row = await queries
     .selectFrom('model_versions')

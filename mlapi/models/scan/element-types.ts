@@ -1,4 +1,4 @@
-/** What a tensor's element takes, and the field that holds it where it is not raw; numbers of TensorProto.DataType. */
+/** Size of a tensor's element, and the field that holds it if it is not raw; by number of TensorProto.DataType. */
 interface ElementType {
   readonly bits: number;
   readonly field: string;
@@ -6,7 +6,7 @@ interface ElementType {
   readonly perEntry: number;
 }
 
-/** What the runtime keeps for a string, however short. */
+/** Bits that the runtime keeps for a string, however short. */
 const stringBits = 256;
 
 const rows: readonly (readonly [type: number, bits: number, field: string, perEntry?: number])[] = [

@@ -35,7 +35,7 @@ const numberOfBytes = /^\d{1,15}$/;
 /** A checksum is not needed: the whole file has a digest. */
 const keys: readonly string[] = ['location', 'offset', 'length', 'checksum'];
 
-/** What one tensor says of its data in another file. */
+/** Reference of one tensor to its data in another file. */
 export class ExternalPlace {
   readonly #context: ScanContext;
   readonly #entries = new Map<string, string>();

@@ -2,7 +2,7 @@ import type { MessageRule } from './message-rule.ts';
 import type { ScanContext } from './scan-context.ts';
 import { quote, refuse } from './scan-refusals.ts';
 
-// What the runtime itself acts on: settings of the session, and blobs compiled for one device.
+// Keys that the runtime itself acts on: settings of the session, and blobs compiled for one device.
 const runtimeKeys = /^(?:ort_config$|ort[._]|session\.|ep[._])/i;
 
 /** A StringStringEntryProto: people's notes, which nothing reads, and never orders to the runtime. */

@@ -5,7 +5,7 @@ import { checkOperatorSet, domainOf } from './operators.ts';
 import type { ScanContext } from './scan-context.ts';
 import { quote, refuse } from './scan-refusals.ts';
 
-/** What the runtime takes; older files than 3 lack what the rules look at. */
+/** Versions that the runtime accepts; files older than 3 lack fields that the rules look at. */
 const irVersions = { min: 3, max: 13 };
 
 /** The ModelProto itself: versions that the runtime has, every domain imported in one version, and one graph. */

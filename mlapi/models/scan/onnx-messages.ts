@@ -137,7 +137,7 @@ export interface Field {
   readonly kind: FieldKind;
   readonly wireType: number;
   readonly isRepeated: boolean;
-  /** What the field holds, if that is a message. */
+  /** The message that the field holds, if it holds one. */
   readonly message: Message | undefined;
 }
 

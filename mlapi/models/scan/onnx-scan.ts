@@ -7,7 +7,7 @@ import { scanLimits, Tally, type ScanLimits } from './scan-limits.ts';
 import { refuse } from './scan-refusals.ts';
 import { WireReader } from './wire-reader.ts';
 
-/** What a file that passed holds. */
+/** Summary of a file that passed. */
 export interface OnnxSummary {
   readonly bytes: number;
   readonly irVersion: number;
@@ -94,7 +94,7 @@ export class OnnxScan {
     this.#reader.write(head);
   }
 
-  /** What was refused once stays refused. */
+  /** After a refusal, every further step is refused, too. */
   #guard<T>(step: () => T): T {
     if (this.#refusal !== undefined) throw this.#refusal;
     try {

@@ -39,7 +39,7 @@ function keyOf(text: string): string {
   return first >= 0x30 && first <= 0x3a ? `:${text}` : text;
 }
 
-/** What the rules of one scan share. */
+/** State that the rules of one scan share. */
 export interface ScanContext {
   readonly tally: Tally;
   readonly names: ValueNames;

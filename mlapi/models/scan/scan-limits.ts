@@ -2,7 +2,7 @@ import { refuse, type ScanCode } from './scan-refusals.ts';
 
 const mebibyte = 1024 * 1024;
 
-/** What one model file may hold. */
+/** Limits of one model file. */
 export interface ScanLimits {
   readonly maxFileBytes: number;
   /** All tensors, as their shapes declare them; also each fixed shape of a value alone. */
@@ -78,7 +78,7 @@ class Counter {
   }
 }
 
-/** What the file holds so far. */
+/** Counts of what the file held so far. */
 export class Tally {
   readonly limits: ScanLimits;
   readonly tensorBytes: Counter;

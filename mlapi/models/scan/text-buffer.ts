@@ -31,7 +31,7 @@ export class TextBuffer {
 
 function decode(bytes: Buffer, start: number, end: number): string {
   const text = end - start <= shortBytes ? decodeShort(bytes, start, end) : bytes.toString('utf8', start, end);
-  // What is no character is decoded as one: only then is it worth to ask whether the file says so itself.
+  // Invalid bytes decode to the replacement character; only if there is one is it worth checking whether the file contains it.
   if (text.includes(replacement) && !isUtf8(bytes.subarray(start, end)))
     refuse('malformed_model', 'The file holds a string that is not UTF-8.');
   if (text.includes('\0')) refuse('malformed_model', 'The file holds a string with a NUL character.');

@@ -63,7 +63,7 @@ export function attributeType(context: ScanContext): MessageRule {
   return new TypeRule(context, () => undefined);
 }
 
-/** What a ValueInfoProto says of an input, an output or a value between. */
+/** Content of a ValueInfoProto: an input, an output or a value between. */
 export interface ValueInfo {
   readonly name: string;
   readonly hasType: boolean;

@@ -2,7 +2,7 @@ import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { Holder } from './fair-memory.ts';
 
-/** What a process counts at least, where room is made: what it may grow to in its first runs. File pages of programs are everyone's. */
+/** Least memory that a process is counted with when room is made: it may grow to that in its first runs. Shared file pages are not counted. */
 const leastProcessBytes = 100 * 1_048_576;
 
 /** One model that is in memory, on its way into it, or could not be loaded a moment ago. */
@@ -39,7 +39,7 @@ export class LoadedModel implements Holder {
     return this.predictor?.isBusy ?? true;
   }
 
-  /** What is counted where room is made. */
+  /** Memory that it is counted with when room is made. */
   get bytes(): number {
     const { bytes } = this.group;
     if (this.predictor === undefined || bytes > 0) return Math.max(leastProcessBytes, bytes);

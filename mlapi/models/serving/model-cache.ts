@@ -21,7 +21,7 @@ export interface OwnedModel extends UntrustedModel {
   readonly owner: string;
 }
 
-/** What is in memory for an owner. */
+/** A model in memory, and its owner. */
 interface Watched extends Pick<Holder, 'owner' | 'usedMs' | 'isBusy'> {
   readonly name: string;
   readonly group: WatchedGroup;

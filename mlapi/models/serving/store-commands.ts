@@ -29,7 +29,7 @@ export class StoreCommands {
     await this.#store.unload(name, undefined);
   }
 
-  /** Who asks may read it: whether it is there is no secret. */
+  /** The caller may read the model, so its existence is no secret. */
   async #check(name: string, call: Call): Promise<void> {
     await this.#store.checkModel(name);
     if (!holdsFor(call.session?.scopes ?? [], permission, name))

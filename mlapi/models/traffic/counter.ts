@@ -1,6 +1,6 @@
 import { countResponse, newCounts, type Counts, type Outcome, type Role } from './counts.ts';
 
-/** What one version does in one role: since the process started, and in the period that is being written down. */
+/** Counts one version in one role: since the process started, and in the current period. */
 export class Counter {
   readonly model: string;
   readonly version: string;

@@ -1,4 +1,4 @@
-/** Whom a version answered: everybody; the share of a canary's clients; or nobody, as a shadow. */
+/** Role of a version: it answers all clients, a canary's share of them, or as a shadow none. */
 export type Role = 'primary' | 'canary' | 'shadow';
 
 export type Outcome = 'ok' | 'refused' | 'failed' | 'skipped';
@@ -6,7 +6,7 @@ export type Outcome = 'ok' | 'refused' | 'failed' | 'skipped';
 /** Seconds: upper ends of the bins of latencies. */
 export const latencyBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What a version did. Plain data, that can be written down and added up. */
+/** Counts of a version: plain data, which can be stored and added up. */
 export interface Counts {
   /** `refused`: the caller's mistake; `failed`: the model's, or too much to do; `skipped`: a shadow had too much to do. */
   readonly requests: Record<Outcome, number>;

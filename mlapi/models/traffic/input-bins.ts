@@ -48,7 +48,7 @@ export class InputBins {
   observe({ data, rows, width }: Matrix): void {
     if (this.#features.length === 0) return;
     const step = Math.ceil(rows / maxRows);
-    // What comes in a rhythm is not met at the same beat each time.
+    // A random start, so that rows in a rhythm are not sampled at the same beat each time.
     for (let row = Math.floor(Math.random() * step); row < rows; row += step) {
       this.#rows += 1;
       for (const feature of this.#features)
@@ -79,7 +79,7 @@ export class InputBins {
   }
 }
 
-/** What was seen of inputs, in the order of the features that the reference has. */
+/** Counts of inputs, in the order of the reference's features. */
 export interface InputCounts {
   /** The digest of those that it was counted by. */
   readonly edges: string;

@@ -10,7 +10,7 @@ const maxBins = 4_096;
 const digits = 1e6;
 
 /**
- * What inputs look like in these rows: of a number, bins that hold about as many rows each (tenths, or fewer where values repeat);
+ * Makes a reference from rows: for a number, bins that hold about as many rows each (tenths, or fewer where values repeat);
  * otherwise a bin for each code.
  */
 export function makeReference(features: readonly Feature[], { data, rows, width }: Matrix): Reference {

@@ -4,7 +4,7 @@ import { driftOf, type FeatureDrift } from './drift.ts';
 import { addInputs, edgesDigest, type InputCounts } from './input-bins.ts';
 import type { TrafficRecord } from './traffic-store.ts';
 
-/** What a version answered, in one role. */
+/** Answers of a version in one role. */
 interface VersionTraffic {
   readonly version: string;
   readonly role: Role;
@@ -21,7 +21,7 @@ interface VersionTraffic {
   readonly comparison?: { readonly rows: number; readonly disagreements: number; readonly share: number | null };
 }
 
-/** What inputs a version had, compared with the reference of its contract. */
+/** Inputs of a version, compared with the reference of its contract. */
 interface VersionInputs {
   readonly version: string;
   /** Those that were looked at. */

@@ -37,7 +37,7 @@ export class Semaphore {
   }
 }
 
-/** What a place may hold: answers of rows have a million numbers at most, and larger outputs are not asked for again. */
+/** Most that one shadow request may hold: responses of rows have at most a million numbers, and larger outputs are not asked for again. */
 const maxShadowBytes = 8_388_608;
 
 /** Shadows take turns with callers as one client. */
@@ -99,7 +99,7 @@ export class ShadowTraffic {
     try {
       const shadow = await find().catch(() => undefined);
       if (shadow === undefined) counter.refused('failed');
-      // What goes wrong here is counted where it happens, and is nobody's.
+      // Failures are counted where they happen, and no caller is told.
       else await work(shadow).catch(() => undefined);
     } finally {
       places.release();

@@ -2,7 +2,7 @@ import type { Queries } from '../../persistence/database.ts';
 import type { Counts, Role } from './counts.ts';
 import type { InputCounts } from './input-bins.ts';
 
-/** What one process counted of one version in one period: predictions, or what their inputs were. */
+/** Counts of one version by one process in one period: of predictions, or of their inputs. */
 export type TrafficRecord = {
   readonly model: string;
   readonly version: string;
@@ -23,7 +23,7 @@ export async function writeTraffic(queries: Queries, writer: string, records: re
     .execute();
 }
 
-/** What all processes wrote of one period. */
+/** Reads what all processes wrote in one period. */
 export async function readTraffic(queries: Queries, model: string, at: number): Promise<TrafficRecord[]> {
   const rows = await queries
     .selectFrom('model_traffic')

@@ -91,7 +91,7 @@ export class Traffic {
     return new WatchedPredictor(predictor, { counter, inputs, mirror });
   }
 
-  /** What all processes have counted of a model in the last minutes, as far as they have written it: this one has. */
+  /** Adds up what all processes have counted of a model in the last minutes and have written; this one writes first. */
   async read(model: string, minutes: number): Promise<TrafficSum> {
     await this.write();
     const { database, clock } = this.#options;

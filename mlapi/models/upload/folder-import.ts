@@ -46,7 +46,7 @@ async function openDataFile(from: string, name: string): Promise<FileHandle | un
 /** A file of this folder, and none elsewhere. */
 const besideIt = /^\w[\w.-]*$/;
 
-/** What the contract calls its encoding and its sample: files beside it. What else is wrong with it is said where it is read. */
+/** Reads the names of the encoding and the sample from the contract. Other faults are reported when it is read. */
 async function namesIn(from: string): Promise<{ encoding: string; sample: string }> {
   const usual = { encoding: 'encoding.csv', sample: 'sample.json' };
   try {

@@ -40,7 +40,7 @@ type PartName = keyof typeof parts;
 
 const maxParts = Object.keys(parts).length + maxDataFiles;
 
-/** What came in. */
+/** The received files. */
 export interface Upload {
   /** The ONNX file, and those of its external data; none where the model is on another server. */
   readonly files: readonly ModelFile[];
@@ -128,7 +128,7 @@ class FormSink implements UploadSink {
 
   async write(chunk: Buffer): Promise<void> {
     if (this.#refusal !== undefined || this.#parser.write(chunk)) return;
-    // What goes wrong meanwhile is noted by its own listener.
+    // Errors in the meantime are noted by a listener of their own.
     await once(this.#parser, 'drain').catch(() => undefined);
   }
 

@@ -109,7 +109,7 @@ export class HistogramCell {
     this.#counts = new Array<number>(bounds.length + 1).fill(0);
   }
 
-  /** What is not a number of 0 or more is left out: it would spoil the sum for good. */
+  /** Ignores values that are not numbers of 0 or more: they would spoil the sum for good. */
   observe(value: number): void {
     if (!(value >= 0 && value < Infinity)) return;
     let index = 0;

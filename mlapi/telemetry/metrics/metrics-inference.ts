@@ -12,7 +12,7 @@ const rowBounds = [...requestBounds, 2_048, 4_096, 8_192, 16_384];
 /** The models past this many are counted together, as `other`. */
 const maxModels = 200;
 
-/** What runs of one model count: found once, and kept. */
+/** Cells that the runs of one model count in: looked up once, and kept. */
 interface ModelCells {
   readonly model: string;
   readonly queueSeconds: HistogramCell;

@@ -12,7 +12,7 @@ export function toText(processes: readonly (readonly MetricSnapshot[])[]): Promi
   return aggregate(processes).metrics();
 }
 
-/** What goes on counting when a process has ended: the rest was a state of its own. */
+/** Returns the metrics that must survive the end of a process: counters and histograms. Gauges described its state. */
 export function countsOf(metrics: readonly MetricSnapshot[]): MetricSnapshot[] {
   return metrics.filter(({ type }) => type === 'counter' || type === 'histogram');
 }

@@ -42,7 +42,7 @@ export interface ObservedRun extends ObservedModel {
   readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
 }
 
-/** What is asked when somebody reads. */
+/** Values that are read only when metrics are asked for. */
 export interface MetricSources {
   readonly tokenCacheEntries?: () => number;
   /** Bytes by model. */
@@ -53,11 +53,11 @@ export interface MetricSources {
     readonly verdict: string;
     readonly models: number;
   }>;
-  /** What a feature counts itself. */
+  /** Metrics that features count themselves. */
   readonly others?: () => readonly MetricSnapshot[];
 }
 
-/** What this process tells of itself. Every method is cheap enough for every request. */
+/** Metrics of this process. Every method is cheap enough to be called for every request. */
 export interface Metrics {
   requestAnswered(request: AnsweredRequest): void;
   rateLimited(limit: LimitName): void;

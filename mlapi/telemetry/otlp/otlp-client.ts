@@ -78,7 +78,7 @@ export function nanoseconds(epochMs: number): string {
   return String(BigInt(Math.round(epochMs * 1_000)) * 1_000n);
 }
 
-/** What `fetch` says is "fetch failed": its cause knows more. */
+/** Returns the cause of a failed `fetch`, whose own message says only "fetch failed". */
 function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;

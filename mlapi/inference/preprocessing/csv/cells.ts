@@ -115,7 +115,7 @@ const booleans: ReadonlyMap<string, boolean> = new Map([
   ['false', false],
 ]);
 
-/** What stands in a cell, as JSON would have it for such a feature; undefined for an empty cell: its value is missing. */
+/** Returns a cell's value as JSON would have it for such a feature; undefined for an empty cell, whose value is missing. */
 export function readCell(text: string, type: Feature['type']): unknown {
   if (text === '') return undefined;
   if (type === 'category') return text;

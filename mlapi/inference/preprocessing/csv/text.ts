@@ -1,4 +1,4 @@
-/** What is wrong with the form of a record, and in which of its cells, from 0. */
+/** A malformed record, and the index of the faulty cell. */
 export class CsvFault extends Error {
   readonly column: number;
   /** Whether only the end is missing: more text could mend it. */

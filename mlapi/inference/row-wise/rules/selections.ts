@@ -1,7 +1,7 @@
 import { featureAxis, isRows, axisOf, type OperatorCall, type ProvedValue } from '../operator-call.ts';
 import { NotRowWise, product, rowsOf, type Size } from '../values.ts';
 
-/** What a slice has for "to the end". No run has as many rows. */
+/** Smallest end of a slice that means "to the end". No run has as many rows. */
 const beyondAll = 2 ** 31 - 1;
 
 /** Split: along the features. */
