@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 
 /** So many test files take some twenty seconds on two cores. */
-const mostTests = 10;
+const maxTests = 10;
 const [given] = process.argv.slice(2);
 
 const lines = (program, ...words) => execFileSync(program, words, { encoding: 'utf8' }).split('\n').filter(Boolean);
@@ -48,7 +48,7 @@ if (typed.length > 0) {
     .map((path) => relative(process.cwd(), path))
     .map((path) => ({ path, distance: distance(path, changed) }))
     .sort((one, other) => one.distance - other.distance)
-    .slice(0, mostTests)
+    .slice(0, maxTests)
     .map(({ path }) => path);
   if (nearest.length > 0) run('npm', 'test', '--silent', '--', '--runTestsByPath', ...nearest);
   if (related.length > nearest.length)

@@ -14,11 +14,11 @@ export interface ResponseMemory {
 /** Smaller answers wait in the system's own buffers. */
 export const fewBytes = 65_536;
 /** Two outputs of the largest size for a client; whoever asks for much and reads nothing must not fill the memory. */
-const answers = new MemoryQuota({ clientBytes: 134_217_728, allBytes: 268_435_456 });
+const responses = new MemoryQuota({ clientBytes: 134_217_728, allBytes: 268_435_456 });
 
 /** Returns the bytes that responses hold now, in this process. */
 export function heldByResponses(): number {
-  return answers.heldBytes;
+  return responses.heldBytes;
 }
 
 /** Memory of one large response, reserved until the response closes. */
@@ -36,8 +36,8 @@ export class Reservation {
   raise(bytes: number): void {
     // Nobody reads it any more, and nothing would give the memory back.
     if (bytes <= this.#bytes || this.#response.closed) return;
-    if (!answers.take(this.#clientId, bytes - this.#bytes)) throw serviceBusy();
-    if (this.#bytes === 0) this.#response.once('close', () => answers.give(this.#clientId, this.#bytes));
+    if (!responses.take(this.#clientId, bytes - this.#bytes)) throw serviceBusy();
+    if (this.#bytes === 0) this.#response.once('close', () => responses.give(this.#clientId, this.#bytes));
     this.#bytes = bytes;
   }
 }

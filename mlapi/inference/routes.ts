@@ -4,12 +4,11 @@ import { endpoint, type EndpointResponse, type Call, type Endpoint, type Endpoin
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { modelNotFound } from '../http/problem.ts';
 import { prefers } from '../http/request/accept.ts';
-import { holdsFor, namesHeld } from '../http/scopes.ts';
+import { holdsFor, namedModel, namesHeld } from '../http/scopes.ts';
 import type { Session } from '../http/session.ts';
 import { informationSchema, listSchema } from './contract/information-schema.ts';
 import type { ModelRegistry } from './model-registry.ts';
 import type { Serving } from './model-source.ts';
-import { namedModel } from './named-model.ts';
 import { csvResponse, csvMediaType } from './postprocessing/csv-response.ts';
 import { jsonResponse } from './postprocessing/json-response.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { modelNotFound } from '../http/problem.ts';
+import { namedModel } from '../http/scopes.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { ModelService } from './catalog/model-service.ts';
 import type { ModelStore } from './serving/model-store.ts';
@@ -9,8 +9,6 @@ import type { Traffic } from './traffic/traffic.ts';
 export const tag = 'model store';
 export const params = { name: 'my-model', version: '1', alias: 'stable' };
 
-/** A scope may be for some models, and the others do not exist for its holder. */
-export const namedModel = { param: 'name', hidden: modelNotFound, event: 'model_hidden' } as const;
 export const read = { access: 'models:read', resource: namedModel, method: 'GET' } as const;
 export const write = { access: 'models:write', resource: namedModel } as const;
 export const missing = { 404: 'No such model or version' };

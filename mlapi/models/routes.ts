@@ -3,17 +3,9 @@ import { fileBody } from '../http/body/readers.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint, type PathParams } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
+import { namedModel } from '../http/scopes.ts';
 import { aliasEndpoints } from './alias-routes.ts';
-import {
-  foreign,
-  missing,
-  namedModel,
-  params,
-  read,
-  tag,
-  write,
-  type ModelStoreEndpointsOptions,
-} from './endpoint-parts.ts';
+import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
 import { shippedResponse, versionResponse, versionSchema, versionsSchema } from './responses.ts';
 import { artifactQuery, checkName, checkVersion, versionsQuery } from './schemas.ts';
 import type { ModelStore } from './serving/model-store.ts';

@@ -3,10 +3,9 @@ import { endpoint, type EndpointResponse, type Call, type Endpoint } from '../ht
 import type { HealthChecks } from '../http/health/health-checks.ts';
 import { isReady } from '../http/health/routes.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
-import { namesHeld } from '../http/scopes.ts';
+import { namedModel, namesHeld } from '../http/scopes.ts';
 import type { Lifecycle } from '../http/server/lifecycle.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
-import { namedModel } from '../inference/named-model.ts';
 import type { ModelInformation, Predictor } from '../inference/serving/predictor.ts';
 import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';

@@ -202,11 +202,17 @@ test('a refusal that names what a model has names twenty, and says how many more
 test('outputs of more than 8 MiB are not kept for a shadow: they would be on nobody’s account', async () => {
   const find = () => Promise.reject(new Error('the shadow was asked for'));
   const counter = new Counter({ model: 'm', version: '1', role: 'shadow' });
-  const mirror = new ShadowTraffic({ primary: {} as Predictor, share: 1, find, counter, places: new Semaphore(1) });
+  const shadowTraffic = new ShadowTraffic({
+    primary: {} as Predictor,
+    share: 1,
+    find,
+    counter,
+    slots: new Semaphore(1),
+  });
   const outputs = (count: number) => [{ name: 'y', datatype: 'FP32', data: new Float32Array(count), shape: [count] }];
-  await mirror.infer([], { outputs: outputs(3_000_000), rows: 1 });
-  await mirror.infer([], { outputs: outputs(1), rows: 1 });
+  await shadowTraffic.infer([], { outputs: outputs(3_000_000), rows: 1 });
+  await shadowTraffic.infer([], { outputs: outputs(1), rows: 1 });
   const texts = Array.from({ length: 70_000 }, () => 'a');
-  await mirror.infer([], { outputs: [{ name: 'y', datatype: 'BYTES', data: texts, shape: [70_000] }], rows: 1 });
+  await shadowTraffic.infer([], { outputs: [{ name: 'y', datatype: 'BYTES', data: texts, shape: [70_000] }], rows: 1 });
   expect(counter.total.requests).toMatchObject({ skipped: 2, failed: 1 });
 });

@@ -15,7 +15,7 @@ export const notFound: RequestHandler = () => {
 
 /** Where errors of the application become responses. */
 export const errorResponses: ErrorRequestHandler = (error: unknown, request, _response, _next) => {
-  responseError(error, Exchange.of(request));
+  sendError(error, Exchange.of(request));
 };
 
 interface ErrorShape {
@@ -34,7 +34,7 @@ const usualShape: ErrorShape = {
 };
 
 /** Where errors of requests become responses, in the shape of the protocol that the path belongs to. */
-export function responseError(error: unknown, exchange: Exchange): void {
+export function sendError(error: unknown, exchange: Exchange): void {
   const problem = toProblem(error);
   const { request, response, target } = exchange;
   if (response.headersSent) {

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint.ts';
 import type { Check, Exchange } from '../exchange.ts';
-import { responseError } from '../response/error-responses.ts';
+import { sendError } from '../response/error-responses.ts';
 import type { FastPath } from '../server/listener.ts';
 import { handle, type Authorize } from './handle.ts';
 
@@ -46,7 +46,7 @@ export function createFastPath(
       }
       await handle(endpoint, exchange, { params, authorize });
     } catch (error) {
-      responseError(error, exchange);
+      sendError(error, exchange);
     }
   }
 }

@@ -5,7 +5,7 @@ import { addressReader } from '../request/client-address.ts';
 import { checkRequestLine } from '../request/request-line.ts';
 import { recordWhenClosed, type Observers } from '../request/request-log.ts';
 import { corsOf } from '../response/cors.ts';
-import { responseError } from '../response/error-responses.ts';
+import { sendError } from '../response/error-responses.ts';
 import { securityHeaders } from '../response/security-headers.ts';
 
 /** Serves an exchange, or leaves it to the application. @returns whether it does */
@@ -31,7 +31,7 @@ export function createListener(
       checkRequestLine(request);
       if (cors(exchange) || fastPath(exchange)) return;
     } catch (error) {
-      responseError(error, exchange);
+      sendError(error, exchange);
       return;
     }
     application(request, response);

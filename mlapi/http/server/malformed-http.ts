@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '../../telemetry/logger.ts';
 import { Exchange } from '../exchange.ts';
 import { Problem } from '../problem.ts';
-import { responseError, problemDetails } from '../response/error-responses.ts';
+import { sendError, problemDetails } from '../response/error-responses.ts';
 
 interface Refusal {
   readonly logger: Logger;
@@ -39,7 +39,7 @@ export function refuseConnection(
   if (latest === undefined || latest.destroyed) refuse();
   else if (latest.req.complete || latest.headersSent) latest.once('close', refuse);
   // Its body broke off: this is its answer.
-  else responseError(problem, Exchange.of(latest.req));
+  else sendError(problem, Exchange.of(latest.req));
 }
 
 /** @returns the request id that it was answered with. */

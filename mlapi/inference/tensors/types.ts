@@ -19,7 +19,7 @@ export interface TensorInput {
   readonly rows: 1;
 }
 
-/** What a run computes. */
+/** Input of a run: rows of one or several requests, or the tensors of one. */
 export type RunInput = Matrix | TensorInput;
 
 /** Output tensor of a model: `data` row by row, `shape` with the rows first. */

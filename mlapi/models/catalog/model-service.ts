@@ -75,7 +75,7 @@ type Receive = (folder: string) => Promise<Upload>;
 /** The rules of the model store: what comes in, whose it is, and how it ends. Versions never change, and no name is used twice. */
 export class ModelService {
   readonly #options: ModelServiceOptions;
-  readonly #gate = new AdmissionControl();
+  readonly #admission = new AdmissionControl();
 
   constructor(options: ModelServiceOptions) {
     this.#options = options;
@@ -97,7 +97,7 @@ export class ModelService {
   add(name: VersionName, receive: Receive, actor: Actor): Promise<VersionRecord> {
     const id = randomUUID();
     const { artifacts } = this.#options;
-    return this.#gate.admit(actor.clientId ?? '', async (inspecting) => {
+    return this.#admission.admit(actor.clientId ?? '', async (inspecting) => {
       let isKept = false;
       try {
         const folder = await artifacts.begin(id);

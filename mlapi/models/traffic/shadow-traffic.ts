@@ -15,7 +15,7 @@ export interface ShadowOptions {
   readonly share: number;
   readonly find: () => Promise<Shadow>;
   readonly counter: Counter;
-  readonly places: Semaphore;
+  readonly slots: Semaphore;
 }
 
 /** How many requests of this process may be with shadows at once: what they hold is not counted against their callers. */
@@ -91,8 +91,8 @@ export class ShadowTraffic {
   }
 
   async #ask(work: (shadow: Shadow) => Promise<void>): Promise<void> {
-    const { find, counter, places } = this.#options;
-    if (!places.acquire()) {
+    const { find, counter, slots } = this.#options;
+    if (!slots.acquire()) {
       counter.refused('skipped');
       return;
     }
@@ -102,7 +102,7 @@ export class ShadowTraffic {
       // Failures are counted where they happen, and no caller is told.
       else await work(shadow).catch(() => undefined);
     } finally {
-      places.release();
+      slots.release();
     }
   }
 }

@@ -41,7 +41,7 @@ const nothingWatched = new InputBins({ features: [] });
 const periodMs = 10 * minuteMs;
 const keptMs = 24 * 60 * minuteMs;
 /** Requests of this process that are with shadows at once. */
-const maxMirrored = 8;
+const maxShadowed = 8;
 /** More versions than these are forgotten after a period in which nobody asked for them. */
 const maxRemembered = 1_000;
 /** Rows of one statement. */
@@ -55,7 +55,7 @@ export class Traffic {
   readonly #inputs = new Map<string, Inputs>();
   /** Primary versions without a shadow. */
   #watched = new WeakMap<Predictor, WatchedPredictor>();
-  readonly #places = new Semaphore(maxMirrored);
+  readonly #shadowSlots = new Semaphore(maxShadowed);
   /** Counted, and not written yet. */
   readonly #unwritten = new Map<string, TrafficRecord>();
   #at: number;
@@ -66,11 +66,11 @@ export class Traffic {
     this.#at = periodOf(options.clock());
   }
 
-  watch(predictor: Predictor, way: TrafficSplit = { role: 'primary' }): Serving {
-    if (way.role !== 'primary' || way.shadow !== undefined) return this.#watch(predictor, way);
+  watch(predictor: Predictor, split: TrafficSplit = { role: 'primary' }): Serving {
+    if (split.role !== 'primary' || split.shadow !== undefined) return this.#watch(predictor, split);
     let watched = this.#watched.get(predictor);
     if (watched === undefined) {
-      watched = this.#watch(predictor, way);
+      watched = this.#watch(predictor, split);
       this.#watched.set(predictor, watched);
     }
     return watched;
@@ -87,8 +87,14 @@ export class Traffic {
       const found = await shadow.find();
       return new WatchedPredictor(found, { counter: shadowCounter, inputs: this.#binsOf(found.contract) });
     };
-    const mirror = new ShadowTraffic({ primary: predictor, share, find, counter: shadowCounter, places: this.#places });
-    return new WatchedPredictor(predictor, { counter, inputs, mirror });
+    const shadowTraffic = new ShadowTraffic({
+      primary: predictor,
+      share,
+      find,
+      counter: shadowCounter,
+      slots: this.#shadowSlots,
+    });
+    return new WatchedPredictor(predictor, { counter, inputs, shadowTraffic });
   }
 
   /** Adds up what all processes have counted of a model in the last minutes and have written; this one writes first. */

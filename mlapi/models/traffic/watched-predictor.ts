@@ -11,7 +11,7 @@ import type { ShadowTraffic } from './shadow-traffic.ts';
 interface WatchOptions {
   readonly counter: Counter;
   readonly inputs: InputBins;
-  readonly mirror?: ShadowTraffic;
+  readonly shadowTraffic?: ShadowTraffic;
 }
 
 /** A model whose predictions are counted, and some of them asked again of a shadow. */
@@ -19,20 +19,20 @@ export class WatchedPredictor implements Serving {
   readonly predictor: Predictor;
   readonly #counter: Counter;
   readonly #inputs: InputBins;
-  readonly #mirror: ShadowTraffic | undefined;
+  readonly #shadowTraffic: ShadowTraffic | undefined;
 
-  constructor(predictor: Predictor, { counter, inputs, mirror }: WatchOptions) {
+  constructor(predictor: Predictor, { counter, inputs, shadowTraffic }: WatchOptions) {
     this.predictor = predictor;
     this.#counter = counter;
     this.#inputs = inputs;
-    this.#mirror = mirror;
+    this.#shadowTraffic = shadowTraffic;
   }
 
   predict(body: unknown, options: PredictOptions): Promise<PredictionResponse> {
-    const mirror = this.#mirror?.chosen();
-    if (mirror === undefined)
+    const shadowTraffic = this.#shadowTraffic?.chosen();
+    if (shadowTraffic === undefined)
       return this.#count((onEncoded) => this.predictor.predict(body, { ...options, onEncoded }));
-    return this.#predictTwice(mirror, body, options);
+    return this.#predictTwice(shadowTraffic, body, options);
   }
 
   predictEncoded(matrix: Matrix, options: PredictOptions): Promise<PredictionResponse> {
@@ -40,8 +40,8 @@ export class WatchedPredictor implements Serving {
   }
 
   infer(inputs: readonly InputTensor[], options: InferOptions): Promise<NamedOutput[]> {
-    const mirror = this.#mirror?.chosen();
-    if (mirror === undefined)
+    const shadowTraffic = this.#shadowTraffic?.chosen();
+    if (shadowTraffic === undefined)
       return this.#count((onEncoded) => this.predictor.infer(inputs, { ...options, onEncoded }));
     let rows = 0;
     const answer = this.#count((onEncoded) =>
@@ -54,13 +54,13 @@ export class WatchedPredictor implements Serving {
       }),
     );
     return answer.then((outputs) => {
-      void mirror.infer(inputs, { outputs, rows });
+      void shadowTraffic.infer(inputs, { outputs, rows });
       return outputs;
     });
   }
 
   /** The shadow is asked when the caller has its answer, and never makes it wait. */
-  #predictTwice(mirror: ShadowTraffic, body: unknown, options: PredictOptions): Promise<PredictionResponse> {
+  #predictTwice(shadowTraffic: ShadowTraffic, body: unknown, options: PredictOptions): Promise<PredictionResponse> {
     let encoded: Matrix | undefined;
     const answer = this.#count((onEncoded) =>
       this.predictor.predict(body, {
@@ -74,7 +74,7 @@ export class WatchedPredictor implements Serving {
     // A streamed table is gone once it was read, so it cannot be encoded again.
     const again = body instanceof StreamedBody ? undefined : body;
     return answer.then((made) => {
-      void mirror.predict({ encoded: encoded!, body: again }, made);
+      void shadowTraffic.predict({ encoded: encoded!, body: again }, made);
       return made;
     });
   }

@@ -21,9 +21,9 @@ interface Waiting {
   readonly start: () => void;
 }
 
-/** Lets so many models in at once, and so many of them be inspected; no client takes all the room, and clients take turns. */
+/** Admission control for uploads: at most 8 per client and 64 overall, 2 inspections at a time, scheduled fairly across clients. */
 export class AdmissionControl {
-  readonly #guests = new Map<string, Slot>();
+  readonly #slots = new Map<string, Slot>();
   readonly #waiting: Waiting[] = [];
   #all = 0;
   #inspections = 0;
@@ -31,29 +31,29 @@ export class AdmissionControl {
 
   /** @param work gets what it passes its inspection through. @throws {Problem} 503 where there is no room */
   async admit<T>(clientId: string, work: (inspecting: (inspection: Work<T>) => Promise<T>) => Promise<T>): Promise<T> {
-    const guest = this.#guests.get(clientId) ?? { active: 0, inspected: 0, lastTurn: 0 };
-    if (guest.active >= maxPerClient || this.#all >= maxAll) throw serviceBusy();
-    this.#guests.set(clientId, guest);
-    guest.active += 1;
+    const slot = this.#slots.get(clientId) ?? { active: 0, inspected: 0, lastTurn: 0 };
+    if (slot.active >= maxPerClient || this.#all >= maxAll) throw serviceBusy();
+    this.#slots.set(clientId, slot);
+    slot.active += 1;
     this.#all += 1;
     try {
-      return await work((inspection) => this.#inspect(guest, inspection));
+      return await work((inspection) => this.#inspect(slot, inspection));
     } finally {
       this.#all -= 1;
-      guest.active -= 1;
-      if (guest.active === 0) this.#guests.delete(clientId);
+      slot.active -= 1;
+      if (slot.active === 0) this.#slots.delete(clientId);
     }
   }
 
-  async #inspect<T>(guest: Slot, inspection: Work<T>): Promise<T> {
-    const mayStart = new Promise<void>((resolve) => this.#waiting.push({ slot: guest, start: resolve }));
+  async #inspect<T>(slot: Slot, inspection: Work<T>): Promise<T> {
+    const mayStart = new Promise<void>((resolve) => this.#waiting.push({ slot, start: resolve }));
     this.#startNext();
     await mayStart;
     try {
       return await inspection();
     } finally {
       this.#inspections -= 1;
-      guest.inspected -= 1;
+      slot.inspected -= 1;
       this.#startNext();
     }
   }
