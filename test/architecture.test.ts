@@ -144,7 +144,7 @@ describe('the direction of imports', () => {
 
   test('nor do files, but for the rules of the scan: graphs have nodes, whose attributes are graphs', () => {
     expect(circles((path) => path)).toEqual(
-      ['attribute-rule', 'graph-rule', 'node-rule'].map((name) => `mlapi/models/scan/${name}.ts`),
+      ['attribute-rule', 'graph-rule', 'node-rule'].map((name) => `mlapi/models/scan/rules/${name}.ts`),
     );
   });
 });

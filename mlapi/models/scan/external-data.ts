@@ -1,5 +1,5 @@
 import { isDataFileName, maxDataFiles } from './data-file-names.ts';
-import type { MessageRule } from './message-rule.ts';
+import type { MessageRule } from './rules/message-rule.ts';
 import type { ScanContext } from './scan-context.ts';
 import { quote, refuse } from './scan-refusals.ts';
 

@@ -1,7 +1,7 @@
 import { explainForeignFile, signatureBytes } from '../../http/body/file-signature.ts';
 import { Problem } from '../../http/problem.ts';
 import { ExternalFiles } from './external-data.ts';
-import { ModelRule } from './model-rule.ts';
+import { ModelRule } from './rules/model-rule.ts';
 import { ValueNames } from './scan-context.ts';
 import { scanLimits, Tally, type ScanLimits } from './scan-limits.ts';
 import { refuse } from './scan-refusals.ts';

@@ -1,5 +1,5 @@
-import type { MessageRule } from './message-rule.ts';
 import { modelMessage, refusals, type Field, type Message } from './onnx-messages.ts';
+import type { MessageRule } from './rules/message-rule.ts';
 import type { Tally } from './scan-limits.ts';
 import { refuse } from './scan-refusals.ts';
 import { TextBuffer } from './text-buffer.ts';

@@ -1,8 +1,8 @@
+import type { ScanContext } from '../scan-context.ts';
+import { quote, refuse } from '../scan-refusals.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
 import { NodeRule, type Scope } from './node-rule.ts';
-import type { ScanContext } from './scan-context.ts';
-import { quote, refuse } from './scan-refusals.ts';
 import { TensorRule } from './tensor-rule.ts';
 import { checkInput, ValueInfoRule } from './type-rule.ts';
 

@@ -1,9 +1,9 @@
+import { checkOperatorSet, domainOf } from '../operators.ts';
+import type { ScanContext } from '../scan-context.ts';
+import { quote, refuse } from '../scan-refusals.ts';
 import { GraphRule } from './graph-rule.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
-import { checkOperatorSet, domainOf } from './operators.ts';
-import type { ScanContext } from './scan-context.ts';
-import { quote, refuse } from './scan-refusals.ts';
 
 /** Versions that the runtime accepts; files older than 3 lack fields that the rules look at. */
 const irVersions = { min: 3, max: 13 };

@@ -1,9 +1,9 @@
+import { checkOperator, domainOf } from '../operators.ts';
+import type { ScanContext } from '../scan-context.ts';
+import { refuse } from '../scan-refusals.ts';
 import { AttributeRule } from './attribute-rule.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
-import { checkOperator, domainOf } from './operators.ts';
-import type { ScanContext } from './scan-context.ts';
-import { refuse } from './scan-refusals.ts';
 
 /** The graph around a node: where its values come from and go to. */
 export interface Scope {

@@ -1,8 +1,8 @@
-import { elementTypes } from './element-types.ts';
+import { elementTypes } from '../element-types.ts';
+import type { ScanContext } from '../scan-context.ts';
+import { quote, refuse } from '../scan-refusals.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
-import type { ScanContext } from './scan-context.ts';
-import { quote, refuse } from './scan-refusals.ts';
 import { Shape, ShapeRule } from './shape-rule.ts';
 
 /** A TypeProto, or what a sequence or a map holds: at most one type, its element type known, its shape bounded. */

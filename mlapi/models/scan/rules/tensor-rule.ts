@@ -1,9 +1,9 @@
-import { elementTypes, stringType } from './element-types.ts';
-import { ExternalPlace } from './external-data.ts';
+import { elementTypes, stringType } from '../element-types.ts';
+import { ExternalPlace } from '../external-data.ts';
+import type { ScanContext } from '../scan-context.ts';
+import { quote, refuse } from '../scan-refusals.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
-import type { ScanContext } from './scan-context.ts';
-import { quote, refuse } from './scan-refusals.ts';
 import { Shape } from './shape-rule.ts';
 
 /** A TensorProto: its shape must be that of the values that are really there, in the file or, where they may be, in another. */

@@ -1,6 +1,6 @@
+import type { ScanContext } from '../scan-context.ts';
+import { quote, refuse } from '../scan-refusals.ts';
 import type { MessageRule } from './message-rule.ts';
-import type { ScanContext } from './scan-context.ts';
-import { quote, refuse } from './scan-refusals.ts';
 
 // Keys that the runtime itself acts on: settings of the session, and blobs compiled for one device.
 const runtimeKeys = /^(?:ort_config$|ort[._]|session\.|ep[._])/i;

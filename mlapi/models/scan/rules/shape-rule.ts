@@ -1,6 +1,6 @@
+import type { ScanContext } from '../scan-context.ts';
+import { refuse } from '../scan-refusals.ts';
 import type { MessageRule } from './message-rule.ts';
-import type { ScanContext } from './scan-context.ts';
-import { refuse } from './scan-refusals.ts';
 
 const smallestElementBits = 2;
 

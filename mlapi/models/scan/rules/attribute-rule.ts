@@ -1,7 +1,7 @@
+import type { ScanContext } from '../scan-context.ts';
+import { quote, refuse } from '../scan-refusals.ts';
 import { GraphRule } from './graph-rule.ts';
 import type { MessageRule } from './message-rule.ts';
-import type { ScanContext } from './scan-context.ts';
-import { quote, refuse } from './scan-refusals.ts';
 import { TensorRule } from './tensor-rule.ts';
 import { attributeType } from './type-rule.ts';
 
