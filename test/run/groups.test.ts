@@ -26,9 +26,9 @@ test('every test file is run by one of `npm test` and `npm run test:system`, and
 });
 
 test('what is named is run, whichever it is', () => {
-  const faults = testFiles.filter((path) => path.startsWith(join(root, 'test/faults/')));
+  const faults = testFiles.filter((path) => path.startsWith(join(root, 'test/assurance/faults/')));
 
-  expect(listed('test', 'test/faults/')).toEqual(faults);
+  expect(listed('test', 'test/assurance/faults/')).toEqual(faults);
 });
 
 test('every path on the list of system tests is there', () => {

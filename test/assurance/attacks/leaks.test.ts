@@ -1,0 +1,269 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import Libsql from 'libsql';
+import { mlapi, serve, startCompiled, type TestProcess } from '../../support/child.ts';
+import { basic } from '../../support/oauth.ts';
+import { temporaryFolder, type Tokens } from '../../support/service.ts';
+import { until } from '../../support/workers.ts';
+
+const passphrase = 'CANARY-passphrase-5d20c1';
+const passwords = { good: 'CANARY-password-8be1f4', wrong: 'CANARY-wrong-password-33a9', url: 'CANARYurlpassword77' };
+const dataDir = temporaryFolder();
+let service: TestProcess;
+let url: string;
+/** Every token that was given out. */
+const tokens: (Pick<Tokens, 'access_token'> & Partial<Tokens>)[] = [];
+/** Every secret of the reusable client: the first, and the one that it was rotated to. */
+const reusable: string[] = [];
+/** Every answer but those that give out tokens, headers included. */
+let answers = '';
+
+beforeAll(async () => {
+  const passphraseFile = join(temporaryFolder(), 'passphrase');
+  writeFileSync(passphraseFile, passphrase, { mode: 0o600 });
+  const variables = {
+    MLAPI_KEY_PASSPHRASE: '',
+    MLAPI_KEY_PASSPHRASE_FILE: passphraseFile,
+    MLAPI_WORKERS: '2',
+    MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000',
+  };
+  const added = await mlapi(dataDir, ['clients', 'add', 'canary', '--stdin'], {
+    variables,
+    input: `${passwords.good}\n`,
+  });
+  expect(added).toMatchObject({ code: 0 });
+  for (const words of [
+    ['add', 'cron', '--reusable'],
+    ['rotate-secret', 'cron', '--overlap', '1'],
+  ]) {
+    const { stdout, stderr } = await mlapi(dataDir, ['clients', ...words], { variables });
+    const [secret = ''] = /\bmlapi_[\w-]+/.exec(stdout) ?? [];
+    expect([secret.length, stderr.includes('mlapi_')]).toEqual([49, false]);
+    reusable.push(secret);
+  }
+  ({ service, url } = await serve(dataDir, { variables }));
+  await useEverything();
+  await useReusable();
+  await until(() => service.stdout.split('"path":"/auth/revoke"').length > 10);
+});
+afterAll(() => service.kill());
+
+/** Every route with every secret, where it belongs and where it does not. */
+async function useEverything(): Promise<void> {
+  const reset = (password: string) => call('/auth/reset', { method: 'POST', body: credentials(password) });
+  await reset(passwords.wrong);
+  await reset(passwords.good);
+  await reset(passwords.good);
+  const [first] = tokens as Tokens[] as [Tokens];
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  await call('/auth/refresh', { method: 'POST', headers: bearer(first.refresh_token) });
+  if (tokens.length < 2) throw new Error(`${answers.slice(-900)}\n${service.stdout.slice(-3000)}`);
+  const second = tokens[1] as Tokens;
+  for (const secret of [first.access_token, second.refresh_token, passwords.wrong]) {
+    await call(`/auth/session?token=${secret}`, { headers: bearer(secret) });
+    await call('/api/ml', { headers: { ...bearer(`${secret}x`), cookie: secret, 'x-api-key': secret } });
+    await call('/api/ml', { headers: { authorization: `Basic ${secret}` } });
+    await call('/auth/reset', { method: 'POST', body: secret, headers: { 'content-type': 'application/json' } });
+    await call('/auth/reset', {
+      method: 'POST',
+      body: `{"password":"${secret}"`,
+      headers: { 'content-type': 'application/json' },
+    });
+    await call('/auth/reset', {
+      method: 'POST',
+      body: new URLSearchParams({ username: 'a', password: 'b', [secret]: '' }),
+    });
+    await call('/auth/revoke', { method: 'POST', body: new URLSearchParams({ token: `${secret}x` }) });
+    await call('/api/ml', {
+      method: 'POST',
+      body: `["${secret}"]`,
+      headers: { ...bearer(second.access_token), 'content-type': 'application/json' },
+    });
+    await call('/auth/reset', { method: 'POST', body: multipart(secret) });
+  }
+  await call('/auth/session', { headers: bearer(second.access_token) });
+  await call('/auth/refresh', { method: 'POST', headers: bearer(first.refresh_token) });
+  await call('/auth/revoke', { method: 'POST', body: new URLSearchParams({ token: second.access_token }) });
+}
+
+/** Both secrets of the reusable client, in every form of the grant and beside it. */
+async function useReusable(): Promise<void> {
+  const form = { grant_type: 'client_credentials' };
+  const post = (path: string, fields: Record<string, string>, headers = {}) =>
+    call(path, { method: 'POST', body: new URLSearchParams(fields), headers });
+  for (const secret of reusable) {
+    const inBody = { ...form, client_id: 'cron', client_secret: secret };
+    const inHeader = { authorization: basic('cron', secret) };
+    await post('/auth/token', inBody);
+    await post('/auth/token', form, inHeader);
+    await post('/auth/token', { ...inBody, client_secret: `${secret}x` });
+    await post('/auth/token', form, { authorization: basic('cron', `${secret}x`) });
+    await post('/auth/token', inBody, inHeader);
+    await post('/auth/token', { ...inBody, scope: secret });
+    await post('/auth/token', { grant_type: secret, client_id: secret, client_secret: secret });
+    await post('/auth/token', { grant_type: 'refresh_token', refresh_token: secret, client_id: 'cron' });
+    await post('/auth/token', { ...form, [secret]: secret, client_id: secret });
+    await call(`/auth/token?client_secret=${secret}`, { method: 'POST', body: new URLSearchParams(inBody) });
+    await call('/auth/token', { method: 'POST', body: multipart(secret), headers: inHeader });
+    await call('/auth/token', { headers: inHeader });
+    await post('/auth/reset', { username: 'cron', password: secret });
+    await call('/api/ml', { headers: inHeader });
+    await call('/api/ml', { headers: { authorization: `Bearer ${secret}` } });
+    await post('/auth/revoke', { token: secret, client_id: 'cron', client_secret: secret });
+    await post('/auth/revoke', { token: secret }, inHeader);
+    await post('/auth/revoke', { token: `${secret}x` }, { authorization: basic('cron', `${secret}x`) });
+  }
+}
+
+/** What comes behind the scheme, which a log must hold no more than the secret itself. */
+function basicOf(secret: string): string {
+  return basic('cron', secret).slice('Basic '.length);
+}
+
+function credentials(password: string): URLSearchParams {
+  return new URLSearchParams({ username: 'canary', password });
+}
+
+function multipart(secret: string): FormData {
+  const data = new FormData();
+  data.append(secret, secret);
+  return data;
+}
+
+async function call(path: string, init: RequestInit): Promise<void> {
+  const response = await fetch(url + path, init);
+  const text = await response.text();
+  if (text.includes('"access_token"')) tokens.push(JSON.parse(text) as (typeof tokens)[number]);
+  else answers += `${JSON.stringify([...response.headers])}\n${text}\n`;
+}
+
+/** All that must not be seen; of tokens also what cannot be guessed: the signatures. */
+function secrets(): string[] {
+  const given = tokens.flatMap(({ access_token, refresh_token = [] }) => [access_token, refresh_token].flat());
+  const signatures = given.map((token) => token.split('.')[2] ?? '');
+  return [passphrase, ...Object.values(passwords), ...reusable, ...reusable.map(basicOf), ...given, ...signatures];
+}
+
+function expectNone(where: string, text: string): void {
+  for (const secret of secrets()) {
+    expect(secret.length).toBeGreaterThan(15);
+    const forms = [
+      secret,
+      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+      Buffer.from(secret).toString('hex'),
+    ];
+    for (const form of forms) expect([where, secret, text.includes(form)]).toEqual([where, secret, false]);
+  }
+}
+
+/** A process and all below it. */
+function treeOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return [pid, ...children.flatMap((child) => treeOf(Number(child)))];
+}
+
+describe('secrets, once every route has seen them where they belong and where they do not', () => {
+  test('tokens were given out, and refused', () => {
+    // Two of the one-time client; of each secret of the reusable one, one in the body and one in the header.
+    expect(tokens.map(({ refresh_token }) => refresh_token !== undefined)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(answers.match(/invalid_client/g)?.length).toBeGreaterThan(5);
+    expect(answers.match(/invalid_token/g)?.length).toBeGreaterThan(5);
+  });
+
+  test('are in no answer but those that give out tokens', () => expectNone('answers', answers));
+
+  test('are in no log line and not on standard error', () => {
+    expect(service.stdout.split('\n').length).toBeGreaterThan(25);
+    expectNone('log', service.stdout + service.stderr);
+  });
+
+  test('are in no audit row, and the grants are', () => {
+    const database = new Libsql(join(dataDir, 'mlapi.db'));
+    const rows = JSON.stringify(database.prepare('select * from audit_events').all());
+    database.close();
+    for (const event of ['client_secret_rotated', 'token_granted']) expect(rows).toContain(`"event":"${event}"`);
+    expectNone('audit', rows);
+  });
+
+  test('are in no file of the data directory, and nobody else can read those', () => {
+    const files = readdirSync(dataDir).map((name) => join(dataDir, name));
+    expect(files.length).toBeGreaterThan(0);
+    for (const file of files) {
+      expectNone(file, readFileSync(file, 'latin1'));
+      expect([file, statSync(file).mode & 0o077]).toEqual([file, 0]);
+    }
+  });
+
+  test('are in no argument and no environment of any process of the service', () => {
+    const pids = treeOf(service.child.pid ?? 0);
+    for (const pid of pids) {
+      for (const list of ['cmdline', 'environ']) expectNone(list, readFileSync(`/proc/${pid}/${list}`, 'latin1'));
+    }
+  });
+
+  test('where the passphrase is in the environment, no other user can read it there', async () => {
+    const other = await serve(temporaryFolder(), { variables: { MLAPI_KEY_PASSPHRASE: passphrase } });
+    try {
+      for (const pid of treeOf(other.service.child.pid ?? 0)) {
+        expect(statSync(`/proc/${pid}/environ`).mode & 0o077).toBe(0);
+        expectNone('cmdline', readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+        if (process.getuid?.() !== 0) continue;
+        const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups', 'cat', `/proc/${pid}/environ`];
+        expect(spawnSync('setpriv', asNobody, { encoding: 'utf8' })).toMatchObject({ status: 1, stdout: '' });
+      }
+    } finally {
+      await other.service.kill();
+    }
+  });
+
+  test('the unit lets no core be written: a core would hold the private keys', () => {
+    const unit = readFileSync('deploy/mlapi.service', 'utf8');
+    expect(unit).toMatch(/^LimitCORE=0$/m);
+    expect(unit).not.toMatch(/--(?:report|heapsnapshot|inspect|diagnostic)/);
+  });
+});
+
+describe('secrets in a configuration that is wrong, or names what does not answer', () => {
+  const hosts = `127.0.0.1:1/mlapi`;
+  test.each<[string, Record<string, string>]>([
+    ['a database that does not answer', { MLAPI_DATABASE_URL: `postgres://mlapi:${passwords.url}@${hosts}` }],
+    ['a database URL with a broken escape', { MLAPI_DATABASE_URL: `postgres://mlapi:${passwords.url}%zz@${hosts}` }],
+    ['a database URL with a broken port', { MLAPI_DATABASE_URL: `postgres://mlapi:${passwords.url}@127.0.0.1:port/a` }],
+    ['a database of another kind', { MLAPI_DATABASE_URL: `mysql://mlapi:${passwords.url}@${hosts}` }],
+    ['a Redis that does not answer', { MLAPI_REDIS_URL: `redis://:${passwords.url}@127.0.0.1:1` }],
+    ['a Redis URL with a broken port', { MLAPI_REDIS_URL: `redis://:${passwords.url}@127.0.0.1:port` }],
+    ['a passphrase beside a file', { MLAPI_KEY_PASSPHRASE: passphrase, MLAPI_KEY_PASSPHRASE_FILE: '/dev/null' }],
+    ['a variable that is none', { MLAPI_PASSWORD: passwords.url }],
+  ])('are not repeated: %s', async (_name, variables) => {
+    const child = startCompiled('mlapi/cli/serve.ts', [], {
+      variables: { MLAPI_DATA_DIR: temporaryFolder(), ...variables },
+    });
+    await Promise.race([
+      child.ended,
+      child.says(/listening/).catch(() => undefined),
+      delay(10_000, undefined, { ref: false }),
+    ]);
+    await child.kill();
+    expect(child.stdout + child.stderr).not.toBe('');
+    expectNone('output', child.stdout + child.stderr);
+  });
+
+  test('are not repeated: another passphrase than that of the keys', async () => {
+    const child = startCompiled('mlapi/cli/serve.ts', [], {
+      variables: { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: 'CANARY-another-passphrase' },
+    });
+    expect((await child.ended).code).toBe(1);
+    expect(child.stderr).not.toContain('CANARY');
+    expectNone('output', child.stdout + child.stderr);
+  });
+});

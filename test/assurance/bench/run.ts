@@ -1,0 +1,107 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { compileProject } from '../../support/compiled.ts';
+import { temporaryFolder } from '../../support/service.ts';
+import { digitsOf, showSpread } from './figures.ts';
+import type { Goal } from './goals.ts';
+import { Generator, type Cell } from './measure.ts';
+import { report, table, type Section } from './report.ts';
+import { batching } from './scenarios/batching.ts';
+import { before } from './scenarios/before.ts';
+import { observing } from './scenarios/observing.ts';
+import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
+import { models } from './scenarios/models.ts';
+import { protocol } from './scenarios/protocol.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+import { slow } from './scenarios/slow.ts';
+import { start } from './scenarios/start.ts';
+import { state } from './scenarios/state.ts';
+import { workers } from './scenarios/workers.ts';
+
+/*
+ * How fast the service is, beside what it could be at most and beside others; figures and a plot. Without names, all scenarios.
+ *
+ *     npm run bench -- [SCENARIO ...] [--rounds 5] [--seconds 3] [--only 1x32,32x32] [--servers bare,mlapi] [--quick]
+ *     npm run bench -- before --against CHECKOUT [--only 1x32]
+ *
+ * `before` measures this build beside another checkout of the project, whose packages are installed.
+ */
+// Every process and folder of a run goes away with this one.
+process.setMaxListeners(0);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    only: { type: 'string' },
+    servers: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    against: { type: 'string' },
+  },
+});
+const scenarios: Readonly<Record<string, Scenario>> = {
+  matrix,
+  slow,
+  batching,
+  protocol,
+  workers,
+  models,
+  state,
+  observing,
+  start,
+  ...(values.against !== undefined && { before: before(compileOther(values.against)) }),
+};
+const { quick } = values;
+const unknown = positionals.filter((name) => !(name in scenarios));
+if (unknown.length > 0)
+  throw new Error(`no scenario ${unknown.join(', ')}; there are ${Object.keys(scenarios).join(', ')}`);
+const seconds = Number(values.seconds ?? (quick ? 1 : 3));
+const pace = { rounds: Number(values.rounds ?? (quick ? 3 : 5)), seconds, warmUpSeconds: Math.min(1, seconds / 2) };
+
+const home = compileProject(temporaryFolder(), 'test/assurance/bench/tsconfig.build.json');
+const bench = {
+  home,
+  generator: new Generator(home),
+  pace,
+  cells: values.only === undefined ? (quick ? quickCells : allCells) : values.only.split(',').map(readCell),
+  names: (values.servers ?? (quick ? 'empty,bare,mlapi' : 'empty,bare,mlapi,flask,fastapi')).split(','),
+  say: (line: string) => void process.stdout.write(`${line}\n`),
+};
+// What was measured in haste must not take the place of what was measured well.
+const folder = values.out ?? (quick ? 'var/bench' : 'files/reports/bench');
+let goals: Goal[] = [];
+for (const name of positionals.length === 0 ? Object.keys(scenarios) : positionals) {
+  const section = await scenarios[name]!(bench).catch(fail);
+  show(section);
+  // At once: what follows may fail.
+  goals = report({ [name]: section }, pace, folder);
+}
+process.stdout.write('\n');
+for (const { name, isMet, figure, bound } of goals)
+  process.stdout.write(`${isMet ? 'yes' : 'NO '}  ${name}: ${figure}; ${bound}\n`);
+process.stdout.write(`${folder}/bench.md\n`);
+
+function show({ title, results, facts, notes }: Section): void {
+  process.stdout.write(`\n${title}\n${notes.join('\n')}\n`);
+  for (const { name, spread } of facts) process.stdout.write(`${name}: ${showSpread(spread, digitsOf(spread))}\n`);
+  for (const result of results) process.stdout.write(`\n${result.title}\n${table(result).join('\n')}\n`);
+}
+
+/** Servers that still run must not hold the end up: they end with this process. */
+function fail(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+}
+
+/** Another checkout, with its own packages. */
+function compileOther(root: string): string {
+  return compileProject(temporaryFolder(), 'test/assurance/bench/tsconfig.build.json', resolve(root));
+}
+
+function readCell(text: string): Cell {
+  const [, rows, connections] = /^(\d+)x(\d+)$/.exec(text) ?? [];
+  if (rows === undefined) throw new Error(`"${text}" is not ROWSxCONNECTIONS`);
+  return { rows: Number(rows), connections: Number(connections) };
+}
