@@ -100,7 +100,11 @@ export class Generator {
   }
 
   async run(order: LoadOrder): Promise<LoadFigures> {
-    const [program, ...words] = [...this.#prefix, process.execPath, join(this.#home, 'build/test/assurance/bench/load/main.js')];
+    const [program, ...words] = [
+      ...this.#prefix,
+      process.execPath,
+      join(this.#home, 'build/test/assurance/bench/load/main.js'),
+    ];
     const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));

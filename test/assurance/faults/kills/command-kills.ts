@@ -107,7 +107,9 @@ export interface CommandKill {
 
 /** Kills a process in the middle of its writes, and looks at what is left. `run` is a word that no other kill has had. */
 export async function killCommand(dataDir: string, kind: string, run: string): Promise<CommandKill> {
-  const writer = startCompiled('test/assurance/faults/kills/writer.ts', [kind, run], { variables: { MLAPI_DATA_DIR: dataDir } });
+  const writer = startCompiled('test/assurance/faults/kills/writer.ts', [kind, run], {
+    variables: { MLAPI_DATA_DIR: dataDir },
+  });
   await writer.says(/^do /m);
   await delay(Math.random() * (longestMs[kind] ?? 250));
   const { signal } = await writer.kill();

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { VerifiedClient } from '../../../mlapi/auth/types.ts';
+import { setClientScopes } from '../../../mlapi/auth/stores/client-store.ts';
+import { startService, type TestService, type Tokens } from '../../support/service.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+const wide = ['models:predict', 'models:read', 'models:write'];
+let count = 0;
+/** A client whose password was just verified: what may happen to it before its tokens are made happens now. */
+async function verified() {
+  const name = `verified-${(count += 1)}`;
+  const password = await service.services.clients.add(name, { scopes: wide });
+  const client = await service.services.authenticator.authenticate(name, password, '127.0.0.1');
+  const reset = (scope?: string) => service.services.tokens.reset(client, scope, {});
+  return { name, password, client, reset };
+}
+const familiesOf = async (name: string) =>
+  service.services.database
+    .selectFrom('token_families')
+    .innerJoin('clients', 'clients.id', 'token_families.client_id')
+    .select(['token_families.scopes', 'token_families.ended_at'])
+    .where('clients.name', '=', name)
+    .execute();
+
+describe('between the look at a password and the tokens', () => {
+  test('scopes that are taken away are not in the tokens, nor in their successors', async () => {
+    const { name, reset } = await verified();
+    await service.services.clients.setScopes(name, ['models:read']);
+
+    const tokens = await reset();
+
+    expect(tokens.scope).toBe('models:read');
+    expect((await service.session(tokens.access_token).expect(200)).body.scopes).toEqual(['models:read']);
+    const { body } = await service.refresh(tokens.refresh_token).expect(200);
+    expect((body as Tokens).scope).toBe('models:read');
+    expect(await familiesOf(name)).toEqual([{ scopes: 'models:read', ended_at: null }]);
+  });
+
+  test('400: a scope that was taken away is not granted, and the password stays good', async () => {
+    const { name, password, reset } = await verified();
+    await service.services.clients.setScopes(name, ['models:read']);
+
+    await expect(reset('models:write')).rejects.toMatchObject({ status: 400, code: 'invalid_scope' });
+
+    expect(await familiesOf(name)).toEqual([]);
+    await service.reset(name, password).expect(200);
+  });
+
+  test('scopes that are added are in the tokens', async () => {
+    const { name, reset } = await verified();
+    await service.services.clients.setScopes(name, [...wide, 'models:download']);
+    expect((await reset()).scope).toBe('models:download models:predict models:read models:write');
+  });
+
+  test.each<[string, (name: string, client: VerifiedClient) => Promise<unknown>]>([
+    ['disabled', (name) => service.services.clients.disable(name)],
+    ['given a new password', (name) => service.services.clients.resetPassword(name)],
+    [
+      'served with its password by another request',
+      (_, client) => service.services.tokens.reset(client, undefined, {}),
+    ],
+  ])('401: a client that is %s', async (_, change) => {
+    const { name, client, reset } = await verified();
+    await change(name, client);
+    await expect(reset()).rejects.toMatchObject({ status: 401, code: 'invalid_client' });
+  });
+});
+
+describe('between an operator’s look at a client and the tokens that are issued', () => {
+  test('scopes that are taken away are not in the tokens', async () => {
+    const { name } = await verified();
+    const client = await service.services.clients.get(name);
+    await service.services.clients.setScopes(name, ['models:read']);
+
+    expect((await service.services.tokens.issue(client)).scope).toBe('models:read');
+    await expect(service.services.tokens.issue(client, 'models:write')).rejects.toMatchObject({ status: 400 });
+  });
+
+  test('a client that is disabled gets none', async () => {
+    const { name } = await verified();
+    const client = await service.services.clients.get(name);
+    await service.services.clients.disable(name);
+    await expect(service.services.tokens.issue(client)).rejects.toThrow(`the client "${name}" is disabled`);
+  });
+});
+
+describe('POST /auth/refresh', () => {
+  test('what the client’s row no longer grants is not in the tokens, even where its families live on', async () => {
+    const { name, client, reset } = await verified();
+    const tokens = await reset();
+    // As a restored or edited database may have it: `clients scopes` would have ended the family.
+    await setClientScopes(service.services.database, client.id, ['models:predict:churn-*', 'models:read']);
+
+    const { body } = await service.refresh(tokens.refresh_token).expect(200);
+
+    expect((body as Tokens).scope).toBe('models:read');
+    expect((await familiesOf(name))[0]?.ended_at).toBeNull();
+  });
+
+  test('400: nor is it granted when it is asked for', async () => {
+    const { client, reset } = await verified();
+    const tokens = await reset();
+    await setClientScopes(service.services.database, client.id, ['models:read']);
+    const asked = service.services.tokens.refresh(tokens.refresh_token, { scope: 'models:write' }, {});
+    await expect(asked).rejects.toMatchObject({ status: 400, code: 'invalid_scope' });
+  });
+
+  test('a family that asked for less keeps it while its client has the whole of it', async () => {
+    const { reset } = await verified();
+    const tokens = await reset('models:predict:churn');
+    expect((await service.refresh(tokens.refresh_token).expect(200)).body.scope).toBe('models:predict:churn');
+  });
+});

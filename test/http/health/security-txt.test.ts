@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import supertest from 'supertest';
+import winston from 'winston';
+import { createApplication } from '../../../application.ts';
+import { openSecurityTxt, readSecurityTxt } from '../../../mlapi/http/health/security-txt.ts';
+import { Logger } from '../../../mlapi/telemetry/logger.ts';
+import { startService, type TestService } from '../../support/service.ts';
+
+const now = Date.UTC(2026, 0, 1);
+const dayMs = 86_400_000;
+const path = '/.well-known/security.txt';
+const read = (text: string) => readSecurityTxt(text, 'security.txt', now);
+const good = 'Contact: mailto:security@mlapi.test\nExpires: 2026-12-31T00:00:00Z\n';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+
+describe('GET /.well-known/security.txt', () => {
+  test('200: the file as it is, as UTF-8 text, without a token; HEAD too; 405 for POST', async () => {
+    const { text, headers } = await service.http.get(path).expect(200);
+
+    expect(text).toBe(readFileSync(`${service.dataDir}/security.txt`, 'utf8'));
+    expect(headers['content-type']).toBe('text/plain; charset=utf-8');
+    await service.http.head(path).expect(200);
+    await service.http.post(path).expect(405).expect('allow', 'GET, HEAD, OPTIONS');
+  });
+
+  test('404: where the operator has named nobody', async () => {
+    const nobody = createApplication({ ...service.services, securityTxt: undefined });
+    const { body } = await supertest(nobody).get(path).expect(404);
+    expect(body.detail).toBe('The operator of this service has named no security contact.');
+  });
+
+  test('404: from the second on in which it expires', async () => {
+    const expiresAt = service.clock.now + 2_000;
+    const application = createApplication({ ...service.services, securityTxt: { text: good, expiresAt } });
+    await supertest(application).get(path).expect(200);
+    service.clock.advanceSeconds(2);
+    await supertest(application).get(path).expect(404);
+  });
+});
+
+describe('at the start', () => {
+  test('a good file is taken: comments, several contacts, either line ending, a date with an offset', () => {
+    const text = [
+      '# Our security contact',
+      'Contact: https://mlapi.test/report',
+      'contact: tel:+1-201-555-0123',
+      'Expires: 2026-06-30T23:59:59+02:00',
+      'Canonical: https://mlapi.test/.well-known/security.txt',
+      '',
+    ].join('\r\n');
+    expect(read(text)).toEqual({ text, expiresAt: Date.UTC(2026, 5, 30, 21, 59, 59) });
+  });
+
+  test.each([
+    ['no Contact', 'Expires: 2026-12-31T00:00:00Z\n', 'a Contact is missing'],
+    ['a Contact in a comment', `# ${good}`, 'a Contact is missing'],
+    ['a bare address', good.replace('mailto:', ''), 'a Contact is mailto:, tel: or https://'],
+    ['no Expires', 'Contact: mailto:security@mlapi.test\n', 'exactly one Expires is needed'],
+    ['two Expires', `${good}Expires: 2026-12-30T00:00:00Z\n`, 'exactly one Expires is needed'],
+    ['no date', good.replace('2026-12-31T00:00:00Z', 'in a year'), 'Expires is a date such as'],
+    ['a date that is none', good.replace('12-31', '13-31'), 'Expires is a date such as'],
+    ['more than a year', good.replace('2026-12-31', '2027-01-03'), 'Expires is at most a year ahead'],
+    ['a URL without TLS', `${good}Policy: http://mlapi.test/policy\n`, 'URLs begin with https://'],
+  ])('%s stops it', (_title, text, reason) => {
+    expect(() => read(text)).toThrow(`security.txt: ${reason}`);
+  });
+
+  test('the example stops it until it is edited', () => {
+    expect(() => read(readFileSync('files/security.txt', 'utf8'))).toThrow("a Contact is the example's");
+  });
+
+  test('what expires within a month is a warning, and so is what has expired', () => {
+    const file = `${service.dataDir}/security.txt`;
+    const { expiresAt } = readSecurityTxt(readFileSync(file, 'utf8'), file, now);
+    const stream = new PassThrough();
+    const logger = new Logger(winston.createLogger({ transports: [new winston.transports.Stream({ stream })] }));
+    const warningsAt = (days: number) => {
+      openSecurityTxt(file, logger, () => expiresAt - days * dayMs);
+      return String(stream.read() ?? '').match(/"level":"warn","message":"[^"]*expires soon, or has/g) ?? [];
+    };
+    expect([31, 29, -1].map((days) => warningsAt(days).length)).toEqual([0, 1, 1]);
+  });
+});
+
+test("the operator's own file, where there is one, is good for another month", () => {
+  const own = 'resources/security.txt';
+  const month = Date.now() + 30 * dayMs;
+  const expiresAt = existsSync(own)
+    ? readSecurityTxt(readFileSync(own, 'utf8'), own, Date.now()).expiresAt
+    : Number.POSITIVE_INFINITY;
+  expect(expiresAt).toBeGreaterThan(month);
+});
