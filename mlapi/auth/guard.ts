@@ -8,16 +8,16 @@ import { scopeRefused, tokenMissing, tokenRefused } from './problems.ts';
 import type { TokenService } from './tokens/token-service.ts';
 import { VerifiedTokens } from './tokens/verified-tokens.ts';
 
-/** An `Authorization` header, and what was read from it. */
+/** An `Authorization` header with its parsed token and the token's digest. */
 interface ReadHeader {
   readonly authorization: string | undefined;
   readonly token: string;
   readonly digest: string;
 }
 
-/** Lets only verified access tokens through, and says who calls. Mounted before anything that reads a body. */
+/** Verifies the access token and sets the session of the request. Mount it before anything that reads a body. */
 export function accessGuard(tokens: TokenService): Check {
-  /** The last one of each connection: most of them carry one client's requests. Whether its token is good is asked anew each time. */
+  /** Last parsed header of each connection, since most connections serve one client. The token itself is verified on every request. */
   const latest = new WeakMap<Socket, ReadHeader>();
   const read = (socket: Socket, authorization: string | undefined): ReadHeader => {
     const known = latest.get(socket);
@@ -35,16 +35,19 @@ export function accessGuard(tokens: TokenService): Check {
   };
 }
 
-/** The token of an `Authorization: Bearer` header, the only place where one is taken from. @throws {Problem} 401 */
+/**
+ * Returns the token of an `Authorization: Bearer` header; tokens are accepted nowhere else.
+ * @throws {Problem} 401 `invalid_token`
+ */
 export function readBearer(authorization: string | undefined): string {
   if (authorization === undefined || !/^bearer(?: |$)/i.test(authorization)) throw tokenMissing();
-  // RFC 9110 section 11.4: one or more blanks.
+  // RFC 9110 section 11.4: one or more spaces.
   const token = /^bearer +([A-Za-z0-9._-]+)$/i.exec(authorization)?.[1];
   if (token === undefined) throw tokenRefused('malformed authorization header');
   return token;
 }
 
-/** Refuses a session without the endpoint's scope, and records it. An endpoint that was mounted without a guard is refused. */
+/** Rejects and audits a session without the endpoint's scope. An endpoint mounted without `accessGuard` rejects every request. */
 export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Authorize {
   return (session, { access, resource }, { address, requestId, params }) => {
     if (access === 'public' || access === 'refresh token') return;
@@ -57,7 +60,7 @@ export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Aut
       const name = resource && params[resource.param];
       if (resource !== undefined && name !== undefined) {
         if (holdsFor(session.scopes, access, name)) return;
-        // A caller that may not see it does not learn whether it exists.
+        // Answer as if the resource did not exist, so that the caller cannot probe for names.
         const detail = `${access}:${name.slice(0, 64)}`;
         return refuse(resource.hidden(), notices.note(resource.event, { ...who, detail }));
       }

@@ -20,7 +20,7 @@ interface OAuthOptions {
 
 type Grant = (form: TokenForm, presented: PresentedClient, origin: Origin) => Promise<AccessResponse>;
 
-/** OAuth 2.0 in the words of its standards, for libraries that know no other: RFC 6749 and RFC 7009. */
+/** OAuth 2.0 token endpoint (RFC 6749) and revocation endpoint (RFC 7009), for standard client libraries. */
 export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions): Endpoint[] {
   const grantTypes = new Map<string, Grant>([
     [
@@ -39,7 +39,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
           throw new Problem(
             400,
             'unauthorized_client',
-            'A reusable client has no refresh tokens: use client_credentials.',
+            'A reusable client has no refresh tokens: use grant_type client_credentials.',
           );
         }
         if (token === undefined) throw new Problem(400, 'invalid_request', 'The refresh_token is missing.');
@@ -55,7 +55,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
       body: { reader: urlencodedBody(bodyLimitBytes), schema: tokenSchema },
       docs: {
         operationId: 'requestToken',
-        summary: 'OAuth 2.0 token endpoint (RFC 6749): a client secret, or a refresh token, for tokens',
+        summary: 'OAuth 2.0 token endpoint (RFC 6749): exchange a client secret or a refresh token for tokens',
         tag: 'auth',
         statuses: { 401: 'Unknown client or wrong secret' },
         answer: grantResponse,
@@ -71,10 +71,10 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
         const grant = grantTypes.get(form.grant_type);
         if (grant === undefined) {
           const known = [...grantTypes.keys()].join(', ');
-          throw new Problem(400, 'unsupported_grant_type', `The grant types are: ${known}.`);
+          throw new Problem(400, 'unsupported_grant_type', `Supported grant types: ${known}.`);
         }
         const presented = readPresentedClient(call.headers.authorization, form);
-        // RFC 6749 section 5.1, beside the Cache-Control of every answer.
+        // RFC 6749 section 5.1 asks for it beside the Cache-Control of every response.
         return { headers: { pragma: 'no-cache' }, body: await grant(form, presented, originOf(call)) };
       },
     }),
@@ -85,7 +85,7 @@ export function oauthEndpoints({ authenticator, tokens, grants }: OAuthOptions):
       body: { reader: formBody(bodyLimitBytes), schema: revokeSchema },
       docs: {
         operationId: 'revokeToken',
-        summary: 'Ends the family of a token (RFC 7009); also answered for what is no token',
+        summary: 'Revoke the family of a token (RFC 7009); 200 for unknown tokens too',
         tag: 'auth',
         statuses: { 401: 'Unknown client or wrong secret' },
         body: { examples: { token: { token: 'eyJ...' } } },
@@ -105,7 +105,7 @@ export function originOf({ address, requestId }: Call): Origin {
   return { address, requestId };
 }
 
-/** RFC 6749 section 5.2: what /auth/refresh answers with 401 is a grant that is not good. */
+/** RFC 6749 section 5.2: a bad refresh token is `invalid_grant` (400) here, and 401 at /auth/refresh. */
 function refusedAsGrant(error: unknown): never {
   throw error instanceof Problem && error.code === 'invalid_token' ? grantRefused(error.cause) : error;
 }

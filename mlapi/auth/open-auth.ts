@@ -24,12 +24,12 @@ interface AuthOptions {
   readonly clock: () => number;
 }
 
-/** Builds what knows keys, clients and tokens. @throws {WrongPassphrase} */
+/** Opens the keys and creates the services for clients and tokens. @throws {WrongPassphrase} */
 export async function openAuth({ config, database, counters, logger, metrics, clock }: AuthOptions) {
-  // The passphrase is stretched on a thread of its own: this one is free for a third of a second.
+  // scrypt stretches the passphrase on another thread, which takes about a third of a second.
   const opening = KeyManager.open({ store: new KeyStore(database), config, clock });
   const [keys, passwords] = await Promise.all([opening, Passwords.create()]);
-  // For one name from all addresses together: more than one address may try, and less than a guesser needs.
+  // Per name, over all addresses: higher than the limit of one address, far below what guessing needs.
   const failures = new FailureCounter(
     10 * config.authRateLimitPerMinute,
     counters.counter('failed-passwords'),

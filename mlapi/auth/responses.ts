@@ -31,7 +31,7 @@ export const tokenResponse: DocumentedResponse = {
   },
 };
 
-/** RFC 6749 section 5.1: a refresh token only in answers to one. */
+/** RFC 6749 section 5.1. The refresh token is present only in responses to a refresh token. */
 export const grantResponse: DocumentedResponse = {
   schema: {
     title: 'GrantResponse',

@@ -17,7 +17,7 @@ const bodyLimitBytes = 16_384;
 const jwksMaxAgeSeconds = 300;
 const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 
-/** Where the tokens of clients with a one-time password come from. */
+/** Issue and rotate tokens for clients with a one-time password. */
 export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenService): Endpoint[] {
   return [
     endpoint({
@@ -27,9 +27,9 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
       body: { reader: formBody(bodyLimitBytes), schema: resetSchema },
       docs: {
         operationId: 'resetTokens',
-        summary: 'Client credentials for tokens',
+        summary: 'Exchange client credentials for tokens',
         tag: 'auth',
-        statuses: { 401: 'Wrong or spent credentials' },
+        statuses: { 401: 'Wrong or used credentials' },
         answer: tokenResponse,
         body: { examples: { credentials: { username: 'demo', password: '...' } } },
       },
@@ -46,7 +46,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
       body: { reader: optionalFormBody(bodyLimitBytes), schema: refreshSchema },
       docs: {
         operationId: 'refreshTokens',
-        summary: 'A refresh token for its successor; a replay ends the family',
+        summary: 'Exchange a refresh token for its successor; a replay revokes the family',
         tag: 'auth',
         statuses: {},
         answer: tokenResponse,
@@ -59,7 +59,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
   ];
 }
 
-/** Behind the guard: who am I. */
+/** Behind the guard: describes the caller's own session. */
 export function sessionEndpoints(): Endpoint[] {
   return [
     endpoint({
@@ -84,7 +84,7 @@ export function sessionEndpoints(): Endpoint[] {
   ];
 }
 
-/** Endpoints for other services that verify our tokens: the public keys and the metadata. */
+/** Public keys and metadata, for other services that verify our tokens. */
 export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[] {
   return [
     endpoint({
@@ -116,7 +116,7 @@ export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[]
   ];
 }
 
-/** RFC 6749 section 2.3: one way of presenting credentials per request, and here it is the body. */
+/** RFC 6749 section 2.3: one authentication method per request; here it is the body. */
 function readCredentials({ headers, body }: Call<unknown, unknown, Credentials>): Credentials {
   if (/^basic(?: |$)/i.test(headers.authorization ?? '')) {
     throw new Problem(400, 'invalid_request', 'The credentials belong in the body.');
@@ -131,7 +131,7 @@ function cacheable(call: Call, body: object): EndpointResponse {
   return { headers: { ...headers, 'content-type': 'application/jwk-set+json' }, body };
 }
 
-/** RFC 8414. Built from the issuer alone, which is the URL of the service; never from the Host header. */
+/** RFC 8414. Built from the configured issuer, never from the Host header, which a client controls. */
 function metadata(issuer: string): object {
   return {
     issuer,
@@ -141,7 +141,7 @@ function metadata(issuer: string): object {
     scopes_supported: knownScopes,
     response_types_supported: [],
     grant_types_supported: ['client_credentials', 'refresh_token'],
-    // "none" for refresh tokens, which clients with a one-time password have: it is spent by then.
+    // "none": clients with a one-time password authenticate by their refresh token alone, since the password is used by then.
     token_endpoint_auth_methods_supported: authMethods,
     revocation_endpoint_auth_methods_supported: authMethods,
   };

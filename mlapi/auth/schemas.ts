@@ -29,7 +29,7 @@ export const refreshSchema = Joi.object<{ readonly scope?: string }, true>({ sco
   .meta({ title: 'RefreshRequest' });
 
 const token = Joi.string().min(1).max(8_192);
-/** RFC 6749 section 3.2: a parameter without a value counts as left out, and an unknown one is ignored. */
+/** RFC 6749 section 3.2: treat parameters without a value as absent, and ignore unknown ones. */
 const clientFields = { client_id: Joi.string().max(256).empty(''), client_secret: Joi.string().max(1_024).empty('') };
 const oauthForm = <Form extends ClientFields>(fields: Joi.StrictSchemaMap<Omit<Form, keyof ClientFields>>) =>
   Joi.object<Form>({ ...fields, ...clientFields })
@@ -54,7 +54,7 @@ interface RevocationForm extends ClientFields {
   readonly token_type_hint?: string;
 }
 
-/** RFC 7009: the hint may be wrong, and is only a hint. */
+/** RFC 7009 section 2.1: the hint may be wrong. */
 export const revokeSchema = oauthForm<RevocationForm>({
   token: token.required(),
   token_type_hint: Joi.string().max(64).allow(''),

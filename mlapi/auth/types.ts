@@ -7,10 +7,10 @@ export const knownScopes = [
   'models:write',
 ] as const;
 
-/** Over what belongs to others. */
+/** Scope for managing models that other clients own. */
 export const administration = 'models:admin';
 
-/** Scopes of a new client unless the operator names others: never administration. */
+/** Scopes of a new client unless the operator names others. Never `models:admin`. */
 export const defaultScopes: readonly string[] = ['models:predict', 'models:read'];
 
 /** The secret of a reusable client, as stored. Times are epoch milliseconds. */
@@ -18,7 +18,7 @@ export interface ClientSecret {
   /** SHA-256, base64url. */
   readonly digest: string;
   readonly changedAt: number;
-  /** The secret before this one, while both are good. */
+  /** The secret that was rotated out, valid until `endsAt`. */
   readonly previous?: { readonly digest: string; readonly endsAt: number } | undefined;
 }
 
@@ -35,12 +35,14 @@ export interface Client {
   readonly secret: ClientSecret | undefined;
 }
 
-/** A client whose password was verified, and the hash that it matched. Without scopes and state: these are read again under the lock. */
+/**
+ * A client whose password was verified, and the hash that it matched. Scopes and state are left out: they are read again under the lock.
+ */
 export type VerifiedClient = Pick<Client, 'id' | 'passwordHash'>;
 
 /**
- * A chain of rotated refresh tokens that began with one reset, or was issued by an operator. Only its newest generation is unspent. A
- * family of a reusable client is one access token: no refresh token is ever signed for it.
+ * A chain of rotated refresh tokens that began with one reset or was issued by an operator. Only its newest generation is unused. A family
+ * of a reusable client holds a single access token and never a refresh token.
  */
 export interface TokenFamily {
   readonly id: string;
@@ -53,12 +55,12 @@ export interface TokenFamily {
   readonly rotatedAt: number;
   readonly expiresAt: number;
   readonly endedAt: number | null;
-  /** Rate-limit key of the address that last reset or refreshed. */
+  /** Rate-limit key of the address of the last reset or refresh. */
   readonly lastAddress: string;
   readonly isClientDisabled: boolean;
 }
 
-/** RFC 6749 section 5.1, without a refresh token: what a reusable client gets (section 4.4.3). */
+/** RFC 6749 section 5.1 without a refresh token, as section 4.4.3 says for reusable clients. */
 export interface AccessResponse {
   readonly access_token: string;
   readonly token_type: 'Bearer';
@@ -72,7 +74,7 @@ export interface TokenResponse extends AccessResponse {
   readonly refresh_expires_in: number;
 }
 
-/** Where a request came from, for the audit trail. */
+/** Client address and request id, for the audit trail. */
 export interface Origin {
   readonly address?: string | undefined;
   readonly requestId?: string | undefined;

@@ -38,14 +38,14 @@ describe('keys and tokens, beside a running service', () => {
     await service.session(tokens.access_token).expect(200);
     expect(await run(['keys', 'retire', old])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('may live until'),
+      stderr: expect.stringContaining('are valid until'),
     });
     expect(await run(['keys', 'retire', old, '--now'])).toEqual({ code: 0, stdout: '', stderr: '' });
     await service.session(tokens.access_token).expect(401);
     expect((await run(['keys', 'list'])).stdout).toMatch(new RegExp(`${old}\tretired.*\n${kid}\tsigning`));
     expect(await run(['keys', 'retire', kid])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('is the key that signs'),
+      stderr: expect.stringContaining('is the active signing key'),
     });
     expect((await run(['keys', 'retire', kid, '--now'])).stdout).toMatch(/^[\w-]{43} signs in its place\n$/);
   });

@@ -96,7 +96,7 @@ describe('refusals', () => {
     const { client: stranger } = await clientOf(service, { password: 'not this one' });
     const first = await failureOf(stranger.session());
     expect(first).toMatchObject({ status: 401, code: 'invalid_client', requestId: expect.any(String) });
-    expect(first.detail).toMatch(/wrong, or was used before/);
+    expect(first.detail).toMatch(/has been used already/);
     expect(await failureOf(stranger.session())).toBe(first);
     stranger.close();
   });

@@ -145,7 +145,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     expect(added.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const outcome of added) {
       if (outcome.status === 'rejected')
-        expect((outcome.reason as Error).message).toBe('there is a client "added" already');
+        expect((outcome.reason as Error).message).toBe('a client "added" exists already');
     }
   });
 

@@ -42,7 +42,7 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
     const other = { variables: { MLAPI_KEY_PASSPHRASE: 'another one, as long' } };
     expect(await mlapi(dataDir, ['serve'], other)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^mlapi: the passphrase does not open .*\n$/),
+      stderr: expect.stringMatching(/^mlapi: wrong passphrase: .*\n$/),
     });
     await service.kill();
   });

@@ -19,7 +19,7 @@ interface ClientAuthenticatorOptions {
   readonly clock: () => number;
 }
 
-/** Says whose credentials these are, with the same effort and the same refusal for every other pair. */
+/** Authenticates clients by password or secret. Every failure takes the same time and gets the same response. */
 export class ClientAuthenticator {
   readonly #config: ClientAuthenticatorOptions['config'];
   readonly #database: Database;
@@ -36,8 +36,9 @@ export class ClientAuthenticator {
   }
 
   /**
-   * The password is verified here, and spent by whoever uses the answer.
-   * @throws {Problem} 401 `invalid_client`, 429, 503
+   * Verifies a one-time password. Does not mark it as used: `TokenService.reset` does that in its transaction.
+   * @param address of the request; failures are not limited for an address from which this client has refreshed before
+   * @throws {Problem} 401 `invalid_client`, 429 `rate_limited`, 503 when too many passwords are being verified
    */
   async authenticate(given: string, password: string, address: string): Promise<VerifiedClient> {
     const username = normalizeName(given);
@@ -56,9 +57,9 @@ export class ClientAuthenticator {
   }
 
   /**
-   * The same for the secret of a reusable client. A right one is let in however many wrong ones came under its name: 256 bits are not
-   * found by trying, and a stranger's tries must not lock a client out.
-   * @throws {Problem} 401 `invalid_client`, 429
+   * Verifies the secret of a reusable client. A correct secret is accepted however many wrong ones were sent under its name: 256 bits
+   * cannot be guessed, and an attacker must not be able to lock a client out.
+   * @throws {Problem} 401 `invalid_client`, 429 `rate_limited`
    */
   async authenticateSecret(given: string, secret: string): Promise<void> {
     const name = normalizeName(given);

@@ -1,9 +1,9 @@
 const ascii = /^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?$/;
 const asciiCharacter = /[A-Za-z0-9._@-]/;
 const punctuationOutside = /^[._@-]|[._@-]$/;
-/** Conjoining Hangul letters are other spellings of syllables (RFC 8264 section 9.9); others show nothing. */
+/** Conjoining Hangul letters spell syllables in a second way (RFC 8264 section 9.9); default-ignorable characters are invisible. */
 const hidden = /\p{Default_Ignorable_Code_Point}|[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]/u;
-/** Each name keeps to one of them, beside digits and punctuation of ASCII. */
+/** A name uses one of these scripts, plus ASCII digits and punctuation. */
 const scripts = [
   /\p{Script=Latin}/u,
   /\p{Script=Greek}/u,
@@ -11,24 +11,24 @@ const scripts = [
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー]/u,
   /\p{Script=Hangul}/u,
 ];
-/** Latin letters without a decomposition that European languages write: other ones, such as phonetic signs, look like these. */
+/** Latin letters of European languages that have no decomposition. Others, such as phonetic letters, look like these. */
 const latinLetters = 'ÆæŒœØøÐðÞþßẞĐđĦħŁłŊŋı';
 
 export const clientNameRule =
-  'a client name has 1 to 64 characters: letters, digits and . _ @ -, a letter or digit first and last; letters beyond ASCII are Latin, Greek, Cyrillic, Chinese, Japanese or Korean, without separate marks, and of one script in a name';
+  'a client name has 1 to 64 characters: letters, digits and . _ @ -, a letter or digit first and last; non-ASCII letters are Latin, Greek, Cyrillic, Chinese, Japanese or Korean, without combining marks, and all of one script';
 
-/** A name as it is stored and compared: in NFC (RFC 8265 section 3.4.2), byte for byte, case preserved. */
+/** Returns a name as it is stored and compared: NFC (RFC 8265 section 3.4.2), byte for byte, case-sensitive. */
 export function normalizeName(text: string): string {
   return text.normalize('NFC');
 }
 
 /**
- * Whether a name in NFC is one: a subset of what PRECIS UsernameCasePreserved allows (RFC 8265 section 3.4), with one script in each
- * name, as UTS 39 section 5 has it for the level "Single Script". Whatever else a caller sends as a name is nobody's.
+ * Whether a name in NFC is valid: a subset of PRECIS UsernameCasePreserved (RFC 8265 section 3.4) that allows one script per name (UTS 39
+ * section 5, "Single Script"). No client has any other name.
  */
 export function isClientName(name: string): boolean {
   if (ascii.test(name)) return true;
-  // Characters with a compatibility decomposition, such as fullwidth letters, are other spellings of the same (RFC 8264 section 9.17).
+  // Characters with a compatibility decomposition, such as fullwidth letters, spell the same name twice (RFC 8264 section 9.17).
   if (name.length > 64 || punctuationOutside.test(name) || name !== name.normalize('NFKC')) return false;
   return scripts.filter((script) => script.test(name)).length === 1 && Array.from(name).every(isNameCharacter);
 }
@@ -44,7 +44,7 @@ function isPlainLatin(letter: string): boolean {
   return latinLetters.includes(letter) || /^[A-Za-z]\p{M}*$/u.test(letter.normalize('NFD'));
 }
 
-/** Letters, and those of another alphabet that look the same (UTS 39, confusables.txt, for the letters that names may have). */
+/** Letters and their look-alikes in other alphabets (UTS 39, confusables.txt), restricted to letters allowed in names. */
 const alike: readonly (readonly [shown: string, others: string])[] = [
   ...([
     ['A', 'ΑА'],
@@ -147,7 +147,7 @@ export class LookAlikes {
     else others.push(name);
   }
 
-  /** A name that looks the same and is another. Names of ASCII alone have always been told apart by their bytes. */
+  /** Returns another name that looks the same. Two ASCII names never clash: such pairs existed before this check. */
   find(name: string): string | undefined {
     const isAscii = ascii.test(name);
     return this.#names.get(skeletonOf(name))?.find((other) => other !== name && !(isAscii && ascii.test(other)));

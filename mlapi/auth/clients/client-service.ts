@@ -19,12 +19,12 @@ import { defaultScopes, knownScopes, type Client } from '../types.ts';
 import { clientNameRule, isClientName, LookAlikes, normalizeName } from './client-names.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 
-/** They stand in every token. */
+/** Longest scope text of a client, in characters: every token contains it. */
 const maxScopeText = 1_024;
-/** How long the old secret of a rotation stays good, unless the operator says otherwise. */
+/** How long the old secret stays valid after a rotation, unless the operator says otherwise. */
 const defaultOverlapSeconds = 86_400;
 
-/** A mistake in what an operator asked for, in words for the operator. */
+/** An invalid request of an operator. The message is shown to the operator. */
 export class ClientError extends Error {
   constructor(message: string) {
     super(message);
@@ -32,13 +32,13 @@ export class ClientError extends Error {
   }
 }
 
-/** A login and a password or its argon2id hash, as a line of `users.csv` has them. */
+/** A line of `users.csv`: a login, and a password or its argon2id hash. */
 export interface ImportedClient {
   readonly name: string;
   readonly password: string;
 }
 
-/** The registered callers, as an operator changes them. A client that loses its password or its access loses its tokens. */
+/** Manages the registered clients for an operator. A client that loses its password, secret or a scope loses its tokens too. */
 export class ClientService {
   readonly #database: Database;
   readonly #passwords: Passwords;
@@ -60,7 +60,7 @@ export class ClientService {
     return mustBe(await findClient(this.#database, name), name);
   }
 
-  /** @returns the password, made here unless it was given. @throws {ClientError} */
+  /** Adds a client with a one-time password. @returns the password: generated, unless it was given. @throws {ClientError} */
   async add(given: string, options: { password?: string; scopes?: readonly string[] } = {}): Promise<string> {
     const name = normalizeName(given);
     const { password = makePassword(), scopes = defaultScopes } = options;
@@ -71,21 +71,22 @@ export class ClientService {
     return password;
   }
 
-  /** Adds a client whose secret stays good until it is rotated. @returns the secret, always made here. @throws {ClientError} */
+  /** Adds a reusable client: its secret stays valid until it is rotated. @returns the generated secret. @throws {ClientError} */
   async addReusable(given: string, { scopes = defaultScopes }: { scopes?: readonly string[] } = {}): Promise<string> {
     const name = normalizeName(given);
     checkName(name);
     checkScopes(scopes);
     const secret = makeSecret();
-    // A hash like all others: at /auth/reset this client costs what another one costs, and no password opens it.
+    // A real hash, so that /auth/reset takes as long as for any other client. Nobody knows its password.
     const client = { name, scopes, passwordHash: await this.#hash(makePassword()), secretDigest: digestSecret(secret) };
     await this.#insertAll([client]);
     return secret;
   }
 
   /**
-   * Gives a reusable client another secret. Without an overlap the old one ends at once, and with it all tokens of the client.
-   * @returns the secret, and when the old one ends: epoch milliseconds, or null if it has ended. @throws {ClientError}
+   * Gives a reusable client a new secret. With `overlapSeconds` 0 the old secret expires at once and all tokens of the client are revoked.
+   * @returns the secret, and when the old one expires: epoch milliseconds, or null if it has expired
+   * @throws {ClientError}
    */
   async rotateSecret(
     name: string,
@@ -94,8 +95,9 @@ export class ClientService {
     const secret = makeSecret();
     let previousEndsAt: number | null = null;
     await this.#change(name, 'client_secret_rotated', async (queries, client, now) => {
-      if (client.secret === undefined) throw new ClientError(`"${name}" is not reusable: use clients reset-password`);
-      // Whole seconds, as tokens count them: a token that ends with its secret lives for one at least.
+      if (client.secret === undefined)
+        throw new ClientError(`"${name}" has a one-time password: use clients reset-password`);
+      // Whole seconds, because token times are: a token that expires with this secret lives for at least one second.
       if (overlapSeconds > 0) previousEndsAt = (Math.floor(now / 1_000) + overlapSeconds) * 1_000;
       const previous = previousEndsAt === null ? undefined : { digest: client.secret.digest, endsAt: previousEndsAt };
       await setClientSecret(queries, client.id, { digest: digestSecret(secret), changedAt: now, previous });
@@ -104,7 +106,7 @@ export class ClientService {
     return { secret, previousEndsAt };
   }
 
-  /** All or none. @throws {ClientError} that names each wrong line */
+  /** Adds all clients or none. @throws {ClientError} that names each wrong line */
   async import(given: readonly ImportedClient[], scopes: readonly string[] = defaultScopes): Promise<void> {
     const clients = given.map(({ name, password }) => ({ name: normalizeName(name), password }));
     checkScopes(scopes);
@@ -132,8 +134,9 @@ export class ClientService {
   }
 
   /**
-   * Sets a new password, good for one reset. The tokens under the old one end, unless `keepTokens`.
-   * @returns the password, made here unless it was given
+   * Sets a new password, valid for one reset. Revokes the tokens issued under the old one, unless `keepTokens`.
+   * @returns the password: generated, unless it was given
+   * @throws {ClientError}
    */
   async resetPassword(name: string, { password = makePassword(), keepTokens = false } = {}): Promise<string> {
     const passwordHash = await this.#hash(password);
@@ -145,7 +148,7 @@ export class ClientService {
     return password;
   }
 
-  /** Sets what a client may do from now on. Its tokens end, unless it only got more. @throws {ClientError} */
+  /** Replaces the scopes of a client. Revokes its tokens, unless the new scopes cover all old ones. @throws {ClientError} */
   async setScopes(name: string, scopes: readonly string[]): Promise<void> {
     checkScopes(scopes);
     await this.#change(name, 'client_scopes_changed', async (queries, client, now) => {
@@ -155,7 +158,7 @@ export class ClientService {
     });
   }
 
-  /** Ends all tokens of a client. @returns how many families were alive */
+  /** Revokes all tokens of a client. @returns the number of families that were revoked */
   async revokeTokens(name: string): Promise<number> {
     let ended = 0;
     await this.#change(name, 'revocation', async (queries, client, now) => {
@@ -194,20 +197,22 @@ export class ClientService {
   async #insert(queries: Queries, client: NewClient): Promise<void> {
     const now = this.#clock();
     const id = await insertClient(queries, client, now);
-    if (id === undefined) throw new ClientError(`there is a client "${client.name}" already`);
+    if (id === undefined) throw new ClientError(`a client "${client.name}" exists already`);
     const kind = client.secretDigest === undefined ? {} : { detail: 'reusable' };
     await recordAudit(queries, now, 'client_added', { clientId: id, ...kind });
   }
 
   async #hash(password: string): Promise<string> {
-    if (!isAcceptablePassword(password)) throw new ClientError('a password has 1 to 1024 bytes');
+    if (!isAcceptablePassword(password)) throw new ClientError('a password must have 1 to 1024 bytes');
     return this.#passwords.hash(password);
   }
 }
 
 function mustBe(client: Client | undefined, name: string): Client {
   if (client === undefined)
-    throw new ClientError(`there is no client "${name}": clients list shows all, clients add NAME adds one`);
+    throw new ClientError(
+      `there is no client "${name}": list clients with "clients list", add one with "clients add NAME"`,
+    );
   return client;
 }
 
@@ -218,29 +223,34 @@ function checkName(name: string): void {
 function checkScopes(scopes: readonly string[]): void {
   if (scopes.length === 0 || !scopes.every((scope) => isScope(scope, knownScopes))) {
     const example = 'models:predict:churn, models:predict:churn-*';
-    throw new ClientError(`the scopes are ${knownScopes.join(', ')}; for some models alone: ${example}`);
+    throw new ClientError(`valid scopes: ${knownScopes.join(', ')}; limited to certain models: ${example}`);
   }
-  if (scopes.join(' ').length > maxScopeText) throw new ClientError(`scopes have ${maxScopeText} characters at most`);
+  if (scopes.join(' ').length > maxScopeText)
+    throw new ClientError(`the scopes of a client must not exceed ${maxScopeText} characters`);
 }
 
-/** @throws {ClientError} that names each wrong line. What starts like a hash and is not one of at least our cost would, taken for a password, open the door to nobody. */
+/**
+ * Checks the lines of an import. A text that starts with `$` must be a valid hash of ours: taken for a password, it would lock the client
+ * out.
+ * @throws {ClientError} that names the first 20 mistakes
+ */
 export function checkImport(clients: readonly ImportedClient[]): void {
   const seen = new Set<string>();
   const lookAlikes = new LookAlikes([]);
   const mistakes = clients.flatMap(({ name: given, password }, index) => {
     const name = normalizeName(given);
     const found: string[] = [];
-    if (!isClientName(name)) found.push('the login is no client name');
-    if (seen.has(name)) found.push('the login stands there twice');
+    if (!isClientName(name)) found.push('the login is not a valid client name');
+    if (seen.has(name)) found.push('the login occurs twice');
     seen.add(name);
     const other = lookAlikes.find(name);
     if (other !== undefined) found.push(`the login looks like another one, "${other}"`);
     lookAlikes.add(name);
-    if (!isAcceptablePassword(password)) found.push('a password has 1 to 1024 bytes');
+    if (!isAcceptablePassword(password)) found.push('a password must have 1 to 1024 bytes');
     if (password.startsWith('$') && !isAcceptableHash(password))
-      found.push('the hash is none that this service could have made (clients hash)');
+      found.push('the hash has other parameters than ours; make one with "clients hash"');
     return found.map((mistake) => `line ${index + 1}: ${mistake}`);
   });
-  if (clients.length === 0) mistakes.push('there is no line in it');
+  if (clients.length === 0) mistakes.push('the file has no lines');
   if (mistakes.length > 0) throw new ClientError(mistakes.slice(0, 20).join('\n'));
 }

@@ -2,7 +2,9 @@ import type { Counters } from '../../http/limits/counters.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { tooManyFailures } from '../problems.ts';
 
-/** Slows down guessing at one name from many addresses; unknown names count like known ones. */
+/**
+ * Limits failed passwords per name and minute, over all addresses. Unknown names count too, so that the limit does not reveal which exist.
+ */
 export class FailureCounter {
   readonly #max: number;
   readonly #counters: Counters;
@@ -14,7 +16,7 @@ export class FailureCounter {
     this.#metrics = metrics;
   }
 
-  /** @throws {Problem} 429 once a name has failed too often in this minute */
+  /** @throws {Problem} 429 `rate_limited` once a name has reached the limit in this minute */
   async check(name: string): Promise<void> {
     const { count, resetsInMs } = await this.#counters.read(name);
     if (count < this.#max) return;

@@ -5,10 +5,10 @@ import { endAllFamilies } from '../stores/family-store.ts';
 import { deleteKeys } from '../stores/key-store.ts';
 
 /**
- * Takes out of a database what must not come back with it: a backup knows nothing of what was revoked, spent, changed or
- * retired after it was made. Every token family ends, every password gives way to one that nobody knows, and no signing key
- * is left: the next start makes a new one.
- * @param passwordHash of that password. @returns the names of the clients: each needs a new password
+ * Removes credentials from a backup or a restored database, which may have been revoked, used, changed or retired since it was made. Ends
+ * every token family, replaces every password by an unknown one and deletes the signing keys; the next start makes a new key.
+ * @param passwordHash argon2id hash of a password that nobody knows
+ * @returns the names of the clients: each needs a new password or secret
  */
 export async function voidCredentials(
   queries: Queries,

@@ -2,14 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
 import { serviceBusy } from '../../http/problem.ts';
 
-/** OWASP Password Storage: argon2id, 19 MiB, two passes, one lane. */
+/** OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane. */
 const argon2id = 2;
 const cost = { algorithm: argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 };
 const maxPasswordBytes = 1_024;
 const maxRunning = 4;
 const maxWaiting = 64;
 
-/** Hashes and verifies passwords, a bounded number at a time: a flood of them is refused, and never fills the memory. */
+/**
+ * Hashes and verifies passwords: at most 4 at a time, while 64 more wait. Beyond that, requests get 503, so that a flood cannot fill the
+ * memory.
+ */
 export class Passwords {
   readonly #dummyHash: string;
   #running = 0;
@@ -19,20 +22,20 @@ export class Passwords {
     this.#dummyHash = dummyHash;
   }
 
-  /** Makes the hash that stands in for clients that do not exist: they then cost what the others cost. */
+  /** Also hashes a random password, which is verified for unknown clients: they take as long as known ones. */
   static async create(): Promise<Passwords> {
     return new Passwords(await hash(randomBytes(32), cost));
   }
 
-  /** @returns a PHC string. */
+  /** @returns a PHC string. @throws {Problem} 503 when too many requests wait */
   hash(password: string): Promise<string> {
     return this.#inTurn(() => hash(password, cost));
   }
 
-  /** With an undefined hash the same effort is made, and the answer is false. @throws {Problem} 503 when too many wait */
+  /** Returns false for an undefined hash, after the same amount of work. @throws {Problem} 503 when too many requests wait */
   verify(passwordHash: string | undefined, password: string): Promise<boolean> {
     return this.#inTurn(async () => {
-      // A stored hash that cannot be read is nobody's password.
+      // No password matches a stored hash that cannot be parsed.
       const matches = await verify(passwordHash ?? this.#dummyHash, password).catch(() => false);
       return matches && passwordHash !== undefined;
     });
@@ -46,7 +49,7 @@ export class Passwords {
     try {
       return await work();
     } finally {
-      // The turn is handed on, or given back.
+      // Pass the slot to the next waiter, or free it.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running -= 1;
       else next();
@@ -54,12 +57,12 @@ export class Passwords {
   }
 }
 
-/** A password of 192 random bits. */
+/** Makes a password of 192 random bits. */
 export function makePassword(): string {
   return randomBytes(24).toString('base64url');
 }
 
-/** Bounded before it is hashed: the cost of a hash must not depend on who sends how much. */
+/** 1 to 1024 bytes. The bound keeps the cost of hashing independent of the input. */
 export function isAcceptablePassword(password: string): boolean {
   return password.length > 0 && Buffer.byteLength(password) <= maxPasswordBytes;
 }
@@ -69,8 +72,8 @@ const ownParameters = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallel
 const saltAndDigest = /^([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})$/;
 
 /**
- * Whether a hash is one that this service could have made. Of another cost it would answer sooner or later than for names that
- * do not exist, and tell that this one does.
+ * Whether a hash has our parameters. Verifying one of another cost would take another time than for unknown names, and so reveal that the
+ * name exists.
  */
 export function isAcceptableHash(text: string): boolean {
   if (!text.startsWith(ownParameters)) return false;
@@ -78,7 +81,7 @@ export function isAcceptableHash(text: string): boolean {
   return salt !== undefined && digest !== undefined && isCanonical(salt) && isCanonical(digest);
 }
 
-/** base64 without its padding, in its one spelling. */
+/** Whether text is canonical base64 without padding. */
 function isCanonical(part: string): boolean {
   return Buffer.from(part, 'base64').toString('base64').startsWith(part);
 }

@@ -4,7 +4,7 @@ const maxTokenLength = 4_096;
 const threeParts = /^([A-Za-z0-9_-]{1,1024})\.([A-Za-z0-9_-]{1,2048})\.([A-Za-z0-9_-]{1,1024})$/;
 const headerNames = ['alg', 'kid', 'typ'];
 
-/** A token that is refused. The reason is for tests and logs: callers learn that it is refused, never why. */
+/** A rejected token. The reason is for tests and logs; callers never learn it. */
 export class TokenRejected extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);
@@ -12,7 +12,7 @@ export class TokenRejected extends Error {
   }
 }
 
-/** The parts of a JWS, decoded and not yet verified. */
+/** The decoded parts of a JWS, not yet verified. */
 export interface CompactJws {
   readonly alg: string;
   readonly kid: string;
@@ -21,8 +21,8 @@ export interface CompactJws {
 }
 
 /**
- * Takes a token apart as strictly as RFC 7515 and RFC 8725 allow: the compact form only, one spelling of each byte, unique
- * JSON names, and a header of exactly `alg`, `kid` and `typ`, so that `crit`, `b64`, `jwk`, `jku` and their like are refused.
+ * Parses a token as strictly as RFC 7515 and RFC 8725 allow: compact form only, canonical base64url, unique JSON names, and a header of
+ * exactly `alg`, `kid` and `typ`. This rejects `crit`, `b64`, `jwk`, `jku` and the like.
  * @throws {TokenRejected}
  */
 export function parseCompactJws(token: string): CompactJws {
@@ -41,7 +41,7 @@ export function parseCompactJws(token: string): CompactJws {
   return { alg, kid, typ, claims };
 }
 
-/** base64url has unused trailing bits: only the spelling with zeros there is the token that we issued. */
+/** The last base64url character may have unused bits. Only zeros are accepted, so that each token has one spelling. */
 function decodeCanonical(part: string): Buffer {
   const bytes = Buffer.from(part, 'base64url');
   if (bytes.toString('base64url') !== part) throw new TokenRejected('base64url is not canonical');

@@ -10,10 +10,10 @@ import { KeyVault, WrongPassphrase } from './key-vault.ts';
 import { makeKeyRow, openKey, type SigningKey } from './signing-key.ts';
 
 const algorithm = 'RS256';
-/** A new key is published this long before it signs, so that whoever caches the JWKS has it by then. */
+/** A new key is published 10 minutes before it signs, so that clients that cache the JWKS have it by then. */
 const publishLeadMs = 10 * 60_000;
 const thumbprintForm = /^[A-Za-z0-9_-]{43}$/;
-/** As the configuration takes it from a variable, and from a file, whose ends it trims. */
+/** Must match what the configuration accepts; it trims a passphrase read from a file. */
 const passphraseForm = /^\S.{14,1022}\S$/u;
 
 interface KeyManagerOptions {
@@ -23,8 +23,12 @@ interface KeyManagerOptions {
 }
 
 /**
- * Owns the RSA key pairs: made at the first start, stored sealed, known by `kid` (RFC 7638 thumbprint). Private keys never
- * leave this object. Keys that another process makes or retires are seen here at the next `reload`.
+ * Owns the RSA key pairs: created at the first start, stored encrypted, identified by `kid` (RFC 7638 thumbprint). Private keys never leave
+ * this object. Keys that another process creates or retires appear at the next `reload`.
+ * @example
+ * const keys = await KeyManager.open({ store: new KeyStore(database), config, clock: Date.now });
+ * const token = keys.sign({ sub: 'demo' }, 'at+jwt');
+ * const { kid, claims } = await keys.verify(token, 'at+jwt');
  */
 export class KeyManager {
   readonly #store: KeyStore;
@@ -44,7 +48,7 @@ export class KeyManager {
     this.#ring = this.#ringOf([]);
   }
 
-  /** Loads the keys, and makes the first one if there is none. @throws {WrongPassphrase} unless every key opens */
+  /** Loads the keys, and creates the first one if there is none. @throws {WrongPassphrase} unless every key can be decrypted */
   static async open(options: KeyManagerOptions): Promise<KeyManager> {
     const { keyPassphrase } = options.config;
     if (keyPassphrase === undefined) {
@@ -54,7 +58,7 @@ export class KeyManager {
     await manager.reload();
     if (manager.#ring.keys.length === 0 && manager.#unopened.size === 0) {
       await options.store.addFirst(await manager.#makeKey(options.clock()));
-      // Another process may have been faster: its key is read anew, and later ones are sealed as that one.
+      // Another process may have been faster. Then its key is loaded, and its salt is used for later keys.
       manager.#vault = new KeyVault(keyPassphrase);
       await manager.reload();
     }
@@ -64,8 +68,8 @@ export class KeyManager {
   }
 
   /**
-   * Reads the stored keys again, and opens those that are new. One look at a time, so that an older one never replaces a
-   * newer one; whoever comes while one waits shares it.
+   * Reads the stored keys again and decrypts new ones. Reloads run one at a time, so that an older result never replaces a newer one;
+   * callers that arrive while one is queued share it.
    */
   reload(): Promise<void> {
     this.#nextLook ??= this.#lastLook
@@ -78,16 +82,21 @@ export class KeyManager {
     return this.#nextLook;
   }
 
-  /** The keys that do not open: they were stored under another passphrase since this process began. The others serve on. */
+  /** Ids of the keys that cannot be decrypted, because another process changed the passphrase. The other keys stay in use. */
   get unopened(): readonly string[] {
     return [...this.#unopened];
   }
 
-  /** Signs claims with the newest key whose time has come. @returns a compact JWS with `alg`, `typ` and `kid`. */
+  /**
+   * Signs claims with the newest key that is active.
+   * @param typ media type in the header, such as `at+jwt` (RFC 9068)
+   * @returns a compact JWS with `alg`, `typ` and `kid`
+   * @throws {Problem} 503 if no key is active yet
+   */
   sign(claims: object, typ: string): string {
     const key = this.#ring.signingAt(this.#clock());
     if (key === undefined) {
-      throw serviceBusy(new Error('no signing key is due: the clock may stand before the time of the first key'));
+      throw serviceBusy(new Error('no signing key is active yet: is the system clock wrong?'));
     }
     return jsonwebtoken.sign(claims, key.privateKey, {
       algorithm,
@@ -96,8 +105,10 @@ export class KeyManager {
   }
 
   /**
-   * Verifies form and signature of a token of one kind. Its claims and its revocation are the token service's to judge.
-   * @returns the claims and the `kid` that signed them. @throws {TokenRejected}, {Problem} 503 for a key that does not open
+   * Verifies form, type and signature of a token. Claims and revocation are checked by `TokenService`.
+   * @returns the claims, and the `kid` of the key that signed them
+   * @throws {TokenRejected}
+   * @throws {Problem} 503 if the key cannot be decrypted
    */
   async verify(token: string, typ: string): Promise<{ kid: string; claims: Readonly<Record<string, unknown>> }> {
     const jws = parseCompactJws(token);
@@ -118,7 +129,7 @@ export class KeyManager {
     return { kid: jws.kid, claims: jws.claims };
   }
 
-  /** The public keys that verify tokens now or will soon (RFC 7517). */
+  /** Returns the public keys that verify tokens now or will soon, as JWKs (RFC 7517). */
   publicKeys(): JsonWebKey[] {
     return this.#ring
       .publishedAt(this.#clock())
@@ -134,7 +145,7 @@ export class KeyManager {
     }));
   }
 
-  /** Makes a key that signs after the publishing lead, or at once. @returns its `kid`. */
+  /** Makes a key that signs in 10 minutes, or at once with `now`. @returns its `kid`. @throws {KeyError} */
   async rotate({ now = false } = {}): Promise<string> {
     const row = await this.#makeKey(this.#clock() + (now ? 0 : publishLeadMs));
     await this.#store.add(row);
@@ -143,15 +154,16 @@ export class KeyManager {
   }
 
   /**
-   * Ends a key whose tokens are over, or which has signed none yet. With `now`, any key: every token that it signed is refused
-   * from now on, and if it is the one that signs, a new one signs in its place from the same moment on.
-   * @returns the `kid` of the new key, if one was made. @throws {KeyError} that says what would break
+   * Retires a key that no valid token was signed with. With `now`, retires any key: tokens that it signed are rejected from then on, and if
+   * it was the active one, a new key replaces it in the same transaction.
+   * @returns the `kid` of the new key, if one was made
+   * @throws {KeyError} that says what would break
    */
   async retire(kid: string, { now = false } = {}): Promise<string | undefined> {
     await this.reload();
     const at = this.#clock();
     const key = this.#ring.get(kid);
-    if (key?.retiredAt !== null) throw new KeyError(`there is no key ${kid} to retire`);
+    if (key?.retiredAt !== null) throw new KeyError(`no key ${kid}, or it is retired already`);
     if (!now) this.#ring.checkUnused(key, at);
     const successor = key === this.#ring.signingAt(at) ? await this.#makeKey(at) : undefined;
     await this.#store.retire(kid, at, successor);
@@ -160,12 +172,14 @@ export class KeyManager {
   }
 
   /**
-   * Seals every key under another passphrase, all or none. Processes that have them open serve on; each start needs the
-   * new one. @returns how many keys there are. @throws {KeyError}
+   * Encrypts every key under a new passphrase, all or none. Running processes keep their decrypted keys; the next start of each needs the
+   * new passphrase.
+   * @returns the number of keys
+   * @throws {KeyError}
    */
   async changePassphrase(passphrase: string): Promise<number> {
     if (!passphraseForm.test(passphrase)) {
-      throw new KeyError('a passphrase is one line of 16 to 1024 characters, without white space at its ends');
+      throw new KeyError('a passphrase must be one line of 16 to 1024 characters, without spaces at either end');
     }
     const vault = new KeyVault(passphrase);
     const resealed: Resealed[] = [];
@@ -178,12 +192,12 @@ export class KeyManager {
     return resealed.length;
   }
 
-  /** An unknown `kid` may be a key that another process made: one look by its primary key tells. */
+  /** Looks an unknown `kid` up in the database: another process may have made the key. */
   async #find(kid: string): Promise<SigningKey | undefined> {
     const known = this.#ring.get(kid);
     if (known !== undefined || !thumbprintForm.test(kid) || !(await this.#store.isGood(kid))) return known;
     await this.reload();
-    // Nothing is wrong with the token: other processes can read it, and this one after it got the new passphrase.
+    // The token may be valid: other processes can verify it, and so can this one once it has the new passphrase.
     if (this.#unopened.has(kid)) throw serviceBusy(new WrongPassphrase(kid));
     return this.#ring.get(kid);
   }
@@ -202,7 +216,7 @@ export class KeyManager {
     this.#unopened = unopened;
   }
 
-  /** @returns undefined for a key that is gone since it was listed. @throws {WrongPassphrase} */
+  /** @returns undefined if the key was deleted after it was listed. @throws {WrongPassphrase} */
   async #open(entry: KeyEntry): Promise<SigningKey | undefined> {
     const known = this.#ring.get(entry.kid);
     if (known !== undefined) return { ...known, signsFrom: entry.signs_from, retiredAt: entry.retired_at };

@@ -2,18 +2,18 @@ import { createCipheriv, createDecipheriv, createPrivateKey, randomBytes, scrypt
 import { promisify } from 'node:util';
 
 const derive = promisify<string, Buffer, number, object, Buffer>(scrypt);
-/** OWASP Password Storage: N=2^17, r=8, p=1 takes 128 MiB and a fraction of a second, once per start. */
+/** OWASP Password Storage Cheat Sheet: scrypt with N=2^17, r=8, p=1. Takes 128 MiB and a fraction of a second, once per start. */
 const cost = { N: 2 ** 17, r: 8, p: 1, maxmem: 256 * 2 ** 20 };
 
-/** The passphrase does not open the stored keys. */
+/** The passphrase does not decrypt the stored keys. */
 export class WrongPassphrase extends Error {
   constructor(kid: string) {
-    super(`the passphrase does not open the signing key ${kid}: it was stored under another one`);
+    super(`wrong passphrase: it does not decrypt the signing key ${kid}`);
     this.name = 'WrongPassphrase';
   }
 }
 
-/** A private key at rest; binary members in base64. */
+/** An encrypted private key; binary members are base64. */
 interface Envelope {
   readonly v: 1;
   readonly salt: string;
@@ -22,10 +22,10 @@ interface Envelope {
   readonly data: string;
 }
 
-/** Seals private keys (PKCS#8) with AES-256-GCM under a key that scrypt derives from the passphrase; each bound to its `kid`. */
+/** Encrypts private keys (PKCS#8) with AES-256-GCM under a key that scrypt derives from the passphrase. The `kid` is authenticated data. */
 export class KeyVault {
   readonly #passphrase: string;
-  /** Derived keys by their salt. New envelopes take the first salt, so that one derivation opens them all. */
+  /** Derived keys by salt. New envelopes reuse the first salt, so that one derivation opens them all. */
   readonly #derived = new Map<string, Promise<Buffer>>();
 
   constructor(passphrase: string) {
@@ -42,7 +42,7 @@ export class KeyVault {
     return JSON.stringify({ v: 1, salt, iv: iv.toString('base64'), tag, data } satisfies Envelope);
   }
 
-  /** @throws {WrongPassphrase} if the passphrase, the key's bytes or its `kid` are not those that were sealed */
+  /** @throws {WrongPassphrase} if the passphrase, the ciphertext or the `kid` differs from what was sealed */
   async open(sealed: string, kid: string): Promise<KeyObject> {
     const { salt, iv, tag, data } = JSON.parse(sealed) as Envelope;
     const key = await this.#derive(salt);

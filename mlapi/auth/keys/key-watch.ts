@@ -1,10 +1,10 @@
 import type { Logger } from '../../telemetry/logger.ts';
 import type { KeyManager } from './key-manager.ts';
 
-/** Every process knows within a second what another one has made or retired. */
+/** Every process learns of created and retired keys within a second. */
 const pauseMs = 500;
 
-/** Looks at the stored keys all the time, so that no request has to. What goes wrong is logged once; the known keys serve on. */
+/** Reloads the stored keys every half second, so that no request has to. Failures are logged once; the known keys stay in use. */
 export class KeyWatch {
   readonly #keys: Pick<KeyManager, 'reload' | 'unopened'>;
   readonly #logger: Pick<Logger, 'error' | 'info'>;
@@ -20,7 +20,7 @@ export class KeyWatch {
     this.#schedule();
   }
 
-  /** Ends the watch, and waits for a look that goes on. */
+  /** Stops the watch and waits for a running reload. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -38,15 +38,18 @@ export class KeyWatch {
   async #lookOnce(): Promise<void> {
     try {
       await this.#keys.reload();
-      if (this.#isFailing) this.#logger.info('the signing keys can be read again');
+      if (this.#isFailing) this.#logger.info('signing keys can be read again');
       this.#isFailing = false;
     } catch (cause) {
-      if (!this.#isFailing) this.#logger.error('the signing keys cannot be read; the known ones serve on', { cause });
+      if (!this.#isFailing) this.#logger.error('signing keys cannot be read; the loaded keys stay in use', { cause });
       this.#isFailing = true;
     }
     for (const kid of this.#keys.unopened.filter((unopened) => !this.#reported.has(unopened))) {
       this.#reported.add(kid);
-      this.#logger.error('a signing key is stored under another passphrase: give the service the new one', { kid });
+      this.#logger.error(
+        'a signing key was encrypted with another passphrase; configure the new passphrase and restart',
+        { kid },
+      );
     }
   }
 }

@@ -5,7 +5,7 @@ import type { KeyVault } from './key-vault.ts';
 
 const makeKeyPair = promisify(generateKeyPair);
 
-/** An RSA key pair, open in memory. Times are epoch milliseconds. */
+/** A decrypted RSA key pair. Times are epoch milliseconds. */
 export interface SigningKey {
   readonly kid: string;
   readonly publicKey: KeyObject;
@@ -16,7 +16,7 @@ export interface SigningKey {
   readonly retiredAt: number | null;
 }
 
-/** A new key pair as it is stored: sealed, and known by its thumbprint. */
+/** Makes a key pair as a database row: private key encrypted, `kid` = RFC 7638 thumbprint. */
 export async function makeKeyRow(
   vault: KeyVault,
   { keyBits, createdAt, signsFrom }: { keyBits: number; createdAt: number; signsFrom: number },
@@ -30,7 +30,7 @@ export async function makeKeyRow(
 /** @throws {WrongPassphrase} */
 export async function openKey(vault: KeyVault, row: SigningKeyRow): Promise<SigningKey> {
   const privateKey = await vault.open(row.sealed_private_key, row.kid);
-  // From the sealed key, which is authenticated: a public key in the database could be anybody's.
+  // Derive the public key from the authenticated private key: one stored in the database could have been replaced.
   const publicKey = createPublicKey(privateKey);
   const publicJwk = publicKey.export({ format: 'jwk' });
   const { kid, created_at: createdAt, signs_from: signsFrom, retired_at: retiredAt } = row;

@@ -4,7 +4,7 @@ import type { ClientRow } from '../../persistence/schema.ts';
 import { makeVoidDigest } from '../client-secrets.ts';
 import type { Client, ClientSecret, VerifiedClient } from '../types.ts';
 
-/** Fields of a client that is to be added. */
+/** Fields of a new client. */
 export interface NewClient {
   readonly name: string;
   readonly passwordHash: string;
@@ -18,7 +18,7 @@ export async function findClient(queries: Queries, name: string): Promise<Client
   return row === undefined ? undefined : toClient(row);
 }
 
-/** As `findClient`, for a transaction that goes on to change the client or its families: others wait for its end. */
+/** Like `findClient`, with a row lock for a transaction that changes the client or its families. */
 export async function lockClient(
   queries: Queries,
   which: Pick<Client, 'id'> | Pick<Client, 'name'>,
@@ -38,7 +38,7 @@ export async function listNames(queries: Queries): Promise<string[]> {
   return (await queries.selectFrom('clients').select('name').execute()).map(({ name }) => name);
 }
 
-/** @returns the new client's id, or undefined if the name is taken. */
+/** @returns the new client's id, or undefined if the name is taken */
 export async function insertClient(
   queries: Queries,
   { name, passwordHash, scopes, secretDigest }: NewClient,
@@ -55,7 +55,7 @@ export async function insertClient(
       scopes: toText(scopes),
       created_at: at,
       disabled_at: null,
-      // Nobody knows the password of a reusable client; spent, it could open nothing either.
+      // Nobody knows the password of a reusable client; marked as used, it could not be used either.
       password_spent_at: isReusable ? at : null,
       secret_digest: secretDigest ?? null,
       secret_changed_at: isReusable ? at : null,
@@ -77,7 +77,7 @@ export async function setClientPassword(queries: Queries, id: string, passwordHa
     .execute();
 }
 
-/** Gives a reusable client another secret. @param secret with the one before it, where that stays good for a while */
+/** Gives a reusable client a new secret. @param secret includes the previous one if that stays valid for a while */
 export async function setClientSecret(queries: Queries, id: string, secret: ClientSecret): Promise<void> {
   await queries
     .updateTable('clients')
@@ -96,14 +96,14 @@ export async function setClientScopes(queries: Queries, id: string, scopes: read
     .execute();
 }
 
-/** Gives all clients a password that is spent, and those that are reusable a secret that nobody has. @returns their names */
+/** Replaces all passwords, and the secrets of reusable clients, by unknown ones. @returns the names of all clients */
 export async function voidPasswords(queries: Queries, passwordHash: string, at: number): Promise<string[]> {
   await queries.updateTable('clients').set({ password_hash: passwordHash, password_spent_at: at }).execute();
   if (await hasSecrets(queries)) await voidSecrets(queries, at);
   return (await queries.selectFrom('clients').select('name').orderBy('name').execute()).map(({ name }) => name);
 }
 
-/** A backup is made before a migration, too: of a database that does not know secrets yet. */
+/** A backup also runs before a migration, when the column for secrets may not exist yet. */
 async function hasSecrets({ introspection }: Queries): Promise<boolean> {
   const clients = (await introspection.getTables()).find(({ name }) => name === 'clients');
   return clients?.columns.some(({ name }) => name === 'secret_digest') === true;
@@ -119,8 +119,9 @@ async function voidSecrets(queries: Queries, at: number): Promise<void> {
 }
 
 /**
- * Takes a password that was verified against `passwordHash`: only if nothing has changed since then.
- * @returns whether this caller is the one that got it.
+ * Marks a password as used, if it is still the one that was verified.
+ * @param once whether a password that was used before is refused
+ * @returns whether this caller got it
  */
 export async function spendPassword(
   queries: Queries,

@@ -1,7 +1,7 @@
 import type { Queries } from '../../persistence/database.ts';
 import type { TokenFamily } from '../types.ts';
 
-/** Why a family came to its end. */
+/** Why a family ended. */
 export type FamilyEnd = 'reset' | 'replay' | 'revoked' | 'disabled' | 'password' | 'secret' | 'scopes' | 'restore';
 
 export interface NewFamily {
@@ -34,20 +34,17 @@ export async function insertFamily(queries: Queries, family: NewFamily): Promise
     .execute();
 }
 
-/**
- * A family and its client, in one query: every request of every client asks it. Nothing is found for a token whose signing
- * key `kid` any process has retired.
- */
+/** Reads a family and its client in one query, since every request needs both. Finds nothing if the signing key `kid` is retired. */
 export async function findFamily(queries: Queries, id: string, kid: string): Promise<TokenFamily | undefined> {
   return toFamily(await familyQuery(queries, id, kid).executeTakeFirst());
 }
 
-/** As `findFamily`, for a transaction that goes on to move or end the family: others wait for its end. */
+/** Like `findFamily`, with a row lock for a transaction that advances or ends the family. */
 export async function lockFamily(queries: Queries, id: string, kid: string): Promise<TokenFamily | undefined> {
   return toFamily(await familyQuery(queries, id, kid).forUpdate('family').executeTakeFirst());
 }
 
-/** @returns whether the client has a family of this id that has not ended; others wait before they end it */
+/** Locks a family against being ended. @returns whether the client has a family of this id that has not ended */
 export async function lockLivingFamily(
   queries: Queries,
   { id, clientId }: Pick<NewFamily, 'id' | 'clientId'>,
@@ -107,7 +104,7 @@ function toFamily(row: FoundFamily): TokenFamily | undefined {
   };
 }
 
-/** Moves a family to its next generation. @returns false if another request has moved or ended it since it was read. */
+/** Moves a family to its next generation. @returns false if another request has advanced or ended it since it was read */
 export async function advanceFamily(
   queries: Queries,
   family: TokenFamily,
@@ -124,7 +121,7 @@ export async function advanceFamily(
   return numUpdatedRows === 1n;
 }
 
-/** @returns whether the family was alive until now. */
+/** @returns whether the family was alive until now */
 export async function endFamily(queries: Queries, id: string, by: FamilyEnd, at: number): Promise<boolean> {
   const { numUpdatedRows } = await queries
     .updateTable('token_families')
@@ -135,7 +132,7 @@ export async function endFamily(queries: Queries, id: string, by: FamilyEnd, at:
   return numUpdatedRows === 1n;
 }
 
-/** @returns how many were alive until now. */
+/** @returns the number of families that were alive until now */
 export async function endFamiliesOf(queries: Queries, clientId: string, by: FamilyEnd, at: number): Promise<number> {
   const { numUpdatedRows } = await queries
     .updateTable('token_families')
@@ -154,14 +151,14 @@ export async function endAllFamilies(queries: Queries, by: FamilyEnd, at: number
     .execute();
 }
 
-/** Forgets families none of whose tokens can be valid any more: until then each is needed to detect reuse. */
+/** Deletes families whose tokens have all expired. Until then each is needed to detect reuse. */
 export async function deleteExpiredFamilies(queries: Queries, before: number): Promise<void> {
   const expired = queries.selectFrom('token_families').select('id').where('expires_at', '<', before);
-  // Rows that another transaction has locked are skipped: the purge an hour later deletes them.
+  // Rows that another transaction has locked are left for the purge an hour later.
   await queries.deleteFrom('token_families').where('id', 'in', expired.forUpdate().skipLocked()).execute();
 }
 
-/** Whether a family that is still remembered was last used from this address: it is then not taken for a guesser's. */
+/** Whether a stored family of this client was last used from this address. Such an address is exempt from the limit on failed passwords. */
 export async function isKnownAddress(queries: Queries, name: string, address: string): Promise<boolean> {
   const row = await queries
     .selectFrom('token_families as family')

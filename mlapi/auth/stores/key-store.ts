@@ -3,7 +3,7 @@ import { lockTable } from '../../persistence/dialects.ts';
 import type { SigningKeyRow } from '../../persistence/schema.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
 
-/** A mistake in what an operator asked for, or a change that another operator made meanwhile. */
+/** An invalid request of an operator, or a change that another operator made meanwhile. The message is shown to the operator. */
 export class KeyError extends Error {
   constructor(message: string) {
     super(message);
@@ -11,17 +11,17 @@ export class KeyError extends Error {
   }
 }
 
-/** A key as it stands in the database, without what is sealed. */
+/** A stored key without its encrypted private key. */
 export type KeyEntry = Omit<SigningKeyRow, 'sealed_private_key'>;
 
-/** A stored key, sealed anew. */
+/** A key encrypted under a new passphrase, with the ciphertext that it replaces. */
 export interface Resealed {
   readonly kid: string;
   readonly before: string;
   readonly after: string;
 }
 
-/** The signing keys in the database; private ones only sealed, and all under one passphrase. */
+/** The signing keys in the database. Private keys are encrypted, all under one passphrase. */
 export class KeyStore {
   readonly #database: Database;
 
@@ -29,7 +29,7 @@ export class KeyStore {
     this.#database = database;
   }
 
-  /** All keys, in the order in which they sign. */
+  /** All keys, sorted by `signsFrom`. */
   list(): Promise<KeyEntry[]> {
     return this.#database
       .selectFrom('signing_keys')
@@ -45,13 +45,13 @@ export class KeyStore {
     return (await query.executeTakeFirst())?.sealed_private_key;
   }
 
-  /** Whether there is such a key, and nobody has retired it. */
+  /** Whether the key exists and is not retired. */
   async isGood(kid: string): Promise<boolean> {
     const query = this.#database.selectFrom('signing_keys').select('retired_at').where('kid', '=', kid);
     return (await query.executeTakeFirst())?.retired_at === null;
   }
 
-  /** Adds the first key, unless another process was faster. */
+  /** Adds the first key, unless another process has added one. */
   async addFirst(row: SigningKeyRow): Promise<void> {
     await this.#change(async (queries) => {
       const found = await queries.selectFrom('signing_keys').select('kid').limit(1).executeTakeFirst();
@@ -64,7 +64,7 @@ export class KeyStore {
     await this.#change((queries) => insert(queries, row));
   }
 
-  /** Retires a key, and adds its successor, if one is given, in the same moment. @throws {KeyError} */
+  /** Retires a key and adds its successor, if given, in one transaction. @throws {KeyError} */
   async retire(kid: string, at: number, successor?: SigningKeyRow): Promise<void> {
     await this.#change(async (queries) => {
       if (successor !== undefined) await insert(queries, successor);
@@ -74,12 +74,12 @@ export class KeyStore {
         .where('kid', '=', kid)
         .where('retired_at', 'is', null)
         .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw new KeyError(`there is no key ${kid} to retire`);
+      if (numUpdatedRows === 0n) throw new KeyError(`no key ${kid}, or it is retired already`);
       await recordAudit(queries, at, 'key_retired', { detail: kid });
     });
   }
 
-  /** Replaces what is sealed in every key, all or none. @throws {KeyError} if a key was added or changed meanwhile */
+  /** Replaces the ciphertext of every key, all or none. @throws {KeyError} if a key was added or changed meanwhile */
   async reseal(keys: readonly Resealed[], at: number): Promise<void> {
     await this.#change(async (queries) => {
       for (const { kid, before, after } of keys) {
@@ -91,7 +91,7 @@ export class KeyStore {
     });
   }
 
-  /** One at a time, on all machines together: what a change looks at are all keys, and that there are none. */
+  /** Serialises changes across machines with a table lock: row locks cannot protect an empty table. */
   async #change(work: (queries: Queries) => Promise<void>): Promise<void> {
     await this.#database.transaction().execute(async (queries) => {
       await lockTable(queries, 'signing_keys');
@@ -100,7 +100,7 @@ export class KeyStore {
   }
 }
 
-/** Forgets all keys, and with them every token that they signed. */
+/** Deletes all keys, which invalidates every token that they signed. */
 export async function deleteKeys(queries: Queries): Promise<void> {
   await queries.deleteFrom('signing_keys').execute();
 }
@@ -111,7 +111,7 @@ async function insert(queries: Queries, row: SigningKeyRow): Promise<void> {
     .select(['kid', 'sealed_private_key as sealed'])
     .limit(1)
     .executeTakeFirst();
-  // A key under an older passphrase would stop every later start. That the row stays as it was read, its own lock ensures.
+  // A key under an older passphrase would make every later start fail. The update locks the row that was compared.
   if (other !== undefined) {
     const isUnchanged = await replaceSealed(queries, other.kid, other.sealed, other.sealed);
     if (!isUnchanged || saltOf(other.sealed) !== saltOf(row.sealed_private_key)) throw changedMeanwhile();
@@ -135,7 +135,5 @@ function saltOf(sealed: string): unknown {
 }
 
 function changedMeanwhile(): KeyError {
-  return new KeyError(
-    'the keys or their passphrase were changed by somebody else meanwhile: nothing was done; try again',
-  );
+  return new KeyError('another operator changed the keys or their passphrase meanwhile; nothing was done, try again');
 }

@@ -3,9 +3,9 @@ import type { Config } from '../../config/config.ts';
 import { TokenRejected } from '../keys/compact-jws.ts';
 import type { TokenFamily } from '../types.ts';
 
-/** RFC 9068. */
+/** Type of access tokens (RFC 9068). */
 export const accessTokenType = 'at+jwt';
-/** Ours: of another type and audience, so that neither token passes for the other (RFC 8725 section 3.12). */
+/** Type of refresh tokens. Types and audiences differ, so that neither token passes for the other (RFC 8725 section 3.12). */
 export const refreshTokenType = 'rt+jwt';
 
 const clockSkewSeconds = 5;
@@ -16,7 +16,7 @@ type TokenConfig = Pick<
 >;
 type Claims = Readonly<Record<string, unknown>>;
 
-/** The claims of a verified token that are used. Times are epoch seconds, as in RFC 7519. */
+/** The verified claims that the service uses. Times are epoch seconds (RFC 7519). */
 export interface TokenClaims {
   readonly familyId: string;
   readonly clientName: string;
@@ -24,28 +24,28 @@ export interface TokenClaims {
   readonly expiresAtSeconds: number;
 }
 
-/** An access token's. */
+/** Claims of an access token. */
 export interface AccessClaims extends TokenClaims {
   readonly scopes: readonly string[];
 }
 
-/** A refresh token's: it is the head of its family, or spent, by its generation and jti. */
+/** Claims of a refresh token. Generation and jti tell whether it is the unused head of its family. */
 export interface RefreshClaims extends TokenClaims {
   readonly generation: number;
 }
 
-/** The parts of a token family that its tokens contain. */
+/** The fields of a token family that its tokens contain. */
 export type FamilyHead = Pick<
   TokenFamily,
   'id' | 'clientName' | 'generation' | 'refreshJti' | 'rotatedAt' | 'expiresAt'
 >;
 
-/** `aud` of refresh tokens: only this service takes them. */
+/** Audience of refresh tokens: only this service accepts them. */
 function refreshAudience(issuer: string): string {
   return `${issuer}/auth/refresh`;
 }
 
-/** @param now epoch milliseconds; no token outlives its family */
+/** No token outlives its family. @param now epoch milliseconds */
 export function makeAccessClaims(
   config: TokenConfig,
   family: FamilyHead,
@@ -67,7 +67,7 @@ export function makeAccessClaims(
   };
 }
 
-/** The same for the same head of a family, so that a retry within the grace period gets the same token. */
+/** Deterministic for the head of a family, so that a retry within the grace period gets the same token. */
 export function makeRefreshClaims(config: TokenConfig, family: FamilyHead): Record<string, unknown> & { exp: number } {
   const iat = toSeconds(family.rotatedAt);
   return {

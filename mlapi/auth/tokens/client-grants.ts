@@ -19,14 +19,17 @@ interface ClientGrantsOptions {
   readonly clock: () => number;
 }
 
-/** A client's name and secret as a request presents them, not yet verified, and the scopes that it asks for. */
+/** Name and secret as presented in a request, not yet verified, and the requested scopes. */
 export interface ClientCredentials {
   readonly name: string;
   readonly secret: string;
   readonly scope?: string | undefined;
 }
 
-/** Access tokens for reusable clients, each a family of its own, so that it can be revoked, and ends with its client, at once. */
+/**
+ * Issues access tokens to reusable clients. Each token is a family of its own, so that it can be revoked and ends when its client is
+ * disabled.
+ */
 export class ClientGrants {
   readonly #config: ClientGrantsOptions['config'];
   readonly #database: Database;
@@ -41,8 +44,8 @@ export class ClientGrants {
   }
 
   /**
-   * RFC 6749 section 4.4. The secret is compared here, with the client locked: a rotation that was committed before decides. A token that
-   * the old secret of a rotation gets ends with that secret.
+   * Grants an access token for a client secret (RFC 6749 section 4.4). Compares the secret while the client is locked, so that a committed
+   * rotation counts. A token obtained with a rotated-out secret expires with that secret.
    * @throws {Problem} 401 `invalid_client`, 400 `invalid_scope`
    */
   grant({ name, secret, scope }: ClientCredentials, origin: Origin): Promise<AccessResponse> {
@@ -55,7 +58,7 @@ export class ClientGrants {
     });
   }
 
-  /** An access token that an operator hands out. @throws {Problem} 400 `invalid_scope` */
+  /** Issues an access token for an operator to hand out. @throws {Problem} 400 `invalid_scope` */
   issue(name: string, scope?: string): Promise<AccessResponse> {
     return this.#start(name, scope, {}, async (queries, client, family) => {
       if (client?.disabledAt !== null) throw new Error(`the client "${name}" is disabled`);

@@ -1,7 +1,7 @@
 import type { RefreshClaims } from './claims.ts';
 import type { TokenFamily } from '../types.ts';
 
-/** The decision on a refresh token whose signature and claims are good. */
+/** What to do with a refresh token whose signature and claims are valid. */
 export type RotationVerdict = 'rotate' | 'retry' | 'replay' | 'refuse';
 
 interface Presented {
@@ -12,8 +12,8 @@ interface Presented {
 }
 
 /**
- * RFC 9700 section 4.14.2: a token that is not the unspent head of its family is a replay, and nobody can tell the thief from
- * the client. With a grace period, the direct predecessor of an unspent head may ask for it once more, from the same address.
+ * RFC 9700 section 4.14.2: a token that is not the unused head of its family is a replay, and thief and client cannot be told apart. Within
+ * the grace period, the direct predecessor of an unused head may be presented once more from the same address.
  */
 export function judgeRefresh(
   family: TokenFamily | undefined,

@@ -16,13 +16,13 @@ import {
   type RefreshClaims,
 } from './claims.ts';
 
-/** A token whose form, signature and claims are good; whether its family lives is not said. */
+/** A token whose form, signature and claims are valid. Revocation has not been checked. */
 export interface Verified<C> {
   readonly claims: C;
   readonly kid: string;
 }
 
-/** Makes and reads both kinds of token, without a look at the state of their family. */
+/** Signs and parses both kinds of token, without looking at the state of their family. */
 export class TokenMaker {
   readonly #config: Config;
   readonly #keys: KeyManager;
@@ -34,12 +34,15 @@ export class TokenMaker {
     this.#clock = clock;
   }
 
-  /** Looks whether another process has rotated or retired keys. Not within a transaction: this reads outside of it. */
+  /** Reloads the keys, in case another process has rotated or retired some. Do not call it inside a transaction: it reads outside of it. */
   async prepare(): Promise<void> {
     await this.#keys.reload();
   }
 
-  /** Tokens for the head of a family. The refresh token is the same each time: a retry within grace gets it again. */
+  /**
+   * Makes both tokens for the head of a family. The refresh token is always the same, so that a retry within the grace period gets it
+   * again.
+   */
   make(family: FamilyHead, scopes: readonly string[]): TokenResponse {
     const now = this.#clock();
     const refresh = makeRefreshClaims(this.#config, family);
@@ -52,7 +55,7 @@ export class TokenMaker {
     };
   }
 
-  /** An access token alone. */
+  /** Makes an access token alone. */
   makeAccess(family: FamilyHead, scopes: readonly string[]): AccessResponse {
     const now = this.#clock();
     const access = makeAccessClaims(this.#config, family, scopes, randomUUID(), now);

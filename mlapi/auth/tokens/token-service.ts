@@ -39,8 +39,14 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * Issues, rotates, revokes and verifies tokens. What it decides it decides in the database, in one transaction each, so that
- * workers, machines and restarts agree.
+ * Issues, rotates, revokes and verifies tokens. Every decision is one database transaction, so that workers and machines agree and restarts
+ * lose nothing.
+ * @example
+ * const tokens = new TokenService({ config, database, maker, metrics, clock: Date.now });
+ * const client = await authenticator.authenticate('demo', password, '192.0.2.1');
+ * const issued = await tokens.reset(client, 'models:predict', { address: '192.0.2.1' });
+ * const session = await tokens.verifyAccess(issued.access_token);
+ * const rotated = await tokens.refresh(issued.refresh_token, {}, { address: '192.0.2.1' });
  */
 export class TokenService {
   readonly #config: TokenServiceOptions['config'];
@@ -59,12 +65,12 @@ export class TokenService {
   }
 
   /**
-   * Tokens for a client whose password was verified just now, and is spent here; older families of the client end.
-   * @throws {Problem} 401 `invalid_client` if another request was faster, 400 `invalid_scope`
+   * Issues tokens to a client whose password was just verified, marks the password as used and ends older families of the client.
+   * @throws {Problem} 401 `invalid_client` if the password was used or changed meanwhile, 400 `invalid_scope`
    */
   async reset(verified: VerifiedClient, scope: string | undefined, origin: Origin): Promise<TokenResponse> {
     return this.#startFamily(verified, scope, origin, async (queries, { id, clientId, createdAt }) => {
-      // The password is the one that was verified only if its hash is still the same.
+      // The password was verified against this hash; a changed hash means another password.
       if (!(await spendPassword(queries, verified, createdAt, this.#config.resetOnce)))
         throw credentialsRefused('spent or changed meanwhile');
       await endFamiliesOf(queries, clientId, 'reset', createdAt);
@@ -72,7 +78,7 @@ export class TokenService {
     });
   }
 
-  /** Tokens that an operator hands out; other families of the client live on. @throws {Problem} 400 `invalid_scope` */
+  /** Issues tokens for an operator to hand out. Other families of the client stay valid. @throws {Problem} 400 `invalid_scope` */
   async issue({ id: ofClient }: Pick<Client, 'id'>, scope?: string): Promise<TokenResponse> {
     return this.#startFamily({ id: ofClient }, scope, {}, async (queries, { id, clientId, createdAt }, client) => {
       if (client.disabledAt !== null) throw new Error(`the client "${client.name}" is disabled`);
@@ -81,8 +87,8 @@ export class TokenService {
   }
 
   /**
-   * A refresh token for its successor. A replay ends the whole family, access tokens included.
-   * @param clientName the client that it must have been issued to, where the caller names one
+   * Exchanges a refresh token for its successor. A replay revokes the whole family, access tokens included.
+   * @param clientName if given, the client that the token must have been issued to
    * @throws {Problem} 401 `invalid_token`, 400 `invalid_scope`
    */
   async refresh(
@@ -95,7 +101,7 @@ export class TokenService {
     const address = addressKey(origin.address);
     await this.#maker.prepare();
     const answer = await this.#database.transaction().execute(async (queries) => {
-      // The client before its family, as everywhere: what it may do, and whether it may do anything, stands in its row.
+      // Lock the client before its family, as everywhere, to avoid deadlocks. Its row holds its scopes and whether it is disabled.
       const client = await lockClient(queries, { name: claims.clientName });
       const family = await lockFamily(queries, claims.familyId, kid);
       const now = this.#clock();
@@ -103,7 +109,7 @@ export class TokenService {
       let verdict = judgeRefresh(family, { claims, address, now, graceSeconds });
       if (client === undefined || family === undefined || verdict === 'refuse') return undefined;
       const next = { refreshJti: randomUUID(), at: now, address };
-      // The lock says that it cannot have moved since it was read; if it has, this token is spent by now.
+      // The row is locked, so this should not fail. If it does, the token has been used.
       if (verdict === 'rotate' && !(await advanceFamily(queries, family, next))) verdict = 'replay';
       const audit: AuditDetails = { clientId: family.clientId, familyId: family.id, ...origin };
       if (verdict === 'replay') {
@@ -122,8 +128,8 @@ export class TokenService {
   }
 
   /**
-   * RFC 7009: ends the family of a token of either kind, of any generation. What is no token of ours, or not of the client that the caller
-   * names, changes nothing.
+   * Revokes the family of an access or refresh token of any generation (RFC 7009). Ignores tokens that are invalid or belong to another
+   * client than `clientName`.
    */
   async revoke(token: string, origin: Origin, clientName?: string): Promise<void> {
     const verified = await this.#readEither(token);
@@ -142,9 +148,10 @@ export class TokenService {
   }
 
   /**
-   * Whether a session's rights still hold, for a transaction that writes in its name: they may have been taken away while it
-   * waited, or while a model was received. Until its end, who takes them away waits. Narrower scopes end the family, so that
-   * the scopes of a living one hold. @throws {Problem} 401 `invalid_token`
+   * Confirms, within a transaction that writes for a session, that the session is still valid: it may have been revoked while the request
+   * waited or a model was uploaded. Locks client and family, so that a revocation waits for the end of the transaction. Narrowing a
+   * client's scopes ends its families, so the scopes of a living family are current.
+   * @throws {Problem} 401 `invalid_token`
    */
   async confirm(queries: Queries, { clientId, familyId }: Pick<Session, 'clientId' | 'familyId'>): Promise<void> {
     const client = await lockClient(queries, { id: clientId });
@@ -152,12 +159,15 @@ export class TokenService {
     if (!isAlive) throw tokenRefused('family');
   }
 
-  /** How many verified tokens are remembered. */
+  /** Number of cached tokens. */
   get remembered(): number {
     return this.#verified.size;
   }
 
-  /** @throws {Problem} 401 `invalid_token` unless signature, claims, family, client and key are good now */
+  /**
+   * Verifies an access token: signature, claims, family, client and key. Synchronous if the token is cached and the database unchanged.
+   * @throws {Problem} 401 `invalid_token`
+   */
   verifyAccess(token: string, digest = VerifiedTokens.digest(token)): Session | Promise<Session> {
     const verified = this.#verified.find(digest, this.#clock());
     this.#metrics.tokenLookup(verified !== undefined);
@@ -165,12 +175,12 @@ export class TokenService {
     return this.#verifyAccess(token, digest, verified);
   }
 
-  /** Looks the family up, and before it at the signature of a token that is not remembered. */
+  /** Reads the family; for a token that is not cached, verifies the signature first. */
   async #verifyAccess(token: string, digest: string, verified: VerifiedToken | undefined): Promise<Session> {
     const verifiedAt = verified?.verifiedAt ?? this.#clock();
     const { claims, kid } = verified ?? (await this.#maker.readAccess(token));
     const { familyId, clientName, scopes, expiresAtSeconds } = claims;
-    // Before the look: what changes during it makes the next request look again.
+    // Read before the query: a change during the query makes the next request query again.
     const changes = readChanges(this.#database);
     const family = await findFamily(this.#database, familyId, kid);
     if (family?.clientName !== clientName || !this.#isAlive(family)) {
@@ -182,22 +192,22 @@ export class TokenService {
     return session;
   }
 
-  /** Purges now and every hour; a failure is logged, and tried again an hour later. */
+  /** Purges now and every hour. A failure is logged and retried an hour later. */
   async schedulePurge(logger: Logger): Promise<void> {
     const purge = () => this.purge().catch((cause: unknown) => logger.error('purge failed', { cause }));
     setInterval(() => void purge(), hourMs).unref();
     await purge();
   }
 
-  /** Forgets families that ended by time more than a day ago. */
+  /** Deletes families that expired more than a day ago. */
   async purge(): Promise<void> {
     const before = this.#clock() - dayMs;
     await this.#database.transaction().execute((queries) => deleteExpiredFamilies(queries, before));
   }
 
   /**
-   * Starts a family for a client as its locked row has it: between the look at its password and the lock, its scopes may have
-   * been taken away. Signs before it commits: what cannot be signed spends nothing.
+   * Starts a family with the scopes of the locked client row: scopes may have been removed since the password was verified. Signs before
+   * the commit, so that a failure to sign does not use up the password.
    */
   async #startFamily(
     { id: clientId }: Pick<Client, 'id'>,
@@ -226,7 +236,7 @@ export class TokenService {
     });
   }
 
-  /** A token of either kind, or undefined if it is none of ours. */
+  /** Reads an access or refresh token. Returns undefined if it is not one of ours. */
   async #readEither(token: string): Promise<Verified<TokenClaims> | undefined> {
     const isRefused = (error: unknown) => {
       if (error instanceof Problem && error.status === 401) return undefined;
@@ -245,7 +255,7 @@ function successorOf(family: TokenFamily, { refreshJti, at }: { refreshJti: stri
   return { ...family, generation: family.generation + 1, refreshJti, rotatedAt: at };
 }
 
-/** The granted scopes, or those of them that were asked for. @throws {Problem} 400 `invalid_scope` */
+/** Returns the requested scopes, or all granted ones if none were requested. @throws {Problem} 400 `invalid_scope` */
 export function narrowScopes(granted: readonly string[], asked: string | undefined): readonly string[] {
   if (asked === undefined) return granted;
   const scopes = [...new Set(asked.split(' '))].sort();

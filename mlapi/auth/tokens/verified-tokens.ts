@@ -5,18 +5,18 @@ import type { Verified } from './token-maker.ts';
 
 const maxTokens = 10_000;
 
-/** An access token whose signature and claims are good, and what was found about it in the database. */
+/** An access token with valid signature and claims, and the session that the database confirmed. */
 export interface VerifiedToken extends Verified<AccessClaims> {
   /** Epoch milliseconds. */
   readonly verifiedAt: number;
-  /** The state of the database in which the session was good. */
+  /** Change counter of the database when the session was confirmed. */
   readonly changes: number | undefined;
   readonly session: Session;
 }
 
 /**
- * Remembers verified access tokens by their digest, for as long as they are valid: neither the signature nor the claims of equal
- * bytes can turn bad before. Whether the family lives is not for this to say. The oldest of 10,000 makes room.
+ * Caches up to 10,000 verified access tokens by digest until they expire; the oldest is dropped. Signature and claims of equal bytes stay
+ * valid until then. Revocation is not cached: the caller checks it.
  */
 export class VerifiedTokens {
   readonly #byDigest = new Map<string, VerifiedToken>();
@@ -29,7 +29,7 @@ export class VerifiedTokens {
     return this.#byDigest.size;
   }
 
-  /** @returns undefined also where the clock was set back: what was not of the future then may be now */
+  /** @returns undefined also if the clock was set back to before the verification: `iat` may be in the future then */
   find(digest: string, now: number): VerifiedToken | undefined {
     const found = this.#byDigest.get(digest);
     if (found === undefined) return undefined;

@@ -10,8 +10,8 @@ afterAll(() => service.close());
 const refused = {
   error: 'invalid_client',
   error_description:
-    'The username or the password is wrong, or was used before. ' +
-    'A password works once; the operator makes a new one with clients reset-password NAME.',
+    'The username or the password is wrong, or the password has been used already. ' +
+    'A password works once; ask the operator for a new one (clients reset-password NAME).',
 };
 
 /** Everything that a refusal must leave as it was (I1). */

@@ -116,13 +116,13 @@ describe('a client whose name has a letter beyond ASCII', () => {
     await clients.add('сор');
 
     await expect(clients.add('cop')).rejects.toThrow('"cop" looks like the client "сор": choose another name');
-    await expect(clients.add('clе́mence')).rejects.toThrow(/of one script in a name/);
-    await expect(clients.add(decomposed)).rejects.toThrow(`there is a client "${name}" already`);
+    await expect(clients.add('clе́mence')).rejects.toThrow(/all of one script/);
+    await expect(clients.add(decomposed)).rejects.toThrow(`a client "${name}" exists already`);
     const twice = [name, decomposed].map((login) => ({ name: login, password: 'a-password' }));
-    await expect(clients.import(twice)).rejects.toThrow('line 2: the login stands there twice');
+    await expect(clients.import(twice)).rejects.toThrow('line 2: the login occurs twice');
     const alike = ['Ана', 'Aнa', 'AHA', 'АНА'].map((login) => ({ name: login, password: 'a-password' }));
     await expect(clients.import(alike)).rejects.toThrow(
-      /line 2: the login is no client name[^]*line 4: the login looks like another one, "AHA"/,
+      /line 2: the login is not a valid client name[^]*line 4: the login looks like another one, "AHA"/,
     );
   });
 });

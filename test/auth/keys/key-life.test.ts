@@ -133,9 +133,9 @@ describe('keys that another process makes and retires', () => {
     await delay(700);
     expect(looks).toBe(atStop);
     expect(lines).toEqual([
-      'the signing keys cannot be read; the known ones serve on',
-      'a signing key is stored under another passphrase: give the service the new one',
-      'the signing keys can be read again',
+      'signing keys cannot be read; the loaded keys stay in use',
+      'a signing key was encrypted with another passphrase; configure the new passphrase and restart',
+      'signing keys can be read again',
     ]);
     await service.services.database.schema.alterTable('signing_keys').renameTo('away').execute();
     await expect(service.services.keys.reload()).rejects.toThrow('signing_keys');
@@ -158,7 +158,7 @@ describe('a change of passphrase', () => {
     await service.refresh(tokens.refresh_token).expect(200);
     await service.newClient();
     const { dataDir, clock } = service;
-    await expect(startService({}, { dataDir, clock })).rejects.toThrow('does not open');
+    await expect(startService({}, { dataDir, clock })).rejects.toThrow('wrong passphrase');
     const restarted = await startOwn({ MLAPI_KEY_PASSPHRASE: fresh }, { dataDir, clock });
     expect(await publishedKids(restarted)).toEqual(await publishedKids(service));
     await restarted.session(tokens.access_token).expect(200);
@@ -191,8 +191,8 @@ describe('a change of passphrase', () => {
     const late = await otherOperator(service);
     await (await otherOperator(service)).changePassphrase(fresh);
 
-    await expect(late.rotate()).rejects.toThrow('by somebody else meanwhile: nothing was done');
-    await expect(late.retire(late.list()[0]!.kid, { now: true })).rejects.toThrow('meanwhile: nothing was done');
+    await expect(late.rotate()).rejects.toThrow('changed the keys or their passphrase meanwhile; nothing was done');
+    await expect(late.retire(late.list()[0]!.kid, { now: true })).rejects.toThrow('meanwhile; nothing was done');
 
     expect((await otherOperator(service, fresh)).list().map(({ state }) => state)).toEqual(['signing']);
   });

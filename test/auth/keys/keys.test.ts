@@ -64,7 +64,7 @@ describe('retirement', () => {
     await own.refresh(tokens.refresh_token).expect(401);
     await own.session(newer.access_token).expect(200);
     expect(await publishedKids(own)).toEqual([kidOf(newer)]);
-    await expect(own.services.keys.retire(first!.kid, { now: true })).rejects.toThrow('there is no key');
+    await expect(own.services.keys.retire(first!.kid, { now: true })).rejects.toThrow('no key');
     await own.close();
   });
 
@@ -93,13 +93,13 @@ describe('retirement', () => {
     const own = await startService();
     const { keys } = own.services;
     const [first] = keys.list();
-    await expect(keys.retire(first!.kid)).rejects.toThrow('is the key that signs: "keys rotate" gives it a successor');
+    await expect(keys.retire(first!.kid)).rejects.toThrow('is the active signing key: replace it with "keys rotate" first');
     const unwanted = await keys.rotate();
     await keys.retire(unwanted);
     await keys.rotate();
     own.clock.advanceSeconds(600);
     const until = new Date(own.clock.now + 2_592_060_000).toISOString();
-    await expect(keys.retire(first!.kid)).rejects.toThrow(`may live until ${until}, when it retires by itself`);
+    await expect(keys.retire(first!.kid)).rejects.toThrow(`are valid until ${until}, when it retires by itself`);
     own.clock.advanceSeconds(2_592_060);
     await keys.retire(first!.kid);
     expect(keys.list().map(({ state }) => state)).toEqual(['retired', 'retired', 'signing']);
@@ -115,7 +115,7 @@ describe('at rest', () => {
     const { tokens } = await first.newClient();
     await first.close();
     const wrong = startService({ MLAPI_KEY_PASSPHRASE: 'another passphrase altogether' }, { dataDir, clock });
-    await expect(wrong).rejects.toThrow(/the passphrase does not open the signing key/);
+    await expect(wrong).rejects.toThrow(/wrong passphrase: it does not decrypt the signing key/);
     const second = await startService({}, { dataDir, clock });
     await second.session(tokens.access_token).expect(200);
     await second.refresh(tokens.refresh_token).expect(200);
@@ -136,7 +136,7 @@ describe('at rest', () => {
       .where('kid', '=', one!.kid)
       .execute();
     await own.close();
-    await expect(startService({}, { dataDir: own.dataDir })).rejects.toThrow('does not open');
+    await expect(startService({}, { dataDir: own.dataDir })).rejects.toThrow('wrong passphrase');
   });
 
   test('without a passphrase nothing starts', async () => {

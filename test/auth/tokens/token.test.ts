@@ -293,7 +293,7 @@ describe('rotate-secret', () => {
   test('the kinds are not mixed: a one-time client has no secret to rotate, a reusable one no password to reset', async () => {
     const { clients } = service.services;
     const { name } = await service.newClient();
-    await expect(clients.rotateSecret(name)).rejects.toThrow('is not reusable: use clients reset-password');
+    await expect(clients.rotateSecret(name)).rejects.toThrow('has a one-time password: use clients reset-password');
     await expect(clients.resetPassword('cron')).rejects.toThrow('is reusable: use clients rotate-secret');
   });
 });
