@@ -1,6 +1,6 @@
 import type { TokenResponse } from '../auth/types.ts';
 import type { PredictionResponse } from '../inference/postprocessing/prediction-response.ts';
-import type { ModelInformation } from '../inference/serving/predictor.ts';
+import type { ModelInformation } from '../inference/serving/model-information.ts';
 import { Aliases } from './aliases.ts';
 import { Api, hasText, type PageOptions } from './api.ts';
 import { Attempts, defaultRetries, type CallOptions, type RetryOptions } from './attempts.ts';

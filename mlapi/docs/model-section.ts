@@ -1,4 +1,4 @@
-import type { ModelInformation } from '../inference/serving/predictor.ts';
+import type { ModelInformation } from '../inference/serving/model-information.ts';
 import type { Feature } from '../inference/contract/types.ts';
 import { escapeHtml, table } from './html.ts';
 

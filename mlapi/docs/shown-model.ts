@@ -1,5 +1,5 @@
 import type { Endpoint } from '../http/endpoint.ts';
-import type { ModelInformation } from '../inference/serving/predictor.ts';
+import type { ModelInformation } from '../inference/serving/model-information.ts';
 
 /** Values that stand in for the parameters of a path, such as the name of a model that is there. */
 export type PathSamples = Readonly<Record<string, string>>;

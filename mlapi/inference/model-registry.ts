@@ -9,7 +9,8 @@ import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from
 import type { InferenceObserver } from './observer.ts';
 import { PendingModels } from './pending-models.ts';
 import type { EngineOptions } from './serving/open-batcher.ts';
-import { Predictor, type ModelInformation } from './serving/predictor.ts';
+import type { ModelInformation } from './serving/model-information.ts';
+import { Predictor } from './serving/predictor.ts';
 import { prepareModel, readRemoteContract, type PreparedModel } from './serving/prepare-model.ts';
 
 const usualDefault = 'nsl-kdd-classifier';

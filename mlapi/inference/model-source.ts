@@ -1,11 +1,17 @@
 import type { NameRange } from '../http/name-ranges.ts';
-import type { ModelInformation, Predictor } from './serving/predictor.ts';
+import type { ModelInformation } from './serving/model-information.ts';
+import type { Predictor } from './serving/predictor.ts';
 
-/** Target of one client's requests for a model. */
-export interface Serving extends Pick<Predictor, 'predict' | 'infer'> {
-  /** The predictor that computes the answers. */
-  readonly predictor: Predictor;
-}
+type Verbs = 'encode' | 'encodeTensors' | 'selectOutputs' | 'run' | 'decode' | 'decodeTensors';
+
+/**
+ * Target of one client's requests for a model. Requests go by `predict` and `infer`, which count where somebody counts; the verbs
+ * that they are made of count nothing.
+ */
+export type Serving = Pick<
+  Predictor,
+  'contract' | 'headers' | 'maxRows' | 'encoding' | 'predict' | 'predictEncoded' | 'infer' | Verbs
+>;
 
 /** One line of a list of models. */
 export interface ModelSummary {

@@ -111,7 +111,7 @@ function predictWith(serving: Serving, call: PredictCall): Promise<EndpointRespo
     client: clientOf(call),
     memory: call.memory,
   });
-  const { headers } = serving.predictor;
+  const { headers } = serving;
   return prediction.then((made) => {
     if (!prefers(accept, csvMediaType, 'application/json')) return jsonResponse(made, headers);
     const table = csvResponse(made);

@@ -20,7 +20,7 @@ export class Inference {
   ): Promise<EndpointResponse> {
     const request = this.#reader.read(body, headers['inference-header-content-length']);
     const outputs = await compute(serving, request, session?.clientId ?? '', memory);
-    const { name, version, output: its } = serving.predictor.contract;
+    const { name, version, output: its } = serving.contract;
     const bytes = sizeOfAll(outputs);
     memory.reserve(bytes);
     const answered: AnsweredOutput[] = [];

@@ -4,7 +4,7 @@ import type { Session } from '../http/session.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
 import { invalidInference } from '../inference/problems.ts';
-import type { ModelInformation } from '../inference/serving/predictor.ts';
+import type { ModelInformation } from '../inference/serving/model-information.ts';
 import type { Fields } from './fields.ts';
 
 /** The protocol has no pages: a longer index is cut. */

@@ -1,7 +1,7 @@
 import type { Prediction } from '../inference/contract/types.ts';
 import type { Serving } from '../inference/model-source.ts';
 import { invalidInference, tooManyRows } from '../inference/problems.ts';
-import type { PredictOptions, Predictor } from '../inference/serving/predictor.ts';
+import type { PredictOptions } from '../inference/serving/predictor.ts';
 import { fromHalf } from '../inference/tensors/float16.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors/types.ts';
 import type { InferRequest } from './infer-request.ts';
@@ -24,9 +24,9 @@ export async function predictRows(
   if (outputs.some(({ name }) => !rowOutputs.includes(name)))
     throw invalidInference('outputs', `for rows they are ${rowOutputs.join(' and ')}`);
   const scores = outputs.some(({ name }) => name === 'scores');
-  const answer = await serving.predict(toRows(inputs, serving.predictor.maxRows), { scores, ...caller });
+  const answer = await serving.predict(toRows(inputs, serving.maxRows), { scores, ...caller });
   const tensors = new Map([
-    ['predictions', predictionTensor(answer.predictions, serving.predictor)],
+    ['predictions', predictionTensor(answer.predictions, serving)],
     ['scores', tableTensor('scores', answer.scores ?? [])],
   ]);
   return outputs.map(({ name }) => tensors.get(name)!);
@@ -56,7 +56,7 @@ function cellsOf({ datatype, data }: InputTensor, where: string): (row: number) 
   };
 }
 
-function predictionTensor(predictions: readonly Prediction[], { contract }: Predictor): NamedOutput {
+function predictionTensor(predictions: readonly Prediction[], { contract }: Pick<Serving, 'contract'>): NamedOutput {
   const name = 'predictions';
   const { kind, labels = [] } = contract.output;
   const isText = [predictions[0], ...labels].some((each) => typeof each === 'string');

@@ -14,22 +14,20 @@ import type {
   InputTensor,
   Matrix,
   ModelMetadata,
-  ModelFile,
   NamedOutput,
   RunInput,
   RunOutput,
   TensorInfo,
 } from '../tensors/types.ts';
+import { encodingOf, modelInformation, type ModelInformation } from './model-information.ts';
 import { secondaryOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepare-model.ts';
 
-interface CallerOptions {
+export interface CallerOptions {
   /** Client that the request belongs to: clients take turns. */
   readonly client?: string;
   /** Asked before the outputs are kept and the answer is made; without it, that is the service's own request. */
   readonly memory?: ResponseMemory | undefined;
-  /** Sees what the model gets, before it computes; it must not be changed. */
-  readonly onEncoded?: (input: RunInput) => void;
 }
 
 export interface PredictOptions extends CallerOptions {
@@ -41,11 +39,16 @@ export interface InferOptions extends CallerOptions {
   readonly outputs?: readonly string[] | undefined;
 }
 
-/** One model, ready to serve: preprocess, predict, postprocess. */
+/**
+ * One model, ready to serve, with a verb for each step: encode, run, decode. `predict` takes rows through them, and `infer` tensors;
+ * a caller that needs what is between the steps calls the verbs itself.
+ * @example
+ * const matrix = await model.encode([[13.2, 1.78]]);
+ * const output = await model.run(matrix, { client: 'ada' });
+ * const { predictions } = model.decode(output, matrix.rows);
+ */
 export class Predictor {
   readonly contract: Contract;
-  /** It answers for itself. */
-  readonly predictor = this;
   /** Response headers that identify the model file: `x-model-sha256`. */
   readonly headers: Readonly<Record<string, string>>;
   /** Response to the contract's sample: computed at warm-up, shown in the documents. */
@@ -61,6 +64,7 @@ export class Predictor {
   readonly #outputs: ReadonlyMap<string, TensorInfo>;
   readonly #places: ReadonlyMap<string, number>;
   #isReleased = false;
+  #encoding: string | undefined;
 
   private constructor(prepared: PreparedModel, batcher: Batcher, maxRows: number) {
     const { contract, metadata, preprocessor, outputName } = prepared;
@@ -100,44 +104,78 @@ export class Predictor {
     }
   }
 
-  /** @param body rows as JSON has them, or CSV. @throws {Problem} 400 or 409, at once or by its promise; 413, 422, 503 or 504 */
-  predict(body: unknown, options: PredictOptions = {}): Promise<PredictionResponse> {
-    // An async function would keep the body while its rows wait: many times the memory of its matrix, copied by every collection.
+  /**
+   * Validates rows and encodes them: at once, or by a promise where they are a stream of CSV.
+   * @param body rows as JSON has them, or CSV
+   * @throws {Problem} 400 or 409, at once or by its promise; 413
+   */
+  encode(body: unknown): Matrix | Promise<Matrix> {
     const preprocessor = this.#preprocessor;
     if (preprocessor === undefined) throw takesTensors();
-    if (!(body instanceof StreamedBody)) return this.predictEncoded(preprocessor.preprocess(body), options);
-    return body.into((hold) => preprocessor.csvRows(hold)).then((matrix) => this.predictEncoded(matrix, options));
+    if (body instanceof StreamedBody) return body.into((hold) => preprocessor.csvRows(hold));
+    return preprocessor.preprocess(body);
   }
 
-  /** The same for rows that are encoded already. @throws {Problem} 422, 503 or 504 */
-  async predictEncoded(
-    matrix: Matrix,
-    { scores = false, client, memory, onEncoded }: PredictOptions = {},
-  ): Promise<PredictionResponse> {
-    // It made room for another while this request's rows were still coming.
-    if (this.#isReleased) throw serviceBusy();
-    onEncoded?.(matrix);
-    const output = await this.#batcher.run(matrix, client, false, memory);
-    return this.#responder.answer(output, matrix.rows, scores, memory);
+  /** The same for raw tensors, past the contract: nothing is validated but that they are what the model takes. @throws {Problem} 400 or 413 */
+  encodeTensors(inputs: readonly InputTensor[]): RunInput {
+    if (this.#preprocessor === undefined) return toTensorInput(inputs, this.#metadata);
+    const width = this.contract.features.length;
+    return toMatrix(inputs, { metadata: this.#metadata, width, maxRows: this.maxRows });
+  }
+
+  /** Outputs by their names, in this order; without names, all of them. @throws {Problem} 400 */
+  selectOutputs(names: readonly string[] | undefined): readonly TensorInfo[] {
+    const { outputs } = this.#metadata;
+    if (names === undefined) return outputs;
+    return names.map((name) => {
+      const found = this.#outputs.get(name);
+      if (found !== undefined) return found;
+      throw invalidTensors(`The outputs of this model are ${quoteNames(outputs)}`);
+    });
   }
 
   /**
-   * Computes raw tensors, past the contract: nothing is validated but that they are what the model takes.
-   * @returns the outputs in the order in which they were named, or in the model's
-   * @throws {Problem} 400 or 413, at once; 422, 503 or 504
+   * Computes, in turn with other clients.
+   * @param outputs those that are wanted; without it, the one that the contract reads
+   * @throws {Problem} 503 at once; 422, 503 or 504 by its promise
    */
-  infer(
-    inputs: readonly InputTensor[],
-    { outputs, client, memory, onEncoded }: InferOptions = {},
-  ): Promise<NamedOutput[]> {
-    const input = this.#toInput(inputs);
+  run(input: RunInput, { client, memory }: CallerOptions = {}, outputs?: readonly TensorInfo[]): Promise<RunOutput> {
+    // It made room for another while this request's rows were still coming.
     if (this.#isReleased) throw serviceBusy();
-    onEncoded?.(input);
-    const wanted = this.#chooseOutputs(outputs);
-    const allOutputs = wanted.some(({ name }) => this.#places.get(name) !== -1);
-    return this.#batcher
-      .run(input, client, allOutputs, memory)
-      .then((run) => wanted.map((info) => this.#named(info, run)));
+    const allOutputs = outputs?.some(({ name }) => this.#places.get(name) !== -1) ?? false;
+    return this.#batcher.run(input, client, allOutputs, memory);
+  }
+
+  /** Makes the answer of what a run computed for some rows. @throws {Problem} 422 or 503 */
+  decode(output: RunOutput, rows: number, { scores = false, memory }: PredictOptions = {}): PredictionResponse {
+    return this.#responder.answer(output, rows, scores, memory);
+  }
+
+  /** Raw outputs of a run that was asked for them. */
+  decodeTensors(output: RunOutput, outputs: readonly TensorInfo[]): NamedOutput[] {
+    return outputs.map((info) => this.#named(info, output));
+  }
+
+  /** Answers rows. @throws {Problem} what `encode`, `run` and `decode` throw */
+  predict(body: unknown, options: PredictOptions = {}): Promise<PredictionResponse> {
+    // An async function would keep the body while its rows wait: many times the memory of its matrix, copied by every collection.
+    const encoded = this.encode(body);
+    return encoded instanceof Promise
+      ? encoded.then((matrix) => this.predictEncoded(matrix, options))
+      : this.predictEncoded(encoded, options);
+  }
+
+  /** The same for rows that are encoded already. @throws {Problem} 422, 503 or 504 */
+  async predictEncoded(matrix: Matrix, options: PredictOptions = {}): Promise<PredictionResponse> {
+    const output = await this.run(matrix, options);
+    return this.decode(output, matrix.rows, options);
+  }
+
+  /** Answers raw tensors. @throws {Problem} 400, 413 or 503, at once; 422, 503 or 504 */
+  infer(inputs: readonly InputTensor[], options: InferOptions = {}): Promise<NamedOutput[]> {
+    const input = this.encodeTensors(inputs);
+    const outputs = this.selectOutputs(options.outputs);
+    return this.run(input, options, outputs).then((output) => this.decodeTensors(output, outputs));
   }
 
   get isUsable(): boolean {
@@ -148,22 +186,6 @@ export class Predictor {
   check(): void {
     const { fault } = this.#batcher.executor;
     if (fault !== undefined) throw new Error(`${this.contract.name}: ${fault.message}`);
-  }
-
-  #toInput(inputs: readonly InputTensor[]): RunInput {
-    if (this.#preprocessor === undefined) return toTensorInput(inputs, this.#metadata);
-    const width = this.contract.features.length;
-    return toMatrix(inputs, { metadata: this.#metadata, width, maxRows: this.maxRows });
-  }
-
-  #chooseOutputs(names: readonly string[] | undefined): readonly TensorInfo[] {
-    const { outputs } = this.#metadata;
-    if (names === undefined) return outputs;
-    return names.map((name) => {
-      const found = this.#outputs.get(name);
-      if (found !== undefined) return found;
-      throw invalidTensors(`The outputs of this model are ${quoteNames(outputs)}`);
-    });
   }
 
   #named({ name, datatype }: TensorInfo, run: RunOutput): NamedOutput {
@@ -194,6 +216,11 @@ export class Predictor {
     return this.#batcher.executor.memory().reduce((sum, { rssBytes }) => sum + rssBytes, 0);
   }
 
+  /** Equal for models that encode the same rows to the same numbers. */
+  get encoding(): string {
+    return (this.#encoding ??= encodingOf(this.contract, this.#metadata));
+  }
+
   /** Returns all that a client needs in order to call: identity, contract, measured quality, one row to start from. */
   information(): ModelInformation {
     return modelInformation(this.contract, this.#metadata);
@@ -204,27 +231,4 @@ export class Predictor {
     this.#isReleased = true;
     return this.#batcher.release();
   }
-}
-
-export function modelInformation(contract: Contract, metadata: ModelMetadata): ModelInformation {
-  const { name, version, description, features, output, metrics, sample } = contract;
-  const { sha256, files, inputs, outputs, platform = 'onnx_onnxv1' } = metadata;
-  const classes = output.labels ?? [];
-  const identity = { name, version, description, platform, sha256, ...(files !== undefined && { files }) };
-  const verdict = rowWiseVerdict({ contract, metadata });
-  return { ...identity, inputs, outputs, features, classes, metrics, sample, ...verdict };
-}
-
-export interface ModelInformation
-  extends
-    Omit<Contract, 'output' | 'batching' | 'executor' | 'reference' | 'remote' | 'sampleRequest'>,
-    RowWiseVerdict {
-  readonly platform: string;
-  /** SHA-256 over all files of the model. */
-  readonly sha256: string;
-  /** Where it has external data. */
-  readonly files?: readonly ModelFile[];
-  readonly inputs: readonly TensorInfo[];
-  readonly outputs: readonly TensorInfo[];
-  readonly classes: readonly (string | number)[];
 }

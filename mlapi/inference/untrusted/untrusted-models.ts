@@ -14,7 +14,8 @@ import { PredictionResponder } from '../postprocessing/prediction-response.ts';
 import { memoryExhausted } from '../problems.ts';
 import { isOutage } from '../remote/remote-failure.ts';
 import { secondaryOutputs, type EngineOptions } from '../serving/open-batcher.ts';
-import { modelInformation, Predictor, type ModelInformation } from '../serving/predictor.ts';
+import { modelInformation, type ModelInformation } from '../serving/model-information.ts';
+import { Predictor } from '../serving/predictor.ts';
 import {
   isRemote,
   prepareUntrusted,

@@ -1,19 +1,15 @@
 import type { Serving } from '../../inference/model-source.ts';
 import type { PredictionResponse } from '../../inference/postprocessing/prediction-response.ts';
-import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { InputTensor, Matrix, NamedOutput } from '../../inference/tensors/types.ts';
 import type { Counter } from './counter.ts';
 import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts';
 
-/** A version that is asked, too: it also takes rows that another version has encoded. */
-export type Shadow = Serving & Pick<Predictor, 'predictEncoded'>;
-
 export interface ShadowOptions {
   /** The version whose answers count. */
-  readonly primary: Predictor;
+  readonly primary: Pick<Serving, 'contract' | 'encoding'>;
   /** Share of the requests that are sent to the shadow, 0 to 1. */
   readonly share: number;
-  readonly find: () => Promise<Shadow>;
+  readonly find: () => Promise<Serving>;
   readonly counter: Counter;
   readonly slots: Semaphore;
 }
@@ -60,7 +56,7 @@ export class ShadowTraffic {
   predict({ encoded, body }: { encoded: Matrix; body: unknown }, made: PredictionResponse): Promise<void> {
     const { primary, counter } = this.#options;
     return this.#ask(async (shadow) => {
-      const isSame = encodingOf(shadow.predictor) === encodingOf(primary);
+      const isSame = shadow.encoding === primary.encoding;
       if (!isSame && body === undefined) {
         counter.refused('skipped');
         return;
@@ -90,7 +86,7 @@ export class ShadowTraffic {
     });
   }
 
-  async #ask(work: (shadow: Shadow) => Promise<void>): Promise<void> {
+  async #ask(work: (shadow: Serving) => Promise<void>): Promise<void> {
     const { find, counter, slots } = this.#options;
     if (!slots.acquire()) {
       counter.refused('skipped');
@@ -115,17 +111,4 @@ function takeMore(outputs: readonly NamedOutput[], most: number): boolean {
     else for (let at = 0; at < data.length && bytes <= most; at += 1) bytes += 128 + (data[at] as string).length;
   }
   return bytes > most;
-}
-
-const encodings = new WeakMap<Predictor, string>();
-
-/** The same for models to which the same rows are the same numbers. */
-function encodingOf(predictor: Predictor): string {
-  const known = encodings.get(predictor);
-  if (known !== undefined) return known;
-  const { inputs, features } = predictor.information();
-  const told = features.map(({ description: _description, unit: _unit, ...rules }) => rules);
-  const encoding = JSON.stringify([inputs.map(({ datatype }) => datatype), told]);
-  encodings.set(predictor, encoding);
-  return encoding;
 }
