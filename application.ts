@@ -4,7 +4,7 @@ import { accessGuard, scopeGuard } from './mlapi/auth/guard.ts';
 import { oauthEndpoints } from './mlapi/auth/oauth-routes.ts';
 import { openAuth } from './mlapi/auth/open-auth.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
-import type { Config } from './mlapi/config/config.ts';
+import type { Config } from './mlapi/configuration.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
 import { openFoundations, type FoundationOptions } from './mlapi/foundations.ts';
 import type { Endpoint } from './mlapi/http/endpoint.ts';

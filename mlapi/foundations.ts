@@ -1,4 +1,4 @@
-import type { Config } from './config/config.ts';
+import type { Config } from './configuration.ts';
 import { HealthChecks } from './http/health/health-checks.ts';
 import { openSecurityTxt } from './http/health/security-txt.ts';
 import type { CounterStore } from './http/limits/counters.ts';

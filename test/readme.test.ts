@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { commands } from '../mlapi/cli/commands.ts';
-import { variables } from '../mlapi/config/variables.ts';
+import { variables } from '../mlapi/configuration.ts';
 import { operationsOf, readDocument } from './docs/document.ts';
 import { pages } from './docs/pages.ts';
 import { startService, type TestService } from './support/service.ts';

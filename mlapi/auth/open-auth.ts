@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import type { CounterStore } from '../http/limits/counters.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -15,7 +15,7 @@ import { TokenMaker } from './tokens/token-maker.ts';
 import { TokenService } from './tokens/token-service.ts';
 
 interface AuthOptions {
-  readonly config: Config;
+  readonly config: CoreConfig;
   readonly database: Database;
   readonly counters: CounterStore;
   readonly logger: Logger;

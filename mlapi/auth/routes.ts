@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import { formBody, optionalFormBody } from '../http/body/readers.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
@@ -85,7 +85,7 @@ export function sessionEndpoints(): Endpoint[] {
 }
 
 /** Public keys and metadata, for other services that verify our tokens. */
-export function discoveryEndpoints(keys: KeyManager, config: Config): Endpoint[] {
+export function discoveryEndpoints(keys: KeyManager, config: CoreConfig): Endpoint[] {
   return [
     endpoint({
       method: 'GET',

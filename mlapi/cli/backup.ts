@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { voidCredentials } from '../auth/clients/invalidate-credentials.ts';
 import { makePassword, Passwords } from '../auth/clients/passwords.ts';
-import { readConfig, type Config } from '../config/config.ts';
+import { readConfig, type Config } from '../configuration.ts';
 import { copyDatabase } from '../persistence/copy.ts';
 import { sqliteFile, type Queries } from '../persistence/database.ts';
 import { onlyWord, print, UsageError, type Command } from './command.ts';

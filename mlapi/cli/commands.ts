@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readConfig } from '../config/config.ts';
+import { readConfig } from '../configuration.ts';
 import { openDatabase } from '../persistence/database.ts';
 import { migrate } from '../persistence/migrations.ts';
 import { backupCommands } from './backup.ts';

@@ -1,9 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig } from '../config/config.ts';
+import { readConfig } from '../configuration.ts';
 import { Problem } from '../http/problem.ts';
 import { listFolders } from '../inference/model-registry.ts';
-import { UntrustedModels } from '../inference/untrusted/untrusted-models.ts';
 import type { ModelService } from '../models/catalog/model-service.ts';
 import { buildModelStore } from '../models/open-model-store.ts';
 import { aliasSchema, checkName, checkVersion } from '../models/schemas.ts';
@@ -88,10 +87,9 @@ function inStore<T>(work: (opened: { store: ModelStore; service: ModelService })
   return asOperator(({ database }) => {
     const config = readConfig();
     const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
-    const untrusted = new UntrustedModels(config);
     // An operator with access to the database has no session to confirm.
     const confirm = () => Promise.reject(new Error('no client acts here'));
-    return work(buildModelStore({ config, database, untrusted, predictors: shipped, confirm, clock: Date.now }));
+    return work(buildModelStore({ config, database, predictors: shipped, confirm, clock: Date.now }));
   });
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig } from '../config/config.ts';
+import { readConfig } from '../configuration.ts';
 import { ModelRegistry } from '../inference/model-registry.ts';
 import { Predictor } from '../inference/serving/predictor.ts';
 import { onlyWord, print, type Command } from './command.ts';

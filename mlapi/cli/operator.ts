@@ -5,7 +5,7 @@ import { KeyStore } from '../auth/stores/key-store.ts';
 import { Passwords } from '../auth/clients/passwords.ts';
 import { TokenMaker } from '../auth/tokens/token-maker.ts';
 import { TokenService } from '../auth/tokens/token-service.ts';
-import { readConfig } from '../config/config.ts';
+import { readConfig } from '../configuration.ts';
 import { openDatabase, type Database, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
 import { noMetrics } from '../telemetry/metrics/metrics.ts';

@@ -1,12 +1,13 @@
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../configuration.ts';
 import { exitWithMessage } from '../http/server/service.ts';
 
 /** Serves in worker processes, watched over by this one, which loads nothing of what they serve. */
 async function superviseWorkers(): Promise<void> {
   const [{ Supervisor }, { readConfig }] = await Promise.all([
     import('../workers/supervisor.ts'),
-    import('../config/config.ts'),
+    import('../configuration.ts'),
   ]);
   await new Supervisor(readConfig, fileURLToPath(import.meta.url)).run();
 }
@@ -17,7 +18,7 @@ async function work(): Promise<void> {
     import('../workers/worker.ts'),
     import('./start-service.ts'),
   ]);
-  runWorker(async (config, options) => (await startService(config, options)).service);
+  runWorker(async (config: Config, options) => (await startService(config, options)).service);
 }
 
 await (cluster.isPrimary ? superviseWorkers() : work()).catch(exitWithMessage);

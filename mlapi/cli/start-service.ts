@@ -1,5 +1,5 @@
 import { createApplication, createServices, createStartingListener, type Services } from '../../application.ts';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../configuration.ts';
 import type { FoundationOptions } from '../foundations.ts';
 import { Lifecycle } from '../http/server/lifecycle.ts';
 import { Service } from '../http/server/service.ts';

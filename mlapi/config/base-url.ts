@@ -5,6 +5,13 @@ export function normaliseBaseUrl(text: string): string | undefined {
   return username === '' && password === '' ? origin + withoutSlashAtEnd(pathname) : undefined;
 }
 
+/** Whether it is a base URL that may stand in a log, and that a path may follow: http:// or https://, and no password in it. */
+export function isBaseUrl(value: string): boolean {
+  if (!/^https?:\/\/[^?#\s]+$/.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
+}
+
 /** The text without any slashes at its end. */
 export function withoutSlashAtEnd(text: string): string {
   let end = text.length;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import { localUrl } from '../config/base-url.ts';
 import { isUnchanged } from '../http/request/conditional.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
@@ -8,7 +8,7 @@ import { endpoint, type Endpoint } from '../http/endpoint.ts';
 export function docsEndpoints(
   described: readonly Endpoint[],
   version: string,
-  config: Pick<Config, 'host' | 'port' | 'socket'>,
+  config: Pick<CoreConfig, 'host' | 'port' | 'socket'>,
 ): Endpoint[] {
   const own: Endpoint[] = [
     endpoint({

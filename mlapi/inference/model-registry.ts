@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import { yieldToEventLoop } from '../http/event-loop.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
 import { modelNotFound, Problem } from '../http/problem.ts';
@@ -8,7 +8,7 @@ import { ModelFolderError } from './contract/types.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from './model-source.ts';
 import type { InferenceObserver } from './observer.ts';
 import { PendingModels } from './pending-models.ts';
-import type { EngineOptions } from './serving/open-batcher.ts';
+import type { EngineConfig, EngineOptions } from './serving/open-batcher.ts';
 import type { ModelInformation } from './serving/model-information.ts';
 import { Predictor } from './serving/predictor.ts';
 import { prepareModel, readRemoteContract, type PreparedModel } from './serving/prepare-model.ts';
@@ -16,8 +16,7 @@ import { prepareModel, readRemoteContract, type PreparedModel } from './serving/
 const usualDefault = 'nsl-kdd-classifier';
 const versionsAtOnce = 500;
 
-type ModelsConfig = Pick<Config, 'modelsDir' | 'defaultModel' | 'maxRows' | 'workers' | 'predictTimeoutMs'> &
-  Partial<Pick<Config, 'remoteServers' | 'remoteTokens'>>;
+type ModelsConfig = Pick<CoreConfig, 'modelsDir' | 'defaultModel'> & EngineConfig;
 
 /** Every model that this service serves, by name: those of its folders, loaded and warm; and those of a source, if it has one. */
 export class ModelRegistry {

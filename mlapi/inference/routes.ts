@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import { tableBody } from '../http/body/readers.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint, type EndpointDocs } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
@@ -18,7 +18,7 @@ import type { Predictor } from './serving/predictor.ts';
 type PredictCall = Call<unknown, PredictQuery>;
 
 /** Information about models, and their predictions. */
-export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }: Config): Endpoint[] {
+export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }: CoreConfig): Endpoint[] {
   const { shown } = predictors;
   const information = { tag: 'models', statuses: { 404: 'No such model' }, answer: informationResponse(shown) };
   const predict = {

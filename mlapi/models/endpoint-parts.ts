@@ -1,9 +1,9 @@
-import type { Config } from '../config/config.ts';
 import { namedModel } from '../http/scopes.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { ModelService } from './catalog/model-service.ts';
 import type { ModelStore } from './serving/model-store.ts';
 import type { Traffic } from './traffic/traffic.ts';
+import type { ModelStoreConfig } from './variables.ts';
 
 /** Where its endpoints stand in the documents, and what their samples are about. */
 export const tag = 'model store';
@@ -20,5 +20,5 @@ export interface ModelStoreEndpointsOptions {
   readonly traffic: Traffic;
   /** Those that the service ships with: they have one version each, and no aliases. */
   readonly predictors: ModelRegistry;
-  readonly config: Pick<Config, 'modelLimitBytes'>;
+  readonly config: Pick<ModelStoreConfig, 'modelLimitBytes'>;
 }

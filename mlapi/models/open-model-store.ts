@@ -1,7 +1,9 @@
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import type { Feature } from '../http/feature.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
-import type { UntrustedModels } from '../inference/untrusted/untrusted-models.ts';
+import type { InferenceObservers } from '../inference/observer.ts';
+import type { EngineConfig } from '../inference/serving/open-batcher.ts';
+import { UntrustedModels } from '../inference/untrusted/untrusted-models.ts';
 import type { Database } from '../persistence/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { ModelService } from './catalog/model-service.ts';
@@ -13,19 +15,21 @@ import { StoreCommands } from './serving/store-commands.ts';
 import { Traffic } from './traffic/traffic.ts';
 import type { ConfirmSession } from './types.ts';
 import { Artifacts } from './upload/artifacts.ts';
+import type { ModelStoreConfig } from './variables.ts';
 
 interface ModelStoreOptions {
-  readonly config: Config;
+  readonly config: ModelStoreConfig & EngineConfig & Pick<CoreConfig, 'dataDir'>;
   readonly database: Database;
-  readonly untrusted: UntrustedModels;
   readonly predictors: Pick<ModelRegistry, 'has'>;
   readonly confirm: ConfirmSession;
   readonly clock: () => number;
-  readonly logger?: Pick<Logger, 'log'>;
+  readonly observers?: Pick<InferenceObservers, 'uploaded'>;
+  readonly logger?: Pick<Logger, 'info' | 'log'>;
 }
 
 interface ModelStoreFoundations extends Omit<ModelStoreOptions, 'confirm'> {
   readonly predictors: ModelRegistry;
+  readonly observers: InferenceObservers;
   readonly tokens: { readonly confirm: ConfirmSession };
   readonly logger: Logger;
 }
@@ -45,7 +49,8 @@ export function openModelStore(foundations: ModelStoreFoundations) {
 
 /** Builds the model store alone, as the commands of an operator need it. */
 export function buildModelStore(options: ModelStoreOptions) {
-  const { config, database, untrusted, predictors, confirm, clock, logger } = options;
+  const { config, database, predictors, confirm, clock, observers, logger } = options;
+  const untrusted = new UntrustedModels({ ...config, observer: observers?.uploaded, ...(logger && { logger }) });
   const artifacts = new Artifacts(config.dataDir);
   const loaded = new ModelCache({ untrusted, artifacts, memoryBytes: untrusted.workerBytes, logger });
   const traffic = new Traffic({ database, clock });

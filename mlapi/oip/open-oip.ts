@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import type { Feature } from '../http/feature.ts';
 import type { HealthChecks } from '../http/health/health-checks.ts';
 import type { Lifecycle } from '../http/server/lifecycle.ts';
@@ -9,7 +9,7 @@ import { oipEndpoints, oipHealthEndpoints } from './routes.ts';
 import { RunStatistics } from './statistics.ts';
 
 interface OipFoundations {
-  readonly config: Pick<Config, 'bodyLimitBytes'>;
+  readonly config: Pick<CoreConfig, 'bodyLimitBytes'>;
   readonly lifecycle: Lifecycle;
   readonly checks: HealthChecks;
   readonly predictors: ModelRegistry;

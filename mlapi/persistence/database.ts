@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { Kysely, type Transaction } from 'kysely';
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import { BoundedPostgresDialect } from './postgres.ts';
+import type { PostgresConfig } from './postgres-variables.ts';
 import type { Tables } from './schema.ts';
 import { WalSqliteDialect } from './sqlite.ts';
 
@@ -17,7 +18,7 @@ const sqliteDialects = new WeakMap<Database, WalSqliteDialect>();
  * @param options.isPatient for migrations: statements may take as long as they need
  */
 export function openDatabase(
-  { dataDir, databaseUrl }: Pick<Config, 'dataDir' | 'databaseUrl'>,
+  { dataDir, databaseUrl }: Pick<CoreConfig, 'dataDir'> & Partial<PostgresConfig>,
   { isPatient = false } = {},
 ): Database {
   if (databaseUrl !== undefined)

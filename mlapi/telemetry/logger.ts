@@ -1,5 +1,5 @@
 import winston from 'winston';
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import { redactText, toLoggable } from './loggable.ts';
 
 /** Maximum bytes that may wait for a slow or stalled reader of the log; more is dropped, and counted. */
@@ -78,7 +78,7 @@ export class Logger {
 }
 
 /** Logs in JSON, unless the configuration asks for text for people. */
-export function createLogger({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
+export function createLogger({ logLevel, logFormat }: Pick<CoreConfig, 'logLevel' | 'logFormat'>): Logger {
   const format = logFormat === 'json' ? jsonLine : prettyLine;
   const often = new FrequentLines(
     logFormat === 'json'

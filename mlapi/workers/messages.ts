@@ -1,11 +1,16 @@
-import type { Config } from '../config/config.ts';
+import type { CoreConfig } from '../config/core-config.ts';
 import type { CounterName, WindowCount } from '../http/limits/counters.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
+import type { OtlpConfig } from '../telemetry/otlp/variables.ts';
+import type { WorkersConfig } from './variables.ts';
+
+/** The part of the configuration that is read here; workers get all of it. */
+export interface SupervisedConfig extends CoreConfig, WorkersConfig, Partial<OtlpConfig> {}
 
 /** Messages from the supervisor to a worker. */
 export type SupervisorMessage =
   /** Serve with this configuration; `listensEarly` where nobody else answers yet, so that liveness does from the start. */
-  | { readonly type: 'start'; readonly config: Config; readonly listensEarly: boolean }
+  | { readonly type: 'start'; readonly config: SupervisedConfig; readonly listensEarly: boolean }
   /** The service ends: say so in readiness, then finish what is in flight. */
   | { readonly type: 'stop' }
   /** A successor serves: take no more connections, and end when the open ones have. */

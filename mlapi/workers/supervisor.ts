@@ -1,11 +1,10 @@
 import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../config/config.ts';
 import { MemoryCounterStore } from '../http/limits/window-counters.ts';
 import { removeStaleSocket } from '../http/server/service.ts';
 import { createLogger, exitAfterLog, type Logger } from '../telemetry/logger.ts';
 import { CounterLeases } from './counter-leases.ts';
-import { aliveIntervalMs } from './messages.ts';
+import { aliveIntervalMs, type SupervisedConfig } from './messages.ts';
 import { Restarts } from './restarts.ts';
 import { countAll } from './supervisor-counters.ts';
 import { Systemd } from './systemd.ts';
@@ -31,7 +30,7 @@ const youngGeneration = ['--min-semi-space-size=8', '--max-semi-space-size=8'];
  * replaced; a crash loop ends the service. SIGHUP replaces them one at a time under a new configuration, SIGTERM stops them.
  */
 export class Supervisor {
-  readonly #readConfig: () => Config;
+  readonly #readConfig: () => SupervisedConfig;
   readonly #program: string | undefined;
   readonly #members = new Set<WorkerHandle>();
   readonly #systemd: Systemd;
@@ -39,7 +38,7 @@ export class Supervisor {
   readonly #counters = new MemoryCounterStore(() => performance.now());
   readonly #leases = new CounterLeases(this.#counters.counter('per-client'), () => this.#config.workers);
   #metrics: WorkerMetrics | undefined;
-  #config: Config;
+  #config: SupervisedConfig;
   #logger: Logger;
   #wasEverReady = false;
   #chosenPort = 0;
@@ -51,7 +50,7 @@ export class Supervisor {
    * @param program what the workers run; without it, what this process runs
    * @throws {ConfigError} if the configuration has mistakes; at a reload, the one before stays
    */
-  constructor(readConfig: () => Config, program?: string) {
+  constructor(readConfig: () => SupervisedConfig, program?: string) {
     this.#readConfig = readConfig;
     this.#program = program;
     this.#config = readConfig();
@@ -158,7 +157,7 @@ export class Supervisor {
     this.#config = this.#currentConfig() ?? this.#config;
   }
 
-  #currentConfig(): Config | undefined {
+  #currentConfig(): SupervisedConfig | undefined {
     try {
       return this.#readConfig();
     } catch {

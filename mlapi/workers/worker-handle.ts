@@ -1,8 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
-import type { Config } from '../config/config.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 import type { LeaseHolder } from './counter-leases.ts';
-import type { CountResponse, CountQuestion, SupervisorMessage, WorkerMessage } from './messages.ts';
+import type { CountQuestion, CountResponse, SupervisedConfig, SupervisorMessage, WorkerMessage } from './messages.ts';
 import type { Restarts } from './restarts.ts';
 
 /** A ready worker that has not said that it lives for so many of its intervals is stuck. */
@@ -17,7 +16,7 @@ type State = 'candidate' | 'starting' | 'ready' | 'leaving';
 
 interface WorkerHandleOptions {
   readonly state: 'candidate' | 'starting';
-  readonly config: Config;
+  readonly config: SupervisedConfig;
   readonly listensEarly: boolean;
   readonly restarts: Restarts;
   /** The supervisor's reactions to events of the worker. */

@@ -1,9 +1,9 @@
-import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { MetricsServer } from '../telemetry/metrics/metrics-server.ts';
 import { addUp, countsOf, toText } from '../telemetry/metrics/metrics-total.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 import type { MetricsExport } from '../telemetry/otlp/metrics-export.ts';
+import type { OtlpConfig } from '../telemetry/otlp/variables.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving: ['leaving'] } as const;
@@ -41,13 +41,14 @@ export class WorkerMetrics {
 
   /** Hands them to the collector of the configuration from now on; where it names none, to nobody. */
   async export(
-    { otlpEndpoint: endpoint, otlpIntervalSeconds: intervalSeconds }: Config,
+    { otlpEndpoint: endpoint, otlpIntervalSeconds: intervalSeconds }: Partial<OtlpConfig>,
     logger: Pick<Logger, 'error' | 'info'>,
   ): Promise<void> {
-    if (endpoint !== undefined && this.#export?.isTo(endpoint, intervalSeconds) === true) return;
+    const isOff = endpoint === undefined || intervalSeconds === undefined;
+    if (!isOff && this.#export?.isTo(endpoint, intervalSeconds) === true) return;
     this.#export?.stop();
     this.#export = undefined;
-    if (endpoint === undefined) return;
+    if (isOff) return;
     const { MetricsExport } = await import('../telemetry/otlp/metrics-export.ts');
     const read = async () => addUp(await this.#read());
     this.#export = new MetricsExport({ endpoint, intervalSeconds, logger, startedAt: this.#startedAt, read });

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../config/config.ts';
 import type { CounterStore } from '../http/limits/counters.ts';
 import type { Service } from '../http/server/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import { exitAfterLog } from '../telemetry/logger.ts';
 import { noMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
 import { createMetrics } from '../telemetry/metrics/open-metrics.ts';
-import { aliveIntervalMs, type SupervisorMessage, type WorkerMessage } from './messages.ts';
+import { aliveIntervalMs, type SupervisedConfig, type SupervisorMessage, type WorkerMessage } from './messages.ts';
 import { SupervisorCounterStore } from './supervisor-counters.ts';
 
 const ownWayMs = 1_000;
@@ -15,7 +14,7 @@ const lastWordLimitMs = 500;
 type StartMessage = Extract<SupervisorMessage, { type: 'start' }>;
 
 /** Builds the services and serves them. */
-export type Serve = (config: Config, options: ServeOptions) => Promise<Service>;
+export type Serve<Config extends SupervisedConfig> = (config: Config, options: ServeOptions) => Promise<Service>;
 
 interface ServeOptions {
   readonly listensEarly: boolean;
@@ -29,7 +28,7 @@ interface ServeOptions {
  * This process as a worker: it serves what its supervisor hands it, and ends when that says so, or is gone. Signals are the
  * supervisor's; a worker that gets SIGTERM by itself makes room for another one.
  */
-export function runWorker(serve: Serve): void {
+export function runWorker<Config extends SupervisedConfig>(serve: Serve<Config>): void {
   const localCounters = new SupervisorCounterStore(tell);
   let service: Service | undefined;
   let metrics = noMetrics;
@@ -46,7 +45,8 @@ export function runWorker(serve: Serve): void {
   };
   const start = async ({ config, listensEarly }: StartMessage) => {
     metrics = await createMetrics(config);
-    service = await serve(config, { listensEarly, localCounters, metrics });
+    // The supervisor read it by the same program.
+    service = await serve(config as Config, { listensEarly, localCounters, metrics });
     tell({ type: 'ready', address: service.address });
   };
   process.on('message', (message: SupervisorMessage) => {

@@ -2,8 +2,9 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { ConfigError, readConfig, type Config } from '../../mlapi/config/config.ts';
-import { variables } from '../../mlapi/config/variables.ts';
+import { ConfigError } from '../../mlapi/config/read-variables.ts';
+import { readConfig, type Config } from '../../mlapi/configuration.ts';
+import { variables } from '../../mlapi/configuration.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { mistakes } from './mistakes.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { variables } from '../../mlapi/config/variables.ts';
+import { variables } from '../../mlapi/configuration.ts';
 
 test('files/.env.example lists every variable with its help and its default, and sets none', () => {
   const expected = [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readConfig } from '../../mlapi/config/config.ts';
+import { readConfig } from '../../mlapi/configuration.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { mistakes } from './mistakes.ts';
 

@@ -1,4 +1,5 @@
-import { ConfigError, readConfig } from '../../mlapi/config/config.ts';
+import { ConfigError } from '../../mlapi/config/read-variables.ts';
+import { readConfig } from '../../mlapi/configuration.ts';
 import { temporaryFolder } from '../support/service.ts';
 
 /** Names the mistakes of an environment; none means that it is taken. */

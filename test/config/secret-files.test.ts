@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { readConfig } from '../../mlapi/config/config.ts';
+import { readConfig } from '../../mlapi/configuration.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { mistakes } from './mistakes.ts';
 

@@ -27,7 +27,7 @@ describe('what is loaded', () => {
     const text = `
       import { createRequire } from 'node:module';
       const { createServices, createApplication } = await import(${JSON.stringify(join(projectRoot, 'application.ts'))});
-      const { readConfig } = await import(${JSON.stringify(join(projectRoot, 'mlapi/config/config.ts'))});
+      const { readConfig } = await import(${JSON.stringify(join(projectRoot, 'mlapi/configuration.ts'))});
       createApplication(await createServices(readConfig()));
       const files = Object.keys(createRequire(import.meta.url).cache);
       const packages = files.map((file) => /.*node_modules.((?:@[^/]+.)?[^/]+)/.exec(file)?.[1]);

@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { readConfig } from '../../mlapi/config/config.ts';
+import { readConfig } from '../../mlapi/configuration.ts';
 import { Lifecycle } from '../../mlapi/http/server/lifecycle.ts';
 import { exitWithMessage, Service } from '../../mlapi/http/server/service.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';

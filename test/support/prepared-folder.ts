@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyManager } from '../../mlapi/auth/keys/key-manager.ts';
 import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
-import { readConfig } from '../../mlapi/config/config.ts';
+import { readConfig } from '../../mlapi/configuration.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
 import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';
 

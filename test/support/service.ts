@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import supertest from 'supertest';
 import { createServices, type Services } from '../../application.ts';
 import { defaultScopes } from '../../mlapi/auth/types.ts';
-import { readConfig } from '../../mlapi/config/config.ts';
+import { readConfig } from '../../mlapi/configuration.ts';
 import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { listenerOf } from './listener.ts';
 import { databaseOf } from './postgres.ts';

@@ -2,7 +2,7 @@ import { openSync, readSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { getHeapStatistics } from 'node:v8';
 import { createServices } from '../../application.ts';
-import { readConfig } from '../../mlapi/config/config.ts';
+import { readConfig } from '../../mlapi/configuration.ts';
 import { Lifecycle } from '../../mlapi/http/server/lifecycle.ts';
 import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';

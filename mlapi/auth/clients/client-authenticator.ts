@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database } from '../../persistence/database.ts';
 import { matchSecret } from '../client-secrets.ts';
@@ -11,7 +11,7 @@ import type { FailureCounter } from './failure-counter.ts';
 import type { Passwords } from './passwords.ts';
 
 interface ClientAuthenticatorOptions {
-  readonly config: Pick<Config, 'resetOnce'>;
+  readonly config: Pick<CoreConfig, 'resetOnce'>;
   readonly database: Database;
   readonly passwords: Passwords;
   readonly failures: FailureCounter;

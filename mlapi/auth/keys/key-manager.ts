@@ -1,6 +1,6 @@
 import type { JsonWebKey } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { serviceBusy } from '../../http/problem.ts';
 import type { SigningKeyRow } from '../../persistence/schema.ts';
 import { KeyError, type KeyEntry, type KeyStore, type Resealed } from '../stores/key-store.ts';
@@ -18,7 +18,7 @@ const passphraseForm = /^\S.{14,1022}\S$/u;
 
 interface KeyManagerOptions {
   readonly store: KeyStore;
-  readonly config: Pick<Config, 'keyBits' | 'keyPassphrase' | 'refreshMaxTtlSeconds'>;
+  readonly config: Pick<CoreConfig, 'keyBits' | 'keyPassphrase' | 'refreshMaxTtlSeconds'>;
   readonly clock: () => number;
 }
 

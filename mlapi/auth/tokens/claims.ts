@@ -1,5 +1,5 @@
 import { isClientName } from '../clients/client-names.ts';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { TokenRejected } from '../keys/compact-jws.ts';
 import type { TokenFamily } from '../types.ts';
 
@@ -11,7 +11,7 @@ export const refreshTokenType = 'rt+jwt';
 const clockSkewSeconds = 5;
 
 type TokenConfig = Pick<
-  Config,
+  CoreConfig,
   'issuer' | 'audience' | 'accessTtlSeconds' | 'refreshTtlSeconds' | 'refreshMaxTtlSeconds'
 >;
 type Claims = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { addressKey } from '../../http/limits/rate-limits.ts';
 import type { Database, Queries } from '../../persistence/database.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
@@ -12,7 +12,7 @@ import type { TokenMaker } from './token-maker.ts';
 import { narrowScopes } from './token-service.ts';
 
 interface ClientGrantsOptions {
-  readonly config: Pick<Config, 'accessTtlSeconds'>;
+  readonly config: Pick<CoreConfig, 'accessTtlSeconds'>;
   readonly database: Database;
   readonly maker: TokenMaker;
   /** Epoch milliseconds. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { TokenRejected } from '../keys/compact-jws.ts';
 import type { KeyManager } from '../keys/key-manager.ts';
 import { tokenRefused } from '../problems.ts';
@@ -24,11 +24,11 @@ export interface Verified<C> {
 
 /** Signs and parses both kinds of token, without looking at the state of their family. */
 export class TokenMaker {
-  readonly #config: Config;
+  readonly #config: CoreConfig;
   readonly #keys: KeyManager;
   readonly #clock: () => number;
 
-  constructor(config: Config, keys: KeyManager, clock: () => number) {
+  constructor(config: CoreConfig, keys: KeyManager, clock: () => number) {
     this.#config = config;
     this.#keys = keys;
     this.#clock = clock;
@@ -80,7 +80,7 @@ export class TokenMaker {
   async #read<C>(
     token: string,
     type: string,
-    check: (config: Config, claims: Readonly<Record<string, unknown>>, now: number) => C,
+    check: (config: CoreConfig, claims: Readonly<Record<string, unknown>>, now: number) => C,
   ): Promise<Verified<C>> {
     try {
       const { claims, kid } = await this.#keys.verify(token, type);

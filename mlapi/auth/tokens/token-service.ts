@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { addressKey } from '../../http/limits/rate-limits.ts';
 import { Problem } from '../../http/problem.ts';
 import { covers } from '../../http/scopes.ts';
@@ -28,7 +28,7 @@ import type { TokenMaker, Verified } from './token-maker.ts';
 import { VerifiedTokens, type VerifiedToken } from './verified-tokens.ts';
 
 interface TokenServiceOptions {
-  readonly config: Pick<Config, 'resetOnce' | 'refreshGraceSeconds' | 'refreshMaxTtlSeconds'>;
+  readonly config: Pick<CoreConfig, 'resetOnce' | 'refreshGraceSeconds' | 'refreshMaxTtlSeconds'>;
   readonly database: Database;
   readonly maker: TokenMaker;
   readonly metrics: Metrics;

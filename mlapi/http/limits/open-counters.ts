@@ -1,6 +1,6 @@
-import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CounterStore, Counters, RemoteCounters } from './counters.ts';
+import type { RedisConfig } from './redis-variables.ts';
 import { MemoryCounterStore } from './window-counters.ts';
 
 interface CounterOptions {
@@ -23,7 +23,7 @@ interface OpenCounterStore extends CounterStore {
  * shown a token.
  */
 export async function openCounters(
-  { redisUrl }: Pick<Config, 'redisUrl'>,
+  { redisUrl }: Partial<RedisConfig>,
   { monotonicClock, logger, localCounters }: CounterOptions,
 ): Promise<OpenCounterStore> {
   const local = localCounters ?? new MemoryCounterStore(monotonicClock);

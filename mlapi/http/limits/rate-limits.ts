@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { RequestHandler } from 'express';
 import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import type { AuditNotices } from '../../telemetry/audit-notices.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { Exchange, type Check } from '../exchange.ts';
@@ -25,7 +25,7 @@ export function addressKey(address: string | undefined): string {
 
 /** Requests per address: for routes that strangers may call. */
 export function addressRateLimit(
-  { authRateLimitPerMinute }: Pick<Config, 'authRateLimitPerMinute'>,
+  { authRateLimitPerMinute }: Pick<CoreConfig, 'authRateLimitPerMinute'>,
   counters: Counters,
   metrics: Metrics,
 ): RequestHandler {
@@ -52,7 +52,7 @@ export function addressRateLimit(
  * comes to its limit is recorded: it may be after a model.
  */
 export function clientRateLimit(
-  { rateLimitPerMinute: limit }: Pick<Config, 'rateLimitPerMinute'>,
+  { rateLimitPerMinute: limit }: Pick<CoreConfig, 'rateLimitPerMinute'>,
   counters: Counters,
   { metrics, notices }: { metrics: Metrics; notices: AuditNotices },
 ): Check {

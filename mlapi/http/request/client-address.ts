@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import express from 'express';
 import proxyAddr from 'proxy-addr';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 
 /** More proxies than stand in any chain. Each address that is looked at costs microseconds, and a header holds thousands. */
 const maxHops = 16;
@@ -13,7 +13,7 @@ type Trust = (address: string | undefined, hop: number) => boolean;
 export function addressReader({
   trustProxy,
   socket,
-}: Pick<Config, 'trustProxy' | 'socket'>): (request: IncomingMessage) => string | undefined {
+}: Pick<CoreConfig, 'trustProxy' | 'socket'>): (request: IncomingMessage) => string | undefined {
   const isTrusted = compile(trustProxy);
   const isProxy: Trust =
     socket === undefined
@@ -40,7 +40,7 @@ function lastHops(list: string): string {
 }
 
 /** Express reads the setting: lists of subnets, names of ranges, or a number of hops. */
-function compile(trustProxy: Config['trustProxy']): Trust {
+function compile(trustProxy: CoreConfig['trustProxy']): Trust {
   return express().set('trust proxy', trustProxy).get('trust proxy fn') as Trust;
 }
 /** A proxy may hand on what its client made up: only an address is taken for one. */

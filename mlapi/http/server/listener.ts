@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { Exchange } from '../exchange.ts';
 import { addressReader } from '../request/client-address.ts';
 import { checkRequestLine } from '../request/request-line.ts';
@@ -17,7 +17,7 @@ export type FastPath = (exchange: Exchange) => boolean;
  */
 export function createListener(
   application: RequestListener,
-  config: Pick<Config, 'corsOrigins' | 'trustProxy' | 'socket'>,
+  config: Pick<CoreConfig, 'corsOrigins' | 'trustProxy' | 'socket'>,
   observers: Observers,
   fastPath: FastPath = () => false,
 ): RequestListener {

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { connect, Server as NetServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { createHttpServer } from './server.ts';
@@ -14,7 +14,7 @@ const drainLimitMs = 8_000;
 const lingerLimitMs = 70_000;
 
 interface ServiceOptions {
-  readonly config: Pick<Config, 'host' | 'port' | 'socket'>;
+  readonly config: Pick<CoreConfig, 'host' | 'port' | 'socket'>;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
 }

@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import { errorResponses } from '../response/error-responses.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { healthEndpoints } from '../health/routes.ts';
@@ -12,7 +12,7 @@ import { createExpress, routes } from '../routing/express-router.ts';
 /** Answers health requests while keys, database and models are opened; all else gets 503. @param more public endpoints of features */
 export function createStartingApplication(
   lifecycle: Lifecycle,
-  config: Config,
+  config: CoreConfig,
   observers: Observers,
   more: readonly Endpoint[] = [],
 ): RequestListener {

@@ -1,7 +1,7 @@
 import { normaliseBaseUrl } from '../../config/base-url.ts';
-import type { RemoteToken } from '../../config/secret-files.ts';
 import { Problem } from '../../http/problem.ts';
 import type { RemoteReference } from '../contract/types.ts';
+import type { RemoteConfig } from './variables.ts';
 
 /** A server that the operator has listed. */
 export interface AllowedServer {
@@ -11,10 +11,8 @@ export interface AllowedServer {
   readonly token: string | undefined;
 }
 
-interface Allowed {
-  readonly remoteServers?: readonly string[];
-  readonly remoteTokens?: readonly RemoteToken[];
-}
+/** Unset: none is allowed. */
+export type AllowedServers = Partial<RemoteConfig>;
 
 /**
  * The server that a contract names, if it is one of the operator's. Nothing is resolved, and nobody is called.
@@ -22,7 +20,7 @@ interface Allowed {
  */
 export function allowedServer(
   { url }: RemoteReference,
-  { remoteServers = [], remoteTokens = [] }: Allowed,
+  { remoteServers = [], remoteTokens = [] }: AllowedServers,
 ): AllowedServer {
   const base = normaliseBaseUrl(url);
   if (base === undefined || !remoteServers.some((server) => normaliseBaseUrl(server) === base))

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
 import type { Confinement } from '../../sandbox/confinement.ts';
 import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import { Batcher } from '../batching/batcher.ts';
@@ -10,14 +10,17 @@ import type { ModelWrapper } from '../execution/model-wrapper.ts';
 import { ProcessPool } from '../execution/process-pool.ts';
 import type { KnownModel } from '../known-model.ts';
 import type { InferenceObserver } from '../observer.ts';
+import type { AllowedServers } from '../remote/allowed-servers.ts';
 import { mayShareRuns } from '../row-wise/verdict.ts';
 import type { RunInput, TensorInfo } from '../tensors/types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from '../warmup/warm-up.ts';
 
-export interface EngineOptions
-  extends
-    Pick<Config, 'maxRows' | 'workers' | 'predictTimeoutMs'>,
-    Partial<Pick<Config, 'remoteServers' | 'remoteTokens'>> {
+export interface EngineConfig extends Pick<CoreConfig, 'maxRows' | 'predictTimeoutMs'>, AllowedServers {
+  /** Processes that share the processors; unset: this one alone. */
+  readonly workers?: number;
+}
+
+export interface EngineOptions extends EngineConfig {
   readonly observer?: InferenceObserver | undefined;
   /** Confinement of the child processes, if the model was uploaded. */
   readonly confinement?: Confinement;
@@ -112,7 +115,7 @@ export function secondaryOutputs({ metadata, outputName }: Pick<KnownModel, 'met
   return metadata.outputs.map(({ name }) => name).filter((name) => name !== outputName);
 }
 
-function poolOptions(model: KnownModel, { workers, confinement, watch }: EngineOptions) {
+function poolOptions(model: KnownModel, { workers = 1, confinement, watch }: EngineOptions) {
   // There may be many uploaded models, so each has one process.
   const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
   const { path, metadata, outputName } = model;

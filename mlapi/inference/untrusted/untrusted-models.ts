@@ -1,5 +1,4 @@
 import { basename } from 'node:path';
-import type { Config } from '../../config/config.ts';
 import { yieldToEventLoop } from '../../http/event-loop.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Confinement, Isolation } from '../../sandbox/confinement.ts';
@@ -25,7 +24,7 @@ import {
 } from '../serving/prepare-model.ts';
 import type { ModelMetadata, ModelFile } from '../tensors/types.ts';
 import { readUntrustedContract } from './read-contract.ts';
-import { modelMemory, workerMemory } from './worker-memory.ts';
+import { modelMemory, workerMemory, type ModelMemoryConfig } from './worker-memory.ts';
 
 /** Contract and description of an accepted model: plain data. */
 export interface UntrustedModel {
@@ -33,7 +32,8 @@ export interface UntrustedModel {
   readonly metadata: ModelMetadata;
 }
 
-interface UntrustedModelsOptions extends EngineOptions, Pick<Config, 'modelMemoryBytes' | 'modelsMemoryBytes'> {
+interface UntrustedModelsOptions extends EngineOptions, ModelMemoryConfig {
+  readonly workers?: number;
   readonly logger?: Pick<Logger, 'info'>;
 }
 

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../../config/config.ts';
 import type { StreamedBody } from '../../http/body/streamed-body.ts';
 import { modelNotFound } from '../../http/problem.ts';
 import { checkPreconditions, type Conditions } from '../../http/request/conditional.ts';
@@ -34,6 +33,7 @@ import {
 import { AdmissionControl } from '../upload/admission.ts';
 import type { Artifacts } from '../upload/artifacts.ts';
 import { discard, receiveUpload, type Upload } from '../upload/upload.ts';
+import type { ModelStoreConfig } from '../variables.ts';
 import { deleteAlias, findAlias, listAliases, setAlias } from './alias-store.ts';
 import type { VersionResolver } from './resolver.ts';
 import {
@@ -48,7 +48,7 @@ import {
 } from './version-store.ts';
 
 interface ModelServiceOptions {
-  readonly config: Pick<Config, 'clientModels' | 'clientModelsBytes'>;
+  readonly config: Pick<ModelStoreConfig, 'clientModels' | 'clientModelsBytes'>;
   readonly database: Database;
   readonly artifacts: Artifacts;
   readonly untrusted: Pick<UntrustedModels, 'inspect'>;

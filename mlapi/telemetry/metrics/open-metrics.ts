@@ -1,11 +1,12 @@
-import type { Config } from '../../config/config.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
+import type { OtlpConfig } from '../otlp/variables.ts';
 import { type Metrics, noMetrics } from './metrics.ts';
 
 /** Measures where `MLAPI_METRICS_PORT` or `MLAPI_OTLP_ENDPOINT` is set. Elsewhere nothing of it is even loaded. */
 export async function createMetrics({
   metricsPort,
   otlpEndpoint,
-}: Partial<Pick<Config, 'metricsPort' | 'otlpEndpoint'>>): Promise<Metrics> {
+}: Partial<Pick<CoreConfig, 'metricsPort'> & OtlpConfig>): Promise<Metrics> {
   if (metricsPort === undefined && otlpEndpoint === undefined) return noMetrics;
   const { ProcessMetrics } = await import('./metrics-process.ts');
   return new ProcessMetrics();

@@ -1,10 +1,10 @@
-import type { Config } from '../../config/config.ts';
 import type { Logger } from '../logger.ts';
 import type { Tracing } from '../tracing.ts';
+import type { OtlpConfig } from './variables.ts';
 
 /** Traces where `MLAPI_OTLP_ENDPOINT` is set. Elsewhere nothing of it is even loaded. */
 export async function openTracing(
-  { otlpEndpoint }: Pick<Config, 'otlpEndpoint'>,
+  { otlpEndpoint }: Partial<OtlpConfig>,
   logger: Pick<Logger, 'error' | 'info'>,
 ): Promise<Tracing | undefined> {
   if (otlpEndpoint === undefined) return undefined;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { readConfig } from '../../../mlapi/config/config.ts';
+import { readConfig } from '../../../mlapi/configuration.ts';
 import { hasProgram } from '../../support/nginx.ts';
 import { temporaryFolder } from '../../support/service.ts';
 

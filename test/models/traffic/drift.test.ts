@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '../../../mlapi/cli/commands.ts';
-import { readConfig } from '../../../mlapi/config/config.ts';
+import { readConfig } from '../../../mlapi/configuration.ts';
 import { Predictor } from '../../../mlapi/inference/serving/predictor.ts';
 import type { Contract } from '../../../mlapi/inference/contract/types.ts';
 import { edgesDigest } from '../../../mlapi/models/traffic/input-bins.ts';

@@ -1,30 +1,6 @@
 import { isIP } from 'node:net';
 import Joi from 'joi';
-
-/** One environment variable: what it must look like, what it is when unset, and one line of help. */
-export interface Variable {
-  readonly name: string;
-  readonly schema: Joi.Schema;
-  /** The default as the README's table prints it; empty where there is none. */
-  readonly shownDefault: string;
-  readonly help: string;
-}
-
-const text = Joi.string().min(1).max(256);
-const integer = (min: number, max: number) => Joi.number().integer().min(min).max(max);
-
-const workers = Joi.string()
-  .pattern(/^(?:auto|[1-9]\d?)$/)
-  .messages({ 'string.pattern.base': '{{#label}} must be auto, or a whole number from 1 to 99' });
-
-/** A URL of one of these schemes; it may hold a password, so that no message repeats it. */
-function url(...schemes: readonly string[]): Joi.Schema {
-  const isOurs = (value: string) => schemes.some((scheme) => value.startsWith(`${scheme}://`)) && URL.canParse(value);
-  return Joi.string()
-    .max(4096)
-    .custom(refusing(isOurs))
-    .messages({ 'any.invalid': `{{#label}} must be a URL that begins with ${schemes.join(':// or ')}://` });
-}
+import { integer, refusing, text, variable, type Variable } from './variable.ts';
 
 const trustedProxy = text.custom(refusing(isTrustedProxy)).messages({
   'any.invalid': '{{#label}} must list addresses, subnets or "loopback", or count hops',
@@ -39,43 +15,14 @@ const issuer = text.custom(refusing(isIssuer)).messages({
     '{{#label}} must be the URL of the service: https://, or http:// for this machine alone, and a host in lower case, without path, query or fragment',
 });
 
-const remoteServer = text.custom(refusing(isBaseUrl)).messages({
-  'any.invalid': '{{#label}} must list base URLs, http:// or https://, without user, password, query or fragment',
-});
-
-/** Every variable that the server reads, in the order of the README's table. */
-export const variables: readonly Variable[] = [
+/** Those of a service without any feature. */
+export const coreVariables: readonly Variable[] = [
   variable('MLAPI_HOST', text.hostname(), '127.0.0.1', 'address to listen on'),
   variable('MLAPI_PORT', integer(0, 65535), '8080', 'TCP port to listen on; 0 lets the system choose'),
   variable('MLAPI_SOCKET', text.max(100), '', 'Unix socket to listen on instead (what Nginx uses)'),
-  variable('MLAPI_WORKERS', workers, '1', 'server processes; `auto`: one per core'),
   variable('MLAPI_DATA_DIR', text, './var', 'where the database lies'),
-  variable(
-    'MLAPI_DATABASE_URL',
-    url('postgres', 'postgresql'),
-    '',
-    '`postgres://...` when several machines serve; unset: SQLite in the data dir',
-  ),
-  variable(
-    'MLAPI_REDIS_URL',
-    url('redis', 'rediss'),
-    '',
-    '`redis://...`: shared rate limits when several machines serve',
-  ),
   variable('MLAPI_MODELS_DIR', text, './resources/models', 'model folders loaded at start'),
   variable('MLAPI_DEFAULT_MODEL', text, '', 'what `/api/ml` serves; unset: the only model, else `nsl-kdd-classifier`'),
-  variable(
-    'MLAPI_REMOTE_SERVERS',
-    Joi.array().items(remoteServer),
-    '',
-    "base URLs of Open Inference Protocol servers that a model's `remote` may name; unset: none",
-  ),
-  variable(
-    'MLAPI_REMOTE_TOKENS_FILE',
-    text.max(4096),
-    '',
-    'file with a line `URL TOKEN` for each of those servers that wants a bearer token',
-  ),
   variable(
     'MLAPI_ISSUER',
     issuer,
@@ -121,26 +68,6 @@ export const variables: readonly Variable[] = [
     '10000',
     'longest prediction, waiting included: then it is stopped',
   ),
-  variable('MLAPI_MODEL_LIMIT_BYTES', integer(1_024, 2_000_000_000), '104857600', 'largest upload of a model'),
-  variable(
-    'MLAPI_MODEL_MEMORY_BYTES',
-    integer(268_435_456, 68_719_476_736),
-    '1073741824',
-    'memory of each process that holds an uploaded model; at most its worker’s part of all',
-  ),
-  variable(
-    'MLAPI_MODELS_MEMORY_BYTES',
-    integer(268_435_456, 68_719_476_736),
-    '1073741824',
-    'memory of all loaded uploaded models, divided among the workers; owners have equal shares',
-  ),
-  variable('MLAPI_CLIENT_MODELS', integer(0, 1_000_000), '100', 'versions that a client may have in the store'),
-  variable(
-    'MLAPI_CLIENT_MODELS_BYTES',
-    integer(0, 68_719_476_736),
-    '1073741824',
-    'bytes that a client may have in the store',
-  ),
   variable('MLAPI_RATE_LIMIT_PER_MINUTE', integer(1, 10_000_000), '6000', 'requests per client on `/api`'),
   variable('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30', 'requests per address on `/auth`'),
   variable(
@@ -149,16 +76,6 @@ export const variables: readonly Variable[] = [
     '',
     'port for Prometheus on 127.0.0.1, `/metrics`; unset: none; 0 lets the system choose',
   ),
-  variable(
-    'MLAPI_OTLP_ENDPOINT',
-    text.custom(refusing(isBaseUrl)).messages({
-      'any.invalid':
-        '{{#label}} must be the base URL of a collector, http:// or https://, without user, password, query or fragment',
-    }),
-    '',
-    'base URL of an OpenTelemetry collector (OTLP/HTTP), such as `http://127.0.0.1:4318`; unset: none',
-  ),
-  variable('MLAPI_OTLP_INTERVAL_SECONDS', integer(1, 3_600), '60', 'how often the collector gets the metrics'),
   variable(
     'MLAPI_DOCS',
     Joi.boolean(),
@@ -173,22 +90,6 @@ export const variables: readonly Variable[] = [
   ),
   variable('MLAPI_LOG_FORMAT', Joi.valid('json', 'pretty'), '', '`json`; `pretty` in development'),
 ];
-
-function variable(name: string, schema: Joi.Schema, shownDefault: string, help: string): Variable {
-  return { name, schema, shownDefault, help };
-}
-
-/** A check that answers with the variable's own message. */
-function refusing(isRight: (value: string) => boolean): Joi.CustomValidator<string> {
-  return (value, { error }) => (isRight(value) ? value : error('any.invalid'));
-}
-
-/** Nothing that may not stand in a log, and nothing that a path could not follow. */
-function isBaseUrl(value: string): boolean {
-  if (!/^https?:\/\/[^?#\s]+$/.test(value) || !URL.canParse(value)) return false;
-  const { username, password } = new URL(value);
-  return username === '' && password === '';
-}
 
 /** Refuses values that Express would refuse at start, and values that would trust everybody. */
 function isTrustedProxy(value: string): boolean {
