@@ -6,9 +6,10 @@ import { openAuth } from './mlapi/auth/open-auth.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import type { Config } from './mlapi/configuration.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
+import { features } from './mlapi/features.ts';
 import { openFoundations, type FoundationOptions } from './mlapi/foundations.ts';
 import type { Endpoint } from './mlapi/http/endpoint.ts';
-import { contributionsOf, openFeatures, type Feature } from './mlapi/http/feature.ts';
+import { contributionsOf, openFeatures, type OpenFeature } from './mlapi/http/feature.ts';
 import { healthEndpoints } from './mlapi/http/health/routes.ts';
 import { securityTxtEndpoints } from './mlapi/http/health/security-txt.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/limits/rate-limits.ts';
@@ -20,19 +21,11 @@ import type { Lifecycle } from './mlapi/http/server/lifecycle.ts';
 import { createListener, type FastPath } from './mlapi/http/server/listener.ts';
 import { createStartingApplication } from './mlapi/http/server/starting-application.ts';
 import { openInference } from './mlapi/inference/open-inference.ts';
-import { openModelStore } from './mlapi/models/open-model-store.ts';
-import { openOip } from './mlapi/oip/open-oip.ts';
 import { oipHealthEndpoints } from './mlapi/oip/routes.ts';
 import { version } from './mlapi/version.ts';
 
 /** Everything that is built once. */
 export type Services = Awaited<ReturnType<typeof createServices>>;
-
-/** The features beside tokens and predictions, in the order in which they open. Without its line and its folder, one is gone. */
-const features = {
-  modelStore: openModelStore,
-  oip: openOip,
-};
 
 /** Public endpoints of features that are answered from the first moment on, while the rest is still being opened. */
 const startingEndpoints: Record<string, (lifecycle: Lifecycle) => readonly Endpoint[]> = {
@@ -48,8 +41,8 @@ export async function createServices(config: Config, options: FoundationOptions 
   const models = await openInference(foundations);
   const core = { ...foundations, ...(await opening), ...models };
 
-  const opened = openFeatures(features, core);
-  const contributed = contributionsOf([core.inference, ...Object.values<Feature>(opened)]);
+  const opened = await openFeatures(features, core);
+  const contributed = contributionsOf([core.inference, ...Object.values<OpenFeature>(opened)]);
   for (const check of contributed.healthChecks) core.checks.add(check);
   core.metrics.watch({ others: contributed.metrics });
   contributed.startMaintenance();

@@ -1,38 +1,24 @@
 import { coreGroup, type CoreConfig } from './config/core-config.ts';
 import { readVariables } from './config/read-variables.ts';
 import type { VariableGroup } from './config/variable.ts';
-import { redisVariables } from './http/limits/redis-variables.ts';
-import { remoteVariables } from './inference/remote/variables.ts';
-import { modelStoreVariables } from './models/variables.ts';
-import { postgresVariables } from './persistence/postgres-variables.ts';
-import { otlpVariables } from './telemetry/otlp/variables.ts';
-import { workersVariables } from './workers/variables.ts';
+import { features } from './features.ts';
+import type { Feature } from './http/feature.ts';
 
-/** The variables of the features. Without its line and its folder, one is gone. */
-const featureGroups = {
-  workers: workersVariables,
-  postgres: postgresVariables,
-  redis: redisVariables,
-  otlp: otlpVariables,
-  remoteModels: remoteVariables,
-  modelStore: modelStoreVariables,
-};
-
-/** Intersection of the fields of all groups in a record. */
-type FieldsOf<Groups> = (
-  Groups[keyof Groups] extends infer Group
-    ? Group extends VariableGroup<infer Fields>
+/** Intersection of the fields of all features in a record. */
+type FieldsOf<Features> = (
+  Features[keyof Features] extends infer Declared
+    ? Declared extends { readonly variables: VariableGroup<infer Fields> }
       ? (fields: Fields) => void
       : never
     : never
 ) extends (fields: infer All) => void
   ? All
-  : never;
+  : unknown;
 
 /** The whole configuration, validated and frozen. Foundations and features take their own part of it. */
-export type Config = Readonly<CoreConfig & FieldsOf<typeof featureGroups>>;
+export type Config = Readonly<CoreConfig & FieldsOf<typeof features>>;
 
-const groups: readonly VariableGroup[] = [coreGroup, ...Object.values(featureGroups)];
+const groups = [coreGroup, ...Object.values<Feature>(features).flatMap((feature) => feature.variables ?? [])];
 
 /** Every variable that the server reads, in the order of the README's table. */
 export const variables = groups.flatMap((group) => group.variables);

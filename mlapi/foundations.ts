@@ -1,4 +1,5 @@
 import type { Config } from './configuration.ts';
+import { allMigrations } from './features.ts';
 import { HealthChecks } from './http/health/health-checks.ts';
 import { openSecurityTxt } from './http/health/security-txt.ts';
 import type { CounterStore } from './http/limits/counters.ts';
@@ -31,7 +32,7 @@ export async function openFoundations(config: Config, options: FoundationOptions
   const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = options;
   const securityTxt = openSecurityTxt(options.securityTxtPath ?? 'resources/security.txt', logger, clock);
   const database = openDatabase(config);
-  await prepareDatabase(database);
+  await prepareDatabase(database, await allMigrations());
   const counters = await openCounters(config, { monotonicClock, logger, localCounters });
   const tracing = await openTracing(config, logger);
   const notices = new AuditNotices({ database, clock, monotonicClock });

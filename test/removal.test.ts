@@ -10,7 +10,7 @@ const removable: readonly [paths: readonly string[], lines: RegExp][] = [
   [['oip'], /oip/i],
   [['models', 'cli/model-store.ts', 'cli/model-names.ts', 'cli/model-reference.ts'], /model-?store|UntrustedModels/i],
 ];
-const naming = ['application.ts', 'mlapi/cli/commands.ts'];
+const naming = ['application.ts', 'mlapi/features.ts', 'mlapi/cli/commands.ts'];
 /** A test that names one of them goes with it, or is next to be edited. */
 const namesPart = /\boip|\/v2\b|model-?store|untrusted|mlapi\/models|uploads\.ts/i;
 /** Of the others, quick ones that show that the rest serves as before: who may, what comes in, what is answered. */

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { readConfig } from '../configuration.ts';
+import { allMigrations } from '../features.ts';
 import { openDatabase } from '../persistence/database.ts';
 import { migrate } from '../persistence/migrations.ts';
 import { backupCommands } from './backup.ts';
@@ -27,7 +28,7 @@ export const commands: Readonly<Record<string, Command>> = {
     help: 'bring the database up to this version of the service; back it up before',
     run: async () => {
       const database = openDatabase(readConfig(), { isPatient: true });
-      const names = await migrate(database).finally(() => database.destroy());
+      const names = await migrate(database, await allMigrations()).finally(() => database.destroy());
       print(names.length === 0 ? 'nothing to migrate' : names.join('\n'));
     },
   },

@@ -6,6 +6,7 @@ import { Passwords } from '../auth/clients/passwords.ts';
 import { TokenMaker } from '../auth/tokens/token-maker.ts';
 import { TokenService } from '../auth/tokens/token-service.ts';
 import { readConfig } from '../configuration.ts';
+import { allMigrations } from '../features.ts';
 import { openDatabase, type Database, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
 import { noMetrics } from '../telemetry/metrics/metrics.ts';
@@ -37,7 +38,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
     transaction: (change) => database.transaction().execute(change),
   };
   try {
-    await prepareDatabase(database);
+    await prepareDatabase(database, await allMigrations());
     return await work(operator);
   } finally {
     await database.destroy();

@@ -1,16 +1,37 @@
+import type { VariableGroup } from '../config/variable.ts';
+import type { Migrations } from '../persistence/migrations.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HealthCheck } from './health/health-checks.ts';
 
 /**
- * The parts that a feature adds to the service. A feature is a folder of its own, opened by its line in `application.ts`: without
- * both, nothing of it is there.
+ * A feature as its folder declares it: everything that the service knows of it. A line in `mlapi/features.ts` adds it; without that
+ * line and the folder nothing of it is there. The declaration is read by every process, also by those that never open the feature: what
+ * is large is behind an `import()`.
  * @example
- * export function openGreetings({ config }: { config: Config }): Feature {
+ * export const greetings = {
+ *   variables: greetingVariables,
+ *   open: async () => (await import('./open-greetings.ts')).openGreetings,
+ * } satisfies Feature;
+ */
+export interface Feature {
+  readonly variables?: VariableGroup;
+  /** Its tables. The names of all migrations are one order: `006-greetings`. */
+  readonly migrations?: () => Promise<Migrations>;
+  /** Loads the function that opens it, with what the core is, and the features before it. */
+  readonly open?: () => Promise<Open>;
+}
+
+type Open = (base: never) => OpenFeature;
+
+/**
+ * The parts that an open feature adds to the running service.
+ * @example
+ * export function openGreetings({ config }: { config: GreetingConfig }): OpenFeature {
  *   return { publicEndpoints: greetingEndpoints(config) };
  * }
  */
-export interface Feature {
+export interface OpenFeature {
   /** Answered to everybody, without a token. */
   readonly publicEndpoints?: readonly Endpoint[];
   /** Behind the guard: each names the scope that it needs. */
@@ -23,13 +44,15 @@ export interface Feature {
   readonly startMaintenance?: () => void;
 }
 
-/** Functions that open features, by the features' names. */
-type Openers = Readonly<Record<string, (base: never) => Feature>>;
-type Opened<All extends Openers> = { readonly [Name in keyof All]: ReturnType<All[Name]> };
-/** The type that satisfies the parameters of all openers. */
-type BaseOf<All extends Openers> = (
-  All[keyof All] extends infer Open
-    ? Open extends (base: infer Base) => Feature
+type Features = Readonly<Record<string, Feature>>;
+type OpenOf<Declared> = Declared extends { readonly open: () => Promise<infer Loaded extends Open> } ? Loaded : never;
+type Opened<All extends Features> = {
+  readonly [Name in keyof All as OpenOf<All[Name]> extends never ? never : Name]: ReturnType<OpenOf<All[Name]>>;
+};
+/** The type that satisfies the parameters of all functions that open. */
+type BaseOf<All extends Features> = (
+  All[keyof All] extends infer Declared
+    ? OpenOf<Declared> extends (base: infer Base) => OpenFeature
       ? (base: Base) => void
       : never
     : never
@@ -38,16 +61,18 @@ type BaseOf<All extends Openers> = (
   : unknown;
 
 /** Opens features in the order in which they are listed. Each gets `base`, and the features that were opened before it, by their names. */
-export function openFeatures<All extends Openers>(openers: All, base: BaseOf<All>): Opened<All> {
-  const opened: Record<string, Feature> = {};
-  // The type of `base` says that each finds what it needs.
-  for (const [name, open] of Object.entries<Openers[string]>(openers))
-    opened[name] = open({ ...(base as object), ...opened } as never);
+export async function openFeatures<All extends Features>(features: All, base: BaseOf<All>): Promise<Opened<All>> {
+  const opened: Record<string, OpenFeature> = {};
+  for (const [name, { open: load }] of Object.entries<Feature>(features)) {
+    const open = await load?.();
+    // The type of `base` says that each finds what it needs.
+    if (open !== undefined) opened[name] = open({ ...(base as object), ...opened } as never);
+  }
   return opened as Opened<All>;
 }
 
-/** Everything that features add, in the order in which they were opened. */
-export function contributionsOf(features: readonly Feature[]) {
+/** Everything that open features add, in the order in which they were opened. */
+export function contributionsOf(features: readonly OpenFeature[]) {
   return {
     publicEndpoints: features.flatMap(({ publicEndpoints = [] }) => publicEndpoints),
     endpoints: features.flatMap(({ endpoints = [] }) => endpoints),

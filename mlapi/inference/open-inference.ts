@@ -1,5 +1,5 @@
 import type { CoreConfig } from '../config/core-config.ts';
-import type { Feature } from '../http/feature.ts';
+import type { OpenFeature } from '../http/feature.ts';
 import type { Metrics } from '../telemetry/metrics/metrics.ts';
 import { ModelRegistry } from './model-registry.ts';
 import { InferenceObservers } from './observer.ts';
@@ -16,7 +16,7 @@ export async function openInference({ config, metrics }: InferenceFoundations) {
   const observers = new InferenceObservers(metrics);
   const predictors = await ModelRegistry.load(config, observers.shipped);
   metrics.watch({ modelMemoryBytes: () => predictors.memory(), modelVerdicts: () => predictors.verdicts() });
-  const feature: Feature = {
+  const feature: OpenFeature = {
     endpoints: inferenceEndpoints(predictors, config),
     healthChecks: [{ name: 'models', check: () => predictors.check() }],
   };

@@ -1,5 +1,5 @@
 import type { CoreConfig } from '../config/core-config.ts';
-import type { Feature } from '../http/feature.ts';
+import type { OpenFeature } from '../http/feature.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { InferenceObservers } from '../inference/observer.ts';
 import type { EngineConfig } from '../inference/serving/open-batcher.ts';
@@ -39,7 +39,7 @@ export function openModelStore(foundations: ModelStoreFoundations) {
   const { config, predictors, tokens, logger } = foundations;
   const built = buildModelStore({ ...foundations, confirm: (...session) => tokens.confirm(...session) });
   predictors.attach(built.store);
-  const feature: Feature = {
+  const feature: OpenFeature = {
     endpoints: modelStoreEndpoints({ ...built, predictors, config }),
     metrics: () => built.traffic.metrics(),
     startMaintenance: () => built.store.startMaintenance(logger),

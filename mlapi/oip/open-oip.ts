@@ -1,5 +1,5 @@
 import type { CoreConfig } from '../config/core-config.ts';
-import type { Feature } from '../http/feature.ts';
+import type { OpenFeature } from '../http/feature.ts';
 import type { HealthChecks } from '../http/health/health-checks.ts';
 import type { Lifecycle } from '../http/server/lifecycle.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
@@ -29,7 +29,7 @@ export function openOip({
   observers,
   clock,
   modelStore,
-}: OipFoundations): Feature {
+}: OipFoundations): OpenFeature {
   const statistics = new RunStatistics(clock);
   statistics.forgetAllBut(() => predictors.loaded());
   observers.add(statistics);

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { openDatabase, type Database } from '../../mlapi/persistence/database.ts';
+import { allMigrations } from '../../mlapi/features.ts';
+import { coreMigrations } from '../../mlapi/persistence/core-migrations.ts';
 import { MigrationPending, migrate, prepareDatabase, type Migrations } from '../../mlapi/persistence/migrations.ts';
 import { mlapi, startCompiled } from '../support/child.ts';
 import { databaseOf } from '../support/postgres.ts';
@@ -48,6 +50,20 @@ describe('migrations', () => {
     await prepareDatabase(database, both);
   });
 
+  test('a database without a feature has the tables of the core alone; one that is added later brings its own', async () => {
+    const tablesOf = async (its: Database) => (await its.introspection.getTables()).map(({ name }) => name);
+    const database = open();
+    await prepareDatabase(database, coreMigrations);
+    expect(await tablesOf(database)).toContain('clients');
+    expect(await tablesOf(database)).not.toContain('model_versions');
+
+    const all = await allMigrations();
+    await expect(prepareDatabase(database, all)).rejects.toThrow('lacks 002-models, 003-traffic, 005-model-lists');
+    expect(await migrate(database, all)).toEqual(['002-models', '003-traffic', '005-model-lists']);
+    expect(await tablesOf(database)).toContain('model_versions');
+    await expect(prepareDatabase(database, coreMigrations)).rejects.toThrow(MigrationPending);
+  });
+
   test('a migration that breaks off leaves nothing behind', async () => {
     const broken: Migrations = {
       ...first,
@@ -68,7 +84,7 @@ describe('migrations', () => {
   test('a database of a newer version stops start, commands and migration', async () => {
     const dataDir = temporaryFolder();
     const database = open(dataDir);
-    await prepareDatabase(database);
+    await prepareDatabase(database, await allMigrations());
     await sql`insert into kysely_migration values ('999-future', '2030-01-01')`.execute(database);
 
     await expect(startService({}, { dataDir })).rejects.toThrow('newer version of this service: it has 999-future');

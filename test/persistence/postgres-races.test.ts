@@ -4,6 +4,7 @@ import { lockClient, setClientScopes } from '../../mlapi/auth/stores/client-stor
 import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { isStorageFault } from '../../mlapi/persistence/busy.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
+import { allMigrations } from '../../mlapi/features.ts';
 import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';
 import { hasPostgres, TestPostgres } from '../support/postgres.ts';
 import { FakeClock, startService, type TestService, type Tokens } from '../support/service.ts';
@@ -45,7 +46,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
 
     const databaseUrl = await server.newDatabase();
     const database = openDatabase({ dataDir: one.dataDir, databaseUrl });
-    await prepareDatabase(database);
+    await prepareDatabase(database, await allMigrations());
     const store = new KeyStore(database);
     for (let round = 0; round < 10; round += 1) {
       await database.deleteFrom('signing_keys').execute();

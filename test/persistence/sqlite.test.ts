@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import Libsql from 'libsql';
 import { openDatabase, type Database } from '../../mlapi/persistence/database.ts';
+import { allMigrations } from '../../mlapi/features.ts';
 import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
 
@@ -33,7 +34,7 @@ describe('the database file', () => {
 
   test('it is its owner’s alone, with the files beside it and the folder', async () => {
     const dataDir = join(temporaryFolder(), 'made');
-    await prepareDatabase(open(dataDir));
+    await prepareDatabase(open(dataDir), await allMigrations());
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
     expect(mode(dataDir)).toBe('700');
     for (const name of ['mlapi.db', 'mlapi.db-wal', 'mlapi.db-shm']) expect(mode(join(dataDir, name))).toBe('600');
@@ -43,7 +44,7 @@ describe('the database file', () => {
     const dataDir = join(temporaryFolder(), 'given');
     mkdirSync(dataDir);
     chmodSync(dataDir, 0o750);
-    await prepareDatabase(open(dataDir));
+    await prepareDatabase(open(dataDir), await allMigrations());
     expect(statSync(dataDir).mode & 0o777).toBe(0o750);
   });
 });
@@ -76,7 +77,7 @@ describe('a write lock that another process holds', () => {
   test('for a moment: transactions and single statements wait, and the event loop does not', async () => {
     const dataDir = temporaryFolder();
     const database = open(dataDir);
-    await prepareDatabase(database);
+    await prepareDatabase(database, await allMigrations());
     const event = { at: 1, event: 'reset' };
     const { release } = lock(dataDir);
 
@@ -122,7 +123,7 @@ describe('a write lock that another process holds', () => {
   test('who only reads is not kept waiting, also while transactions wait', async () => {
     const dataDir = temporaryFolder();
     const database = open(dataDir);
-    await prepareDatabase(database);
+    await prepareDatabase(database, await allMigrations());
     const { release } = lock(dataDir);
     const waiting = database.transaction().execute(() => Promise.resolve('done'));
     const startedAt = performance.now();
@@ -134,7 +135,7 @@ describe('a write lock that another process holds', () => {
 
   test('transactions of one process take turns, and one that fails leaves nothing behind', async () => {
     const database = open(temporaryFolder());
-    await prepareDatabase(database);
+    await prepareDatabase(database, await allMigrations());
     const add = (at: number) =>
       database.transaction().execute(async (queries) => {
         await queries.insertInto('audit_events').values({ at, event: 'reset' }).execute();

@@ -5,6 +5,7 @@ import { KeyManager } from '../../mlapi/auth/keys/key-manager.ts';
 import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { readConfig } from '../../mlapi/configuration.ts';
 import { openDatabase } from '../../mlapi/persistence/database.ts';
+import { allMigrations } from '../../mlapi/features.ts';
 import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';
 
 type Variables = Readonly<Record<string, string>>;
@@ -31,7 +32,7 @@ async function makeTemplate(template: string, variables: Variables, at: number):
   mkdirSync(unfinished, { mode: 0o700 });
   const config = readConfig({ ...variables, MLAPI_DATA_DIR: unfinished }, process.cwd());
   const database = openDatabase(config);
-  await prepareDatabase(database);
+  await prepareDatabase(database, await allMigrations());
   await KeyManager.open({ store: new KeyStore(database), config, clock: () => at });
   await database.destroy();
   try {

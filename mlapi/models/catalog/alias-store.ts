@@ -1,6 +1,6 @@
 import type { Queries } from '../../persistence/database.ts';
-import type { ModelAliasRow } from '../../persistence/schema.ts';
 import type { Alias, Share } from '../types.ts';
+import type { ModelAliasRow } from './tables.ts';
 
 export async function findAlias(
   queries: Queries,

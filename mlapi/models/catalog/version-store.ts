@@ -1,8 +1,8 @@
 import type { UntrustedModel } from '../../inference/untrusted/untrusted-models.ts';
 import type { Queries } from '../../persistence/database.ts';
-import type { ModelVersionRow } from '../../persistence/schema.ts';
 import type { OwnedModel } from '../serving/model-cache.ts';
 import type { StoredVersion, VersionRecord } from '../types.ts';
+import type { ModelVersionRow } from './tables.ts';
 
 const recordColumns = [
   ...(['id', 'model', 'version', 'owner_id', 'sha256', 'size_bytes'] as const),

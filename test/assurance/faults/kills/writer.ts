@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { asOperator } from '../../../../mlapi/cli/operator.ts';
 import { exitWithMessage } from '../../../../mlapi/http/server/service.ts';
 import { openDatabase } from '../../../../mlapi/persistence/database.ts';
+import { allMigrations } from '../../../../mlapi/features.ts';
 import { prepareDatabase } from '../../../../mlapi/persistence/migrations.ts';
 
 // A process that writes without end, and says before and after each write what it does: to be killed at any moment.
@@ -120,7 +121,7 @@ const kinds: Readonly<Record<string, () => Promise<void>>> = {
     repeat(async (index, about) => {
       about(`fresh-${run}-${index}`);
       const database = openDatabase(at(join(dataDir, `fresh-${run}-${index}`)));
-      await prepareDatabase(database);
+      await prepareDatabase(database, await allMigrations());
       await database.destroy();
     }),
 };
