@@ -11,20 +11,20 @@ type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${i
   ? Name | ParamNames<Rest>
   : never;
 
-/** The parameters of a path: `{ name: string }` for `/api/models/{name}`. A path that is known only at run time has none. */
+/** Parameters of a path: `{ name: string }` for `/api/models/{name}`. Empty if the path is known only at run time. */
 export type PathParams<Path extends string> = Readonly<Record<ParamNames<Path>, string>>;
 
-/** A type where nobody said one: `any` would let everything through. */
+/** Replaces `any`, which would disable type checks, by `unknown`. */
 type Known<T> = 0 extends 1 & T ? unknown : T;
 type QueryOf<Schema> = Schema extends Joi.ObjectSchema<infer Query> ? Known<Query> : unknown;
-/** The type of a body: that of its schema, or without one, that of its reader. */
+/** Type of a body: that of its schema, or of its reader if there is no schema. */
 type BodyOf<Body> = Body extends { readonly schema: Joi.Schema<infer Checked> }
   ? Known<Checked>
   : Body extends { readonly reader: BodyReader<infer Read> }
     ? Read
     : undefined;
 
-/** A request after every check: what a handler gets. Headers are as Node gives them: names in lower case, repeated ones joined. */
+/** A request that passed every check, as a handler gets it. Headers are as in Node: names in lower case, repeated ones joined. */
 export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly params: Params;
   readonly query: Query;
@@ -33,47 +33,47 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly session: Session | undefined;
   readonly address: string;
   readonly requestId: string;
-  /** Asked before an answer takes memory that its request does not bound. */
+  /** Reserve memory here before building a response whose size the request does not bound. */
   readonly memory: ResponseMemory;
 }
 
-/** Response of a handler: an object is sent as JSON, a string or buffer as it is, undefined as an empty body. */
+/** Response of a handler: an object is sent as JSON, a string or buffer unchanged, undefined as an empty body. */
 export interface EndpointResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  /** In place of a body: few bytes, each as the character of its number, which go out in one piece with the headers. */
+  /** Instead of `body`: a short body, one byte per character (Latin-1), sent in one write with the headers. */
   readonly latin1?: string;
-  /** In place of a body: its pieces, each made when its turn has come. None of them may throw: the status has left by then. */
+  /** Instead of `body`: its chunks, each made when the previous one has been sent. Must not throw: the status has been sent already. */
   readonly chunks?: Iterable<Chunk>;
-  /** How those are compressed on their way. */
+  /** Content encoding of `chunks`. */
   readonly compression?: Compression | undefined;
-  /** In place of a body: the bytes of a file, whose length the headers say. */
+  /** Instead of `body`: the bytes of a file. Set `content-length` in `headers`. */
   readonly stream?: Readable;
 }
 
 /** `public`, a bearer token of one kind, or the scope that the access token must hold. */
 export type Access = 'public' | 'access token' | 'refresh token' | `${string}:${string}`;
 
-/** `filtered`: the handler itself answers only with what the session's scopes are for. Otherwise the path names it. */
+/** `filtered`: the handler restricts its response to what the session's scopes cover. Otherwise a path parameter names the resource. */
 export type Resource<Param extends string = string> = 'filtered' | NamedResource<Param>;
 
 interface NamedResource<Param extends string> {
-  /** The path parameter with its name. */
+  /** The path parameter that holds the resource's name. */
   readonly param: Param;
-  /** The answer where the scope is held for others only: the same as for one that does not exist. */
+  /** The error if the scope covers only other resources: the same as for one that does not exist. */
   readonly hidden: () => Problem;
-  /** How the audit trail calls that. */
+  /** The audit event of such a rejection. */
   readonly event: AuditEvent;
 }
 
-/** One route, as data: what serves it, what guards it and what documents it come from the same place. */
+/** One route as data: routing, guards and documentation are all derived from it. */
 export interface Endpoint {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** As OpenAPI writes it: `/api/models/{name}`. */
+  /** In OpenAPI notation: `/api/models/{name}`. */
   readonly path: string;
   readonly access: Access;
-  /** The resource that a scope may be narrowed to. Without it, a session needs the scope for everything. */
+  /** The resource that a scope may be limited to. If unset, a session needs the unlimited scope. */
   readonly resource?: Resource;
   readonly query?: Joi.ObjectSchema;
   readonly body?: EndpointBody;
@@ -86,7 +86,7 @@ interface EndpointBody {
   readonly schema?: Joi.Schema;
 }
 
-/** An endpoint whose handler knows the types of its call. */
+/** An endpoint with the types of its path parameters, query and body. */
 interface TypedEndpoint<Path extends string, Query, Body> extends Omit<
   Endpoint,
   'path' | 'resource' | 'query' | 'body' | 'handle'
@@ -101,9 +101,8 @@ interface TypedEndpoint<Path extends string, Query, Body> extends Omit<
 }
 
 /**
- * An endpoint whose handler gets its call in the types that follow from path, query schema and body: what it does not declare, it
- * cannot read.
- * @returns the same object, in the type in which it is routed, guarded and documented
+ * Declares an endpoint. The types of `call` follow from path, query schema and body: a handler cannot read anything it did not declare.
+ * @returns the same object as an `Endpoint`, ready to be routed and documented
  * @example
  * endpoint({
  *   method: 'GET',
@@ -119,44 +118,44 @@ export function endpoint<
   Query extends Joi.ObjectSchema | undefined = undefined,
   Body extends EndpointBody | undefined = undefined,
 >(typed: TypedEndpoint<Path, Query, Body>): Endpoint {
-  // Its handler is called only with what this very path, schema and reader have let through.
+  // Safe: the router calls the handler only with values that this path, schema and reader accepted.
   return typed as Endpoint;
 }
 
-/** Schemas with a `title` become components of the OpenAPI document, by that name: a title stands for one schema everywhere. */
+/** Documentation of an endpoint. A schema with a `title` becomes an OpenAPI component of that name, so a title must denote one schema. */
 export interface EndpointDocs {
-  /** The OpenAPI `operationId`, from which generators name the call: a verb and a noun, as `listModels`. */
+  /** The OpenAPI `operationId`, from which generators name the method: verb and noun, such as `listModels`. */
   readonly operationId: string;
   readonly summary: string;
   readonly tag: string;
-  /** Values of the path's parameters in the samples; otherwise those of a model that exists. */
+  /** Example values of the path parameters. Default: those of an existing model. */
   readonly params?: Readonly<Record<string, string>>;
-  /** Request headers that it reads, beside those that every request may have. */
+  /** Request headers that the endpoint reads, beyond those of every request. */
   readonly headers?: Readonly<Record<string, { readonly description: string; readonly schema: object }>>;
-  /** Statuses beside those that follow from method, access and body; a schema where the body is no error. */
+  /** Statuses beyond those implied by method, access and body. Give a schema if the body is not an error. */
   readonly statuses: Readonly<Record<number, string | { readonly text: string; readonly schema: object }>>;
-  /** JSON Schema of the answer with status 200, its media type, and a real sample. */
+  /** JSON Schema, media type and an example of the 200 response. */
   readonly answer?: {
     readonly schema: object;
     readonly example?: unknown;
     readonly mediaType?: string;
     readonly csv?: CsvDocs;
-    /** Other media types that it may have, and their JSON Schemas. */
+    /** JSON Schemas of further media types. */
     readonly others?: Readonly<Record<string, object>>;
   };
-  /** Bodies to send, by name; and their JSON Schema where the endpoint has no Joi schema. */
+  /** Example request bodies by name, and a JSON Schema if the endpoint has no Joi schema. */
   readonly body?: {
     readonly examples: Readonly<Record<string, unknown>>;
-    /** A file to send as it is. */
+    /** Path of a file to send as the example. */
     readonly file?: string;
     readonly schema?: object;
     readonly csv?: CsvDocs;
-    /** JSON Schemas of the media types whose content is another than that schema's. */
+    /** JSON Schemas of media types whose content differs from `schema`. */
     readonly others?: Readonly<Record<string, object>>;
   };
 }
 
-/** The same as CSV. */
+/** The CSV form of a body. */
 export interface CsvDocs {
   readonly description: string;
   readonly example: string;

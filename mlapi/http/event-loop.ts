@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 let lastTurn = Promise.resolve();
 
 /**
- * One turn of the event loop for each who asks, all over this process: however many pieces of long work wait together, others are
- * served between them.
+ * Resolves in a later turn of the event loop, one caller per turn for the whole process, so that requests are served between the pieces of
+ * long work.
  */
 export function yieldToEventLoop(): Promise<void> {
   lastTurn = lastTurn.then(() => nextTurn());

@@ -5,30 +5,33 @@ import { fewBytes, Reservation, type ResponseMemory } from './response-memory.ts
 import type { Session } from './session.ts';
 
 const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
-/** On the request itself: a WeakMap would be work for the garbage collector with every request. */
+/** A property of the request: with a WeakMap, each request would add work for the garbage collector. */
 const exchange = Symbol('exchange');
 
 interface BegunRequest extends IncomingMessage {
   [exchange]?: Exchange | undefined;
 }
 
-/** One request and its response, with what becomes known about them on the way. */
+/** One request with its response, and what the steps on its way learn about them. */
 export class Exchange implements ResponseMemory {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The caller's `X-Request-Id` where it is well formed, otherwise a new UUID. */
+  /** The caller's `X-Request-Id` if well formed (8 to 64 letters, digits or hyphens), otherwise a new UUID. */
   readonly id: string;
-  /** Client address, from `X-Forwarded-For` if the peer is a trusted proxy. `undefined` on a Unix socket. Unvalidated: a proxy may forward any string. */
+  /**
+   * Client address, from `X-Forwarded-For` if the peer is a trusted proxy. `undefined` on a Unix socket. Unvalidated: a proxy may forward
+   * any string.
+   */
   readonly address: string | undefined;
-  /** The path and query as they came. Express changes the request's own while it looks for a route. */
+  /** Path and query as received. Express modifies `request.url` while routing. */
   readonly target: string;
-  /** Response headers: whatever is set here is sent with the response. */
+  /** Headers to send with the response. */
   readonly headers: HeaderList;
-  /** The path of the endpoint that serves it, as `/api/models/{name}`; undefined until one does. */
+  /** Path of the matched endpoint, such as `/api/models/{name}`; undefined if none matched. */
   route: string | undefined;
-  /** Once the guard has let it through. */
+  /** Set by the guard. */
   session: Session | undefined;
-  /** Code of a refusal, and its cause, which only the log gets. */
+  /** Error code, and its private cause for the log. */
   code: string | undefined;
   cause: unknown;
   #reservation: Reservation | undefined;
@@ -49,31 +52,31 @@ export class Exchange implements ResponseMemory {
     (request as BegunRequest)[exchange] = this;
   }
 
-  /** The target without its query. */
+  /** Path without the query. */
   get path(): string {
     const end = this.target.indexOf('?');
     return end === -1 ? this.target : this.target.slice(0, end);
   }
 
-  /** Strangers are answered nothing large. @throws {Problem} 503 */
+  /** Does nothing for unauthenticated requests, which never get large responses. @throws {Problem} 503 */
   reserve(bytes: number): void {
     if (bytes < fewBytes || this.session === undefined) return;
     this.#reservation ??= new Reservation(this.session.clientId, this.response);
     this.#reservation.raise(bytes);
   }
 
-  /** Once it is answered: Node keeps the last request of a connection until the next, and all of this would be kept with it. */
+  /** Drops the reference from the request. Node keeps the last request of an idle connection, which would keep all of this alive. */
   release(): void {
     (this.request as BegunRequest)[exchange] = undefined;
   }
 
-  /** Returns the exchange of a request that was begun here, even when the request comes back from Express. */
+  /** Returns the exchange of a request that passed `createListener`, also after Express has handled it. */
   static of(request: IncomingMessage): Exchange {
     const found = (request as BegunRequest)[exchange];
-    if (found === undefined) throw new Error('a request came in past the listener');
+    if (found === undefined) throw new Error('the request did not pass createListener');
     return found;
   }
 }
 
-/** A step before an endpoint's handler, which lets the request through or throws a Problem. */
+/** A step before an endpoint's handler: lets the request pass or throws a Problem. */
 export type Check = (exchange: Exchange) => void | Promise<void>;

@@ -1,7 +1,4 @@
-/**
- * The headers of an answer, in the flat form that Node writes fastest: names in lower case, each of them once, with its value
- * behind it.
- */
+/** Response headers in the flat form that Node writes fastest: name, value, name, value. Names are lower case and unique. */
 export class HeaderList {
   readonly #list: string[];
 
@@ -9,7 +6,7 @@ export class HeaderList {
     this.#list = first.slice();
   }
 
-  /** Where the name stands already, its value is replaced. */
+  /** Replaces the value if the name is present. */
   set(name: string, value: string): void {
     const list = this.#list;
     for (let at = 0; at < list.length; at += 2) {
@@ -20,7 +17,7 @@ export class HeaderList {
     list.push(name, value);
   }
 
-  /** For `writeHead`: not a copy. */
+  /** The list itself, not a copy, for `writeHead`. */
   get flat(): string[] {
     return this.#list;
   }

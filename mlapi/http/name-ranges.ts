@@ -1,10 +1,10 @@
-/** Names from `from` up to `to`, without `to` itself, in the order of their bytes: what an index of a database finds at once. */
+/** Names from `from` (inclusive) to `to` (exclusive) in byte order: one range of a database index. */
 export interface NameRange {
   readonly from: string;
   readonly to: string;
 }
 
-/** Names have letters, digits and `.`, `_`, `-`: the first of them is above the blank, and each name is below the brace. */
+/** Names contain letters, digits and `.`, `_`, `-`. All of them sort above the space and below the brace. */
 const [belowAll, aboveAll] = [' ', '{'];
 
 export const everyName: NameRange = { from: '', to: aboveAll };
@@ -14,19 +14,19 @@ export function rangeOfName(name: string): NameRange {
   return { from: name, to: name + belowAll };
 }
 
-/** The names that begin so. @param prefix letters of names; empty for all */
+/** The names that begin with a prefix. @param prefix characters of names; empty for all */
 export function rangeOfPrefix(prefix: string): NameRange {
   if (prefix === '') return everyName;
   const last = prefix.length - 1;
   return { from: prefix, to: prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1) };
 }
 
-/** The names that come after this one. @param name empty for all */
+/** The names after this one. @param name empty for all */
 export function rangeAfter(name: string): NameRange {
   return name === '' ? everyName : { from: name + belowAll, to: aboveAll };
 }
 
-/** The same names in ranges that are in order, and of which no two have a name in common. */
+/** The same names as sorted ranges that do not overlap. */
 export function unionOf(ranges: readonly NameRange[]): NameRange[] {
   const union: NameRange[] = [];
   for (const range of [...ranges].sort((one, other) => (one.from < other.from ? -1 : 1))) {
@@ -37,7 +37,7 @@ export function unionOf(ranges: readonly NameRange[]): NameRange[] {
   return union;
 }
 
-/** Returns the parts of these ranges that also lie in the other one. */
+/** Returns the parts of these ranges that lie in `other`. */
 export function intersect(ranges: readonly NameRange[], other: NameRange): NameRange[] {
   return ranges
     .map(({ from, to }) => ({ from: from > other.from ? from : other.from, to: to < other.to ? to : other.to }))

@@ -1,29 +1,35 @@
-/** One mistake in the input: where (RFC 6901 pointer) and what. */
+/** One mistake in the input: where (RFC 6901 JSON pointer) and what. */
 export interface InputError {
   readonly pointer: string;
   readonly detail: string;
 }
 
-/** No more of them are answered: the rest would follow from the first, or flood the answer. */
+/** Limit on reported mistakes: the rest would follow from the first or flood the response. */
 export const maxInputErrors = 20;
 
-/** One step of a pointer (RFC 6901). */
+/** Returns one step of an RFC 6901 JSON pointer, escaped. */
 export function toPointer(step: string | number): string {
   return `/${String(step).replace(/~/g, '~0').replace(/\//g, '~1')}`;
 }
 
 interface ProblemOptions {
-  /** RFC 6901 pointers into the request body, cut at `maxInputErrors`. */
+  /** Mistakes in the request body, cut to `maxInputErrors`. */
   readonly errors?: readonly InputError[];
   readonly headers?: Readonly<Record<string, string>>;
-  /** Private: it is logged, and never answered. */
+  /** Private: logged, never sent. */
   readonly cause?: unknown;
 }
 
-/** A refusal that the caller may read: thrown anywhere, turned into a response by `error-responses.ts`. */
+/**
+ * An error that the caller may read: throw it anywhere, `error-responses.ts` turns it into a response.
+ * @example
+ * throw new Problem(409, 'greeting_exists', 'A greeting with this name exists already.', {
+ *   errors: [{ pointer: '/name', detail: 'choose another name' }],
+ * });
+ */
 export class Problem extends Error {
   readonly status: number;
-  /** Stable and documented: clients branch on it. */
+  /** Stable and documented, because clients branch on it. */
   readonly code: string;
   readonly errors: readonly InputError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
@@ -38,20 +44,20 @@ export class Problem extends Error {
   }
 }
 
-/** 401: one text for every token that is missing or not good, with the next step for all of them alike. */
+/** 401 with one text for every missing or invalid token; it says where to get a new one. */
 export function tokenRequired(options: Pick<ProblemOptions, 'headers' | 'cause'> = {}): Problem {
   const message = 'A valid bearer token is required. Get a new one from /auth/refresh, /auth/reset or /auth/token.';
   return new Problem(401, 'invalid_token', message, options);
 }
 
-/** 404: there is none, or none that this client may know of. */
+/** 404: the model does not exist, or the client's scopes do not cover it. */
 export function modelNotFound(): Problem {
-  return new Problem(404, 'model_not_found', 'There is no such model or version.');
+  return new Problem(404, 'model_not_found', 'No such model or version.');
 }
 
 const serviceBusyRetrySeconds = 1;
 
-/** 503: nothing was done, and the same request may succeed in a moment. */
+/** 503: nothing was changed, and the same request may succeed in a moment. */
 export function serviceBusy(cause?: unknown): Problem {
   return new Problem(503, 'temporarily_unavailable', 'The service is busy; try again in a moment.', {
     headers: { 'retry-after': String(serviceBusyRetrySeconds) },

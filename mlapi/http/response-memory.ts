@@ -2,21 +2,22 @@ import type { ServerResponse } from 'node:http';
 import { MemoryQuota } from './body/memory-quota.ts';
 import { serviceBusy } from './problem.ts';
 
-/** Asked before the memory of an answer is taken. */
+/** Memory budget of a response. */
 export interface ResponseMemory {
   /**
-   * Sees to it that so many bytes, in all, are held for this answer until its last byte has left or its client is gone.
-   * @throws {Problem} 503 where its client, or all clients together, would hold too much
+   * Reserves memory for this response until its last byte is sent or the client disconnects.
+   * @param bytes total for the response, not an increment
+   * @throws {Problem} 503 if this client, or all clients together, would hold too much
    */
   reserve(bytes: number): void;
 }
 
-/** Smaller answers wait in the system's own buffers. */
+/** Smaller responses fit the kernel's socket buffers, in bytes. */
 export const fewBytes = 65_536;
-/** Two outputs of the largest size for a client; whoever asks for much and reads nothing must not fill the memory. */
+/** Two of the largest outputs per client. Bounds what clients can pin by requesting large responses and not reading them. */
 const responses = new MemoryQuota({ clientBytes: 134_217_728, allBytes: 268_435_456 });
 
-/** Returns the bytes that responses hold now, in this process. */
+/** Bytes that responses hold in this process. */
 export function heldByResponses(): number {
   return responses.heldBytes;
 }
@@ -32,9 +33,12 @@ export class Reservation {
     this.#response = response;
   }
 
-  /** @param bytes in all @throws {Problem} 503 */
+  /**
+   * @param bytes total for the response, not an increment
+   * @throws {Problem} 503
+   */
   raise(bytes: number): void {
-    // Nobody reads it any more, and nothing would give the memory back.
+    // A closed response will not emit `close` again, so the memory would never be released.
     if (bytes <= this.#bytes || this.#response.closed) return;
     if (!responses.take(this.#clientId, bytes - this.#bytes)) throw serviceBusy();
     if (this.#bytes === 0) this.#response.once('close', () => responses.give(this.#clientId, this.#bytes));

@@ -1,4 +1,4 @@
-/** The caller, as the guard found it in a verified access token. */
+/** The authenticated caller, from a verified access token. */
 export interface Session {
   readonly clientId: string;
   readonly clientName: string;

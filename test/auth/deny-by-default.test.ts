@@ -148,7 +148,7 @@ test('404, as for a model that there is not: every route of a model, where the s
       tokens.access_token,
       { type: 'bearer' },
     );
-    const text = 'There is no such model or version.';
+    const text = 'No such model or version.';
     expect([route, status, body.detail ?? body.error]).toEqual([route, 404, text]);
   }
 });

@@ -34,10 +34,10 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
     const dataDir = temporaryFolder();
     const { service, url } = await serve(dataDir);
     const { port } = new URL(url);
-    const remedy = 'end the process that listens there, or choose another port with MLAPI_PORT';
+    const remedy = 'stop the process that listens there, or choose another port with MLAPI_PORT';
     expect(await mlapi(dataDir, ['serve'], { variables: { MLAPI_PORT: port } })).toMatchObject({
       code: 1,
-      stderr: `mlapi: port ${port} of 127.0.0.1 is taken (EADDRINUSE): ${remedy}\n`,
+      stderr: `mlapi: port ${port} on 127.0.0.1 is in use (EADDRINUSE): ${remedy}\n`,
     });
     const other = { variables: { MLAPI_KEY_PASSPHRASE: 'another one, as long' } };
     expect(await mlapi(dataDir, ['serve'], other)).toMatchObject({

@@ -1,20 +1,17 @@
 import { IncomingMessage } from 'node:http';
 
-/** Takes a body's pieces as they come, and null at its end. */
+/** Receives the pieces of a body, and null at its end. */
 export type Sink = (chunk: Buffer | null) => void;
 
-/** Nothing comes after the end. */
+/** Used after the end of the body. */
 const ignore: Sink = () => undefined;
 
-/**
- * A request whose body can be had as Node's parser hands it on, without the stream around it: its events and turns cost more than
- * reading a small body does.
- */
+/** A request whose body can be read straight from Node's parser. The events and turns of the stream cost more than reading a small body. */
 export class CollectingRequest extends IncomingMessage {
   #sink: Sink | undefined;
   #isStream = false;
 
-  /** @returns false if the stream holds some of the body by now */
+  /** @returns false if the stream has buffered some of the body already */
   collect(sink: Sink): boolean {
     if (this.#isStream) return false;
     this.#sink = sink;
@@ -31,7 +28,7 @@ export class CollectingRequest extends IncomingMessage {
     return true;
   }
 
-  /** Node lets flow what nobody has read: here nothing is left. */
+  /** Node resumes streams that nobody has read. A collected body has nothing left in the stream. */
   override resume(): this {
     return this.#sink === undefined ? super.resume() : this;
   }

@@ -1,4 +1,4 @@
-/** As many bytes as are needed to tell. */
+/** Number of bytes needed to recognise a file. */
 export const signatureBytes = 16;
 
 const kinds: readonly (readonly [offset: number, bytes: string, kind: string])[] = [
@@ -26,17 +26,17 @@ const kinds: readonly (readonly [offset: number, bytes: string, kind: string])[]
   [0, 'GGUF', 'a GGUF model'],
 ];
 
-/** Advice for the formats that people most often have in place of ONNX. */
+/** Advice for the formats most often sent instead of ONNX. */
 const remedies: Readonly<Record<string, string>> = {
   'a Python pickle': 'Export the model to ONNX, for example with skl2onnx.',
-  'a zip archive': 'Send the ONNX file itself; of a PyTorch model, torch.onnx.export makes one.',
+  'a zip archive': 'Send the ONNX file itself. Export a PyTorch model with torch.onnx.export.',
   'an HDF5 file (Keras?)': 'Export the model to ONNX, for example with tf2onnx.',
   'a TensorFlow Lite model': 'Export the model to ONNX, for example with tf2onnx.',
 };
 
 /**
- * Says what a file is, and what to do, if its first bytes show that it is no ONNX model.
- * @param head its first `signatureBytes`, or all of a shorter file
+ * Says what a file is, and what to do, if its first bytes show that it is not an ONNX model.
+ * @param head the first `signatureBytes` bytes, or all of a shorter file
  */
 export function explainForeignFile(head: Buffer): string | undefined {
   if (head.length === 0) return 'The file is empty.';
@@ -46,14 +46,14 @@ export function explainForeignFile(head: Buffer): string | undefined {
   return `The file is ${kind}, not an ONNX model.${remedy === undefined ? '' : ` ${remedy}`}`;
 }
 
-/** Returns the format that the first bytes of a file belong to, if it is a known one other than ONNX. */
+/** Returns the format of a file by its first bytes, if it is a known one other than ONNX. */
 function recognise(head: Buffer): string | undefined {
   const text = head.toString('latin1');
   const known = kinds.find(([offset, bytes]) => text.startsWith(bytes, offset));
   if (known !== undefined) return known[2];
   if (/^\s*<(?:!|html|\?xml)/i.test(text)) return 'an HTML or XML page';
   if (/^\s*[{[]/.test(text)) return 'JSON';
-  // A model has lengths and numbers among its first bytes, which no text has.
+  // An ONNX file has binary lengths and numbers among its first bytes; text has none.
   if (/^[\t\r\n\x20-\x7e]+$/.test(text)) return 'text';
   return undefined;
 }

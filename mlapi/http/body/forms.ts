@@ -3,14 +3,14 @@ import { Problem } from '../problem.ts';
 import { decodeUtf8 } from './strict-json.ts';
 
 const maxFields = 8;
-/** Far more than any schema has. Each name that is unknown costs a microsecond or two to report. */
+/** Far more than any schema has. Reporting an unknown name costs a microsecond or two. */
 const maxNames = 64;
 
 function invalidForm(cause?: unknown): Problem {
-  return new Problem(400, 'invalid_request', 'The form is malformed, or has a field twice.', { cause });
+  return new Problem(400, 'invalid_request', 'The form is malformed or repeats a field.', { cause });
 }
 
-/** @throws {Problem} 400 `invalid_request` for an object with more names than any body here has */
+/** @throws {Problem} 400 `invalid_request` for an object with more than 64 names */
 export function refuseManyNames(value: object): void {
   let names = 0;
   for (const _name in value) if ((names += 1) > maxNames) throw tooManyFields();
@@ -20,11 +20,11 @@ function tooManyFields(): Problem {
   return new Problem(
     400,
     'invalid_request',
-    `The body has more than ${maxNames} fields: send those that this path takes.`,
+    `The body has more than ${maxNames} fields. Send only those that this path accepts.`,
   );
 }
 
-/** A form as HTML sends it. @throws {Problem} 400 `invalid_request` */
+/** Parses `application/x-www-form-urlencoded`. @throws {Problem} 400 `invalid_request` */
 export function parseUrlencoded(bytes: Buffer): Record<string, string> {
   const fields: [string, string][] = [];
   for (const pair of decodeUtf8(bytes).split('&')) {
@@ -40,19 +40,19 @@ export function parseUrlencoded(bytes: Buffer): Record<string, string> {
   return toForm(fields);
 }
 
-/** A name or a value of such a form. @throws {URIError} */
+/** Decodes a name or value of a urlencoded form. @throws {URIError} */
 export function decodeFormPart(part: string): string {
   return decodeURIComponent(part.replaceAll('+', ' '));
 }
 
-/** A form of text fields, none of them a file. @throws {Problem} 400 `invalid_request` */
+/** Parses a multipart form of text fields; files are rejected. @throws {Problem} 400 `invalid_request` */
 export async function parseMultipart(bytes: Buffer, contentType: string): Promise<Record<string, string>> {
   const fields: [string, string][] = [];
   await new Promise<void>((resolve, reject) => {
     const refuse = (cause?: unknown) => reject(invalidForm(cause));
     let parser: InstanceType<typeof Busboy>;
     try {
-      // Read as bytes, and decoded by us: the parser would let invalid UTF-8 pass.
+      // Read as bytes and decoded here: the parser would accept invalid UTF-8.
       const defCharset = 'latin1';
       const limits = { files: 0, fields: maxFields, parts: maxFields, fieldNameSize: 64 };
       parser = new Busboy({ headers: { 'content-type': contentType }, limits, defCharset });

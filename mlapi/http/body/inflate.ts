@@ -19,8 +19,8 @@ export function isInflatable(encoding: string): boolean {
 }
 
 /**
- * Inflates a body, one at a time: however many bombs arrive together, one of them is unfolded, and no further than the limit.
- * @throws {Problem} 413, or 400 where it is not what it says
+ * Inflates bodies one at a time, so that many decompression bombs use the memory of one, and never past the limit.
+ * @throws {Problem} 413 `body_too_large`, or 400 if the data does not match the encoding
  */
 export function inflate(bytes: Buffer, encoding: string, limitBytes: number): Promise<Buffer> {
   const inflated = last.then(() => encodings.get(encoding)!(bytes, { maxOutputLength: limitBytes }));
@@ -30,6 +30,6 @@ export function inflate(bytes: Buffer, encoding: string, limitBytes: number): Pr
   );
   return inflated.catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
-    throw new Problem(400, 'invalid_request', `The body is no ${encoding}.`, { cause });
+    throw new Problem(400, 'invalid_request', `The body is not valid ${encoding}.`, { cause });
   });
 }

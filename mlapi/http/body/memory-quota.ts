@@ -1,13 +1,13 @@
 interface MemoryBounds {
-  /** Most that one client may hold. */
+  /** Most bytes that one client may hold. */
   readonly clientBytes: number;
-  /** Most that all clients of this process may hold together. */
+  /** Most bytes that all clients of this process may hold together. */
   readonly allBytes: number;
 }
 
 /**
- * Counts the memory that each client has taken up here. A client may hold as much as is still free, up to its own bound: those who
- * take and take always leave room for one who has taken nothing yet (the dynamic thresholds of switch buffers, Choudhury and Hahne).
+ * Counts the memory that each client holds. A client may hold at most as much as is still free, and at most its own bound, so that greedy
+ * clients always leave room for a new one (dynamic thresholds of switch buffers, Choudhury and Hahne 1998).
  */
 export class MemoryQuota {
   readonly #bounds: MemoryBounds;
@@ -18,12 +18,12 @@ export class MemoryQuota {
     this.#bounds = bounds;
   }
 
-  /** Bytes that all clients hold together. */
+  /** Bytes held by all clients together. */
   get heldBytes(): number {
     return this.#allHeld;
   }
 
-  /** @returns false when the client would hold too much; nothing is taken then */
+  /** @returns false, without taking anything, if the client would hold too much */
   take(clientId: string, bytes: number): boolean {
     const { clientBytes, allBytes } = this.#bounds;
     const held = (this.#held.get(clientId) ?? 0) + bytes;

@@ -1,21 +1,21 @@
 import { Problem } from '../problem.ts';
 
 export function tooLarge(): Problem {
-  return new Problem(413, 'body_too_large', 'The body is larger than this service takes.');
+  return new Problem(413, 'body_too_large', 'The body is too large.');
 }
 
 export function brokeOff(): Problem {
-  return new Problem(400, 'invalid_request', 'The body broke off.');
+  return new Problem(400, 'invalid_request', 'The connection closed before the body ended.');
 }
 
-/** @param most pieces in which the body may come */
+/** @param most maximum number of pieces */
 export function tooManyPieces(most: number): Problem {
-  return new Problem(400, 'invalid_request', `The body came in more than ${most} pieces: send it in larger chunks.`, {
+  return new Problem(400, 'invalid_request', `The body came in more than ${most} pieces. Send larger chunks.`, {
     headers: { connection: 'close' },
   });
 }
 
-/** Nothing here reads trailers, and a proxy might take one for a header. */
+/** Trailers are rejected: nothing here reads them, and a proxy might treat one as a header. */
 export function hasTrailers(): Problem {
   return new Problem(400, 'invalid_request', 'Trailers are not supported.', {
     headers: { connection: 'close' },

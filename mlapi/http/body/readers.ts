@@ -10,22 +10,22 @@ import { brokeOff, hasTrailers, tooLarge, tooManyPieces } from './problems.ts';
 import { StreamedBody } from './streamed-body.ts';
 import { parseStrictJson } from './strict-json.ts';
 
-/** Reads a request's body, or refuses it. */
+/** Reads or rejects a request body. */
 export interface BodyReader<Read = unknown> {
   readonly mediaTypes: readonly string[];
   readonly isOptional: boolean;
   readonly read: (exchange: Exchange) => Promise<Read>;
 }
 
-/** Unfinished ones that a client may have, and all clients together: begun and not ended, thousands would fill the memory. */
+/** Incomplete bodies per client, and of all clients. Without a limit, thousands of unfinished uploads would fill the memory. */
 const maxWholeBodies = 32;
 const maxAllBodies = 96;
-/** A piece costs about as much whether it holds one byte or a thousand. Forms of strangers are small. */
+/** A piece costs about the same whether it holds one byte or a thousand. Forms sent without a token are small. */
 const maxPiecesOfStrangers = 256;
-/** RFC 2046 allows a boundary of 70 characters. */
+/** Long enough for a multipart boundary of 70 characters (RFC 2046). */
 const maxTypeLength = 256;
 const firstBufferBytes = 4_096;
-/** From this size on, parsing takes about as long as a turn of the event loop may. */
+/** From this size on, parsing takes about as long as one turn of the event loop may. */
 const largeBytes = 65_536;
 const nothing = Buffer.alloc(0);
 
@@ -37,44 +37,44 @@ const parsers: Readonly<Record<string, Parse>> = {
   'multipart/form-data': parseMultipart,
 };
 
-/** Read while it comes, by the handler. */
+/** Streamed to the handler. */
 const csv = 'text/csv';
 const binary = 'application/octet-stream';
 const utf8Charset = ['charset=utf-8', 'charset="utf-8"'];
 /** RFC 4180 section 3. */
 const presentHeader = ['header=present', 'header="present"'];
 
-/** A table: in strict JSON, or in CSV as a `StreamedBody`; of at most `limitBytes` either way. */
+/** A table of at most `limitBytes`: strict JSON, or CSV as a `StreamedBody`. */
 export function tableBody(limitBytes: number): BodyReader {
   const mediaTypes = ['application/json', csv];
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
-/** A file of at most `limitBytes`, alone or in a multipart form: a `StreamedBody`. */
+/** A file of at most `limitBytes` as a `StreamedBody`: the whole body, or one part of a multipart form. */
 export function fileBody(limitBytes: number): BodyReader<StreamedBody> {
   const mediaTypes = [binary, 'multipart/form-data'];
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes, { isStreamed: true }) };
 }
 
-/** A document in strict JSON, of at most `limitBytes`. */
+/** A strict JSON document of at most `limitBytes`. */
 export function jsonBody(limitBytes: number): BodyReader {
   const mediaTypes = ['application/json'];
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
-/** A flat form, as JSON, urlencoded or multipart, of at most `limitBytes`. */
+/** A flat form of at most `limitBytes`: JSON, urlencoded or multipart. */
 export function formBody(limitBytes: number): BodyReader {
   const mediaTypes = Object.keys(parsers);
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
-/** A flat form as HTML sends it, and in no other media type. */
+/** A urlencoded form of at most `limitBytes`; no other media type is accepted. */
 export function urlencodedBody(limitBytes: number): BodyReader {
   const mediaTypes = ['application/x-www-form-urlencoded'];
   return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
 }
 
-/** As `formBody`, where a body may be left out: then it is an empty object. */
+/** Like `formBody`, but the body is optional and defaults to an empty object. */
 export function optionalFormBody(limitBytes: number): BodyReader {
   const form = formBody(limitBytes);
   const read: BodyReader['read'] = (exchange) =>
@@ -83,17 +83,16 @@ export function optionalFormBody(limitBytes: number): BodyReader {
 }
 
 /**
- * The bytes as they are, of at most `limitBytes`, also once they are inflated: the one body that may be compressed. Its media type
- * may be left out.
+ * Raw bytes of at most `limitBytes`, before and after inflating. The only body that may be compressed, and whose media type may be absent.
  */
 export function bytesBody(mediaTypes: readonly string[], limitBytes: number, isOptional = false): BodyReader<Buffer> {
   return { mediaTypes, isOptional, read: readerOf(mediaTypes, limitBytes, { takesBytes: true }) };
 }
 
 interface ReaderOptions {
-  /** Read while it comes, by the handler, whatever it is. */
+  /** Stream every media type to the handler. */
   readonly isStreamed?: boolean;
-  /** Handed on as it is, once it is whole. */
+  /** Pass the complete body on without parsing it. */
   readonly takesBytes?: boolean;
 }
 
@@ -134,9 +133,9 @@ function readerOf(
       });
     }
     if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
-    // Only now is the sender of an "Expect: 100-continue" told to go on; HTTP/1.0 does not know it.
+    // Only now may the sender of "Expect: 100-continue" go on. HTTP/1.0 does not know it.
     if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
-    // Strangers send small forms only: what they hold is bounded by their connections.
+    // Unauthenticated requests send small forms only; the number of connections bounds their memory.
     const clientId = session?.clientId;
     const parse = isStreamed ? undefined : takesBytes ? (bytes: Buffer) => bytes : parsers[mediaType];
     if (parse === undefined) {
@@ -158,7 +157,7 @@ function readerOf(
       const maxPieces = clientId === undefined ? maxPiecesOfStrangers : Infinity;
       const sent = await readBytes({ request, response, limitBytes, hold, maxPieces });
       const bytes = isInflatable(encoding) ? await inflate(sent, encoding, limitBytes) : sent;
-      // A thousand times what was sent: it counts until its request is answered, since tensors stay where they lie in it.
+      // Inflated data may be a thousand times as large, and tensors refer to it: it counts until the response closes.
       if (bytes !== sent) holdInflated(bytes.length);
       if (bytes.length > largeBytes) await yieldToEventLoop();
       return parse(bytes, contentType);
@@ -172,13 +171,13 @@ interface Reading {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly limitBytes: number;
-  /** Asks for more memory. @returns false where there is none to have */
+  /** Reserves memory. @returns false if there is none left */
   readonly hold: (bytes: number) => boolean;
-  /** Chunks, or what the network makes of a body. */
+  /** Most pieces in which the body may arrive. */
   readonly maxPieces: number;
 }
 
-/** The body, read no further than its limit: body-parser reads what it refuses to its end. */
+/** Reads a body, never past its limit. The body-parser library reads rejected bodies to their end. */
 function readBytes({ request, response, limitBytes, hold, maxPieces }: Reading): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const declaredLength = Number(request.headers['content-length']);
@@ -186,7 +185,7 @@ function readBytes({ request, response, limitBytes, hold, maxPieces }: Reading):
     let bytes: Buffer = nothing;
     let length = 0;
     let pieces = 0;
-    // The listeners go with the request: taking them off would cost more than it saves.
+    // The listeners are collected with the request: removing them would cost more than it saves.
     let isSettled = false;
     const finish = (whole: Buffer) => {
       isSettled = true;
@@ -211,11 +210,11 @@ function readBytes({ request, response, limitBytes, hold, maxPieces }: Reading):
         return;
       }
       if (chunk.length === declaredLength) {
-        // All of it at once, as small bodies come.
+        // The whole body in one piece, as small bodies arrive.
         finish(chunk);
         return;
       }
-      // One buffer that grows: each chunk kept as it came would cost hundreds of bytes, and may hold a single one.
+      // One growing buffer: a list of chunks would cost hundreds of bytes for each, even for one-byte chunks.
       if (needed > bytes.length) {
         const capacity = Math.min(maxBytes, Math.max(firstBufferBytes, 4 * needed));
         if (!hold(capacity - bytes.length)) {
@@ -240,13 +239,13 @@ function readBytes({ request, response, limitBytes, hold, maxPieces }: Reading):
     const isCollected =
       request instanceof CollectingRequest && request.collect((chunk) => (chunk === null ? end() : take(chunk)));
     if (!isCollected) request.on('data', take).on('end', end).on('error', fail);
-    // A request that was answered while its body broke off is never closed by Node.
+    // Node never closes a request whose body broke off after it was answered.
     response.on('close', fail);
     if (request.destroyed) fail();
   });
 }
 
-/** The media type in lower case, or an empty string where its parameters are not ours to take. */
+/** Returns the media type in lower case, or an empty string if its parameters are not supported. */
 function readMediaType(contentType: string): string {
   if (contentType.length > maxTypeLength) return '';
   const [type = '', ...parameters] = contentType

@@ -3,12 +3,12 @@ import { serviceBusy } from '../problem.ts';
 import type { MemoryQuota } from './memory-quota.ts';
 import { brokeOff, hasTrailers, tooLarge } from './problems.ts';
 
-/** So many bytes are taken before others get their turn: one connection may have many more at hand. */
+/** Bytes taken before the event loop serves other connections. */
 const bytesPerTurn = 65_536;
 
-/** Consumer of a body while it arrives. Both methods may throw; then nothing more is read. */
+/** Consumes a body while it arrives. Both methods may throw; reading stops then. */
 export interface BodySink<T> {
-  /** The bytes are only lent. Nothing more is read until a promise is kept. */
+  /** Must not keep `chunk` after it returns. A returned promise pauses reading until it resolves. */
   write(chunk: Buffer): void | Promise<void>;
   end(): T | Promise<T>;
 }
@@ -19,13 +19,13 @@ interface StreamedBodyOptions {
   readonly limitBytes: number;
   readonly unfinished: MemoryQuota;
   readonly clientId: string;
-  /** Its `Content-Type`, whose media type the reader takes. */
+  /** The `Content-Type` header; its media type has been checked. */
   readonly contentType: string;
 }
 
-/** A body that was let in, and that its handler reads: no more of it is kept than its sink keeps. */
+/** An accepted body that its handler reads as a stream: it holds no more memory than its sink does. */
 export class StreamedBody {
-  /** Whether anything reads it yet. A body that nothing reads is discarded before its sender is refused, so that the sender reads why. */
+  /** Whether reading has begun. An unread body is discarded before an error is sent, so that the client reads the error. */
   hasBegun = false;
   readonly #options: StreamedBodyOptions;
 
@@ -38,7 +38,8 @@ export class StreamedBody {
   }
 
   /**
-   * @param open makes the sink; `hold` is for it to ask for memory before it takes some
+   * Reads the whole body into a sink.
+   * @param open makes the sink; the sink calls `hold` before it takes memory
    * @throws {Problem} 400, 413, 503, and what the sink throws
    */
   async into<T>(open: (hold: (bytes: number) => void) => BodySink<T>): Promise<T> {
@@ -103,13 +104,13 @@ export class StreamedBody {
         setImmediate(() => request.resume());
       };
       const finish = () => {
-        // The end of a stream that was read to its end is told also while it is paused.
+        // `end` is emitted even while the stream is paused.
         hasEnded = true;
         if (!isWriting) settle(() => (request.rawTrailers.length > 0 ? reject(hasTrailers()) : resolve()));
       };
       const fail = () => settle(() => reject(brokeOff()));
       request.on('data', take).on('end', finish).on('error', fail);
-      // A request that was answered while its body broke off is never closed by Node.
+      // Node never closes a request whose body broke off after it was answered.
       response.on('close', fail);
       if (request.destroyed || response.closed) fail();
     });

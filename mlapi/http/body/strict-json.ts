@@ -4,27 +4,27 @@ const maxDepth = 32;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * JSON as RFC 7493 (I-JSON) has it: valid UTF-8 without a byte order mark, unique names, no unpaired surrogates, and at most
- * 32 levels deep. Depth is checked before anything else walks the tree.
- * @throws {Problem} 400 `invalid_json`, `json_too_deep` or `duplicate_key`.
+ * Parses I-JSON (RFC 7493): valid UTF-8 without a byte order mark, unique names, no unpaired surrogates, at most 32 levels deep. The depth
+ * is checked before anything walks the tree.
+ * @throws {Problem} 400 `invalid_json`, `json_too_deep` or `duplicate_key`
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new Problem(400, 'invalid_json', 'The body is empty; it must be JSON.');
   const text = decodeUtf8(bytes);
-  // Tables without names are walked once, and not read sign by sign.
+  // A table without objects is checked by one walk of the tree, without scanning the text.
   const names = text.includes(':') || looksDeep(text) ? countNamesInText(text) : 0;
   const value = parse(text);
   if (names === 0 && typeof value === 'object' && value !== null) refuseDeeper(value, maxDepth);
-  // JSON.parse keeps the last of equal names, so the tree then has fewer names than the text.
+  // JSON.parse keeps the last of equal names: fewer names in the tree than in the text mean a duplicate.
   if (names > 0 && countNamesInTree(value) < names) {
     throw new Problem(400, 'duplicate_key', 'An object in the body has the same name twice.');
   }
-  // Only an escape can spell one: there is none in UTF-8.
+  // Only an escape can produce an unpaired surrogate; valid UTF-8 has none.
   if (text.includes('\\u') && hasUnpairedSurrogate(value)) throw invalidJson();
   return value;
 }
 
-/** @throws {Problem} 400 `invalid_json` if the bytes are no UTF-8. */
+/** @throws {Problem} 400 `invalid_json` if the bytes are not UTF-8 */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
@@ -45,9 +45,9 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // An invalid body that is also nested too deep is refused as too deep.
+    // Throws `json_too_deep` if the invalid body is also nested too deeply.
     countNamesInText(text);
-    // The parser's message quotes the body, and with it a password: it must not reach a log.
+    // The parser's message quotes the body, which may hold a password: keep it out of the logs.
     throw invalidJson();
   }
 }
@@ -60,7 +60,7 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** By its brackets alone, also those in strings: going down a megabyte of them takes `JSON.parse` a tenth of a second. */
+/** Counts brackets, including those in strings. JSON.parse would need a tenth of a second for a megabyte of nested brackets. */
 function looksDeep(text: string): boolean {
   let depth = 0;
   let open = text.indexOf('[');
@@ -78,7 +78,7 @@ function looksDeep(text: string): boolean {
   return false;
 }
 
-/** Goes no deeper than it may. */
+/** Throws at the first level below `levels`. */
 function refuseDeeper(value: object, levels: number): void {
   if (levels === 0) throw tooDeep();
   const items: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
@@ -88,7 +88,7 @@ function refuseDeeper(value: object, levels: number): void {
   }
 }
 
-/** Outside of strings, JSON has one colon a name. What is not JSON at all is left for `JSON.parse` to refuse. */
+/** Counts names by the colons outside of strings. Text that is not JSON is left for `JSON.parse` to reject. */
 function countNamesInText(text: string): number {
   let depth = 0;
   let names = 0;
@@ -108,7 +108,7 @@ function countNamesInText(text: string): number {
   return names;
 }
 
-/** Index of the closing quote. */
+/** Returns the index of the closing quote. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let backslashes = 0;
@@ -125,7 +125,7 @@ function countNamesInTree(value: unknown): number {
     for (const item of value) if (typeof item === 'object') names += countNamesInTree(item);
     return names;
   }
-  // Lists of all names or values of a large object cost more than all else here.
+  // A loop, since Object.keys and Object.values of a large object would dominate the cost.
   for (const name in value) names += 1 + countNamesInTree((value as Record<string, unknown>)[name]);
   return names;
 }

@@ -1,21 +1,21 @@
 import type { Logger } from '../../telemetry/logger.ts';
 
-/** Something that the service depends on and cannot serve without. */
+/** A dependency without which the service cannot serve. */
 export interface HealthCheck {
   readonly name: string;
-  /** Fails, within seconds, unless it can be used now. */
+  /** Rejects within seconds if the dependency cannot be used. */
   check(): Promise<void>;
 }
 
 interface HealthChecksOptions {
-  /** Milliseconds that only go forward. */
+  /** Monotonic, in milliseconds. */
   readonly clock: () => number;
   readonly logger: Logger;
 }
 
 const lookEveryMs = 1_000;
 
-/** Whether all that the service depends on can be used. It looks once a second at most, however often it is asked. */
+/** Runs the health checks, at most once a second however often it is asked. */
 export class HealthChecks {
   readonly #checks: HealthCheck[] = [];
   readonly #clock: () => number;
@@ -49,7 +49,7 @@ export class HealthChecks {
     return results.every(Boolean);
   }
 
-  /** The log gets the change, not every look. */
+  /** Logs changes only. */
   async #passes(healthCheck: HealthCheck): Promise<boolean> {
     const { name } = healthCheck;
     try {

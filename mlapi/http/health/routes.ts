@@ -10,7 +10,7 @@ const statusSchema = {
   properties: { status: { type: 'string' }, service: { type: 'string' }, version: { type: 'string' } },
 };
 
-/** Public: what stands at the roots, whether the process lives, whether it and what it depends on can serve. */
+/** Public: name and version at the root paths, liveness and readiness. */
 export function healthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
   const greeting = { status: 'ok', service: 'mlapi', version };
   return [
@@ -27,15 +27,15 @@ export function healthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): En
     ),
     publicStatus(
       '/api/readiness',
-      ['checkReadiness', 'Whether every model can serve, and the database'],
+      ['checkReadiness', 'Whether the models and the database can serve'],
       () => readiness(lifecycle, checks),
       { status: 'ready' },
-      { 503: { text: 'Not ready: starting, draining, or the database is away', schema: statusSchema } },
+      { 503: { text: 'Not ready: starting, draining, or the database is unreachable', schema: statusSchema } },
     ),
   ];
 }
 
-/** Whether this process can serve, and all that it depends on. */
+/** Whether this process and its dependencies can serve. */
 export async function isReady(lifecycle: Lifecycle, checks?: HealthChecks): Promise<boolean> {
   return lifecycle.isReady && (checks === undefined || (await checks.pass()));
 }

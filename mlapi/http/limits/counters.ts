@@ -1,30 +1,30 @@
-/** How long a counter counts before it begins again. */
+/** Length of a counting window. */
 export const windowMs = 60_000;
 
-/** Name of a set of counters. Equal keys under two names are two counters, wherever they are kept. */
+/** Name of a set of counters. The same key under two names is counted separately. */
 export type CounterName = 'per-address' | 'per-client' | 'failed-passwords';
 
-/** How often a key was counted in the current window, and how many milliseconds are left of it. */
+/** Count of a key in the current window, and milliseconds until the window ends. */
 export interface WindowCount {
   readonly count: number;
   readonly resetsInMs: number;
 }
 
-/** Counts by key in windows of one minute. A home that cannot be reached rejects with a Problem, 503. */
+/** Counts by key in windows of one minute. Rejects with a Problem 503 if the store cannot be reached. */
 export interface Counters {
-  /** Counts once more, and answers the new count. */
+  /** Adds one and returns the new count. */
   increment(key: string): WindowCount | Promise<WindowCount>;
   read(key: string): WindowCount | Promise<WindowCount>;
 }
 
-/** Counters that another process keeps. */
+/** Counters kept by another process. */
 export interface RemoteCounters extends Counters {
   increment(key: string): Promise<WindowCount>;
   read(key: string): Promise<WindowCount>;
 }
 
-/** Where counters are kept: of one name always the same. */
+/** Store of counters. The same name always returns the same counters. */
 export interface CounterStore {
-  /** @param limit past which everything is refused: below it, some may be counted ahead of time */
+  /** @param limit count above which everything is rejected; up to it, a worker may count some in advance */
   counter(name: CounterName, limit?: number): Counters;
 }

@@ -4,23 +4,22 @@ import type { RedisConfig } from './redis-variables.ts';
 import { MemoryCounterStore } from './window-counters.ts';
 
 interface CounterOptions {
-  /** Milliseconds that only go forward. */
+  /** Monotonic, in milliseconds. */
   readonly monotonicClock: () => number;
   readonly logger: Logger;
-  /** Where they are kept without Redis; unset: in the memory of this process. */
+  /** Store used without Redis. Default: the memory of this process. */
   readonly localCounters: CounterStore | undefined;
 }
 
 interface OpenCounterStore extends CounterStore {
-  /** Rejects while the counters cannot be reached. */
+  /** Rejects while the store cannot be reached. */
   check(): Promise<void>;
   close(): void;
 }
 
 /**
- * Opens the home of the counters: Redis where the configuration names one, else the memory of this process or its supervisor.
- * While Redis is away, the limits before tokens and passwords refuse; the limit per client goes on in memory: whom it counts has
- * shown a token.
+ * Opens the counter store: Redis if configured, otherwise the memory of this process or its supervisor. While Redis is unreachable, the
+ * limits on unauthenticated requests reject with 503; the limit per client falls back to memory, because its clients have a valid token.
  */
 export async function openCounters(
   { redisUrl }: Partial<RedisConfig>,
@@ -34,7 +33,7 @@ export async function openCounters(
       close: () => undefined,
     };
   }
-  // Its client is larger than all the rest of this folder.
+  // Loaded on demand: the Redis client is larger than the rest of this folder.
   const { RedisCounterStore } = await import('./redis-counters.ts');
   const redis = await RedisCounterStore.open(redisUrl, logger);
   return {

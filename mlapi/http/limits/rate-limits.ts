@@ -11,19 +11,19 @@ import { readAddress } from '../request/client-address.ts';
 import type { Session } from '../session.ts';
 import { windowMs, type Counters, type WindowCount } from './counters.ts';
 
-/** Clients whose policy is remembered; beyond that, policies are computed again. */
+/** Most clients with a cached policy header; then the cache is cleared. */
 const maxPolicies = 10_000;
 
 /**
- * The key of an address: IPv4 whole, also when mapped into IPv6; IPv6 by its /56, which one customer holds. What a proxy hands on
- * and is no address shares one key.
+ * Rate-limit key of an address: IPv4 in full, also when mapped into IPv6; IPv6 by its /56, which one customer holds. All strings from a
+ * proxy that are not addresses share one key.
  */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'local';
   return isIP(address) === 0 ? 'no address' : ipKeyGenerator(address, 56);
 }
 
-/** Requests per address: for routes that strangers may call. */
+/** Limits requests per address, for routes that need no token. */
 export function addressRateLimit(
   { authRateLimitPerMinute }: Pick<CoreConfig, 'authRateLimitPerMinute'>,
   counters: Counters,
@@ -35,21 +35,21 @@ export function addressRateLimit(
     identifier: 'per-address',
     keyGenerator: (request) => addressKey(Exchange.of(request).address),
     store: storeOf(counters),
-    // It looks for ipKeyGenerator in the text of the function; ours calls it in addressKey.
+    // The library searches the function's source for ipKeyGenerator, which addressKey calls.
     validate: { keyGeneratorIpFallback: false },
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     handler: () => {
       metrics.rateLimited('per-address');
-      // The limiter has set Retry-After by now.
+      // The limiter has set Retry-After already.
       throw rateLimited();
     },
   });
 }
 
 /**
- * Requests per client: for routes behind the guard. Says what the library would say, without its price for each request. That a client
- * comes to its limit is recorded: it may be after a model.
+ * Limits requests per client, for routes behind the guard. Sends the same headers as the library at a lower cost per request. Reaching the
+ * limit is audited, because it may be an attempt to extract a model.
  */
 export function clientRateLimit(
   { rateLimitPerMinute: limit }: Pick<CoreConfig, 'rateLimitPerMinute'>,
@@ -81,14 +81,14 @@ export function clientRateLimit(
   };
   return (exchange) => {
     const { session } = exchange;
-    if (session === undefined) throw new Error('the limit per client stands before the guard');
+    if (session === undefined) throw new Error('clientRateLimit must be mounted after the guard');
     const counted = counters.increment(session.clientId);
     if (!(counted instanceof Promise)) return judge(session, exchange, counted);
     return counted.then((count) => judge(session, exchange, count));
   };
 }
 
-/** Most refusals write nothing, and wait for nothing. */
+/** Rejects at once, unless an audit record must be written first. */
 function refuseAfter(noted: Promise<void> | undefined): Promise<void> {
   if (noted === undefined) throw rateLimited();
   return noted.then(() => {
@@ -100,19 +100,22 @@ function rateLimited(): Problem {
   return new Problem(429, 'rate_limited', 'Too many requests; see Retry-After.');
 }
 
-/** Tells clients apart without naming them, as the library does it. */
+/** Distinguishes clients without naming them, as the library does. */
 function partitionKey(key: string): string {
   const digest = createHash('sha256').update(key).digest('hex').slice(0, 12);
   return Buffer.from(digest).toString('base64');
 }
 
-/** The library's own store keeps every key that a stranger makes up for a minute or two. Nothing is ever taken back from ours. */
+/**
+ * Adapts `Counters` to the library. Its own store would keep every key that a client makes up for up to two minutes. Counts are never taken
+ * back.
+ */
 function storeOf(counters: Counters): Store {
   return {
     localKeys: true,
     increment: async (key) => {
       const { count, resetsInMs } = await counters.increment(key);
-      // The library compares it with its own clock.
+      // The library compares this with the wall clock.
       return { totalHits: count, resetTime: new Date(Date.now() + resetsInMs) };
     },
     decrement: () => undefined,

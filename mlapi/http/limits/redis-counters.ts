@@ -11,15 +11,15 @@ const firstRetryMs = 100;
 const maxRetryMs = 2_000;
 const prefix = 'mlapi:';
 
-/** One connection that answered, until the first fault. */
+/** A connection that has answered and not failed yet. */
 interface Link {
   readonly client: ReturnType<typeof createClient>;
   readonly store: RedisStore;
 }
 
 /**
- * Counters in Redis, for several machines. A fault of any kind, an answer after more than a second included, gives the connection
- * up: requests are then refused at once, and new connections are tried until one counts. Every key lives one window.
+ * Counters in Redis, shared by several machines. Any fault, including a response that takes over a second, closes the connection: requests
+ * are then rejected at once, while new connections are tried until one works. Keys expire after one window.
  */
 export class RedisCounterStore implements CounterStore {
   readonly #url: string;
@@ -34,7 +34,7 @@ export class RedisCounterStore implements CounterStore {
     this.#logger = logger;
   }
 
-  /** Connects, or goes on trying. @throws {Error} if the URL cannot be read */
+  /** Connects, or keeps trying in the background. @throws {Error} if the URL is invalid */
   static async open(url: string, logger: Logger): Promise<RedisCounterStore> {
     const home = new RedisCounterStore(url, logger);
     home.#createClient();
@@ -50,7 +50,7 @@ export class RedisCounterStore implements CounterStore {
     };
   }
 
-  /** Counts for nobody: a replica that may only be read answers a ping, too. @throws {Problem} 503 */
+  /** Increments a test key, because a read-only replica would answer a ping too. @throws {Problem} 503 */
   async check(): Promise<void> {
     await this.#ask((store) => increment(store, 'check'));
   }
@@ -89,7 +89,7 @@ export class RedisCounterStore implements CounterStore {
   #connectIn(delayMs: number): void {
     const connect = () =>
       void this.#connect(Math.min(2 * delayMs, maxRetryMs)).then(() => {
-        if (this.#link !== undefined) this.#logger.info('redis is reached again');
+        if (this.#link !== undefined) this.#logger.info('redis is reachable again');
       });
     this.#retry = setTimeout(connect, delayMs).unref();
   }
@@ -98,7 +98,7 @@ export class RedisCounterStore implements CounterStore {
     const client = this.#createClient();
     const store = new RedisStore({ prefix, sendCommand: (...words) => client.sendCommand(words) });
     const link = { client, store };
-    // The client emits its faults, and rejects with them, too.
+    // The client both emits its faults and rejects with them.
     client.on('error', (error) => this.#lose(link, error));
     try {
       await withinLimit(prepare(link));
@@ -113,19 +113,19 @@ export class RedisCounterStore implements CounterStore {
 
   #createClient(): Link['client'] {
     try {
-      // A connection is never mended: commands sent twice would count twice.
+      // No automatic reconnect: commands that are sent again would count twice.
       const socket = { connectTimeout: responseLimitMs, reconnectStrategy: false as const };
       return createClient({ url: this.#url, RESP: 2, disableOfflineQueue: true, socket });
     } catch {
-      // The library's message may repeat the URL, and with it the password.
+      // The library's message may contain the URL and with it the password.
       throw new Error(
-        'MLAPI_REDIS_URL cannot be read: its path is empty or the number of a database; % in a name or password is %25',
+        'MLAPI_REDIS_URL is invalid: its path must be empty or a database number; write % in a name or password as %25',
       );
     }
   }
 }
 
-/** Its message is safe to log. */
+/** Message and reason are safe to log. */
 class RedisUnreachable extends Error {
   readonly reason: string;
 
@@ -145,18 +145,18 @@ async function prepare({ client, store }: Link): Promise<void> {
 async function increment(store: RedisStore, key: string): Promise<WindowCount> {
   const counted = toWindowCount(await store.increment(key));
   if (counted.resetsInMs <= windowMs) return counted;
-  // Redis's clock was set back: nobody waits for an hour that comes again.
+  // The clock of Redis was set back: reset the key, rather than keep clients waiting.
   await store.resetKey(key);
   return toWindowCount(await store.increment(key));
 }
 
 function toWindowCount(answer: Awaited<ReturnType<RedisStore['get']>>): WindowCount {
-  // The library answers NaN for a key that was not counted.
+  // The library returns NaN for a key that was not counted.
   if (answer?.resetTime === undefined || !(answer.totalHits > 0)) return { count: 0, resetsInMs: windowMs };
   return { count: answer.totalHits, resetsInMs: Math.max(0, answer.resetTime.getTime() - Date.now()) };
 }
 
-/** Whatever the key, always of one length and form; nobody's name or address stands in Redis. */
+/** Hashes the key: equal length and form for all, and no names or addresses in Redis. */
 function keyOf(name: CounterName, key: string): string {
   return createHash('sha256').update(`${name}\n${key}`).digest('base64url');
 }
@@ -164,7 +164,7 @@ function keyOf(name: CounterName, key: string): string {
 async function withinLimit<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new RedisUnreachable('no answer within a second')), responseLimitMs);
+    timer = setTimeout(() => reject(new RedisUnreachable('no response within a second')), responseLimitMs);
   });
   return Promise.race([answer, silence]).finally(() => clearTimeout(timer));
 }

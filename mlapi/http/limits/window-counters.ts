@@ -9,7 +9,7 @@ export class MemoryCounterStore implements CounterStore {
   readonly #monotonicClock: () => number;
   readonly #counters = new Map<CounterName, WindowCounters>();
 
-  /** @param monotonicClock milliseconds that only go forward */
+  /** @param monotonicClock monotonic, in milliseconds */
   constructor(monotonicClock: () => number) {
     this.#monotonicClock = monotonicClock;
   }
@@ -22,8 +22,8 @@ export class MemoryCounterStore implements CounterStore {
 }
 
 /**
- * Counts by key in windows of one minute, in bounded memory: once 50,000 keys have been seen in a window, new ones share 4,096
- * buckets under a secret hash. So no flood of keys grows it, pushes a counter out of it, or aims at somebody's bucket.
+ * Counts by key in windows of one minute, in bounded memory: after 50,000 keys in a window, new keys share 4,096 buckets by a secret hash.
+ * A flood of keys cannot grow it, evict a counter, or target somebody's bucket.
  */
 export class WindowCounters implements Counters {
   readonly #monotonicClock: () => number;
@@ -31,7 +31,7 @@ export class WindowCounters implements Counters {
   readonly #counts = new Map<string, number>();
   #windowStart: number;
 
-  /** @param monotonicClock milliseconds that only go forward: a wall clock that is set would end windows, or stretch them */
+  /** @param monotonicClock milliseconds; setting a wall clock would end or stretch windows */
   constructor(monotonicClock: () => number) {
     this.#monotonicClock = monotonicClock;
     this.#windowStart = monotonicClock();
@@ -41,7 +41,7 @@ export class WindowCounters implements Counters {
     return this.add(key, 1);
   }
 
-  /** Counts several times at once, or takes back what was counted. */
+  /** Adds `times` to the count; a negative number takes counts back. */
   add(key: string, times: number): WindowCount {
     const resetsInMs = this.#enterWindow();
     const bucket = this.#bucketOf(key);
@@ -55,13 +55,13 @@ export class WindowCounters implements Counters {
     return { count, resetsInMs };
   }
 
-  /** The same, with what tells one window from another. */
+  /** Like `read`, with the start of the window as its identity. */
   peek(key: string): WindowCount & { windowStart: number } {
     const resetsInMs = this.#enterWindow();
     return { count: this.#counts.get(this.#bucketOf(key)) ?? 0, resetsInMs, windowStart: this.#windowStart };
   }
 
-  /** @returns what is left of the window */
+  /** @returns milliseconds left in the window */
   #enterWindow(): number {
     const now = this.#monotonicClock();
     if (now >= this.#windowStart + windowMs) {

@@ -1,12 +1,12 @@
 interface Weight {
   readonly quality: number;
-  /** 0: the header does not name it; 1: as `*\/*`; 2: as `text/*`; 3: by its name. */
+  /** 0: the header does not match; 1: matches `*\/*`; 2: matches `text/*`; 3: names the type. */
   readonly specificity: number;
 }
 
 /**
- * Whether an `Accept` header asks for one media type rather than for another, which is the usual one: by their q-values, and where
- * these are equal by how exactly each is named (RFC 9110 section 12.5.1).
+ * Whether an `Accept` header prefers one media type to the default one: by q-value, and for equal ones by how exactly each is named (RFC
+ * 9110 section 12.5.1).
  */
 export function prefers(accept: string | undefined, wanted: string, usual: string): boolean {
   if (accept === undefined || accept === '*/*') return false;
@@ -16,7 +16,7 @@ export function prefers(accept: string | undefined, wanted: string, usual: strin
   return ofWanted.quality > 0 && ofWanted.specificity > ofUsual.specificity;
 }
 
-/** By the range that names it most exactly. */
+/** Uses the range that matches most exactly. */
 function weigh(ranges: readonly string[], mediaType: string): Weight {
   const [group] = mediaType.split('/');
   const names = ['*/*', `${group}/*`, mediaType];

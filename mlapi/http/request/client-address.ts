@@ -4,12 +4,12 @@ import express from 'express';
 import proxyAddr from 'proxy-addr';
 import type { CoreConfig } from '../../config/core-config.ts';
 
-/** More proxies than stand in any chain. Each address that is looked at costs microseconds, and a header holds thousands. */
+/** Longer than any real chain of proxies. Checking an address costs microseconds, and a header may hold thousands. */
 const maxHops = 16;
 
 type Trust = (address: string | undefined, hop: number) => boolean;
 
-/** Believes `X-Forwarded-For` from the configured proxies only; whoever comes over the Unix socket is the local one. */
+/** Reads `X-Forwarded-For` from the configured proxies only. Peers on the Unix socket count as a local proxy. */
 export function addressReader({
   trustProxy,
   socket,
@@ -22,28 +22,28 @@ export function addressReader({
   return ({ headers, socket: peer }) => {
     const forwarded = headers['x-forwarded-for'];
     if (forwarded === undefined) return peer.remoteAddress;
-    // It reads nothing else of a request.
+    // `proxyAddr` reads nothing else of the request.
     const list = { 'x-forwarded-for': lastHops(String(forwarded)) };
     return proxyAddr({ headers: list, socket: peer } as unknown as IncomingMessage, isProxy);
   };
 }
 
-/** The end of the list, which the nearest proxies wrote. */
+/** Returns the last entries, which the nearest proxies wrote. */
 function lastHops(list: string): string {
   let start = list.length;
   for (let hops = 0; hops < maxHops; hops += 1) {
     start = list.lastIndexOf(',', start - 1);
-    // A comma at the start has an empty address before it. To lastIndexOf, -1 is the start, too.
+    // A leading comma has an empty address before it. `lastIndexOf` treats -1 as 0.
     if (start <= 0) return list;
   }
   return list.slice(start + 1);
 }
 
-/** Express reads the setting: lists of subnets, names of ranges, or a number of hops. */
+/** Express parses the setting: subnets, named ranges or a number of hops. */
 function compile(trustProxy: CoreConfig['trustProxy']): Trust {
   return express().set('trust proxy', trustProxy).get('trust proxy fn') as Trust;
 }
-/** A proxy may hand on what its client made up: only an address is taken for one. */
+/** Returns the address if it is valid: a proxy may forward any string. */
 export function readAddress(address: string | undefined): string {
   if (address === undefined) return 'local';
   return isIP(address) === 0 ? 'unknown' : address;

@@ -4,7 +4,7 @@ import { Problem } from '../problem.ts';
 const defaults = new WeakMap<Joi.ObjectSchema, Readonly<Record<string, unknown>>>();
 
 /**
- * The query string's parameters, each at most once, and none that the endpoint does not know.
+ * Parses and validates the query string: each parameter at most once, unknown ones rejected.
  * @throws {Problem} 400 `invalid_query`
  */
 export function readQuery(url: string, schema: Joi.ObjectSchema | undefined): Readonly<Record<string, unknown>> {
@@ -16,19 +16,19 @@ export function readQuery(url: string, schema: Joi.ObjectSchema | undefined): Re
     given.set(name, value);
   }
   if (schema === undefined) {
-    if (given.size > 0) throw new Problem(400, 'invalid_query', 'This path takes no query parameters.');
+    if (given.size > 0) throw new Problem(400, 'invalid_query', 'This path accepts no query parameters.');
     return {};
   }
   const known = Object.keys((schema.describe().keys ?? {}) as object);
   if ([...given.keys()].some((name) => !known.includes(name))) {
-    throw new Problem(400, 'invalid_query', `The query parameters of this path are: ${known.join(', ')}.`);
+    throw new Problem(400, 'invalid_query', `Unknown query parameter. This path accepts: ${known.join(', ')}.`);
   }
   const checked = schema.validate(Object.fromEntries(given));
-  if (checked.error) throw new Problem(400, 'invalid_query', `The query is wrong: ${checked.error.message}.`);
+  if (checked.error) throw new Problem(400, 'invalid_query', `Invalid query: ${checked.error.message}.`);
   return checked.value as Record<string, unknown>;
 }
 
-/** Returns the values of an absent query: computed once for each schema. */
+/** Returns the defaults for an absent query, cached per schema. */
 function defaultsOf(schema: Joi.ObjectSchema): Readonly<Record<string, unknown>> {
   const known = defaults.get(schema) ?? (Joi.attempt({}, schema) as Readonly<Record<string, unknown>>);
   defaults.set(schema, known);

@@ -1,22 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../problem.ts';
 
-/** More than these are refused with 431. */
+/** More headers are rejected with 431. */
 export const maxHeaders = 100;
 const maxTargetLength = 2_048;
 /**
- * Every path of this service is made of such segments, so nothing ever needs normalising, and nothing decoding but the `@` of an
- * alias: clients that are generated from the OpenAPI document escape it. A colon means the same to all; paths of other protocols have it.
+ * Every path of this service consists of these segments, so nothing needs normalising. Only the `@` of an alias may be escaped, because
+ * clients generated from the OpenAPI document escape it. A colon needs no escaping and occurs in paths of other protocols.
  */
 const canonicalPath =
   /^(?:\/|(?:\/(?:%40|[A-Za-z0-9_@-])[A-Za-z0-9._@:-]*)+\/?|\/\.well-known\/[a-z][a-z-]*(?:\.[a-z]+)?\/?)$/;
-/** RFC 3986: a name or an address, and a port. The name decides nothing here, so any will do. */
+/** RFC 3986 host and port. The name is never used, so any is accepted. */
 const wellFormedHost = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const onlyOnce = new Set(['host', 'authorization', 'content-type', 'content-length', 'transfer-encoding', 'expect']);
 
 /**
- * Refuses what two servers in a row might read differently: escaped, empty or dotted path segments, absolute targets,
- * repeated headers, bodies whose end is in doubt (RFC 9112 section 6).
+ * Rejects what a proxy and this server might parse differently: escaped, empty or dotted path segments, absolute targets, repeated headers,
+ * ambiguous body framing (RFC 9112 section 6).
+ * @throws {Problem} 400, 414, 417, 431 or 501
  */
 export function checkRequestLine(request: IncomingMessage): void {
   checkHeaders(request);
@@ -30,15 +31,15 @@ export function checkRequestLine(request: IncomingMessage): void {
 }
 
 function checkHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
-  if (rawHeaders.length / 2 > maxHeaders) throw refuse(431, 'too_many_headers', 'There are too many headers.');
-  // Node puts repeated ones under one name: there are as many names as headers if none is.
+  if (rawHeaders.length / 2 > maxHeaders) throw refuse(431, 'too_many_headers', 'Too many headers.');
+  // Node merges repeated headers, so equal counts mean that none is repeated.
   if (Object.keys(headers).length < rawHeaders.length / 2) checkRepeated(rawHeaders);
   const { host, expect } = headers;
   if (host === undefined ? httpVersion !== '1.0' : !wellFormedHost.test(host)) {
-    throw refuse(400, 'invalid_request', 'The header host is missing or malformed.');
+    throw refuse(400, 'invalid_request', 'The Host header is missing or malformed.');
   }
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-    throw refuse(417, 'invalid_request', 'Only 100-continue may be expected.');
+    throw refuse(417, 'invalid_request', 'Only "Expect: 100-continue" is supported.');
   }
 }
 
@@ -55,14 +56,14 @@ function checkRepeated(rawHeaders: readonly string[]): void {
 function checkFraming({ headers, httpVersion }: IncomingMessage): void {
   const coding = headers['transfer-encoding'];
   if (httpVersion !== '1.1' && (httpVersion !== '1.0' || coding !== undefined)) {
-    throw refuse(400, 'invalid_request', 'This needs HTTP/1.1.');
+    throw refuse(400, 'invalid_request', 'HTTP/1.1 is required.');
   }
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
-    throw refuse(501, 'unsupported_transfer_coding', 'Only chunked is supported.');
+    throw refuse(501, 'unsupported_transfer_coding', 'Only the transfer coding chunked is supported.');
   }
 }
 
-/** A refusal after which nothing more is read: where the request ends is in doubt. */
+/** Closes the connection, because the end of the request is ambiguous. */
 function refuse(status: number, code: string, message: string): Problem {
   return new Problem(status, code, message, { headers: { connection: 'close' } });
 }

@@ -3,25 +3,22 @@ import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { readTraceparent, type Tracing } from '../../telemetry/tracing.ts';
 import type { Exchange } from '../exchange.ts';
 
-/** Parts of the service that are told of each request. */
+/** Observers of every request. */
 export interface Observers {
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Where there is a collector. */
+  /** Set if a trace collector is configured. */
   readonly tracing?: Tracing | undefined;
 }
 
-/**
- * One line a request, and one count, when it has been answered or broken off: what was asked, by whom, and the code of the
- * verdict.
- */
+/** Logs and counts each request once, when its response is sent or the connection breaks: path, client and outcome code. */
 export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing }: Observers): void {
   const startedAt = performance.now();
   const { request, response } = exchange;
   response.on('close', () => {
     const { id, session, code, cause } = exchange;
     const { statusCode, writableFinished } = response;
-    // Node reports a response to a closed connection as written; only a response that was really sent lets go of its socket.
+    // Node reports a response to a closed connection as written. Only a response that was really sent has detached its socket.
     const isSent = writableFinished && response.socket === null;
     const status = isSent ? statusCode : 499;
     const milliseconds = performance.now() - startedAt;
@@ -29,7 +26,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
     const route = exchange.route ?? 'other';
     metrics.requestAnswered({ method, route, status, seconds: milliseconds / 1_000 });
     const trace = tracing === undefined ? undefined : readTraceparent(request.headers.traceparent);
-    // Strangers write nothing to the collector.
+    // Unauthenticated requests are not traced, so that they cannot flood the collector.
     if (trace !== undefined && session !== undefined)
       tracing?.record(trace, { method, route, status, milliseconds, requestId: id });
     const level = statusCode === 500 ? 'error' : 'info';
@@ -50,7 +47,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
   });
 }
 
-/** Returns the logged outcome if no error gave its code; readiness answers 503 without one. */
+/** Outcome for the log if no error set a code: readiness sends 503 without one. */
 function outcomeOf(status: number, isFinished: boolean): string {
   if (!isFinished) return 'aborted';
   return status < 400 ? 'ok' : 'not_ready';

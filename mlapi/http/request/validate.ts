@@ -3,11 +3,11 @@ import { refuseManyNames } from '../body/forms.ts';
 import { Problem, toPointer } from '../problem.ts';
 
 /**
- * A body checked against its schema, as it came: nothing is converted, nothing unknown is let through.
+ * Checks a body against its schema. Nothing is converted; unknown fields are rejected.
  * @throws {Problem} 400 `invalid_request` with a pointer for each mistake
  */
 export function validate(schema: Joi.Schema, value: unknown): unknown {
-  // Joi drops an own __proto__ without a word: refuse it first.
+  // Joi silently drops an own `__proto__`: reject it first.
   if (typeof value === 'object' && value !== null) {
     if (Object.hasOwn(value, '__proto__')) throw invalid();
     refuseManyNames(value);
@@ -20,11 +20,11 @@ export function validate(schema: Joi.Schema, value: unknown): unknown {
   if (result.error === undefined) return result.value as unknown;
   throw invalid(
     result.error.details.map(({ type, path, message }) => {
-      // A name that is not ours is not repeated: in a form it is what stood behind an unescaped & in a password.
+      // Do not repeat an unknown name: in a form it may be the rest of a password that contained an unescaped &.
       const isUnknown = type === 'object.unknown';
       return {
         pointer: (isUnknown ? path.slice(0, -1) : path).map(toPointer).join(''),
-        detail: isUnknown ? 'there is a field that is not known here' : message.slice(0, 200),
+        detail: isUnknown ? 'unknown field' : message.slice(0, 200),
       };
     }),
   );
@@ -32,6 +32,6 @@ export function validate(schema: Joi.Schema, value: unknown): unknown {
 
 function invalid(errors: { pointer: string; detail: string }[] = []): Problem {
   const first = errors[0];
-  const detail = first === undefined ? 'The body is wrong.' : `The body is wrong: ${first.detail}.`;
+  const detail = first === undefined ? 'The body is invalid.' : `The body is invalid: ${first.detail}.`;
   return new Problem(400, 'invalid_request', detail, { errors });
 }

@@ -3,18 +3,18 @@ import type { Writable } from 'node:stream';
 import { createDeflate, createGzip } from 'node:zlib';
 import { yieldToEventLoop } from '../event-loop.ts';
 
-/** Content encodings that answers may have; `deflate` is the zlib format (RFC 9110 section 8.4.1.2). */
+/** Content encodings of responses. `deflate` is the zlib format (RFC 9110 section 8.4.1.2). */
 export type Compression = 'gzip' | 'deflate';
 
-/** A piece of an answer: text, or bytes that are not copied. */
+/** A piece of a response: text, or bytes that are sent without a copy. */
 export type Chunk = string | Uint8Array;
 
 const compressors = { gzip: createGzip, deflate: createDeflate };
 const compressedPieceBytes = 65_536;
 
 /**
- * Writes an answer piece by piece, each in a turn of the event loop of its own and once the one before has left: a slow reader has
- * one piece waiting, compressed or not, and others are served in between. Nothing more is made once the client is gone.
+ * Writes a response chunk by chunk: one chunk per turn of the event loop, and only once the previous one has been sent. A slow reader holds
+ * one chunk, and other requests are served in between. Stops when the client disconnects.
  */
 export function sendChunks(response: ServerResponse, chunks: Iterable<Chunk>, compression?: Compression): void {
   const pieces = chunks[Symbol.iterator]();
@@ -23,7 +23,7 @@ export function sendChunks(response: ServerResponse, chunks: Iterable<Chunk>, co
     return;
   }
   const compressor = compressors[compression]({ chunkSize: compressedPieceBytes });
-  // `pipeline` listens to a response so often that Node warns of a leak with each answer, past the log.
+  // `pipeline` adds so many listeners to the response that Node prints a leak warning, bypassing the log.
   response.once('close', () => compressor.destroy());
   compressor.once('close', () => {
     if (!response.writableEnded) response.destroy();
@@ -41,7 +41,7 @@ function writeNext(target: Writable, chunks: Iterator<Chunk>): void {
     else if (target.write(next.value)) goOn();
     else target.once('drain', goOn);
   } catch {
-    // The status has left: only a connection that breaks off says that this is not all.
+    // The status has been sent: only a broken connection can tell the client that the body is incomplete.
     target.destroy();
   }
 }

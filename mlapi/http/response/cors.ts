@@ -1,8 +1,8 @@
 import type { Exchange } from '../exchange.ts';
 
 /**
- * Lets browsers of exactly these origins call with a bearer token; never with cookies. Without origins, nothing is said.
- * @returns what says whether it has answered: a preflight needs nobody else
+ * Allows browsers of exactly these origins to call with a bearer token, never with cookies. Without origins, no CORS headers are sent.
+ * @returns a function that returns whether it has answered the request, which it does for preflights
  */
 export function corsOf(origins: readonly string[]): (exchange: Exchange) => boolean {
   const allowed = new Set(origins);

@@ -3,8 +3,8 @@ import { Socket } from 'node:net';
 import helmet from 'helmet';
 
 /**
- * Nothing may be loaded, framed or cached by default: this is an API. A page that needs more says so in its own answer. What
- * helmet sets is the same for every request, so it is asked once.
+ * Headers of every response: nothing may be loaded, framed or cached. A page that needs more overrides them. Computed once, because helmet
+ * sets the same for every request.
  * @returns names and values in turn
  */
 export function securityHeaders(): readonly string[] {

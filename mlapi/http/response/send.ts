@@ -3,7 +3,7 @@ import type { EndpointResponse } from '../endpoint.ts';
 import type { Exchange } from '../exchange.ts';
 import { sendChunks } from './chunks.ts';
 
-/** Writes an answer. */
+/** Writes a response. */
 export function send(
   exchange: Exchange,
   { status = 200, headers: own, body, latin1, chunks, compression, stream }: EndpointResponse,
@@ -30,6 +30,6 @@ export function send(
   const length = Buffer.byteLength(content);
   exchange.reserve(length);
   if (status !== 204 && status !== 304) headers.set('content-length', String(length));
-  // Bytes are not copied: however many readers are slow, they wait for the same ones.
+  // `content` is not copied, so that slow readers share the same bytes.
   response.writeHead(status, headers.flat).end(content);
 }

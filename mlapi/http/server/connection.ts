@@ -3,13 +3,13 @@ import type { ServerResponse } from 'node:http';
 const maxWaiting = 1_024;
 
 /**
- * Turns of the event loop, for requests that were pipelined: one request each, whatever the number of connections. Node takes one
- * new connection in a turn, so that a long turn would keep out everybody who is not yet in.
+ * Runs pipelined requests one per turn of the event loop, over all connections. Node accepts one new connection per turn, so a long turn
+ * would keep new clients out.
  */
 export class EventLoopQueue {
   readonly #waiting: (() => void)[] = [];
 
-  /** Runs in a turn of its own, after those that asked before. */
+  /** Runs in its own turn, after those queued before. */
   take(run: () => void): void {
     this.#waiting.push(run);
     if (this.#waiting.length === 1) setImmediate(() => this.#next());
@@ -26,10 +26,10 @@ export class EventLoopQueue {
   }
 }
 
-/** The requests of one connection, one after another: who pipelines thousands of them waits for a turn for each. */
+/** The requests of one connection, served one after another. Pipelined ones wait for a turn each. */
 export class Connection {
   requests = 0;
-  /** The response to the newest request, until both are over: what hangs on it would live as long as the connection. */
+  /** Response to the newest request, until request and response are complete. Kept longer, it would live as long as the connection. */
   latest: ServerResponse | undefined;
   readonly #turns: EventLoopQueue;
   readonly #waiting: (() => void)[] = [];
@@ -40,7 +40,7 @@ export class Connection {
     this.#turns = turns;
   }
 
-  /** Starts now, or when the responses before it are closed. @returns false if too many wait already */
+  /** Starts now, or when the responses before it are closed. @returns false if 1,024 requests are waiting already */
   enqueue(response: ServerResponse, start: () => void): boolean {
     if (this.#waiting.length >= maxWaiting) return false;
     this.requests += 1;
@@ -54,13 +54,13 @@ export class Connection {
     return true;
   }
 
-  /** Runs once every request has been started: at once, if none waits. */
+  /** Runs once every queued request has been started: at once, if none waits. */
   afterWaiting(run: () => void): void {
     if (this.#waiting.length === 0) run();
     else this.#afterWaiting ??= run;
   }
 
-  /** Once for each response: Node closes none of them twice. */
+  /** Runs once per response: Node closes none of them twice. */
   readonly #next = (): void => {
     if (this.latest?.closed === true && this.latest.req.complete) this.latest = undefined;
     if (this.#waiting.length === 0) {

@@ -8,8 +8,8 @@ const next: Readonly<Record<State, readonly State[]>> = {
 };
 
 /**
- * Whether the service can serve: starting until the models are warm, ready, then draining until it stops; or leaving, where another
- * process has taken over and this one only finishes.
+ * State of the service: `starting` until the models are warm, `ready`, then `draining` until it stops. `leaving` means that another process
+ * has taken over, and this one only finishes.
  */
 export class Lifecycle {
   #state: State = 'starting';
@@ -18,12 +18,12 @@ export class Lifecycle {
     return this.#state === 'ready' || this.#state === 'leaving';
   }
 
-  /** Whether each connection ends with its next answer. */
+  /** Whether each connection is closed with its next response. */
   get closesConnections(): boolean {
     return this.#state === 'leaving' || this.#state === 'draining';
   }
 
-  /** Moves on; a state is never gone back to. */
+  /** Moves to a later state; transitions that the table does not list are ignored. */
   enter(state: State): void {
     if (next[this.#state].includes(state)) this.#state = state;
   }

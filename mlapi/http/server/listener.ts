@@ -8,12 +8,12 @@ import { corsOf } from '../response/cors.ts';
 import { sendError } from '../response/error-responses.ts';
 import { securityHeaders } from '../response/security-headers.ts';
 
-/** Serves an exchange, or leaves it to the application. @returns whether it does */
+/** Serves an exchange, or leaves it to the application. @returns whether it serves it */
 export type FastPath = (exchange: Exchange) => boolean;
 
 /**
- * Handles the first steps of every request, while the service starts as well as when it is ready. Then the
- * fast path, if it knows the route; all else is the application's.
+ * Runs the first steps of every request, during start-up as well as when ready. Then calls the fast path if it knows the route, otherwise
+ * the application.
  */
 export function createListener(
   application: RequestListener,

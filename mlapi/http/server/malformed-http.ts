@@ -9,14 +9,14 @@ import { sendError, problemDetails } from '../response/error-responses.ts';
 interface Refusal {
   readonly logger: Logger;
   readonly status: number;
-  /** Private: the parser's error code, for the log. */
+  /** Parser error code, for the log only. */
   readonly cause: unknown;
 }
 
 /**
- * Answers what is not HTTP, and closes: after a parser's error the stream cannot be trusted. Every request on the connection
- * gets one answer at most, in their order.
- * @param latest the response to the newest request that the connection carried
+ * Answers malformed HTTP and closes the connection: after a parser error, the stream cannot be trusted. Each request on the connection gets
+ * at most one response, in order.
+ * @param latest response to the newest request on the connection
  */
 export function refuseConnection(
   socket: Duplex,
@@ -35,14 +35,14 @@ export function refuseConnection(
   const log = (id: string) => {
     logger.info('request', { request_id: id, status, code: problem.code, cause });
   };
-  // One that was never begun, as its connection was gone by then, is destroyed and never closed.
+  // A response whose connection broke before it began is destroyed and never emits `close`.
   if (latest === undefined || latest.destroyed) refuse();
   else if (latest.req.complete || latest.headersSent) latest.once('close', refuse);
-  // Its body broke off: this is its answer.
+  // The body of this request is malformed: answer the request itself.
   else sendError(problem, Exchange.of(latest.req));
 }
 
-/** @returns the request id that it was answered with. */
+/** @returns the request id sent with the response */
 function writeRefusal(socket: Duplex, problem: Problem): string {
   const id = randomUUID();
   const body = JSON.stringify(problemDetails(problem, '', id));

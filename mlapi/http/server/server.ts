@@ -11,7 +11,7 @@ const maxHeaderBytes = 16_384;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 30_000;
 const keepAliveTimeoutMs = 65_000;
-/** For a client that stopped reading its answer. */
+/** For clients that stop reading the response. */
 const idleTimeoutMs = 60_000;
 const maxRequestsPerSocket = 10_000;
 
@@ -20,7 +20,7 @@ interface ServerOptions {
   readonly lifecycle: Lifecycle;
 }
 
-/** An HTTP server that gives nobody more time or memory than a well-behaved client needs. */
+/** An HTTP server that gives no client more time or memory than a well-behaved one needs. */
 export function createHttpServer(listener: RequestListener, { logger, lifecycle }: ServerOptions): Server {
   const server = createServer({
     IncomingMessage: CollectingRequest,
@@ -30,11 +30,11 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
     keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,
     insecureHTTPParser: false,
-    // Node's own refusal has no body and no headers: checkRequestLine refuses instead.
+    // Node's own 400 has no body and no security headers; checkRequestLine rejects instead.
     requireHostHeader: false,
   });
   server.timeout = idleTimeoutMs;
-  // Past this many, Node would drop the rest in silence; one more shows that there were too many.
+  // Node silently drops headers beyond this number. One more than allowed shows that there were too many.
   server.maxHeadersCount = maxHeaders + 1;
   server.maxRequestsPerSocket = maxRequestsPerSocket;
 
@@ -44,10 +44,10 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
     const { socket } = request;
     const connection = connections.get(socket) ?? new Connection(turns);
     connections.set(socket, connection);
-    // Said here, it closes; said by Node, it is advice, and whoever goes on gets an answer without headers.
+    // Set here, the connection closes. Set by Node, it is only advice, and further requests get a response without headers.
     const isLast = connection.requests + 1 >= (server.maxRequestsPerSocket ?? maxRequestsPerSocket);
     if (isLast || lifecycle.closesConnections) response.setHeader('connection', 'close');
-    // Nothing is upgraded here: what follows on the connection would be swallowed.
+    // Upgrades are not supported: Node would swallow what follows on the connection.
     if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
     const isTaken = connection.enqueue(response, () => {
       if (socket.destroyed) response.destroy();
@@ -62,11 +62,11 @@ export function createHttpServer(listener: RequestListener, { logger, lifecycle 
     else connection.afterWaiting(answer);
   };
   server.on('request', serve);
-  // The body reader sends "100 Continue", once the guard has let the request through.
+  // The body reader sends "100 Continue" after the guard has accepted the request.
   server.on('checkContinue', serve);
   server.on('checkExpectation', serve);
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    // Node has taken its own listener away: a reset would end the process.
+    // Node has removed its own error listener: without this one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     refuse(socket, 405);
   });

@@ -7,10 +7,10 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { createHttpServer } from './server.ts';
 
-/** How long readiness says no while requests are still served, so that a balancer can look away. */
+/** How long readiness fails while requests are still served, so that a load balancer can react. */
 const noticeMs = 1_000;
 const drainLimitMs = 8_000;
-/** A little longer than an idle connection is kept. */
+/** A little longer than idle connections are kept alive. */
 const lingerLimitMs = 70_000;
 
 interface ServiceOptions {
@@ -19,13 +19,13 @@ interface ServiceOptions {
   readonly lifecycle: Lifecycle;
 }
 
-/** The listener that is served, and the resources that are closed with it. */
+/** The request listener, and the resources to close with it. */
 interface Served {
   readonly listener: RequestListener;
   close(): Promise<void>;
 }
 
-/** The process as others see it: it listens, serves one thing after another, and comes to its end in one of two ways. */
+/** The listening process: serves one listener after another, and ends by `stop` or `leave`. */
 export class Service {
   readonly server: Server;
   readonly #options: ServiceOptions;
@@ -38,22 +38,22 @@ export class Service {
     this.server = createHttpServer((request, response) => this.#served.listener(request, response), options);
   }
 
-  /** Listens, and answers with `listener` until something else is served. */
+  /** Listens, and serves requests with `listener` until `serve` replaces it. */
   async listen(listener: RequestListener): Promise<void> {
     this.#served = { ...this.#served, listener };
-    // Where nobody reads the log any more, the service goes on.
+    // A closed log pipe must not end the service.
     process.stdout.on('error', () => undefined);
     await listen(this.server, this.#options.config);
   }
 
-  /** Serves this from now on, and says that it is ready. */
+  /** Replaces the listener and reports ready. */
   async serve(served: Served): Promise<void> {
     this.#served = served;
     this.#options.lifecycle.enter('ready');
     if (!this.server.listening) await this.listen(served.listener);
   }
 
-  /** Where it listens: a URL, or the path of a Unix socket. */
+  /** A URL, or the path of a Unix socket. */
   get address(): string {
     const address = this.server.address();
     if (address === null || typeof address === 'string') return String(address);
@@ -61,7 +61,7 @@ export class Service {
     return `http://${host}:${address.port}`;
   }
 
-  /** The service ends: readiness says no for a while, then requests in flight finish. @returns the exit code */
+  /** Shuts down: readiness fails for a second, then requests in flight may finish for up to 8 seconds. @returns the exit code */
   async stop(): Promise<number> {
     this.#options.lifecycle.enter('draining');
     await delay(noticeMs);
@@ -71,8 +71,9 @@ export class Service {
   }
 
   /**
-   * Another process goes on with the service: this one takes no more connections, and serves those it has until they are closed. An
-   * idle one may just be bringing a request, so none is cut off. @returns the exit code
+   * Hands over to another process: accepts no more connections and serves the open ones for up to 70 seconds. Idle connections are kept,
+   * since a request may be on its way.
+   * @returns the exit code
    */
   leave(): Promise<number> {
     this.#options.lifecycle.enter('leaving');
@@ -81,7 +82,7 @@ export class Service {
 
   async #end(limitMs: number): Promise<number> {
     try {
-      // That of the HTTP server would close the idle connections, too.
+      // `close` of the HTTP server would also close idle connections.
       this.#closed ??= new Promise<void>((resolve) =>
         NetServer.prototype.close.call(this.server, () => resolve()),
       ).then(() => this.#served.close());
@@ -90,13 +91,13 @@ export class Service {
       this.#options.logger.tellDropped();
       return 0;
     } catch (error) {
-      this.#options.logger.error('the stop failed', { cause: error });
+      this.#options.logger.error('shutdown failed', { cause: error });
       return 1;
     }
   }
 }
 
-/** Ends a start that failed: one message for the operator, no stack, exit code 1. */
+/** Ends a failed start: one message for the operator, no stack, exit code 1. */
 export function exitWithMessage(error: unknown): never {
   process.stderr.write(`mlapi: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
@@ -115,11 +116,11 @@ async function listen(server: Server, { host, port, socket }: ServiceOptions['co
 }
 
 function portTaken(host: string, port: number, cause: Error): Error {
-  const remedy = 'end the process that listens there, or choose another port with MLAPI_PORT';
-  return new Error(`port ${port} of ${host} is taken (EADDRINUSE): ${remedy}`, { cause });
+  const remedy = 'stop the process that listens there, or choose another port with MLAPI_PORT';
+  return new Error(`port ${port} on ${host} is in use (EADDRINUSE): ${remedy}`, { cause });
 }
 
-/** A socket that nobody answers on was left behind by a service that was killed. */
+/** Removes a socket that nobody answers on, left behind by a killed service. @throws {Error} if another service listens on it */
 export async function removeStaleSocket(path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
   const isAnswered = await new Promise<boolean>((resolve) => {

@@ -9,7 +9,10 @@ import { serviceBusy } from '../problem.ts';
 import type { Observers } from '../request/request-log.ts';
 import { createExpress, routes } from '../routing/express-router.ts';
 
-/** Answers health requests while keys, database and models are opened; all else gets 503. @param more public endpoints of features */
+/**
+ * Serves health requests while keys, database and models are opened; everything else gets 503.
+ * @param more public endpoints of features
+ */
 export function createStartingApplication(
   lifecycle: Lifecycle,
   config: CoreConfig,

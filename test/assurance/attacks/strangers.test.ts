@@ -38,7 +38,7 @@ describe('no bytes of a stranger cost much more than the shortest request', () =
       const { body: answer } = await service.http.post('/auth/reset').set(headers).send(body).expect(400);
       expect(answer).toEqual({
         error: 'invalid_request',
-        error_description: 'The body has more than 64 fields: send those that this path takes.',
+        error_description: 'The body has more than 64 fields. Send only those that this path accepts.',
       });
     },
   );

@@ -88,7 +88,7 @@ describeWithNginx('the shipped site', () => {
       type: 'urn:mlapi:problem:body_too_large',
       title: 'Content Too Large',
       status: 413,
-      detail: 'The body is larger than this service takes.',
+      detail: 'The body is too large.',
       code: 'body_too_large',
       request_id: large.headers['x-request-id'],
     });

@@ -33,7 +33,7 @@ describe('GET /.well-known/security.txt', () => {
   test('404: where the operator has named nobody', async () => {
     const nobody = createApplication({ ...service.services, securityTxt: undefined });
     const { body } = await supertest(nobody).get(path).expect(404);
-    expect(body.detail).toBe('The operator of this service has named no security contact.');
+    expect(body.detail).toBe('No security contact has been configured.');
   });
 
   test('404: from the second on in which it expires', async () => {
@@ -59,21 +59,21 @@ describe('at the start', () => {
   });
 
   test.each([
-    ['no Contact', 'Expires: 2026-12-31T00:00:00Z\n', 'a Contact is missing'],
-    ['a Contact in a comment', `# ${good}`, 'a Contact is missing'],
-    ['a bare address', good.replace('mailto:', ''), 'a Contact is mailto:, tel: or https://'],
-    ['no Expires', 'Contact: mailto:security@mlapi.test\n', 'exactly one Expires is needed'],
-    ['two Expires', `${good}Expires: 2026-12-30T00:00:00Z\n`, 'exactly one Expires is needed'],
-    ['no date', good.replace('2026-12-31T00:00:00Z', 'in a year'), 'Expires is a date such as'],
-    ['a date that is none', good.replace('12-31', '13-31'), 'Expires is a date such as'],
-    ['more than a year', good.replace('2026-12-31', '2027-01-03'), 'Expires is at most a year ahead'],
-    ['a URL without TLS', `${good}Policy: http://mlapi.test/policy\n`, 'URLs begin with https://'],
+    ['no Contact', 'Expires: 2026-12-31T00:00:00Z\n', 'Contact is missing'],
+    ['a Contact in a comment', `# ${good}`, 'Contact is missing'],
+    ['a bare address', good.replace('mailto:', ''), 'Contact must be a mailto:, tel: or https:// URI'],
+    ['no Expires', 'Contact: mailto:security@mlapi.test\n', 'exactly one Expires is required'],
+    ['two Expires', `${good}Expires: 2026-12-30T00:00:00Z\n`, 'exactly one Expires is required'],
+    ['no date', good.replace('2026-12-31T00:00:00Z', 'in a year'), 'Expires must be a date such as'],
+    ['a date that is none', good.replace('12-31', '13-31'), 'Expires must be a date such as'],
+    ['more than a year', good.replace('2026-12-31', '2027-01-03'), 'Expires must be at most a year ahead'],
+    ['a URL without TLS', `${good}Policy: http://mlapi.test/policy\n`, 'URLs must begin with https://'],
   ])('%s stops it', (_title, text, reason) => {
     expect(() => read(text)).toThrow(`security.txt: ${reason}`);
   });
 
   test('the example stops it until it is edited', () => {
-    expect(() => read(readFileSync('files/security.txt', 'utf8'))).toThrow("a Contact is the example's");
+    expect(() => read(readFileSync('files/security.txt', 'utf8'))).toThrow('Contact is still the one of the example');
   });
 
   test('what expires within a month is a warning, and so is what has expired', () => {
@@ -83,7 +83,7 @@ describe('at the start', () => {
     const logger = new Logger(winston.createLogger({ transports: [new winston.transports.Stream({ stream })] }));
     const warningsAt = (days: number) => {
       openSecurityTxt(file, logger, () => expiresAt - days * dayMs);
-      return String(stream.read() ?? '').match(/"level":"warn","message":"[^"]*expires soon, or has/g) ?? [];
+      return String(stream.read() ?? '').match(/"level":"warn","message":"[^"]*expires soon or has expired/g) ?? [];
     };
     expect([31, 29, -1].map((days) => warningsAt(days).length)).toEqual([0, 1, 1]);
   });

@@ -126,7 +126,7 @@ describeRedis('a Redis that is away', () => {
     await redis.start();
     await untilCounting(home);
     expect((await counters.increment('a')).count).toBe(1);
-    expect(messages()).toEqual(['redis is unreachable', 'redis is reached again']);
+    expect(messages()).toEqual(['redis is unreachable', 'redis is reachable again']);
   });
 
   test('away at the start: opening does not wait for it, and it is found when it comes', async () => {
@@ -136,7 +136,7 @@ describeRedis('a Redis that is away', () => {
     expect([messages(), reasons()]).toEqual([['redis is unreachable'], ['ECONNREFUSED']]);
     await redis.start();
     await untilCounting(home);
-    expect(messages()).toEqual(['redis is unreachable', 'redis is reached again']);
+    expect(messages()).toEqual(['redis is unreachable', 'redis is reachable again']);
   });
 
   test('one that takes connections and answers nothing is given up after a second, then refused at once', async () => {
@@ -147,7 +147,7 @@ describeRedis('a Redis that is away', () => {
     const startedAt = performance.now();
     await anyTimes(1_000, () => home.counter('per-address').increment('a'));
     expect(performance.now() - startedAt).toBeLessThan(900);
-    expect(reasons()).toEqual(['no answer within a second']);
+    expect(reasons()).toEqual(['no response within a second']);
     redis.thaw();
     await untilCounting(home);
   });
@@ -226,7 +226,7 @@ describeRedis('the password in the URL', () => {
     'is not repeated where the URL cannot be read, and the start fails: %s',
     async (url) => {
       const refusal = await open(url).catch((error: unknown) => error as Error);
-      expect((refusal as Error).message).toMatch(/^MLAPI_REDIS_URL cannot be read/);
+      expect((refusal as Error).message).toMatch(/^MLAPI_REDIS_URL is invalid/);
       expect((refusal as Error).stack).not.toContain('canary');
       expect((refusal as Error).cause).toBeUndefined();
     },

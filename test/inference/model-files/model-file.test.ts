@@ -32,7 +32,7 @@ describe('the start stops at model.onnx', () => {
     [
       'a zip archive, as of PyTorch',
       'PK\x03\x04\x14\0\0\0\x08\0abcdefgh',
-      'a zip archive, not an ONNX model. Send the ONNX file itself; of a PyTorch model, torch.onnx.export makes one.',
+      'a zip archive, not an ONNX model. Send the ONNX file itself. Export a PyTorch model with torch.onnx.export.',
     ],
     ['a pointer of Git LFS', 'version https://git-lfs.github.com/spec/v1\n', 'text, not an ONNX model.'],
     ['an empty file', '', 'empty.'],
