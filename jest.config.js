@@ -107,6 +107,9 @@ const group = isNamed && !isRelated ? undefined : groups[process.env.TEST_GROUP]
 export default {
   globalSetup: './test/run/setup.cjs',
   globalTeardown: './test/run/teardown.cjs',
+  runtime: './test/run/runtime.cjs',
+  // Child processes start compiled, as they are shipped.
+  moduleNameMapper: { '^(?:\\./|.*/sandbox/)programs\\.ts$': '<rootDir>/test/run/programs.ts' },
   testEnvironment: './test/environment.cjs',
   // Of the other folders, Jest reads what is imported, to find the tests that are related to a file; nothing of these.
   modulePathIgnorePatterns: ['<rootDir>/(?:\\.ci|build|coverage|var)/'],
@@ -116,6 +119,6 @@ export default {
   coverageProvider: 'babel',
   collectCoverageFrom: ['application.ts', 'mlapi/**/*.ts'],
   testTimeout: 60_000,
-  // Each worker keeps its models and keys; two cores are enough for them all.
+  // The files of one worker share packages and mlapi/: more workers than cores only load them more often.
   maxWorkers: '100%',
 };

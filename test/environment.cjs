@@ -4,15 +4,35 @@ require('./run/remembered-keys.cjs');
 // As in mlapi/inference/execution/model-wrapper.ts, whose environment is a copy here, which the runtime does not see.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
+const names = ['context', 'global', 'fakeTimers', 'fakeTimersModern', 'moduleMocker'];
+let shared;
+
 /**
- * Tests see the typed arrays of the process, not copies in Jest's sandbox: native modules (onnxruntime-node) recognise
- * only the former.
+ * One sandbox for all test files of a process, whose modules stay loaded (run/runtime.cjs). It sees the typed arrays of the process, not
+ * copies: native modules (onnxruntime-node) recognise only the former.
  */
 module.exports = class extends TestEnvironment {
+  #variables;
+
+  constructor(config, context) {
+    super(config, context);
+    shared ??= Object.fromEntries(names.map((name) => [name, this[name]]));
+    Object.assign(this, shared);
+  }
+
   async setup() {
     await super.setup();
     const names = ['Float32Array', 'Float64Array', 'Int8Array', 'Int16Array', 'Int32Array', 'BigInt64Array'];
     const more = ['Uint8Array', 'Uint16Array', 'Uint32Array', 'BigUint64Array', 'ArrayBuffer', 'SharedArrayBuffer'];
     for (const name of [...names, ...more]) this.global[name] = globalThis[name];
+    this.#variables = { ...this.global.process.env };
+  }
+
+  /** The next file finds the variables of the process and the clock as this one did. */
+  async teardown() {
+    this.fakeTimersModern.useRealTimers();
+    const { env } = this.global.process;
+    for (const name of Object.keys(env)) delete env[name];
+    Object.assign(env, this.#variables);
   }
 };

@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { isSource, loader, loaderVariables, programsFolder } from './programs.ts';
 import { systemCallFilter } from './system-calls.ts';
 
 /** Limits of a process that computes with an uploaded model. */
@@ -36,16 +35,8 @@ export interface Launch {
 /** Behind standard streams and the channel of messages. */
 const filterDescriptor = 4;
 
-const require = createRequire(import.meta.url);
-/** Whether the service runs from its sources, which Node needs a loader for. */
-const isSource = import.meta.url.endsWith('.ts');
-/** It would write down what it has translated. */
-export const loaderVariables: NodeJS.ProcessEnv = isSource ? { TSX_DISABLE_CACHE: '1' } : {};
 /** Node 24 sets half a gigabyte aside for the code that it compiles, for each thread. Here is nothing that is worth it. */
 const noCompiler = '--jitless';
-const loader = isSource ? ['--import', require.resolve('tsx')] : [];
-/** Where the programs lie, and what they import. */
-const programs = fileURLToPath(new URL('..', import.meta.url));
 const bubblewrap = '/usr/bin/bwrap';
 const shell = '/bin/sh';
 /** Address space that Node and the runtime set aside or map from files: 640 MB of Node 20's are not data. */
@@ -98,7 +89,7 @@ function limits({ memoryBytes, cpuSeconds }: Confinement): string {
 
 /** Its own users, processes, network and file tree: the system's programs, Node and these are all that is in it, and nothing can be written. */
 function namespaces(files: readonly string[], filter: Buffer | undefined): string[] {
-  const read = ['/usr', '/lib', '/lib64', process.execPath, programs, ...packageFiles(), ...files];
+  const read = ['/usr', '/lib', '/lib64', process.execPath, programsFolder(), ...packageFiles(), ...files];
   return [
     bubblewrap,
     ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--chdir', '/'],
@@ -113,19 +104,10 @@ function namespaces(files: readonly string[], filter: Buffer | undefined): strin
 
 /** The packages, where Node looks for them and where they really are, and the file that says of what kind the programs are. */
 function packageFiles(): string[] {
-  let root = programs;
+  let root = programsFolder();
   while (!existsSync(join(root, 'node_modules')) && root !== dirname(root)) root = dirname(root);
   const modules = join(root, 'node_modules');
   return [modules, realpathSync(modules), join(root, 'package.json'), join(root, 'tsconfig.json')];
-}
-
-/**
- * URL of a module of the service, from its sources or compiled.
- * @param path relative to `base`, without an extension
- * @param base the `import.meta.url` of the caller
- */
-export function moduleUrl(path: string, base: string): URL {
-  return new URL(`${path}.${isSource ? 'ts' : 'js'}`, base);
 }
 
 /**

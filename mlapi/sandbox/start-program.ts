@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { launch, loaderVariables, sendFilter, type Confinement } from './confinement.ts';
+import { launch, sendFilter, type Confinement } from './confinement.ts';
 import { markExpendable } from './expendable.ts';
+import { loaderVariables } from './programs.ts';
 
 interface Started {
   readonly confinement?: Confinement | undefined;

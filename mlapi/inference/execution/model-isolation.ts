@@ -1,4 +1,5 @@
-import { findIsolation, moduleUrl, type Isolation } from '../../sandbox/confinement.ts';
+import { findIsolation, type Isolation } from '../../sandbox/confinement.ts';
+import { moduleUrl } from '../../sandbox/programs.ts';
 
 /** Returns the strongest isolation in which a model can compute on this machine: Node and the runtime must load behind it. */
 export function findModelIsolation(): Promise<Isolation> {

@@ -1,5 +1,6 @@
 import { yieldToEventLoop } from '../../http/event-loop.ts';
-import { moduleUrl, type Confinement } from '../../sandbox/confinement.ts';
+import type { Confinement } from '../../sandbox/confinement.ts';
+import { moduleUrl } from '../../sandbox/programs.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
 import { startProgram } from '../../sandbox/start-program.ts';
 import { maxChildBytes } from '../execution/child-messages.ts';
