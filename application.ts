@@ -6,37 +6,30 @@ import { openAuth } from './mlapi/auth/open-auth.ts';
 import { authEndpoints, discoveryEndpoints, sessionEndpoints } from './mlapi/auth/routes.ts';
 import type { Config } from './mlapi/configuration.ts';
 import { docsEndpoints } from './mlapi/docs/routes.ts';
-import { features } from './mlapi/features.ts';
+import { errorShapes, features, permissions, startingEndpoints, tags } from './mlapi/features.ts';
 import { openFoundations, type FoundationOptions } from './mlapi/foundations.ts';
-import type { Endpoint } from './mlapi/http/endpoint.ts';
 import { contributionsOf, openFeatures, type OpenFeature } from './mlapi/http/feature.ts';
 import { healthEndpoints } from './mlapi/http/health/routes.ts';
 import { securityTxtEndpoints } from './mlapi/http/health/security-txt.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/limits/rate-limits.ts';
 import type { Observers } from './mlapi/http/request/request-log.ts';
 import { errorResponses, notFound } from './mlapi/http/response/error-responses.ts';
-import { checked, createExpress, routeNames, routes } from './mlapi/http/routing/express-router.ts';
+import { checked, createExpress, firstSegments, routeNames, routes } from './mlapi/http/routing/express-router.ts';
 import { createFastPath } from './mlapi/http/routing/fast-path.ts';
 import type { Lifecycle } from './mlapi/http/server/lifecycle.ts';
 import { createListener, type FastPath } from './mlapi/http/server/listener.ts';
 import { createStartingApplication } from './mlapi/http/server/starting-application.ts';
 import { openInference } from './mlapi/inference/open-inference.ts';
-import { oipHealthEndpoints } from './mlapi/oip/routes.ts';
 import { version } from './mlapi/version.ts';
 
 /** Everything that is built once. */
 export type Services = Awaited<ReturnType<typeof createServices>>;
 
-/** Public endpoints of features that are answered from the first moment on, while the rest is still being opened. */
-const startingEndpoints: Record<string, (lifecycle: Lifecycle) => readonly Endpoint[]> = {
-  oip: oipHealthEndpoints,
-};
-
 /** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
 export async function createServices(config: Config, options: FoundationOptions = {}) {
   const foundations = await openFoundations(config, options);
   // The models are loaded while the passphrase of the keys is stretched, on a thread of its own.
-  const opening = openAuth(foundations);
+  const opening = openAuth({ ...foundations, permissions });
   opening.catch(() => undefined);
   const models = await openInference(foundations);
   const core = { ...foundations, ...(await opening), ...models };
@@ -54,7 +47,7 @@ export async function createServices(config: Config, options: FoundationOptions 
     await core.database.destroy();
     await core.tracing?.finish();
   };
-  return { ...core, ...opened, contributed, close };
+  return { ...core, ...opened, contributed, errorShapes, close };
 }
 
 /** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
@@ -63,12 +56,13 @@ export function mountRoutes(services: Services): { application: Express; fastPat
   const open = [
     ...healthEndpoints(services.lifecycle, services.checks),
     ...contributed.publicEndpoints,
-    ...discoveryEndpoints(services.keys, config),
+    ...discoveryEndpoints(services),
     ...securityTxtEndpoints(services.securityTxt, services.clock),
   ];
-  const auth = [...authEndpoints(services.authenticator, tokens), ...oauthEndpoints(services)];
-  const guarded = [...sessionEndpoints(), ...contributed.endpoints];
-  const docs = config.docs ? docsEndpoints([...open, ...auth, ...guarded], version, config) : [];
+  const auth = [...authEndpoints(services), ...oauthEndpoints(services)];
+  const session = sessionEndpoints(services);
+  const guarded = [...session, ...contributed.endpoints];
+  const docs = config.docs ? docsEndpoints([...open, ...auth, ...guarded], version, config, { errorShapes, tags }) : [];
   const authorize = scopeGuard(services);
   const application = createExpress();
 
@@ -87,7 +81,7 @@ export function mountRoutes(services: Services): { application: Express; fastPat
     accessGuard(tokens),
     clientRateLimit(config, counters.counter('per-client', config.rateLimitPerMinute), services),
   ];
-  application.use(['/auth/session', '/api', '/v2'], checked(checks));
+  application.use([...session.map(({ path }) => path), ...firstSegments(contributed.endpoints)], checked(checks));
   application.use(routes(guarded, authorize));
 
   application.use(notFound, errorResponses);
@@ -96,8 +90,7 @@ export function mountRoutes(services: Services): { application: Express; fastPat
 
 /** Handles requests before the services are open: health alone. */
 export function createStartingListener(config: Config, lifecycle: Lifecycle, observers: Observers): RequestListener {
-  const more = Object.values(startingEndpoints).flatMap((endpoints) => endpoints(lifecycle));
-  return createStartingApplication(lifecycle, config, observers, more);
+  return createStartingApplication(lifecycle, config, { ...observers, errorShapes }, startingEndpoints(lifecycle));
 }
 
 /** Handles every request. */

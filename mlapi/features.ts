@@ -1,5 +1,9 @@
+import { oauthErrorShape } from './auth/error-shape.ts';
+import { corePermissions } from './auth/types.ts';
+import type { Endpoint } from './http/endpoint.ts';
 import type { Feature } from './http/feature.ts';
 import { redisVariables } from './http/limits/redis-variables.ts';
+import type { Lifecycle } from './http/server/lifecycle.ts';
 import { remoteVariables } from './inference/remote/variables.ts';
 import { modelStore } from './models/feature.ts';
 import { oip } from './oip/feature.ts';
@@ -20,6 +24,23 @@ export const features = {
 };
 
 const declared = Object.values<Feature>(features);
+
+/** Permissions that a token may hold, in alphabetical order. */
+export const permissions: readonly string[] = [
+  ...corePermissions,
+  ...declared.flatMap(({ scopes = [] }) => scopes),
+].sort();
+
+/** How errors look, by path; all others are RFC 9457. */
+export const errorShapes = [oauthErrorShape, ...declared.flatMap(({ errorShape = [] }) => errorShape)];
+
+/** Descriptions of the tags of features, for the documents. */
+export const tags = Object.assign({}, ...declared.map((feature) => feature.tags)) as Readonly<Record<string, string>>;
+
+/** Public endpoints of features, for the time before the service is open. */
+export function startingEndpoints(lifecycle: Lifecycle): Endpoint[] {
+  return declared.flatMap((feature) => feature.startingEndpoints?.(lifecycle) ?? []);
+}
 
 /** Migrations of the core and of all features, by name. */
 export async function allMigrations(): Promise<Migrations> {

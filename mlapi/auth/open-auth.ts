@@ -20,12 +20,14 @@ interface AuthOptions {
   readonly counters: CounterStore;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** All permissions that a token may hold. */
+  readonly permissions: readonly string[];
   /** Epoch milliseconds. */
   readonly clock: () => number;
 }
 
 /** Opens the keys and creates the services for clients and tokens. @throws {WrongPassphrase} */
-export async function openAuth({ config, database, counters, logger, metrics, clock }: AuthOptions) {
+export async function openAuth({ config, database, counters, logger, metrics, permissions, clock }: AuthOptions) {
   // scrypt stretches the passphrase on another thread, which takes about a third of a second.
   const opening = KeyManager.open({ store: new KeyStore(database), config, clock });
   const [keys, passwords] = await Promise.all([opening, Passwords.create()]);
@@ -35,12 +37,12 @@ export async function openAuth({ config, database, counters, logger, metrics, cl
     counters.counter('failed-passwords'),
     metrics,
   );
-  const clients = new ClientService(database, passwords, clock);
+  const clients = new ClientService({ database, passwords, permissions, clock });
   const authenticator = new ClientAuthenticator({ config, database, passwords, failures, clock });
   const maker = new TokenMaker(config, keys, clock);
   const tokens = new TokenService({ config, database, maker, metrics, clock });
   const grants = new ClientGrants({ config, database, maker, clock });
   metrics.watch({ tokenCacheEntries: () => tokens.remembered });
   const watch = new KeyWatch(keys, logger);
-  return { keys, watch, clients, authenticator, tokens, grants };
+  return { keys, watch, clients, authenticator, tokens, grants, permissions };
 }

@@ -1,5 +1,4 @@
 import type { EndpointDocs } from '../http/endpoint.ts';
-import { knownScopes } from './types.ts';
 
 type DocumentedResponse = NonNullable<EndpointDocs['answer']>;
 
@@ -12,7 +11,7 @@ function object(title: string, properties: Record<string, object>): object {
   return { title, type: 'object', required: Object.keys(properties), properties };
 }
 
-export const tokenResponse: DocumentedResponse = {
+export const tokenResponse = (permissions: readonly string[]): DocumentedResponse => ({
   schema: object('TokenResponse', {
     access_token: text,
     token_type: { type: 'string', enum: ['Bearer'] },
@@ -27,9 +26,9 @@ export const tokenResponse: DocumentedResponse = {
     expires_in: 900,
     refresh_token: jwt,
     refresh_expires_in: 86_400,
-    scope: knownScopes.join(' '),
+    scope: permissions.join(' '),
   },
-};
+});
 
 /** RFC 6749 section 5.1. The refresh token is present only in responses to a refresh token. */
 export const grantResponse: DocumentedResponse = {
@@ -49,14 +48,14 @@ export const grantResponse: DocumentedResponse = {
   example: { access_token: jwt, token_type: 'Bearer', expires_in: 900, scope: 'models:predict models:read' },
 };
 
-export const sessionResponse: DocumentedResponse = {
+export const sessionResponse = (permissions: readonly string[]): DocumentedResponse => ({
   schema: object('Session', {
     client: text,
     scopes: { type: 'array', items: text },
     expiresAt: { type: 'string', format: 'date-time' },
   }),
-  example: { client: 'demo', scopes: knownScopes, expiresAt: '2026-01-01T00:15:00.000Z' },
-};
+  example: { client: 'demo', scopes: permissions, expiresAt: '2026-01-01T00:15:00.000Z' },
+});
 
 export const jwksResponse: DocumentedResponse = {
   mediaType: 'application/jwk-set+json',

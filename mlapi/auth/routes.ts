@@ -11,14 +11,26 @@ import { originOf } from './oauth-routes.ts';
 import { jwksResponse, metadataResponse, sessionResponse, tokenResponse } from './responses.ts';
 import { refreshSchema, resetSchema, type Credentials } from './schemas.ts';
 import type { TokenService } from './tokens/token-service.ts';
-import { knownScopes } from './types.ts';
 
 const bodyLimitBytes = 16_384;
 const jwksMaxAgeSeconds = 300;
 const authMethods = ['client_secret_basic', 'client_secret_post', 'none'];
 
+interface TokenServices {
+  readonly authenticator: ClientAuthenticator;
+  readonly tokens: TokenService;
+  /** All permissions that a token may hold. */
+  readonly permissions: readonly string[];
+}
+
+interface DiscoveryServices extends Pick<TokenServices, 'permissions'> {
+  readonly keys: KeyManager;
+  readonly config: Pick<CoreConfig, 'issuer'>;
+}
+
 /** Issue and rotate tokens for clients with a one-time password. */
-export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenService): Endpoint[] {
+export function authEndpoints({ authenticator, tokens, permissions }: TokenServices): Endpoint[] {
+  const answer = tokenResponse(permissions);
   return [
     endpoint({
       method: 'POST',
@@ -30,7 +42,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
         summary: 'Exchange client credentials for tokens',
         tag: 'auth',
         statuses: { 401: 'Wrong or used credentials' },
-        answer: tokenResponse,
+        answer,
         body: { examples: { credentials: { username: 'demo', password: '...' } } },
       },
       handle: async (call) => {
@@ -49,7 +61,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
         summary: 'Exchange a refresh token for its successor; a replay revokes the family',
         tag: 'auth',
         statuses: {},
-        answer: tokenResponse,
+        answer,
         body: { examples: { narrower: { scope: 'models:read' } } },
       },
       handle: async (call) => ({
@@ -60,7 +72,7 @@ export function authEndpoints(authenticator: ClientAuthenticator, tokens: TokenS
 }
 
 /** Behind the guard: describes the caller's own session. */
-export function sessionEndpoints(): Endpoint[] {
+export function sessionEndpoints({ permissions }: Pick<TokenServices, 'permissions'>): Endpoint[] {
   return [
     endpoint({
       method: 'GET',
@@ -71,7 +83,7 @@ export function sessionEndpoints(): Endpoint[] {
         summary: 'Client, scopes and expiry of the access token',
         tag: 'auth',
         statuses: {},
-        answer: sessionResponse,
+        answer: sessionResponse(permissions),
       },
       handle: ({ session }) => ({
         body: {
@@ -85,7 +97,7 @@ export function sessionEndpoints(): Endpoint[] {
 }
 
 /** Public keys and metadata, for other services that verify our tokens. */
-export function discoveryEndpoints(keys: KeyManager, config: CoreConfig): Endpoint[] {
+export function discoveryEndpoints({ keys, config, permissions }: DiscoveryServices): Endpoint[] {
   return [
     endpoint({
       method: 'GET',
@@ -111,7 +123,7 @@ export function discoveryEndpoints(keys: KeyManager, config: CoreConfig): Endpoi
         statuses: {},
         answer: metadataResponse,
       },
-      handle: () => ({ body: metadata(config.issuer) }),
+      handle: () => ({ body: metadata(config.issuer, permissions) }),
     }),
   ];
 }
@@ -132,13 +144,13 @@ function cacheable(call: Call, body: object): EndpointResponse {
 }
 
 /** RFC 8414. Built from the configured issuer, never from the Host header, which a client controls. */
-function metadata(issuer: string): object {
+function metadata(issuer: string, permissions: readonly string[]): object {
   return {
     issuer,
     token_endpoint: `${issuer}/auth/token`,
     revocation_endpoint: `${issuer}/auth/revoke`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    scopes_supported: knownScopes,
+    scopes_supported: permissions,
     response_types_supported: [],
     grant_types_supported: ['client_credentials', 'refresh_token'],
     // "none": clients with a one-time password authenticate by their refresh token alone, since the password is used by then.

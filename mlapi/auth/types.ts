@@ -1,17 +1,8 @@
-/** Permissions that an access token may hold. */
-export const knownScopes = [
-  'models:admin',
-  'models:download',
-  'models:predict',
-  'models:read',
-  'models:write',
-] as const;
+/** Permissions that a service without any feature has. */
+export const corePermissions: readonly string[] = ['models:predict', 'models:read'];
 
-/** Scope for managing models that other clients own. */
-export const administration = 'models:admin';
-
-/** Scopes of a new client unless the operator names others. Never `models:admin`. */
-export const defaultScopes: readonly string[] = ['models:predict', 'models:read'];
+/** Scopes of a new client unless the operator names others: never those of a feature. */
+export const defaultScopes = corePermissions;
 
 /** The secret of a reusable client, as stored. Times are epoch milliseconds. */
 export interface ClientSecret {

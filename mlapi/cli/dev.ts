@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { Services } from '../../application.ts';
-import { administration, knownScopes } from '../auth/types.ts';
 import { developmentPassphraseFile } from '../config/core-config.ts';
 import { readConfig, type Config } from '../configuration.ts';
+import { permissions } from '../features.ts';
 import { exitWithMessage } from '../http/server/service.ts';
 import { print } from './command.ts';
 import { startService } from './start-service.ts';
 
 const demo = 'demo';
 /** All but administration. */
-const scopes = knownScopes.filter((scope) => scope !== administration);
+const scopes = permissions.filter((permission) => !permission.endsWith(':admin'));
 /** Takes the access token out of the answer; an error is shown, and is no token. */
 const readToken = `sed -n -e 's/.*"access_token":"\\([^"]*\\)".*/\\1/p' -e '/"error"/w /dev/stderr'`;
 

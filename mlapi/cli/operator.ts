@@ -6,7 +6,7 @@ import { Passwords } from '../auth/clients/passwords.ts';
 import { TokenMaker } from '../auth/tokens/token-maker.ts';
 import { TokenService } from '../auth/tokens/token-service.ts';
 import { readConfig } from '../configuration.ts';
-import { allMigrations } from '../features.ts';
+import { allMigrations, permissions } from '../features.ts';
 import { openDatabase, type Database, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
 import { noMetrics } from '../telemetry/metrics/metrics.ts';
@@ -30,7 +30,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
   const keys = () => KeyManager.open({ store: new KeyStore(database), config, clock });
   const maker = async () => new TokenMaker(config, await keys(), clock);
   const operator: Operator = {
-    clients: async () => new ClientService(database, await Passwords.create(), clock),
+    clients: async () => new ClientService({ database, passwords: await Passwords.create(), permissions, clock }),
     keys,
     tokens: async () => new TokenService({ config, database, maker: await maker(), metrics: noMetrics, clock }),
     grants: async () => new ClientGrants({ config, database, maker: await maker(), clock }),

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../http/endpoint.ts';
+import { shapeOf, type ErrorShape } from '../http/response/error-shape.ts';
 
 const text = { type: 'string' };
 
@@ -27,26 +28,6 @@ const problem = {
     },
   },
 };
-const oauthError = {
-  title: 'OAuthError',
-  type: 'object',
-  description: 'RFC 6749 section 5.2',
-  required: ['error', 'error_description'],
-  properties: { error: text, error_description: text },
-};
-const inferenceError = {
-  title: 'InferenceError',
-  type: 'object',
-  description: 'Open Inference Protocol',
-  required: ['error'],
-  properties: { error: text },
-};
-
-/** Shapes of errors, by the first segment of the path; all others are RFC 9457. */
-const shapes: Readonly<Record<string, { mediaType: string; schema: object }>> = {
-  auth: { mediaType: 'application/json', schema: oauthError },
-  v2: { mediaType: 'application/json', schema: inferenceError },
-};
 const usualShape = { mediaType: 'application/problem+json', schema: problem };
 
 /** The statuses that follow from method, access and body, and those of the endpoint's own. */
@@ -65,7 +46,7 @@ export function errorsOf({ access, body, query, docs, path }: Endpoint): Endpoin
 }
 
 /** @returns the content of an error, by its media type */
-export function errorContent(path: string): object {
-  const { mediaType, schema } = shapes[path.split('/')[1] ?? ''] ?? usualShape;
+export function errorContent(path: string, errorShapes: readonly ErrorShape[]): object {
+  const { mediaType, schema } = shapeOf(errorShapes, path) ?? usualShape;
   return { [mediaType]: { schema } };
 }

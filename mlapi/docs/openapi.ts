@@ -1,4 +1,5 @@
 import type { Endpoint } from '../http/endpoint.ts';
+import type { ErrorShape } from '../http/response/error-shape.ts';
 import { Components } from './components.ts';
 import { operation } from './operation.ts';
 import { pathSamples } from './shown-model.ts';
@@ -26,19 +27,28 @@ const tagDescriptions: Readonly<Record<string, string>> = {
   auth: 'Where tokens come from, and where they end',
   discovery: 'What other services need to verify the tokens',
   models: 'Information about the models, and their predictions',
-  'model store': 'Versions that clients bring, and aliases for them',
-  'open inference protocol': 'The same models in the words of the Open Inference Protocol, and its extensions',
   documents: 'This description',
 };
 
+/** Parts of the document that features add. */
+export interface DocumentOptions {
+  readonly errorShapes?: readonly ErrorShape[];
+  /** Descriptions of their endpoints' tags. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
 /** OpenAPI 3.1 for a list of endpoints: the same objects that serve, guard and validate them. */
-export function openApiDocument(endpoints: readonly Endpoint[], version: string): object {
+export function openApiDocument(
+  endpoints: readonly Endpoint[],
+  version: string,
+  { errorShapes = [], tags: more = {} }: DocumentOptions = {},
+): object {
   const samples = pathSamples(endpoints);
   const components = new Components();
   const paths: Record<string, Record<string, unknown>> = {};
   for (const endpoint of endpoints) {
     const item = (paths[endpoint.path] ??= {});
-    item[endpoint.method.toLowerCase()] = components.refer(operation(endpoint, samples));
+    item[endpoint.method.toLowerCase()] = components.refer(operation(endpoint, samples, errorShapes));
   }
   const tags = [...new Set(endpoints.map(({ docs }) => docs.tag))];
   return {
@@ -53,7 +63,7 @@ export function openApiDocument(endpoints: readonly Endpoint[], version: string)
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'this server' }],
-    tags: tags.map((name) => ({ name, description: tagDescriptions[name] ?? name })),
+    tags: tags.map((name) => ({ name, description: tagDescriptions[name] ?? more[name] ?? name })),
     paths,
     components: {
       securitySchemes: { ...bearerSchemes, oauth2: oauthScheme(endpoints) },

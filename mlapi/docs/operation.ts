@@ -1,5 +1,6 @@
 import { pathName } from '../http/request/path-names.ts';
 import type { CsvDocs, Endpoint } from '../http/endpoint.ts';
+import type { ErrorShape } from '../http/response/error-shape.ts';
 import { errorContent, errorsOf } from './errors.ts';
 import { toJsonSchema } from './joi-schema.ts';
 import type { PathSamples } from './shown-model.ts';
@@ -22,7 +23,7 @@ const requestIdHeader = {
 };
 
 /** An endpoint as OpenAPI has it, before its schemas become components. */
-export function operation(endpoint: Endpoint, samples: PathSamples): object {
+export function operation(endpoint: Endpoint, samples: PathSamples, errorShapes: readonly ErrorShape[]): object {
   const { access, body, docs } = endpoint;
   const parameters = [
     ...pathParameters(endpoint, docs.params ?? samples),
@@ -37,7 +38,7 @@ export function operation(endpoint: Endpoint, samples: PathSamples): object {
     security: security(access),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: requestBody(docs.body, body) }),
-    responses: responses(endpoint),
+    responses: responses(endpoint, errorShapes),
   };
 }
 
@@ -118,13 +119,13 @@ function formOf(schema: object, mediaType: string): object | undefined {
   return { ...schema, ...others, title: `${String(schema.title)}${form}` };
 }
 
-function responses(endpoint: Endpoint): object {
+function responses(endpoint: Endpoint, errorShapes: readonly ErrorShape[]): object {
   const { docs, path } = endpoint;
   const answers = Object.entries(errorsOf(endpoint)).map(([status, about]) => {
     if (typeof about !== 'string') {
       return [status, { description: about.text, content: { 'application/json': { schema: about.schema } } }];
     }
-    return [status, { description: about, ...(Number(status) >= 400 && { content: errorContent(path) }) }];
+    return [status, { description: about, ...(Number(status) >= 400 && { content: errorContent(path, errorShapes) }) }];
   });
   const hasOther = Object.keys(docs.statuses).some((status) => status.startsWith('2'));
   return { ...(!hasOther && { 200: success(docs.answer) }), ...(Object.fromEntries(answers) as object) };

@@ -3,12 +3,14 @@ import type { CoreConfig } from '../config/core-config.ts';
 import { localUrl } from '../config/base-url.ts';
 import { isUnchanged } from '../http/request/conditional.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
+import type { DocumentOptions } from './openapi.ts';
 
 /** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */
 export function docsEndpoints(
   described: readonly Endpoint[],
   version: string,
   config: Pick<CoreConfig, 'host' | 'port' | 'socket'>,
+  contributed: DocumentOptions = {},
 ): Endpoint[] {
   const own: Endpoint[] = [
     endpoint({
@@ -49,17 +51,22 @@ export function docsEndpoints(
     }),
   ];
   let made: ReturnType<typeof makeDocuments> | undefined;
-  const documents = () => (made ??= makeDocuments([...described, ...own], version, localUrl(config)));
+  const documents = () => (made ??= makeDocuments([...described, ...own], version, localUrl(config), contributed));
   return own;
 }
 
-async function makeDocuments(endpoints: readonly Endpoint[], version: string, host: string) {
+async function makeDocuments(
+  endpoints: readonly Endpoint[],
+  version: string,
+  host: string,
+  contributed: DocumentOptions,
+) {
   const [{ openApiDocument }, { docsPage, pagePolicy }] = await Promise.all([
     import('./openapi.ts'),
     import('./page.ts'),
   ]);
   const page = Buffer.from(docsPage(endpoints, version, host));
-  const document = Buffer.from(JSON.stringify(openApiDocument(endpoints, version)));
+  const document = Buffer.from(JSON.stringify(openApiDocument(endpoints, version, contributed)));
   const etag = `"${createHash('sha256').update(document).digest('base64url')}"`;
   return { page, pagePolicy, document, etag };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HeaderList } from './header-list.ts';
 import { fewBytes, Reservation, type ResponseMemory } from './response-memory.ts';
+import type { ErrorShape } from './response/error-shape.ts';
 import type { Session } from './session.ts';
 
 const wellFormedId = /^[A-Za-z0-9-]{8,64}$/;
@@ -10,6 +11,13 @@ const exchange = Symbol('exchange');
 
 interface BegunRequest extends IncomingMessage {
   [exchange]?: Exchange | undefined;
+}
+
+interface ExchangeOptions {
+  readonly address: string | undefined;
+  /** Headers that every response has. */
+  readonly headers: readonly string[];
+  readonly errorShapes?: readonly ErrorShape[];
 }
 
 /** One request with its response, and what the steps on its way learn about them. */
@@ -27,6 +35,8 @@ export class Exchange implements ResponseMemory {
   readonly target: string;
   /** Headers to send with the response. */
   readonly headers: HeaderList;
+  /** Shapes of errors, by path. */
+  readonly errorShapes: readonly ErrorShape[];
   /** Path of the matched endpoint, such as `/api/models/{name}`; undefined if none matched. */
   route: string | undefined;
   /** Set by the guard. */
@@ -39,11 +49,12 @@ export class Exchange implements ResponseMemory {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    { address, headers }: { address: string | undefined; headers: readonly string[] },
+    { address, headers, errorShapes = [] }: ExchangeOptions,
   ) {
     this.request = request;
     this.response = response;
     this.address = address;
+    this.errorShapes = errorShapes;
     this.target = request.url ?? '';
     const given = request.headers['x-request-id'];
     this.id = typeof given === 'string' && wellFormedId.test(given) ? given : randomUUID();

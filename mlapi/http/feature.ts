@@ -3,6 +3,8 @@ import type { Migrations } from '../persistence/migrations.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { HealthCheck } from './health/health-checks.ts';
+import type { ErrorShape } from './response/error-shape.ts';
+import type { Lifecycle } from './server/lifecycle.ts';
 
 /**
  * A feature as its folder declares it: everything that the service knows of it. A line in `mlapi/features.ts` adds it; without that
@@ -16,6 +18,14 @@ import type { HealthCheck } from './health/health-checks.ts';
  */
 export interface Feature {
   readonly variables?: VariableGroup;
+  /** Permissions that its endpoints ask for, beside those of the core. */
+  readonly scopes?: readonly string[];
+  /** How errors under its paths look; unset: RFC 9457. */
+  readonly errorShape?: ErrorShape;
+  /** Descriptions of the tags under which the documents list its endpoints. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Public endpoints that are answered from the first moment on, while the rest is still being opened. */
+  readonly startingEndpoints?: (lifecycle: Lifecycle) => readonly Endpoint[];
   /** Its tables. The names of all migrations are one order: `006-greetings`. */
   readonly migrations?: () => Promise<Migrations>;
   /** Loads the function that opens it, with what the core is, and the features before it. */

@@ -50,11 +50,6 @@ export function tokenRequired(options: Pick<ProblemOptions, 'headers' | 'cause'>
   return new Problem(401, 'invalid_token', message, options);
 }
 
-/** 404: the model does not exist, or the client's scopes do not cover it. */
-export function modelNotFound(): Problem {
-  return new Problem(404, 'model_not_found', 'No such model or version.');
-}
-
 const serviceBusyRetrySeconds = 1;
 
 /** 503: nothing was changed, and the same request may succeed in a moment. */

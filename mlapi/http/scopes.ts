@@ -1,8 +1,4 @@
 import { everyName, rangeOfName, rangeOfPrefix, unionOf, type NameRange } from './name-ranges.ts';
-import { modelNotFound } from './problem.ts';
-
-/** Resource of an endpoint whose path names a model: a scope may be for some models, and the others do not exist for its holder. */
-export const namedModel = { param: 'name', hidden: modelNotFound, event: 'model_hidden' } as const;
 
 /** A permission, alone or for some models: `models:predict`, `models:predict:churn`, `models:predict:churn-*`. */
 const form = /^([a-z]+:[a-z]+)(?::([a-z0-9][a-z0-9._-]*)(\*?))?$/;

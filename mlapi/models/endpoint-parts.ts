@@ -1,5 +1,5 @@
-import { namedModel } from '../http/scopes.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
+import { namedModel } from '../inference/named-model.ts';
 import type { ModelService } from './catalog/model-service.ts';
 import type { ModelStore } from './serving/model-store.ts';
 import type { Traffic } from './traffic/traffic.ts';

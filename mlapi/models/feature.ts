@@ -1,9 +1,12 @@
 import type { Feature } from '../http/feature.ts';
+import { modelStoreScopes } from './scopes.ts';
 import { modelStoreVariables } from './variables.ts';
 
 /** Models that clients bring over the API: versions, aliases, traffic. */
 export const modelStore = {
   variables: modelStoreVariables,
+  scopes: modelStoreScopes,
+  tags: { 'model store': 'Versions that clients bring, and aliases for them' },
   migrations: async () => (await import('./migrations.ts')).modelStoreMigrations,
   open: async () => (await import('./open-model-store.ts')).openModelStore,
 } satisfies Feature;

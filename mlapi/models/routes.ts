@@ -3,7 +3,7 @@ import { fileBody } from '../http/body/readers.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint, type PathParams } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
-import { namedModel } from '../http/scopes.ts';
+import { namedModel } from '../inference/named-model.ts';
 import { aliasEndpoints } from './alias-routes.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
 import { shippedResponse, versionResponse, versionSchema, versionsSchema } from './responses.ts';

@@ -1,9 +1,8 @@
 import type { Call } from '../http/endpoint.ts';
-import { modelNotFound } from '../http/problem.ts';
+import { modelNotFound } from '../inference/named-model.ts';
 import type { UntrustedModel } from '../inference/untrusted/untrusted-models.ts';
 import type { Queries } from '../persistence/database.ts';
-
-const administration = 'models:admin';
+import { administration } from './scopes.ts';
 
 /** A version without its contract, as in a list. Times are epoch milliseconds. */
 export interface VersionRecord {

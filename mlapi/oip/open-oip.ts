@@ -4,8 +4,9 @@ import type { HealthChecks } from '../http/health/health-checks.ts';
 import type { Lifecycle } from '../http/server/lifecycle.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { InferenceObservers } from '../inference/observer.ts';
+import { oipHealthEndpoints } from './health-routes.ts';
 import { repositoryOver, type ModelRepository } from './repository.ts';
-import { oipEndpoints, oipHealthEndpoints } from './routes.ts';
+import { oipEndpoints } from './routes.ts';
 import { RunStatistics } from './statistics.ts';
 
 interface OipFoundations {

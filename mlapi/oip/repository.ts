@@ -1,8 +1,9 @@
 import type { Call } from '../http/endpoint.ts';
-import { modelNotFound, Problem } from '../http/problem.ts';
+import { Problem } from '../http/problem.ts';
 import type { Session } from '../http/session.ts';
 import type { ModelRegistry } from '../inference/model-registry.ts';
 import type { KnownVersion, Serving } from '../inference/model-source.ts';
+import { modelNotFound } from '../inference/named-model.ts';
 import { invalidInference } from '../inference/problems.ts';
 import type { ModelInformation } from '../inference/serving/model-information.ts';
 import type { Fields } from './fields.ts';

@@ -1,16 +1,14 @@
 import { bytesBody } from '../http/body/readers.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint } from '../http/endpoint.ts';
-import type { HealthChecks } from '../http/health/health-checks.ts';
-import { isReady } from '../http/health/routes.ts';
 import { isWithin, type NameRange } from '../http/name-ranges.ts';
-import { namedModel, namesHeld } from '../http/scopes.ts';
-import type { Lifecycle } from '../http/server/lifecycle.ts';
+import { namesHeld } from '../http/scopes.ts';
 import type { KnownVersion } from '../inference/model-source.ts';
+import { namedModel } from '../inference/named-model.ts';
 import type { ModelInformation } from '../inference/serving/model-information.ts';
 import type { Predictor } from '../inference/serving/predictor.ts';
-import { version } from '../version.ts';
 import { requestExamples } from './examples.ts';
 import { parametersOf, readCommand, readFlag } from './fields.ts';
+import { readiness, tag } from './health-routes.ts';
 import { Inference } from './infer.ts';
 import {
   indexOf,
@@ -38,8 +36,6 @@ export interface OipOptions {
   readonly repository: ModelRepository;
 }
 
-const tag = 'open inference protocol';
-const extensions = ['binary_tensor_data', 'classification', 'model_repository', 'statistics'];
 const commandLimitBytes = 16_384;
 const octets = 'application/octet-stream';
 const headerLength = {
@@ -47,50 +43,6 @@ const headerLength = {
   schema: { type: 'integer', minimum: 0 },
 };
 const noModel = { 404: 'No such model' };
-
-/** Public: that the protocol is spoken here, whether the process lives, and whether its models can serve. */
-export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
-  const health = { access: 'public', method: 'GET' } as const;
-  const server = { name: 'mlapi', version, extensions };
-  return [
-    endpoint({
-      ...health,
-      path: '/v2',
-      docs: {
-        tag,
-        operationId: 'getServer',
-        summary: 'The server',
-        statuses: {},
-        answer: { schema: oipSchemas.server, example: server },
-      },
-      handle: () => ({ body: server }),
-    }),
-    endpoint({
-      ...health,
-      path: '/v2/health/live',
-      docs: {
-        tag,
-        operationId: 'checkLive',
-        summary: 'Whether the process runs',
-        statuses: {},
-        answer: { schema: oipSchemas.live },
-      },
-      handle: () => ({ body: { live: true } }),
-    }),
-    endpoint({
-      ...health,
-      path: '/v2/health/ready',
-      docs: {
-        tag,
-        operationId: 'checkReady',
-        summary: 'Whether every model can serve, and the database',
-        statuses: { 503: { text: 'Not ready', schema: oipSchemas.ready } },
-        answer: { schema: oipSchemas.ready },
-      },
-      handle: async () => readiness(await isReady(lifecycle, checks), { ready: true }),
-    }),
-  ];
-}
 
 /** The Open Inference Protocol and its extensions, over models that are found elsewhere. */
 export function oipEndpoints(options: OipOptions): Endpoint[] {
@@ -291,8 +243,4 @@ function inMemory(predictors: readonly Predictor[], names: readonly NameRange[])
 
 function aboutOf(describe: DescribeModel, { params }: Call<ModelParams>): ModelInformation | Promise<ModelInformation> {
   return describe(params.name, params.version);
-}
-
-function readiness(isReadyNow: boolean, body: { name?: string; ready: true }): EndpointResponse {
-  return isReadyNow ? { body } : { status: 503, body: { ...body, ready: false } };
 }

@@ -14,13 +14,13 @@ let endpoints: Endpoint[];
 beforeAll(async () => {
   service = await startService();
   token = (await service.newClient()).tokens.access_token;
-  const { lifecycle, keys, config, authenticator, tokens, predictors } = service.services;
+  const { lifecycle, config, predictors } = service.services;
   endpoints = [
     ...healthEndpoints(lifecycle),
-    ...discoveryEndpoints(keys, config),
+    ...discoveryEndpoints(service.services),
     ...docsEndpoints([], version, config),
-    ...authEndpoints(authenticator, tokens),
-    ...sessionEndpoints(),
+    ...authEndpoints(service.services),
+    ...sessionEndpoints(service.services),
     ...inferenceEndpoints(predictors, config),
   ];
 });

@@ -15,7 +15,7 @@ import {
   type NewClient,
 } from '../stores/client-store.ts';
 import { endFamiliesOf } from '../stores/family-store.ts';
-import { defaultScopes, knownScopes, type Client } from '../types.ts';
+import { defaultScopes, type Client } from '../types.ts';
 import { clientNameRule, isClientName, LookAlikes, normalizeName } from './client-names.ts';
 import { isAcceptableHash, isAcceptablePassword, makePassword, type Passwords } from './passwords.ts';
 
@@ -38,15 +38,26 @@ export interface ImportedClient {
   readonly password: string;
 }
 
+interface ClientServiceOptions {
+  readonly database: Database;
+  readonly passwords: Passwords;
+  /** All permissions that a client may have. */
+  readonly permissions: readonly string[];
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+}
+
 /** Manages the registered clients for an operator. A client that loses its password, secret or a scope loses its tokens too. */
 export class ClientService {
   readonly #database: Database;
   readonly #passwords: Passwords;
+  readonly #permissions: readonly string[];
   readonly #clock: () => number;
 
-  constructor(database: Database, passwords: Passwords, clock: () => number) {
+  constructor({ database, passwords, permissions, clock }: ClientServiceOptions) {
     this.#database = database;
     this.#passwords = passwords;
+    this.#permissions = permissions;
     this.#clock = clock;
   }
 
@@ -65,7 +76,7 @@ export class ClientService {
     const name = normalizeName(given);
     const { password = makePassword(), scopes = defaultScopes } = options;
     checkName(name);
-    checkScopes(scopes);
+    this.#checkScopes(scopes);
     const passwordHash = await this.#hash(password);
     await this.#insertAll([{ name, passwordHash, scopes }]);
     return password;
@@ -75,7 +86,7 @@ export class ClientService {
   async addReusable(given: string, { scopes = defaultScopes }: { scopes?: readonly string[] } = {}): Promise<string> {
     const name = normalizeName(given);
     checkName(name);
-    checkScopes(scopes);
+    this.#checkScopes(scopes);
     const secret = makeSecret();
     // A real hash, so that /auth/reset takes as long as for any other client. Nobody knows its password.
     const client = { name, scopes, passwordHash: await this.#hash(makePassword()), secretDigest: digestSecret(secret) };
@@ -109,7 +120,7 @@ export class ClientService {
   /** Adds all clients or none. @throws {ClientError} that names each wrong line */
   async import(given: readonly ImportedClient[], scopes: readonly string[] = defaultScopes): Promise<void> {
     const clients = given.map(({ name, password }) => ({ name: normalizeName(name), password }));
-    checkScopes(scopes);
+    this.#checkScopes(scopes);
     checkImport(clients);
     const hashed: NewClient[] = [];
     for (const { name, password } of clients) {
@@ -150,7 +161,7 @@ export class ClientService {
 
   /** Replaces the scopes of a client. Revokes its tokens, unless the new scopes cover all old ones. @throws {ClientError} */
   async setScopes(name: string, scopes: readonly string[]): Promise<void> {
-    checkScopes(scopes);
+    this.#checkScopes(scopes);
     await this.#change(name, 'client_scopes_changed', async (queries, client, now) => {
       await setClientScopes(queries, client.id, scopes);
       const gotMore = client.scopes.every((had) => scopes.some((scope) => covers(scope, had)));
@@ -202,6 +213,15 @@ export class ClientService {
     await recordAudit(queries, now, 'client_added', { clientId: id, ...kind });
   }
 
+  #checkScopes(scopes: readonly string[]): void {
+    if (scopes.length === 0 || !scopes.every((scope) => isScope(scope, this.#permissions))) {
+      const example = 'models:predict:churn, models:predict:churn-*';
+      throw new ClientError(`valid scopes: ${this.#permissions.join(', ')}; limited to certain models: ${example}`);
+    }
+    if (scopes.join(' ').length > maxScopeText)
+      throw new ClientError(`the scopes of a client must not exceed ${maxScopeText} characters`);
+  }
+
   async #hash(password: string): Promise<string> {
     if (!isAcceptablePassword(password)) throw new ClientError('a password must have 1 to 1024 bytes');
     return this.#passwords.hash(password);
@@ -218,15 +238,6 @@ function mustBe(client: Client | undefined, name: string): Client {
 
 function checkName(name: string): void {
   if (!isClientName(name)) throw new ClientError(clientNameRule);
-}
-
-function checkScopes(scopes: readonly string[]): void {
-  if (scopes.length === 0 || !scopes.every((scope) => isScope(scope, knownScopes))) {
-    const example = 'models:predict:churn, models:predict:churn-*';
-    throw new ClientError(`valid scopes: ${knownScopes.join(', ')}; limited to certain models: ${example}`);
-  }
-  if (scopes.join(' ').length > maxScopeText)
-    throw new ClientError(`the scopes of a client must not exceed ${maxScopeText} characters`);
 }
 
 /**

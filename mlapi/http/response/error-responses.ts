@@ -3,10 +3,11 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { isStorageFault } from '../../persistence/busy.ts';
 import { Exchange } from '../exchange.ts';
 import { Problem, serviceBusy } from '../problem.ts';
+import { shapeOf } from './error-shape.ts';
 import { send } from './send.ts';
 
 const maxDiscardedBytes = 1_048_576;
-const maxMistakesInText = 3;
+const problemMediaType = 'application/problem+json';
 
 /** Ends the list of routes. */
 export const notFound: RequestHandler = () => {
@@ -16,21 +17,6 @@ export const notFound: RequestHandler = () => {
 /** Where errors of the application become responses. */
 export const errorResponses: ErrorRequestHandler = (error: unknown, request, _response, _next) => {
   sendError(error, Exchange.of(request));
-};
-
-interface ErrorShape {
-  readonly mediaType: string;
-  readonly body: (problem: Problem, exchange: Exchange) => object;
-}
-
-/** By the first segment of the path; all else is RFC 9457. */
-const errorShapes: Readonly<Record<string, ErrorShape>> = {
-  auth: { mediaType: 'application/json', body: oauthError },
-  v2: { mediaType: 'application/json', body: inferenceError },
-};
-const usualShape: ErrorShape = {
-  mediaType: 'application/problem+json',
-  body: (problem, { target, id }) => problemDetails(problem, target, id),
 };
 
 /** Where errors of requests become responses, in the shape of the protocol that the path belongs to. */
@@ -45,11 +31,11 @@ export function sendError(error: unknown, exchange: Exchange): void {
   exchange.code = problem.code;
   exchange.cause = problem.cause;
   if (!canDiscardRest(request)) exchange.headers.set('connection', 'close');
-  const { mediaType, body } = errorShapes[/^\/(auth|v2)(?:[/?]|$)/.exec(target)?.[1] ?? ''] ?? usualShape;
+  const shape = shapeOf(exchange.errorShapes, target);
   send(exchange, {
     status: problem.status,
-    headers: { ...problem.headers, 'content-type': mediaType },
-    body: body(problem, exchange),
+    headers: { ...problem.headers, 'content-type': shape?.mediaType ?? problemMediaType },
+    body: shape?.body(problem) ?? problemDetails(problem, target, exchange.id),
   });
 }
 
@@ -83,31 +69,4 @@ export function problemDetails(problem: Problem, target: string, requestId: stri
     request_id: requestId,
     ...(errors !== undefined && errors.length > 0 && { errors }),
   };
-}
-
-const oauthCodes = new Set([
-  'invalid_request',
-  'invalid_client',
-  'invalid_grant',
-  'unauthorized_client',
-  'unsupported_grant_type',
-  'invalid_token',
-  'invalid_scope',
-  'insufficient_scope',
-  'temporarily_unavailable',
-]);
-
-/** RFC 6749 section 5.2: a code from the standard's list, and a description in its ASCII subset. */
-function oauthError({ status, code, message }: Problem): object {
-  const standard = status >= 500 ? 'server_error' : 'invalid_request';
-  return {
-    error: oauthCodes.has(code) ? code : standard,
-    error_description: message.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "'"),
-  };
-}
-
-/** The Open Inference Protocol: one sentence for people, with the first mistakes where there are several. */
-function inferenceError({ message, errors = [] }: Problem): object {
-  const mistakes = errors.slice(0, maxMistakesInText).map(({ pointer, detail }) => ` ${pointer}: ${detail}.`);
-  return { error: message + mistakes.join('') };
 }

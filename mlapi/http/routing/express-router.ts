@@ -58,6 +58,11 @@ export function checked(checks: readonly Check[]): RequestHandler[] {
   });
 }
 
+/** The first segments of the paths of endpoints, each once: a check that is mounted there comes before all of them, and before what is none. */
+export function firstSegments(endpoints: readonly Endpoint[]): string[] {
+  return [...new Set(endpoints.map(({ path }) => `/${path.split('/')[1] ?? ''}`))];
+}
+
 function expressPath(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }

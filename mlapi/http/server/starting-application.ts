@@ -4,9 +4,8 @@ import { errorResponses } from '../response/error-responses.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { healthEndpoints } from '../health/routes.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { createListener } from './listener.ts';
+import { createListener, type ListenerServices } from './listener.ts';
 import { serviceBusy } from '../problem.ts';
-import type { Observers } from '../request/request-log.ts';
 import { createExpress, routes } from '../routing/express-router.ts';
 
 /**
@@ -16,7 +15,7 @@ import { createExpress, routes } from '../routing/express-router.ts';
 export function createStartingApplication(
   lifecycle: Lifecycle,
   config: CoreConfig,
-  observers: Observers,
+  services: ListenerServices,
   more: readonly Endpoint[] = [],
 ): RequestListener {
   const application = createExpress();
@@ -24,5 +23,5 @@ export function createStartingApplication(
   application.use(() => {
     throw serviceBusy();
   }, errorResponses);
-  return createListener(application, config, observers);
+  return createListener(application, config, services);
 }

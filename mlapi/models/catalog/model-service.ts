@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { StreamedBody } from '../../http/body/streamed-body.ts';
-import { modelNotFound } from '../../http/problem.ts';
 import { checkPreconditions, type Conditions } from '../../http/request/conditional.ts';
 import type { ModelRegistry } from '../../inference/model-registry.ts';
+import { modelNotFound } from '../../inference/named-model.ts';
 import type { UntrustedModels } from '../../inference/untrusted/untrusted-models.ts';
 import { isStorageFault } from '../../persistence/busy.ts';
 import type { Database, Queries } from '../../persistence/database.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { modelNotFound } from '../../http/problem.ts';
+import { modelNotFound } from '../../inference/named-model.ts';
 import type { Queries } from '../../persistence/database.ts';
 import { assertServing, type Share, type VersionRecord } from '../types.ts';
 import { findAlias } from './alias-store.ts';

@@ -1,7 +1,7 @@
 import type { NameRange } from '../../http/name-ranges.ts';
-import { modelNotFound } from '../../http/problem.ts';
 import type { Contract } from '../../inference/contract/types.ts';
 import type { KnownVersion, ModelPage, ModelSource, ModelSummary, Serving } from '../../inference/model-source.ts';
+import { modelNotFound } from '../../inference/named-model.ts';
 import type { ModelInformation } from '../../inference/serving/model-information.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { ModelFile } from '../../inference/tensors/types.ts';

@@ -1,0 +1,5 @@
+/** Over what belongs to others. */
+export const administration = 'models:admin';
+
+/** Permissions of the model store, beside those to predict and to read. */
+export const modelStoreScopes: readonly string[] = [administration, 'models:download', 'models:write'];
