@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
@@ -36,4 +36,15 @@ test('every path on the list of system tests is there', () => {
 
   expect(paths.filter((path) => !existsSync(path))).toEqual([]);
   expect(new Set(paths).size).toBe(paths.length);
+});
+
+test('every path that .ci/run names is there', () => {
+  const text = readFileSync('.ci/run', 'utf8');
+  const paths = [...text.matchAll(/(?<=[\s(])(test\/[\w./-]+)(?:\{([^}]+)\})?/g)].flatMap(([, start = '', ends = '']) =>
+    ends.split(',').map((end) => start + end),
+  );
+
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((name) => join('test', name));
+  expect(paths.filter((path) => !files.some((file) => file.startsWith(path)))).toEqual([]);
+  expect(paths.length).toBeGreaterThan(40);
 });

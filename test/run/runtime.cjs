@@ -1,7 +1,7 @@
 const { dirname, sep } = require('node:path');
 const { default: Runtime } = require('jest-runtime');
 
-const testFolder = dirname(__dirname) + sep;
+const testFolder = dirname(dirname(module.filename)) + sep;
 /** Packages of Jest that keep the tests of one file. */
 const ofOneFile = [`${sep}node_modules${sep}jest-circus${sep}`, `${sep}node_modules${sep}source-map-support${sep}`];
 
