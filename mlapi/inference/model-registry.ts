@@ -22,7 +22,9 @@ type ModelsConfig = Pick<CoreConfig, 'modelsDir' | 'defaultModel'> & EngineConfi
 /** Every model that this service serves, by name: those of its folders, loaded and warm; and those of a source, if it has one. */
 export class ModelRegistry {
   readonly #byName: Map<string, Predictor>;
-  readonly #pending = new PendingModels((predictor) => this.#byName.set(predictor.contract.name, predictor));
+  readonly #pending = new PendingModels((predictor) => this.#add(predictor));
+  /** The same models, decorated by the source. */
+  readonly #watched = new Map<string, Serving>();
   readonly #defaultName: string | undefined;
   #source: ModelSource | undefined;
 
@@ -86,6 +88,7 @@ export class ModelRegistry {
   /** Serves these beside those of the folders. */
   attach(source: ModelSource): void {
     this.#source = source;
+    for (const predictor of this.#byName.values()) this.#watch(predictor);
   }
 
   /** Whether a folder holds a model of this name. */
@@ -102,21 +105,15 @@ export class ModelRegistry {
     return predictor;
   }
 
-  /** Any model, ready to predict; one of the folders' at once. @throws {Problem} 404, 503 */
-  find(name: string, version?: string): Predictor | Promise<Predictor> {
-    if (this.#source === undefined || this.has(name)) return this.get(name, version);
-    return this.#source.find(name, version);
-  }
-
   /** Finds the target of a client's predictions; synchronously for a model of the folders. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
-    if (this.#source === undefined || this.has(name)) return this.watched(this.get(name, version));
+    if (this.#source === undefined || this.has(name)) return this.#served(this.get(name, version));
     return this.#source.serve(name, version, client);
   }
 
-  /** One of the folders' models, counted where somebody counts. */
-  watched(predictor: Predictor): Serving {
-    return this.#source?.watch(predictor) ?? predictor;
+  /** The target of predictions with the default model. @throws {Problem} 404, 503 */
+  serveDefault(): Serving {
+    return this.#served(this.default());
   }
 
   /** @throws {Problem} 404 */
@@ -194,6 +191,19 @@ export class ModelRegistry {
     await this.#pending.release();
     await releaseAll([...this.#byName.values()]);
     await this.#source?.release();
+  }
+
+  #add(predictor: Predictor): void {
+    this.#byName.set(predictor.contract.name, predictor);
+    this.#watch(predictor);
+  }
+
+  #watch(predictor: Predictor): void {
+    if (this.#source !== undefined) this.#watched.set(predictor.contract.name, this.#source.watch(predictor));
+  }
+
+  #served(predictor: Predictor): Serving {
+    return this.#watched.get(predictor.contract.name) ?? predictor;
   }
 
   /** Those whose servers are away come later, unless there are no others: then there is nothing to show, and no start. */

@@ -38,11 +38,9 @@ export interface KnownVersion {
 
 /** Where models come from beside the folders that the service ships with. `version` may be an alias, as `@stable`. */
 export interface ModelSource {
-  /** Ready to predict; at once where it was just now. @throws {Problem} 404, 503 */
-  find(name: string, version: string | undefined): Predictor | Promise<Predictor>;
-  /** The same for predictions of a client: an alias may have several versions. @throws {Problem} 404, 503 */
+  /** Finds the target of a client's predictions, at once where it is in memory: an alias may have several versions. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving>;
-  /** Counts the predictions of a model that comes from elsewhere, too. */
+  /** Decorates a model of a folder, once: its predictions are counted, too. */
   watch(predictor: Predictor): Serving;
   /** @throws {Problem} 404 */
   information(name: string, version: string | undefined): Promise<ModelInformation>;

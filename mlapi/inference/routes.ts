@@ -45,7 +45,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
         operationId: 'predictWithDefaultModel',
         summary: 'Predict with the default model',
       },
-      handle: (call) => answer(predictors.watched(permitted(predictors.default(), call.session, predict.access)), call),
+      handle: (call) => answer(permitted(predictors.serveDefault(), call.session, predict.access), call),
     }),
     endpoint({
       ...read,
@@ -90,9 +90,13 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
 }
 
 /** The default model has no name in its path: whether the session's scopes are for it is asked here. @throws {Problem} 404 */
-function permitted(predictor: Predictor, session: Session | undefined, permission: string): Predictor {
-  if (!holdsFor(session?.scopes ?? [], permission, predictor.contract.name)) throw modelNotFound();
-  return predictor;
+function permitted<Model extends Pick<Serving, 'contract'>>(
+  model: Model,
+  session: Session | undefined,
+  permission: string,
+): Model {
+  if (!holdsFor(session?.scopes ?? [], permission, model.contract.name)) throw modelNotFound();
+  return model;
 }
 
 /** Not async: nothing may hold the body while its rows wait. */

@@ -52,8 +52,8 @@ export function buildModelStore(options: ModelStoreOptions) {
   const { config, database, predictors, confirm, clock, observers, logger } = options;
   const untrusted = new UntrustedModels({ ...config, observer: observers?.uploaded, ...(logger && { logger }) });
   const artifacts = new Artifacts(config.dataDir);
-  const loaded = new ModelCache({ untrusted, artifacts, memoryBytes: untrusted.workerBytes, logger });
   const traffic = new Traffic({ database, clock });
+  const loaded = new ModelCache({ untrusted, artifacts, traffic, memoryBytes: untrusted.workerBytes, logger });
   const resolver = new VersionResolver(database);
   const store = new ModelStore({ database, artifacts, untrusted, loaded, resolver, traffic });
   const service = new ModelService({

@@ -6,6 +6,7 @@ import type { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 import { writeBinaryData } from '../../mlapi/inference/tensors/binary-tensor.ts';
 import { quoteNames } from '../../mlapi/inference/tensors/input-tensors.ts';
 import { Counter } from '../../mlapi/models/traffic/counter.ts';
+import { PerPeriod } from '../../mlapi/models/traffic/per-period.ts';
 import { ShadowTraffic, Semaphore } from '../../mlapi/models/traffic/shadow-traffic.ts';
 import { isShort } from '../../mlapi/oip/infer-response.ts';
 import { planLongResponse } from '../../mlapi/oip/long-response.ts';
@@ -206,7 +207,7 @@ test('outputs of more than 8 MiB are not kept for a shadow: they would be on nob
     primary: {} as Predictor,
     share: 1,
     find,
-    counter,
+    counter: new PerPeriod({ periods: 0 }, () => counter),
     slots: new Semaphore(1),
   });
   const outputs = (count: number) => [{ name: 'y', datatype: 'FP32', data: new Float32Array(count), shape: [count] }];

@@ -1,5 +1,6 @@
 import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import type { Predictor } from '../../inference/serving/predictor.ts';
+import type { ServedModel } from '../traffic/served-model.ts';
 import type { Holder } from './fair-memory.ts';
 
 /** Least memory that a process is counted with when room is made: it may grow to that in its first runs. Shared file pages are not counted. */
@@ -11,12 +12,12 @@ export class LoadedModel implements Holder {
   readonly group: WatchedGroup;
   name: string;
   owner = '';
-  predictor: Predictor | undefined;
+  served: ServedModel | undefined;
   hasFailed = false;
   /** Once it is known whose it is, and it asks for room. */
   isCounted = false;
   usedMs = performance.now();
-  #starting: Promise<Predictor> = Promise.reject(new Error('it was not started'));
+  #starting: Promise<ServedModel> = Promise.reject(new Error('it was not started'));
 
   constructor(id: string, group: WatchedGroup) {
     this.id = id;
@@ -25,14 +26,18 @@ export class LoadedModel implements Holder {
     this.#starting.catch(() => undefined);
   }
 
-  get starting(): Promise<Predictor> {
+  get starting(): Promise<ServedModel> {
     return this.#starting;
   }
 
-  set starting(starting: Promise<Predictor>) {
+  set starting(starting: Promise<ServedModel>) {
     // Nobody need wait for it.
     starting.catch(() => undefined);
     this.#starting = starting;
+  }
+
+  get predictor(): Predictor | undefined {
+    return this.served?.predictor;
   }
 
   get isBusy(): boolean {

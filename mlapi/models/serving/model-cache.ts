@@ -3,6 +3,8 @@ import type { UntrustedModel, UntrustedModels } from '../../inference/untrusted/
 import type { WatchedGroup } from '../../sandbox/memory-watch.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { memoryUnavailable, modelTerminated } from '../problems.ts';
+import { ServedModel } from '../traffic/served-model.ts';
+import type { Traffic } from '../traffic/traffic.ts';
 import type { Artifacts } from '../upload/artifacts.ts';
 import { chooseEnded, chooseLeaver, type Holder } from './fair-memory.ts';
 import { LoadedModel } from './loaded-model.ts';
@@ -11,6 +13,7 @@ import { RestPeriods } from './rests.ts';
 interface LoadedModelsOptions {
   readonly untrusted: Pick<UntrustedModels, 'start' | 'watchGroup' | 'memory'>;
   readonly artifacts: Artifacts;
+  readonly traffic: Traffic;
   /** Memory that the models of this process may take. */
   readonly memoryBytes: number;
   readonly logger?: Pick<Logger, 'log'> | undefined;
@@ -48,15 +51,15 @@ export class ModelCache {
   }
 
   /** A version that is loaded, at once. */
-  get(id: string): Predictor | undefined {
+  get(id: string): ServedModel | undefined {
     const loaded = this.#byId.get(id);
     if (loaded === undefined) return undefined;
     loaded.usedMs = performance.now();
-    return loaded.predictor;
+    return loaded.served;
   }
 
   /** Loads a version, once for all who wait for it. @throws {Problem} 503 */
-  load(id: string, read: () => Promise<OwnedModel>): Promise<Predictor> {
+  load(id: string, read: () => Promise<OwnedModel>): Promise<ServedModel> {
     const known = this.#byId.get(id);
     if (known !== undefined) return known.starting;
     const loaded = new LoadedModel(id, this.#options.untrusted.watchGroup());
@@ -66,7 +69,7 @@ export class ModelCache {
     loaded.starting = starting;
     this.#byId.set(id, loaded);
     starting.then(
-      (predictor) => (loaded.predictor = predictor),
+      (served) => (loaded.served = served),
       // Requests in the meantime get the same answer, because each try costs a process.
       () => this.#rest(loaded, failedForMs),
     );
@@ -112,15 +115,15 @@ export class ModelCache {
     await Promise.all(this.#leaving.values());
   }
 
-  async #start(loaded: LoadedModel, read: () => Promise<OwnedModel>): Promise<Predictor> {
-    const { untrusted, artifacts } = this.#options;
+  async #start(loaded: LoadedModel, read: () => Promise<OwnedModel>): Promise<ServedModel> {
+    const { untrusted, artifacts, traffic } = this.#options;
     const model = await read();
     loaded.owner = model.owner;
     loaded.name = `${model.contract.name} ${model.contract.version}`;
     loaded.isCounted = true;
     await this.#makeRoom(loaded);
     const predictor = await untrusted.start(artifacts.pathOf(loaded.id), model, loaded.group);
-    if (!loaded.hasFailed) return predictor;
+    if (!loaded.hasFailed) return new ServedModel(predictor, traffic);
     void predictor.release();
     throw memoryUnavailable();
   }
@@ -173,7 +176,7 @@ export class ModelCache {
       else this.#byId.delete(id);
     }
     if (predictor === undefined) return;
-    loaded.predictor = undefined;
+    loaded.served = undefined;
     loaded.starting = Promise.reject(modelTerminated());
     void this.#leave(loaded, predictor);
   }
@@ -187,7 +190,8 @@ export class ModelCache {
   }
 
   async #leave(loaded: LoadedModel, predictor?: Predictor): Promise<void> {
-    const known = predictor === undefined ? loaded.starting : Promise.resolve(predictor);
+    const known =
+      predictor === undefined ? loaded.starting.then((served) => served.predictor) : Promise.resolve(predictor);
     const leaving = known.then(
       (each) => each.release(),
       () => undefined,

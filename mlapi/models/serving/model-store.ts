@@ -20,6 +20,7 @@ import {
   readForeignModel,
 } from '../catalog/version-store.ts';
 import { aliasNotFound } from '../problems.ts';
+import { ServedModel } from '../traffic/served-model.ts';
 import type { Traffic } from '../traffic/traffic.ts';
 import type { Alias, VersionRecord } from '../types.ts';
 import type { Artifacts } from '../upload/artifacts.ts';
@@ -63,22 +64,16 @@ export class ModelStore implements ModelSource {
     sweep();
   }
 
-  find(name: string, version: string | undefined): Predictor | Promise<Predictor> {
-    const known = this.#options.resolver.known(name, version);
-    const predictor = known === undefined ? undefined : this.#options.loaded.get(known.id);
-    return predictor ?? this.#options.resolver.find(name, version).then(({ id }) => this.#load(id));
-  }
-
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
     const known = this.#options.resolver.known(name, version);
     const split = known === undefined ? undefined : splitTraffic(known, client);
-    const predictor = split === undefined ? undefined : this.#options.loaded.get(split.id);
-    if (split !== undefined && predictor !== undefined) return this.#watch(predictor, split);
+    const served = split === undefined ? undefined : this.#options.loaded.get(split.id);
+    if (split !== undefined && served !== undefined) return this.#choose(served, split);
     return this.#serve(name, version, client);
   }
 
   watch(predictor: Predictor): Serving {
-    return this.#options.traffic.watch(predictor);
+    return new ServedModel(predictor, this.#options.traffic).primary;
   }
 
   async information(name: string, version: string | undefined): Promise<ModelInformation> {
@@ -181,18 +176,19 @@ export class ModelStore implements ModelSource {
 
   async #serve(name: string, version: string | undefined, client: string): Promise<Serving> {
     const split = splitTraffic(await this.#options.resolver.find(name, version), client);
-    return this.#watch(await this.#load(split.id), split);
+    return this.#choose(await this.#load(split.id), split);
   }
 
-  #watch(predictor: Predictor, { role, shadow }: TrafficSplit): Serving {
-    const find = shadow && (() => this.#load(shadow.id));
-    return this.#options.traffic.watch(predictor, { role, shadow: find && { ...shadow, find } });
+  #choose(served: ServedModel, { role, shadow }: TrafficSplit): Serving {
+    return shadow === undefined ? served[role] : served.shadowedBy(shadow, role, this.#find);
   }
 
   /** @throws {Problem} 404, 503 */
-  #load(id: string): Promise<Predictor> {
+  #load(id: string): Promise<ServedModel> {
     return this.#options.loaded.load(id, () => this.#read(id));
   }
+
+  readonly #find = (id: string): Promise<ServedModel> => this.#load(id);
 
   async #read(id: string) {
     const found = await readForeignModel(this.#options.database, id);

@@ -3,6 +3,7 @@ import type { PredictionResponse } from '../../inference/postprocessing/predicti
 import type { InputTensor, Matrix, NamedOutput } from '../../inference/tensors/types.ts';
 import type { Counter } from './counter.ts';
 import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts';
+import type { PerPeriod } from './per-period.ts';
 
 export interface ShadowOptions {
   /** The version whose answers count. */
@@ -10,7 +11,7 @@ export interface ShadowOptions {
   /** Share of the requests that are sent to the shadow, 0 to 1. */
   readonly share: number;
   readonly find: () => Promise<Serving>;
-  readonly counter: Counter;
+  readonly counter: PerPeriod<Counter>;
   readonly slots: Semaphore;
 }
 
@@ -49,7 +50,10 @@ export class ShadowTraffic {
 
   /** Itself, for so many of the requests. */
   chosen(): this | undefined {
-    return Math.random() < this.#options.share ? this : undefined;
+    const { counter, share } = this.#options;
+    // A shadow that is never chosen is listed among the counts, too.
+    counter.current();
+    return Math.random() < share ? this : undefined;
   }
 
   /** @param rows as the first one had them, and as they came, where they can still be had. Never rejects */
@@ -58,14 +62,14 @@ export class ShadowTraffic {
     return this.#ask(async (shadow) => {
       const isSame = shadow.encoding === primary.encoding;
       if (!isSame && body === undefined) {
-        counter.refused('skipped');
+        counter.current().refused('skipped');
         return;
       }
       const { predictions } = await (isSame
         ? shadow.predictEncoded(encoded, { client })
         : shadow.predict(body, { client }));
       const isMeasured = primary.contract.output.kind === 'values';
-      counter.compared(predictions.length, countDifferingRows(made.predictions, predictions, isMeasured));
+      counter.current().compared(predictions.length, countDifferingRows(made.predictions, predictions, isMeasured));
     });
   }
 
@@ -76,25 +80,25 @@ export class ShadowTraffic {
   ): Promise<void> {
     const { counter } = this.#options;
     if (takeMore(outputs, maxShadowBytes)) {
-      counter.refused('skipped');
+      counter.current().refused('skipped');
       return Promise.resolve();
     }
     return this.#ask(async (shadow) => {
       const names = outputs.map(({ name }) => name);
       const others = await shadow.infer(inputs, { outputs: names, client });
-      counter.compared(rows, countDifferingTensorRows(outputs, others, rows));
+      counter.current().compared(rows, countDifferingTensorRows(outputs, others, rows));
     });
   }
 
   async #ask(work: (shadow: Serving) => Promise<void>): Promise<void> {
     const { find, counter, slots } = this.#options;
     if (!slots.acquire()) {
-      counter.refused('skipped');
+      counter.current().refused('skipped');
       return;
     }
     try {
       const shadow = await find().catch(() => undefined);
-      if (shadow === undefined) counter.refused('failed');
+      if (shadow === undefined) counter.current().refused('failed');
       // Failures are counted where they happen, and no caller is told.
       else await work(shadow).catch(() => undefined);
     } finally {

@@ -1,19 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Contract } from '../../inference/contract/types.ts';
-import type { Serving } from '../../inference/model-source.ts';
-import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { Database } from '../../persistence/database.ts';
 import type { MetricSnapshot } from '../../telemetry/metrics/metrics.ts';
-import type { Share } from '../types.ts';
 import { Counter } from './counter.ts';
 import { newCounts, type Role } from './counts.ts';
 import { InputBins } from './input-bins.ts';
+import { PerPeriod } from './per-period.ts';
 import { TrafficSum } from './report.ts';
-import { ShadowTraffic, Semaphore } from './shadow-traffic.ts';
+import { Semaphore } from './shadow-traffic.ts';
 import { trafficMetrics } from './traffic-metrics.ts';
 import { deleteTraffic, readTraffic, writeTraffic, type TrafficRecord } from './traffic-store.ts';
-import { WatchedPredictor } from './watched-predictor.ts';
 
 interface TrafficOptions {
   readonly database: Database;
@@ -21,9 +18,10 @@ interface TrafficOptions {
   readonly clock: () => number;
 }
 
-interface TrafficSplit {
-  readonly role: Exclude<Role, 'shadow'>;
-  readonly shadow?: (Share & { readonly find: () => Promise<Predictor> }) | undefined;
+/** Counts of one version in one role. */
+export interface Tally {
+  readonly counter: Counter;
+  readonly inputs: InputBins;
 }
 
 /** The inputs of one version. */
@@ -53,12 +51,12 @@ export class Traffic {
   readonly #writer = randomUUID();
   readonly #counters = new Map<string, Counter>();
   readonly #inputs = new Map<string, Inputs>();
-  /** Primary versions without a shadow. */
-  #watched = new WeakMap<Predictor, WatchedPredictor>();
-  readonly #shadowSlots = new Semaphore(maxShadowed);
+  /** Requests with shadows take a slot each. */
+  readonly shadowSlots = new Semaphore(maxShadowed);
   /** Counted, and not written yet. */
   readonly #unwritten = new Map<string, TrafficRecord>();
   #at: number;
+  #periods = 0;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: TrafficOptions) {
@@ -66,35 +64,14 @@ export class Traffic {
     this.#at = periodOf(options.clock());
   }
 
-  watch(predictor: Predictor, split: TrafficSplit = { role: 'primary' }): Serving {
-    if (split.role !== 'primary' || split.shadow !== undefined) return this.#watch(predictor, split);
-    let watched = this.#watched.get(predictor);
-    if (watched === undefined) {
-      watched = this.#watch(predictor, split);
-      this.#watched.set(predictor, watched);
-    }
-    return watched;
+  /** Counts of a model in a role. */
+  tally({ contract }: { readonly contract: Contract }, role: Role): PerPeriod<Tally> {
+    return new PerPeriod(this, () => ({ counter: this.#counter(contract, role), inputs: this.#binsOf(contract) }));
   }
 
-  #watch(predictor: Predictor, { role, shadow }: TrafficSplit): WatchedPredictor {
-    const { contract } = predictor;
-    const counter = this.#counter(contract, role);
-    const inputs = this.#binsOf(contract);
-    if (shadow === undefined) return new WatchedPredictor(predictor, { counter, inputs });
-    const { version, share } = shadow;
-    const shadowCounter = this.#counter({ name: contract.name, version }, 'shadow');
-    const find = async () => {
-      const found = await shadow.find();
-      return new WatchedPredictor(found, { counter: shadowCounter, inputs: this.#binsOf(found.contract) });
-    };
-    const shadowTraffic = new ShadowTraffic({
-      primary: predictor,
-      share,
-      find,
-      counter: shadowCounter,
-      slots: this.#shadowSlots,
-    });
-    return new WatchedPredictor(predictor, { counter, inputs, shadowTraffic });
+  /** Counts of a version in a role, where it need not be loaded. */
+  counter(version: Pick<Contract, 'name' | 'version'>, role: Role): PerPeriod<Counter> {
+    return new PerPeriod(this, () => this.#counter(version, role));
   }
 
   /** Adds up what all processes have counted of a model in the last minutes and have written; this one writes first. */
@@ -116,6 +93,11 @@ export class Traffic {
     const written = this.#writing.catch(() => undefined).then(() => this.#write());
     this.#writing = written;
     return written;
+  }
+
+  /** How many periods have begun in this process. */
+  get periods(): number {
+    return this.#periods;
   }
 
   metrics(): MetricSnapshot[] {
@@ -183,8 +165,8 @@ export class Traffic {
 
   #begin(at: number): void {
     this.#at = at;
-    // They know counters that may be forgotten.
-    this.#watched = new WeakMap();
+    // Counters that were idle may be forgotten, so that each is looked up again.
+    this.#periods += 1;
     const isCrowded = this.#counters.size > maxRemembered;
     for (const [key, counter] of this.#counters) {
       const isIdle = Object.values(counter.period.requests).every((count) => count === 0);

@@ -12,13 +12,12 @@ import type {
   RunOutput,
   TensorInfo,
 } from '../../inference/tensors/types.ts';
-import type { Counter } from './counter.ts';
-import type { InputBins } from './input-bins.ts';
+import type { PerPeriod } from './per-period.ts';
 import type { ShadowTraffic } from './shadow-traffic.ts';
+import type { Tally } from './traffic.ts';
 
 interface WatchOptions {
-  readonly counter: Counter;
-  readonly inputs: InputBins;
+  readonly tally: PerPeriod<Tally>;
   readonly shadowTraffic?: ShadowTraffic;
 }
 
@@ -26,6 +25,8 @@ interface WatchOptions {
 interface EncodedRequest {
   /** When it began, by `performance.now()`: its rows were still to be encoded. */
   readonly beganMs: number;
+  /** Counts of the period in which it began. */
+  readonly tally: Tally;
   /** Where a shadow is asked, too. */
   readonly shadowTraffic?: ShadowTraffic | undefined;
   /** The rows as they came, where a shadow may have to encode them in its own way. */
@@ -38,18 +39,16 @@ export class WatchedPredictor implements Serving {
   readonly headers: Serving['headers'];
   readonly maxRows: number;
   readonly #model: Serving;
-  readonly #counter: Counter;
-  readonly #inputs: InputBins;
+  readonly #tally: PerPeriod<Tally>;
   readonly #shadowTraffic: ShadowTraffic | undefined;
 
-  constructor(model: Serving, { counter, inputs, shadowTraffic }: WatchOptions) {
+  constructor(model: Serving, { tally, shadowTraffic }: WatchOptions) {
     const { contract, headers, maxRows } = model;
     this.contract = contract;
     this.headers = headers;
     this.maxRows = maxRows;
     this.#model = model;
-    this.#counter = counter;
-    this.#inputs = inputs;
+    this.#tally = tally;
     this.#shadowTraffic = shadowTraffic;
   }
 
@@ -84,38 +83,40 @@ export class WatchedPredictor implements Serving {
   /** Not async: only a shadow may hold the body while its rows wait (see `Predictor.predict`). */
   predict(body: unknown, options: PredictOptions = {}): Promise<PredictionResponse> {
     const beganMs = performance.now();
+    const tally = this.#tally.current();
     const shadowTraffic = this.#shadowTraffic?.chosen();
     // A streamed table is gone once it was read, so it cannot be encoded again.
     const kept = shadowTraffic === undefined || body instanceof StreamedBody ? undefined : body;
-    const request = { beganMs, shadowTraffic, body: kept };
+    const request = { beganMs, tally, shadowTraffic, body: kept };
     let encoded: Matrix | Promise<Matrix>;
     try {
       encoded = this.#model.encode(body);
     } catch (cause) {
-      return this.#refuse(cause);
+      return refuse(cause, tally);
     }
     if (!(encoded instanceof Promise)) return this.#predict(encoded, options, request);
     return encoded.then(
       (matrix) => this.#predict(matrix, options, request),
-      (cause: unknown) => this.#refuse(cause),
+      (cause: unknown) => refuse(cause, tally),
     );
   }
 
   predictEncoded(matrix: Matrix, options: PredictOptions = {}): Promise<PredictionResponse> {
-    return this.#predict(matrix, options, { beganMs: performance.now() });
+    return this.#predict(matrix, options, { beganMs: performance.now(), tally: this.#tally.current() });
   }
 
   /** Not async, as `predict`. */
   infer(inputs: readonly InputTensor[], options: InferOptions = {}): Promise<NamedOutput[]> {
     const beganMs = performance.now();
+    const tally = this.#tally.current();
     const shadowTraffic = this.#shadowTraffic?.chosen();
     let input: RunInput;
     try {
       input = this.#model.encodeTensors(inputs);
     } catch (cause) {
-      return this.#refuse(cause);
+      return refuse(cause, tally);
     }
-    const answer = this.#infer(input, options, beganMs);
+    const answer = this.#infer(input, options, { beganMs, tally });
     if (shadowTraffic === undefined) return answer;
     const { rows } = input;
     return answer.then((outputs) => {
@@ -128,42 +129,42 @@ export class WatchedPredictor implements Serving {
   async #predict(
     matrix: Matrix,
     options: PredictOptions,
-    { beganMs, shadowTraffic, body }: EncodedRequest,
+    { beganMs, tally, shadowTraffic, body }: EncodedRequest,
   ): Promise<PredictionResponse> {
     let made: PredictionResponse;
     try {
-      this.#inputs.observe(matrix);
+      tally.inputs.observe(matrix);
       const output = await this.#model.run(matrix, options);
       made = this.#model.decode(output, matrix.rows, options);
     } catch (cause) {
-      return this.#refuse(cause);
+      return refuse(cause, tally);
     }
-    this.#answered(matrix.rows, beganMs);
+    tally.counter.answered(matrix.rows, secondsSince(beganMs));
     void shadowTraffic?.predict({ encoded: matrix, body }, made);
     return made;
   }
 
-  async #infer(input: RunInput, options: InferOptions, beganMs: number): Promise<NamedOutput[]> {
+  async #infer(input: RunInput, options: InferOptions, { beganMs, tally }: EncodedRequest): Promise<NamedOutput[]> {
     let made: NamedOutput[];
     try {
-      if ('data' in input) this.#inputs.observe(input);
+      if ('data' in input) tally.inputs.observe(input);
       const outputs = this.#model.selectOutputs(options.outputs);
       made = this.#model.decodeTensors(await this.#model.run(input, options, outputs), outputs);
     } catch (cause) {
-      return this.#refuse(cause);
+      return refuse(cause, tally);
     }
-    this.#answered(input.rows, beganMs);
+    tally.counter.answered(input.rows, secondsSince(beganMs));
     return made;
   }
+}
 
-  #answered(rows: number, beganMs: number): void {
-    this.#counter.answered(rows, (performance.now() - beganMs) / 1_000);
-  }
+/** Counts a request that is not answered, and throws what it threw. */
+function refuse(cause: unknown, { counter }: Tally): never {
+  const isRefused = cause instanceof Problem && cause.status < 500 && cause.status !== 422;
+  counter.refused(isRefused ? 'refused' : 'failed');
+  throw cause;
+}
 
-  /** Counts a request that is not answered, and throws what it threw. */
-  #refuse(cause: unknown): never {
-    const isRefused = cause instanceof Problem && cause.status < 500 && cause.status !== 422;
-    this.#counter.refused(isRefused ? 'refused' : 'failed');
-    throw cause;
-  }
+function secondsSince(beganMs: number): number {
+  return (performance.now() - beganMs) / 1_000;
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Predictor } from '../../../mlapi/inference/serving/predictor.ts';
 import { ModelCache } from '../../../mlapi/models/serving/model-cache.ts';
+import { Traffic } from '../../../mlapi/models/traffic/traffic.ts';
 import { MemoryWatch, WatchedGroup } from '../../../mlapi/sandbox/memory-watch.ts';
 
 const megabytes = 1_048_576;
@@ -41,7 +42,8 @@ class Models {
 function open(room: number) {
   const models = new Models();
   const artifacts = { pathOf: (id: string) => id } as never;
-  const loaded = new ModelCache({ untrusted: models, artifacts, memoryBytes: room * megabytes });
+  const traffic = new Traffic({ database: {} as never, clock: () => 0 });
+  const loaded = new ModelCache({ untrusted: models, artifacts, traffic, memoryBytes: room * megabytes });
   const load = (id: string, owner = 'ada') => loaded.load(id, () => owned(owner));
   return { models, loaded, load };
 }

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Counter } from '../../mlapi/models/traffic/counter.ts';
-import { InputBins } from '../../mlapi/models/traffic/input-bins.ts';
-import { WatchedPredictor } from '../../mlapi/models/traffic/watched-predictor.ts';
-import { contractOf, type ModelFolder } from '../support/model-folders.ts';
-import { identityModel } from '../support/onnx-builder.ts';
-import { loadPredictor, type WatchedPredictor as Loaded } from '../support/predictors.ts';
+import { Counter } from '../../../mlapi/models/traffic/counter.ts';
+import { InputBins } from '../../../mlapi/models/traffic/input-bins.ts';
+import { PerPeriod } from '../../../mlapi/models/traffic/per-period.ts';
+import { WatchedPredictor } from '../../../mlapi/models/traffic/watched-predictor.ts';
+import { contractOf, type ModelFolder } from '../../support/model-folders.ts';
+import { identityModel } from '../../support/onnx-builder.ts';
+import { loadPredictor, type WatchedPredictor as Loaded } from '../../support/predictors.ts';
 
 let model: Loaded;
 let isReleased = false;
@@ -47,7 +48,8 @@ describe('encode, run, decode', () => {
   test('a watched model counts requests, and no single steps', async () => {
     model = await loadPredictor(folder);
     const counter = new Counter({ model: 'm', version: '1', role: 'primary' });
-    const watched = new WatchedPredictor(model.predictor, { counter, inputs: new InputBins({ features: [] }) });
+    const tally = new PerPeriod({ periods: 0 }, () => ({ counter, inputs: new InputBins({ features: [] }) }));
+    const watched = new WatchedPredictor(model.predictor, { tally });
 
     const matrix = await watched.encode(rows);
     watched.decode(await watched.run(matrix), matrix.rows);
