@@ -50,7 +50,7 @@ export async function createServices(config: Config, options: FoundationOptions 
   return { ...core, ...opened, contributed, errorShapes, close };
 }
 
-/** Mounts the routes, in the order in which a request meets them; those behind the guard also ahead of Express. */
+/** Mounts the routes, in the order in which a request meets them; the hot ones also ahead of Express. */
 export function mountRoutes(services: Services): { application: Express; fastPath: FastPath } {
   const { config, metrics, counters, tokens, contributed } = services;
   const open = [
@@ -63,29 +63,28 @@ export function mountRoutes(services: Services): { application: Express; fastPat
   const session = sessionEndpoints(services);
   const guarded = [...session, ...contributed.endpoints];
   const docs = config.docs ? docsEndpoints([...open, ...auth, ...guarded], version, config, { errorShapes, tags }) : [];
-  const authorize = scopeGuard(services);
+  const scope = scopeGuard(services);
   const application = createExpress();
 
   // Public.
-  application.use(routes([...open, ...docs], authorize));
+  application.use(routes([...open, ...docs], [scope]));
 
-  // Also what is refused from here on is counted with its route.
-  application.use(routeNames([...auth, ...guarded]));
-
-  // Where tokens come from: public, and few requests from each address.
+  // Where tokens come from: public, and few requests from each address. Also what this limit refuses is counted with its route.
+  application.use(routeNames([...auth, ...session]));
   application.use('/auth', addressRateLimit(config, counters.counter('per-address'), metrics));
-  application.use(routes(auth, authorize));
+  application.use(routes(auth, [scope]));
 
   // Protected. The guard stands before the body reader: unauthenticated requests are rejected before their bodies are parsed.
   const checks = [
     accessGuard(tokens),
     clientRateLimit(config, counters.counter('per-client', config.rateLimitPerMinute), services),
+    scope,
   ];
+  application.use(routes(guarded, checks));
   application.use([...session.map(({ path }) => path), ...firstSegments(contributed.endpoints)], checked(checks));
-  application.use(routes(guarded, authorize));
 
   application.use(notFound, errorResponses);
-  return { application, fastPath: createFastPath(contributed.endpoints, checks, authorize) };
+  return { application, fastPath: createFastPath(guarded, checks) };
 }
 
 /** Handles requests before the services are open: health alone. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Check } from '../http/exchange.ts';
 import type { Problem } from '../http/problem.ts';
-import type { Authorize } from '../http/routing/handle.ts';
+import { readAddress } from '../http/request/client-address.ts';
 import { holdsFor, holdsSome } from '../http/scopes.ts';
 import type { AuditNotices } from '../telemetry/audit-notices.ts';
 import { scopeRefused, tokenMissing, tokenRefused } from './problems.ts';
@@ -48,16 +48,18 @@ export function readBearer(authorization: string | undefined): string {
 }
 
 /** Rejects and audits a session without the endpoint's scope. An endpoint mounted without `accessGuard` rejects every request. */
-export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Authorize {
-  return (session, { access, resource }, { address, requestId, params }) => {
+export function scopeGuard({ notices }: { readonly notices: AuditNotices }): Check {
+  return ({ session, id: requestId, address }, match) => {
+    if (match === undefined) return;
+    const { access, resource } = match.endpoint;
     if (access === 'public' || access === 'refresh token') return;
     if (session === undefined) throw tokenMissing();
     if (access === 'access token' || session.scopes.includes(access)) return;
     const { clientId, familyId } = session;
-    const who = { clientId, familyId, address, requestId };
+    const who = { clientId, familyId, address: readAddress(address), requestId };
     if (holdsSome(session.scopes, access)) {
       if (resource === 'filtered') return;
-      const name = resource && params[resource.param];
+      const name = resource && match.params[resource.param];
       if (resource !== undefined && name !== undefined) {
         if (holdsFor(session.scopes, access, name)) return;
         // Answer as if the resource did not exist, so that the caller cannot probe for names.

@@ -73,6 +73,8 @@ export interface Endpoint {
   /** In OpenAPI notation: `/api/models/{name}`. */
   readonly path: string;
   readonly access: Access;
+  /** Whether to serve it ahead of Express (see `createFastPath`): set on the few endpoints that take most requests. */
+  readonly isHot?: boolean;
   /** The resource that a scope may be limited to. If unset, a session needs the unlimited scope. */
   readonly resource?: Resource;
   readonly query?: Joi.ObjectSchema;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Endpoint } from './endpoint.ts';
 import { HeaderList } from './header-list.ts';
 import { fewBytes, Reservation, type ResponseMemory } from './response-memory.ts';
 import type { ErrorShape } from './response/error-shape.ts';
@@ -89,5 +90,14 @@ export class Exchange implements ResponseMemory {
   }
 }
 
-/** A step before an endpoint's handler: lets the request pass or throws a Problem. */
-export type Check = (exchange: Exchange) => void | Promise<void>;
+/** The endpoint that a request is for, and the parameters of its path. */
+export interface Match {
+  readonly endpoint: Endpoint;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/**
+ * A step before an endpoint's handler: lets the request pass or throws a Problem.
+ * @param match undefined where no endpoint takes the path and method
+ */
+export type Check = (exchange: Exchange, match: Match | undefined) => void | Promise<void>;

@@ -24,6 +24,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
   const predict = {
     access: 'models:predict',
     method: 'POST',
+    isHot: true,
     query: predictQuery,
     body: { reader: tableBody(bodyLimitBytes) },
   } as const;

@@ -55,6 +55,7 @@ export function oipEndpoints(options: OipOptions): Endpoint[] {
 }
 
 const read = { access: 'models:read', resource: namedModel, method: 'GET' } as const;
+const infer = { access: 'models:predict', resource: namedModel, method: 'POST', isHot: true } as const;
 
 function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[] {
   const examples = requestExamples(shown);
@@ -80,7 +81,7 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
       ? serving.then((found) => inference.answer(found, call))
       : inference.answer(serving, call);
   };
-  const post = { access: 'models:predict', resource: namedModel, method: 'POST', body: { reader }, handle } as const;
+  const post = { ...infer, body: { reader }, handle };
   return [
     endpoint({
       ...post,

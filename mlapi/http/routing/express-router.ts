@@ -3,7 +3,7 @@ import type { Endpoint } from '../endpoint.ts';
 import { Exchange, type Check } from '../exchange.ts';
 import { Problem } from '../problem.ts';
 import { send } from '../response/send.ts';
-import { handle, publicOnly, type Authorize } from './handle.ts';
+import { handle, publicOnly, runChecks } from './handle.ts';
 
 const verbs = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const;
 
@@ -17,8 +17,8 @@ export function createExpress(): Express {
     .set('query parser', false);
 }
 
-/** An Express router for a list of endpoints. Another method on their paths is 405; HEAD works where GET does. */
-export function routes(endpoints: readonly Endpoint[], authorize: Authorize = publicOnly): Router {
+/** An Express router for a list of endpoints behind checks. Another method on their paths is 405; HEAD works where GET does. */
+export function routes(endpoints: readonly Endpoint[], checks: readonly Check[] = [publicOnly]): Router {
   const router = express.Router({ caseSensitive: true });
   const paths = new Set(endpoints.map(({ path }) => path));
   for (const path of paths) {
@@ -26,20 +26,21 @@ export function routes(endpoints: readonly Endpoint[], authorize: Authorize = pu
     const group = endpoints.filter((endpoint) => endpoint.path === path);
     for (const endpoint of group) {
       const serve: RequestHandler = (request) =>
-        handle(endpoint, Exchange.of(request), { params: request.params as Record<string, string>, authorize });
+        handle({ endpoint, params: request.params as Record<string, string> }, Exchange.of(request), checks);
       route[verbs[endpoint.method]](serve);
     }
     route.all(
       otherMethods(
         path,
         group.map(({ method }) => method),
+        checks,
       ),
     );
   }
   return router;
 }
 
-/** Says which route a request is for ahead of the checks, so that also what these refuse is counted with it. */
+/** Says which route a request is for ahead of a middleware, so that also what this one refuses is counted with it. */
 export function routeNames(endpoints: readonly Endpoint[]): Router {
   const router = express.Router({ caseSensitive: true });
   for (const path of new Set(endpoints.map((endpoint) => endpoint.path)))
@@ -50,15 +51,15 @@ export function routeNames(endpoints: readonly Endpoint[]): Router {
   return router;
 }
 
-/** Checks as Express takes them. */
-export function checked(checks: readonly Check[]): RequestHandler[] {
-  return checks.map((check) => async (request, _response, next) => {
-    await check(Exchange.of(request));
+/** Runs checks on requests that no endpoint has taken. */
+export function checked(checks: readonly Check[]): RequestHandler {
+  return async (request, _response, next) => {
+    await runChecks(checks, Exchange.of(request), undefined);
     next();
-  });
+  };
 }
 
-/** The first segments of the paths of endpoints, each once: a check that is mounted there comes before all of them, and before what is none. */
+/** The first segments of the paths of endpoints, each once: checks that are mounted there behind the endpoints meet what none of them takes. */
 export function firstSegments(endpoints: readonly Endpoint[]): string[] {
   return [...new Set(endpoints.map(({ path }) => `/${path.split('/')[1] ?? ''}`))];
 }
@@ -67,17 +68,19 @@ function expressPath(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }
 
-function otherMethods(path: string, methods: readonly string[]): RequestHandler {
+function otherMethods(path: string, methods: readonly string[], checks: readonly Check[]): RequestHandler {
   const allow = [
     ...(methods.includes('GET') ? ['GET', 'HEAD'] : []),
     ...methods.filter((method) => method !== 'GET'),
     'OPTIONS',
   ].join(', ');
-  return (request) => {
-    Exchange.of(request).route = path;
+  return async (request) => {
+    const exchange = Exchange.of(request);
+    exchange.route = path;
+    await runChecks(checks, exchange, undefined);
     if (request.method !== 'OPTIONS') {
       throw new Problem(405, 'method_not_allowed', `This path takes ${allow}.`, { headers: { allow } });
     }
-    send(Exchange.of(request), { status: 204, headers: { allow } });
+    send(exchange, { status: 204, headers: { allow } });
   };
 }

@@ -1,8 +1,8 @@
 import type { Endpoint } from '../endpoint.ts';
-import type { Check, Exchange } from '../exchange.ts';
+import type { Check } from '../exchange.ts';
 import { sendError } from '../response/error-responses.ts';
 import type { FastPath } from '../server/listener.ts';
-import { handle, type Authorize } from './handle.ts';
+import { handle } from './handle.ts';
 
 interface FastRoute {
   readonly endpoint: Endpoint;
@@ -12,49 +12,22 @@ interface FastRoute {
 }
 
 /**
- * Serves endpoints ahead of Express, whose routing costs more than a small model: through the same checks, in the same order, by
- * the same handlers. What does not match to the letter, such as a trailing slash or an escaped `@`, is left to Express.
+ * Serves hot endpoints ahead of Express, whose routing costs more than a small model: through the same checks, by the same handlers.
+ * A path that does not match to the letter, such as one with a trailing slash or an escaped `@`, is left to Express.
  */
-export function createFastPath(
-  endpoints: readonly Endpoint[],
-  checks: readonly Check[],
-  authorize: Authorize,
-): FastPath {
-  const groups = new Map<string, FastRoute[]>();
-  for (const endpoint of endpoints) {
-    const group = groupOf(endpoint.method, endpoint.path);
-    groups.set(group, [...(groups.get(group) ?? []), compile(endpoint)]);
-  }
+export function createFastPath(endpoints: readonly Endpoint[], checks: readonly Check[]): FastPath {
+  const routes = endpoints.filter(({ isHot }) => isHot === true).map(compile);
   return (exchange) => {
-    const { path } = exchange;
-    for (const route of groups.get(groupOf(exchange.request.method, path)) ?? []) {
-      const params = match(route, path);
+    const { path, request } = exchange;
+    for (const route of routes) {
+      const { endpoint } = route;
+      const params = endpoint.method === request.method ? match(route, path) : undefined;
       if (params === undefined) continue;
-      void serve(route.endpoint, exchange, params);
+      handle({ endpoint, params }, exchange, checks).catch((error: unknown) => sendError(error, exchange));
       return true;
     }
     return false;
   };
-
-  async function serve(endpoint: Endpoint, exchange: Exchange, params: Record<string, string>): Promise<void> {
-    // Also what a check refuses is counted with its route.
-    exchange.route = endpoint.path;
-    try {
-      for (const check of checks) {
-        const passed = check(exchange);
-        if (passed !== undefined) await passed;
-      }
-      await handle(endpoint, exchange, { params, authorize });
-    } catch (error) {
-      sendError(error, exchange);
-    }
-  }
-}
-
-/** Routes of one method whose paths begin with the same segment: the others need not be tried. No first segment is a parameter. */
-function groupOf(method = '', path: string): string {
-  const end = path.indexOf('/', 1);
-  return `${method} ${end === -1 ? path : path.slice(0, end)}`;
 }
 
 function compile(endpoint: Endpoint): FastRoute {

@@ -1,41 +1,41 @@
-import type { Call, Endpoint } from '../endpoint.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Check, Exchange, Match } from '../exchange.ts';
 import { tokenRequired } from '../problem.ts';
 import { readAddress } from '../request/client-address.ts';
 import { readQuery } from '../request/query.ts';
 import { validate } from '../request/validate.ts';
 import { send } from '../response/send.ts';
-import type { Session } from '../session.ts';
-
-/**
- * Refuses a session that lacks the endpoint's scope for the resource that the path names.
- * @throws {Problem} 403, or what the endpoint hides the resource behind
- */
-export type Authorize = (
-  session: Session | undefined,
-  endpoint: Pick<Endpoint, 'access' | 'resource'>,
-  call: Pick<Call<Readonly<Record<string, string>>>, 'address' | 'requestId' | 'params'>,
-) => void | Promise<void>;
 
 /** Where nobody can say who calls, only public endpoints answer. */
-export const publicOnly: Authorize = (_session, { access }) => {
-  if (access !== 'public') throw tokenRequired();
+export const publicOnly: Check = (_exchange, match) => {
+  if (match !== undefined && match.endpoint.access !== 'public') throw tokenRequired();
 };
 
-/** Serves a request that has come to its endpoint: scope, query and body are checked, in this order; then it is handled. */
-export async function handle(
-  endpoint: Endpoint,
+/** Runs checks in their order. Not async: most of them are done at once. @throws {Problem} what the first that refuses throws */
+export function runChecks(
+  checks: readonly Check[],
   exchange: Exchange,
-  { params, authorize }: { params: Readonly<Record<string, string>>; authorize: Authorize },
-): Promise<void> {
+  match: Match | undefined,
+  from = 0,
+): void | Promise<void> {
+  for (let index = from; index < checks.length; index += 1) {
+    const passed = checks[index]!(exchange, match);
+    if (passed !== undefined) return passed.then(() => runChecks(checks, exchange, match, index + 1));
+  }
+}
+
+/** Serves a request that has come to its endpoint: the checks, the query and the body, in this order; then it is handled. */
+export async function handle(match: Match, exchange: Exchange, checks: readonly Check[]): Promise<void> {
+  const { endpoint, params } = match;
+  // Also what a check refuses is counted with its route.
   exchange.route = endpoint.path;
-  const { session, id: requestId } = exchange;
-  const address = readAddress(exchange.address);
-  const isAuthorized = authorize(session, endpoint, { address, requestId, params });
-  if (isAuthorized !== undefined) await isAuthorized;
+  const passed = runChecks(checks, exchange, match);
+  if (passed !== undefined) await passed;
   const query = readQuery(exchange.target, endpoint.query);
   const body = endpoint.body === undefined ? undefined : await readBody(endpoint.body, exchange);
   const headers = exchange.request.headers as Record<string, string | undefined>;
+  const { session, id: requestId } = exchange;
+  const address = readAddress(exchange.address);
   send(
     exchange,
     await endpoint.handle({ params, query, body, headers, session, address, requestId, memory: exchange }),

@@ -10,7 +10,7 @@ import { createHttpServer } from '../../../mlapi/http/server/server.ts';
 import { exchange, type RawResponse } from '../../support/raw-http.ts';
 import { startService, type TestService } from '../../support/service.ts';
 
-// Guarded routes are served ahead of Express, or by it: nobody may be able to tell which.
+// Predictions are served ahead of Express, or by it: nobody may be able to tell which.
 let service: TestService;
 const servers: Server[] = [];
 const ports = { short: 0, long: 0 };
