@@ -111,7 +111,7 @@ describe('the files beside the database', () => {
   });
 });
 
-test('locked by another process for 30 s: 503 with Retry-After in time, liveness and reads go on, and it recovers by itself', async () => {
+test('locked by another process for 11 s: 503 with Retry-After in time, liveness and reads go on, and it recovers by itself', async () => {
   const { dataDir, file } = copyOfSeed();
   const { service, url } = await serve(dataDir, many);
   const other = new Libsql(file);
@@ -126,7 +126,7 @@ test('locked by another process for 30 s: 503 with Retry-After in time, liveness
       slowestMs = Math.max(slowestMs, performance.now() - startedAt);
     }
   })();
-  const heldUntil = performance.now() + 30_000;
+  const heldUntil = performance.now() + 11_000;
   let answers = 0;
   for (; performance.now() < heldUntil; answers += 1) {
     const answer = await ask(url, '/auth/refresh', tokens.refresh_token, 'POST');
@@ -134,7 +134,7 @@ test('locked by another process for 30 s: 503 with Retry-After in time, liveness
     expect(answer.headers.get('retry-after')).toBe('1');
   }
   // Each waits five seconds for the lock, and no longer.
-  expect(answers).toBeGreaterThanOrEqual(4);
+  expect(answers).toBeGreaterThanOrEqual(2);
   lock.isHeld = false;
   await probing;
   // A thread that waited for the lock would have kept them waiting as long as the refresh.
