@@ -91,7 +91,10 @@ describe('clients, beside a running service', () => {
       ['clients', 'rotate-secret', 'nobody'],
       'there is no client "nobody": list clients with "clients list", add one with "clients add NAME"',
     ],
-    [['tokens', 'issue', 'nobody'], 'there is no client "nobody": list clients with "clients list", add one with "clients add NAME"'],
+    [
+      ['tokens', 'issue', 'nobody'],
+      'there is no client "nobody": list clients with "clients list", add one with "clients add NAME"',
+    ],
     [['clients', 'rotate-secret', 'x', '--overlap', '1.5'], '--overlap takes whole hours, 0 to 8760'],
     [['clients', 'rotate-secret', 'x', '--overlap', '8761'], '--overlap takes whole hours, 0 to 8760'],
     [['clients', 'add'], 'expected one name'],

@@ -93,7 +93,9 @@ describe('retirement', () => {
     const own = await startService();
     const { keys } = own.services;
     const [first] = keys.list();
-    await expect(keys.retire(first!.kid)).rejects.toThrow('is the active signing key: replace it with "keys rotate" first');
+    await expect(keys.retire(first!.kid)).rejects.toThrow(
+      'is the active signing key: replace it with "keys rotate" first',
+    );
     const unwanted = await keys.rotate();
     await keys.retire(unwanted);
     await keys.rotate();
