@@ -5,7 +5,7 @@ import { makePassword, Passwords } from '../auth/clients/passwords.ts';
 import { readConfig, type Config } from '../configuration.ts';
 import { copyDatabase } from '../persistence/copy.ts';
 import { sqliteFile, type Queries } from '../persistence/database.ts';
-import { onlyWord, print, UsageError, type Command } from './command.ts';
+import { onlyWord, print, UsageError, type Command } from '../commands/command.ts';
 import { asOperator } from './operator.ts';
 
 export const backupCommands: Readonly<Record<string, Command>> = {

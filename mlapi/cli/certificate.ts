@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import forge from 'node-forge';
-import { print, UsageError, type Command } from './command.ts';
+import { print, UsageError, type Command } from '../commands/command.ts';
 
 const modulusBits = 3_072;
 const dayMs = 86_400_000;

@@ -3,7 +3,7 @@ import { CsvError, parse } from 'csv-parse/sync';
 import { checkImport, ClientError, type ImportedClient } from '../auth/clients/client-service.ts';
 import { isAcceptableHash, Passwords } from '../auth/clients/passwords.ts';
 import type { Client, ClientSecret } from '../auth/types.ts';
-import { onlyWord, print, UsageError, type Arguments, type Command } from './command.ts';
+import { onlyWord, print, UsageError, type Arguments, type Command } from '../commands/command.ts';
 import { asOperator } from './operator.ts';
 import { readSecret, secretOptions } from './terminal.ts';
 

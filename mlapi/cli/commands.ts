@@ -1,25 +1,24 @@
 import { parseArgs } from 'node:util';
-import { readConfig } from '../configuration.ts';
-import { allMigrations } from '../features.ts';
+import { print, UsageError, type Command, type Commands, type Operate } from '../commands/command.ts';
+import { readConfig, type Config } from '../configuration.ts';
+import { allMigrations, features } from '../features.ts';
+import type { Feature } from '../http/feature.ts';
 import { openDatabase } from '../persistence/database.ts';
 import { migrate } from '../persistence/migrations.ts';
 import { backupCommands } from './backup.ts';
 import { certificateCommands } from './certificate.ts';
 import { clientCommands } from './clients.ts';
-import { print, UsageError, type Command } from './command.ts';
 import { keyCommands } from './keys.ts';
-import { modelStoreCommands } from './model-store.ts';
 import { modelCommands } from './models.ts';
+import { asOperator } from './operator.ts';
 import { remoteCommands } from './remote.ts';
 import { tokenCommands } from './tokens.ts';
 
-/** Every command, in the order of the help. */
-export const commands: Readonly<Record<string, Command>> = {
+const coreCommands: Commands = {
   ...clientCommands,
   ...tokenCommands,
   ...keyCommands,
   ...modelCommands,
-  ...modelStoreCommands,
   ...certificateCommands,
   ...backupCommands,
   ...remoteCommands,
@@ -40,6 +39,20 @@ export const commands: Readonly<Record<string, Command>> = {
     },
   },
 };
+
+/** Every command, in the order of the help. */
+export const commands: Commands = { ...coreCommands, ...(await featureCommands()) };
+
+async function featureCommands(): Promise<Commands> {
+  const all = {};
+  // The configuration has the fields of every feature.
+  const operate: Operate<Config> = asOperator;
+  for (const feature of Object.values<Feature>(features)) {
+    const commandsOf = await feature.commands?.();
+    Object.assign(all, commandsOf?.(operate as never));
+  }
+  return all;
+}
 
 /** Runs one command. @throws {UsageError} */
 export async function run(words: readonly string[]): Promise<void> {

@@ -5,7 +5,7 @@ import { developmentPassphraseFile } from '../config/core-config.ts';
 import { readConfig, type Config } from '../configuration.ts';
 import { permissions } from '../features.ts';
 import { exitWithMessage } from '../http/server/service.ts';
-import { print } from './command.ts';
+import { print } from '../commands/command.ts';
 import { startService } from './start-service.ts';
 
 const demo = 'demo';

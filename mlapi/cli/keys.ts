@@ -1,4 +1,4 @@
-import { onlyWord, print, UsageError, type Command } from './command.ts';
+import { onlyWord, print, UsageError, type Command } from '../commands/command.ts';
 import { asOperator } from './operator.ts';
 import { readSecret, secretOptions } from './terminal.ts';
 

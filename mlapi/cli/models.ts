@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readConfig } from '../configuration.ts';
 import { ModelRegistry } from '../inference/model-registry.ts';
 import { Predictor } from '../inference/serving/predictor.ts';
-import { onlyWord, print, type Command } from './command.ts';
+import { onlyWord, print, type Command } from '../commands/command.ts';
 
 export const modelCommands: Readonly<Record<string, Command>> = {
   'models list': {

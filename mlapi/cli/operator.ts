@@ -5,7 +5,7 @@ import { KeyStore } from '../auth/stores/key-store.ts';
 import { Passwords } from '../auth/clients/passwords.ts';
 import { TokenMaker } from '../auth/tokens/token-maker.ts';
 import { TokenService } from '../auth/tokens/token-service.ts';
-import { readConfig } from '../configuration.ts';
+import { readConfig, type Config } from '../configuration.ts';
 import { allMigrations, permissions } from '../features.ts';
 import { openDatabase, type Database, type Queries } from '../persistence/database.ts';
 import { prepareDatabase } from '../persistence/migrations.ts';
@@ -17,6 +17,7 @@ export interface Operator {
   keys(): Promise<KeyManager>;
   tokens(): Promise<TokenService>;
   grants(): Promise<ClientGrants>;
+  readonly config: Config;
   readonly database: Database;
   /** Work on the tables themselves, all or nothing. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>;
@@ -34,6 +35,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
     keys,
     tokens: async () => new TokenService({ config, database, maker: await maker(), metrics: noMetrics, clock }),
     grants: async () => new ClientGrants({ config, database, maker: await maker(), clock }),
+    config,
     database,
     transaction: (change) => database.transaction().execute(change),
   };

@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { ApiError, Client, type NamedRow, type Row, type TokenResponse } from '../client/client.ts';
-import { print, UsageError, type Arguments, type Command } from './command.ts';
+import { print, UsageError, type Arguments, type Command } from '../commands/command.ts';
 import { askSecret, readStandardInput } from './terminal.ts';
 
 /** Content of the session file: the tokens, and the only service that may see them. */

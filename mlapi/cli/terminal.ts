@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { UsageError, type Arguments } from './command.ts';
+import { UsageError, type Arguments } from '../commands/command.ts';
 
 /** Where a secret comes from: never from an argument. */
 export const secretOptions = { stdin: { type: 'boolean' }, prompt: { type: 'boolean' } } as const;

@@ -1,4 +1,4 @@
-import { onlyWord, print, type Command } from './command.ts';
+import { onlyWord, print, type Command } from '../commands/command.ts';
 import { asOperator } from './operator.ts';
 import { readStandardInput } from './terminal.ts';
 

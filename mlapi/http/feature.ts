@@ -1,3 +1,4 @@
+import type { Commands } from '../commands/command.ts';
 import type { VariableGroup } from '../config/variable.ts';
 import type { Migrations } from '../persistence/migrations.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
@@ -28,6 +29,8 @@ export interface Feature {
   readonly startingEndpoints?: (lifecycle: Lifecycle) => readonly Endpoint[];
   /** Its tables. The names of all migrations are one order: `006-greetings`. */
   readonly migrations?: () => Promise<Migrations>;
+  /** Operators' commands. They open the database with the function that they get. */
+  readonly commands?: () => Promise<(operate: never) => Commands>;
   /** Loads the function that opens it, with what the core is, and the features before it. */
   readonly open?: () => Promise<Open>;
 }

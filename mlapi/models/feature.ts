@@ -8,5 +8,6 @@ export const modelStore = {
   scopes: modelStoreScopes,
   tags: { 'model store': 'Versions that clients bring, and aliases for them' },
   migrations: async () => (await import('./migrations.ts')).modelStoreMigrations,
+  commands: async () => (await import('./commands/store-commands.ts')).modelStoreCommands,
   open: async () => (await import('./open-model-store.ts')).openModelStore,
 } satisfies Feature;

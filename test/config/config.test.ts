@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { ConfigError } from '../../mlapi/config/read-variables.ts';
+import { coreGroup } from '../../mlapi/config/core-config.ts';
+import { ConfigError, readVariables } from '../../mlapi/config/read-variables.ts';
 import { readConfig, type Config } from '../../mlapi/configuration.ts';
 import { variables } from '../../mlapi/configuration.ts';
 import { temporaryFolder } from '../support/service.ts';
@@ -92,12 +92,6 @@ describe('mistakes', () => {
     expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
   });
 
-  test('as many workers as cores, where it is said', () => {
-    expect(read({}).workers).toBe(1);
-    expect(read({ MLAPI_WORKERS: '3' }).workers).toBe(3);
-    expect(read({ MLAPI_WORKERS: 'auto' }).workers).toBe(availableParallelism());
-  });
-
   test('lives of tokens that contradict each other are refused', () => {
     expect(mistakes({ MLAPI_ACCESS_TTL_SECONDS: '500', MLAPI_REFRESH_TTL_SECONDS: '499' })).toHaveLength(1);
     expect(mistakes({ MLAPI_REFRESH_TTL_SECONDS: '1000', MLAPI_REFRESH_MAX_TTL_SECONDS: '999' })).toHaveLength(1);
@@ -181,7 +175,6 @@ describe('what is read', () => {
   test('an empty variable is an unset one', () => {
     expect(read({ MLAPI_PORT: '', MLAPI_KEY_PASSPHRASE: '' })).toMatchObject({
       port: 8080,
-      workers: 1,
       keyPassphrase: undefined,
     });
   });
@@ -202,14 +195,13 @@ describe('what is read', () => {
     expect(read({ MLAPI_TRUST_PROXY: given }).trustProxy).toBe(expected);
   });
 
-  test('the defaults are those of the contract', () => {
+  test('the defaults of the core', () => {
     const root = temporaryFolder();
     const defaults = {
       environment: 'development',
       host: '127.0.0.1',
       port: 8080,
       socket: undefined,
-      workers: 1,
       dataDir: join(root, 'var'),
       modelsDir: join(root, 'resources/models'),
       defaultModel: undefined,
@@ -224,26 +216,17 @@ describe('what is read', () => {
       keyPassphrase: undefined,
       trustProxy: 'loopback',
       corsOrigins: [],
-      remoteServers: [],
-      remoteTokens: [],
       bodyLimitBytes: 1_048_576,
       maxRows: 10_000,
       predictTimeoutMs: 10_000,
-      modelLimitBytes: 104_857_600,
-      modelMemoryBytes: 1_073_741_824,
-      modelsMemoryBytes: 1_073_741_824,
-      clientModels: 100,
-      clientModelsBytes: 1_073_741_824,
       rateLimitPerMinute: 6_000,
       authRateLimitPerMinute: 30,
       metricsPort: undefined,
-      otlpEndpoint: undefined,
-      otlpIntervalSeconds: 60,
       docs: true,
       logLevel: 'info',
       logFormat: 'pretty',
     };
-    expect(read({}, root)).toEqual(defaults);
+    expect(readVariables([coreGroup], {}, root)).toEqual(defaults);
     const production = {
       NODE_ENV: 'production',
       MLAPI_KEY_PASSPHRASE: 'long enough to be one',

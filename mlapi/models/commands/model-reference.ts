@@ -1,14 +1,14 @@
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Problem } from '../http/problem.ts';
-import { readContract } from '../inference/contract/contract.ts';
-import type { Reference } from '../inference/contract/reference.ts';
-import { ModelWrapper } from '../inference/execution/model-wrapper.ts';
-import { Preprocessor } from '../inference/preprocessing/preprocessor.ts';
-import { makeReference } from '../models/traffic/make-reference.ts';
-import { print, UsageError, type Command } from './command.ts';
+import { Problem } from '../../http/problem.ts';
+import { readContract } from '../../inference/contract/contract.ts';
+import type { Reference } from '../../inference/contract/reference.ts';
+import { ModelWrapper } from '../../inference/execution/model-wrapper.ts';
+import { Preprocessor } from '../../inference/preprocessing/preprocessor.ts';
+import { makeReference } from '../traffic/make-reference.ts';
+import { print, UsageError, type Commands } from '../../commands/command.ts';
 
-export const referenceCommands: Readonly<Record<string, Command>> = {
+export const referenceCommands: Commands = {
   'models reference': {
     usage: 'models reference FOLDER ROWS.csv',
     help: 'write into model.json what the features look like in these rows, those that the model was trained on: drift is measured against it',

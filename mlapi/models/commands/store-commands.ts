@@ -1,25 +1,34 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig } from '../configuration.ts';
-import { Problem } from '../http/problem.ts';
-import { listFolders } from '../inference/model-registry.ts';
-import type { ModelService } from '../models/catalog/model-service.ts';
-import { buildModelStore } from '../models/open-model-store.ts';
-import { aliasSchema, checkName, checkVersion } from '../models/schemas.ts';
-import type { ModelStore } from '../models/serving/model-store.ts';
-import type { Actor, Share } from '../models/types.ts';
-import { receiveFolder } from '../models/upload/folder-import.ts';
-import { mayBeRemote } from '../models/upload/remote-upload.ts';
-import { onlyWord, print, UsageError, type Command } from './command.ts';
+import { onlyWord, print, UsageError, type Commands, type Operate } from '../../commands/command.ts';
+import type { CoreConfig } from '../../config/core-config.ts';
+import { Problem } from '../../http/problem.ts';
+import { listFolders } from '../../inference/model-registry.ts';
+import type { EngineConfig } from '../../inference/serving/open-batcher.ts';
+import type { Database } from '../../persistence/database.ts';
+import type { ModelService } from '../catalog/model-service.ts';
+import { buildModelStore } from '../open-model-store.ts';
+import { aliasSchema, checkName, checkVersion } from '../schemas.ts';
+import type { ModelStore } from '../serving/model-store.ts';
+import type { Actor, Share } from '../types.ts';
+import { receiveFolder } from '../upload/folder-import.ts';
+import { mayBeRemote } from '../upload/remote-upload.ts';
+import type { ModelStoreConfig } from '../variables.ts';
 import { namesOf, type Names } from './model-names.ts';
 import { referenceCommands } from './model-reference.ts';
-import { asOperator } from './operator.ts';
 
 const operator: Actor = { clientId: undefined, isAdministrator: true };
 
+type Config = ModelStoreConfig & EngineConfig & Pick<CoreConfig, 'dataDir' | 'modelsDir'>;
+type InStore = <T>(work: (opened: { store: ModelStore; service: ModelService }) => Promise<T>) => Promise<T>;
+
 /** Operators' commands for the versions in the store of the running service. */
-export const modelStoreCommands: Readonly<Record<string, Command>> = {
-  ...referenceCommands,
+export function modelStoreCommands(operate: Operate<Config>): Commands {
+  const inStore: InStore = (work) => operate((opened) => work(openStore(opened)));
+  return { ...referenceCommands, ...versionCommands(inStore) };
+}
+
+const versionCommands = (inStore: InStore): Commands => ({
   'models add': {
     usage: 'models add FOLDER [--name NAME] [--version VERSION]',
     help: 'add a model folder to the store as a version; the running service serves it at once',
@@ -80,17 +89,14 @@ export const modelStoreCommands: Readonly<Record<string, Command>> = {
         print([model, version, `${sizeBytes} bytes`, retiredAt === null ? 'stored' : 'retired'].join('\t'));
     },
   },
-};
+});
 
 /** The store of the running service; no name of a folder may be in it. */
-function inStore<T>(work: (opened: { store: ModelStore; service: ModelService }) => Promise<T>): Promise<T> {
-  return asOperator(({ database }) => {
-    const config = readConfig();
-    const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
-    // An operator with access to the database has no session to confirm.
-    const confirm = () => Promise.reject(new Error('no client acts here'));
-    return work(buildModelStore({ config, database, predictors: shipped, confirm, clock: Date.now }));
-  });
+function openStore({ config, database }: { readonly config: Config; readonly database: Database }) {
+  const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
+  // An operator with access to the database has no session to confirm.
+  const confirm = () => Promise.reject(new Error('no client acts here'));
+  return buildModelStore({ config, database, predictors: shipped, confirm, clock: Date.now });
 }
 
 async function add(service: ModelService, folder: string, { name, version }: Names): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ParseArgsConfig } from 'node:util';
+import type { Database } from '../persistence/database.ts';
 
 /** Arguments of a command: the words after its name, and its options. */
 export interface Arguments {
@@ -14,6 +15,14 @@ export interface Command {
   readonly options?: ParseArgsConfig['options'];
   run(given: Arguments): Promise<void>;
 }
+
+/** Commands by name: one word, or two. */
+export type Commands = Readonly<Record<string, Command>>;
+
+/** Opens the service's database for one command, and closes it afterwards. */
+export type Operate<Config> = <T>(
+  work: (opened: { readonly config: Config; readonly database: Database }) => Promise<T>,
+) => Promise<T>;
 
 /** A mistake in how a command was called. */
 export class UsageError extends Error {

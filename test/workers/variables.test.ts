@@ -1,0 +1,12 @@
+import { availableParallelism } from 'node:os';
+import { expect, test } from '@jest/globals';
+import { readVariables } from '../../mlapi/config/read-variables.ts';
+import { workersVariables } from '../../mlapi/workers/variables.ts';
+import { temporaryFolder } from '../support/service.ts';
+
+test('as many workers as cores, if that is asked for', () => {
+  const read = (given: Record<string, string>) => readVariables([workersVariables], given, temporaryFolder());
+  expect(read({})).toEqual({ workers: 1 });
+  expect(read({ MLAPI_WORKERS: '3' })).toEqual({ workers: 3 });
+  expect(read({ MLAPI_WORKERS: 'auto' })).toEqual({ workers: availableParallelism() });
+});
