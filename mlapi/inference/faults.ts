@@ -1,4 +1,4 @@
-/** Why an executor takes no runs, and when it may be worth asking again. */
+/** An executor cannot run models at the moment. `retrySeconds` says when to try again. */
 export class Fault extends Error {
   readonly retrySeconds: number;
 
@@ -9,7 +9,7 @@ export class Fault extends Error {
   }
 }
 
-/** A run that came to no end of its own. */
+/** A run that was stopped at its deadline, or whose process or server was lost. */
 export class LostRun extends Error {
   readonly outcome: 'timeout' | 'crashed';
 
@@ -20,7 +20,7 @@ export class LostRun extends Error {
   }
 }
 
-/** A run whose process was ended because it took more memory than there is for it. */
+/** A run whose process was stopped because it exceeded its memory limit. */
 export class ExhaustedRun extends LostRun {
   constructor(reason: string) {
     super('crashed', reason);

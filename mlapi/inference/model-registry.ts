@@ -19,7 +19,14 @@ const versionsAtOnce = 500;
 
 type ModelsConfig = Pick<CoreConfig, 'modelsDir' | 'defaultModel'> & EngineConfig;
 
-/** Every model that this service serves, by name: those of its folders, loaded and warm; and those of a source, if it has one. */
+/**
+ * Registry of every model that the service serves, by name: the models of the folders, loaded and warmed up, and those of a `ModelSource`,
+ * if one is attached.
+ * @example
+ * const models = await ModelRegistry.load(config, observer);
+ * const serving = await models.serve('churn', undefined, clientId);
+ * const { predictions } = await serving.predict([[1, 2, 3]], { client: clientId });
+ */
 export class ModelRegistry {
   readonly #byName: Map<string, Predictor>;
   readonly #pending = new PendingModels((predictor) => this.#add(predictor));
@@ -33,7 +40,10 @@ export class ModelRegistry {
     this.#defaultName = defaultName;
   }
 
-  /** Loads every folder. @throws {ModelFolderError} on the first that cannot serve */
+  /**
+   * Loads every folder in `config.modelsDir`. Models whose remote server is unreachable are retried in the background.
+   * @throws {ModelFolderError} for the first folder that cannot be served
+   */
   static async load(config: ModelsConfig, observer?: InferenceObserver): Promise<ModelRegistry> {
     const { modelsDir, defaultModel } = config;
     const options = { ...config, observer };
@@ -45,12 +55,12 @@ export class ModelRegistry {
       if (contract === undefined) prepared.push(await prepareModel(folder, options));
       const { name } = contract ?? prepared.at(-1)!.contract;
       if (contract !== undefined) remote.push(name);
-      if (folders.has(name)) throw new ModelFolderError(folder, `there is another model called "${name}"`);
+      if (folders.has(name)) throw new ModelFolderError(folder, `another folder has a model called "${name}"`);
       folders.set(name, folder);
     }
-    if (folders.size === 0) throw new ModelFolderError(modelsDir, 'there is no model folder in it');
+    if (folders.size === 0) throw new ModelFolderError(modelsDir, 'contains no model folder');
     if (defaultModel !== undefined && !folders.has(defaultModel)) {
-      throw new ModelFolderError(modelsDir, `there is no model "${defaultModel}" (MLAPI_DEFAULT_MODEL)`);
+      throw new ModelFolderError(modelsDir, `contains no model "${defaultModel}" (MLAPI_DEFAULT_MODEL)`);
     }
     const [only] = folders.size === 1 ? folders.keys() : [usualDefault];
     const name = defaultModel ?? only;
@@ -60,17 +70,17 @@ export class ModelRegistry {
     return predictors;
   }
 
-  /** In the order of their names. */
+  /** The models of the folders, sorted by name. */
   list(): Predictor[] {
     return [...this.#byName.values()].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1));
   }
 
-  /** Those that are in memory now, the source's among them. */
+  /** All models in memory, including those of the source. */
   loaded(): Predictor[] {
     return [...this.list(), ...(this.#source?.loaded() ?? [])];
   }
 
-  /** Every version whose name lies in these ranges: the folders' first, then the source's, some in each turn of the event loop. */
+  /** Every version whose name lies in these ranges: first those of the folders, then those of the source, fetched in pages of 500. */
   async *versions(ranges: readonly NameRange[]): AsyncGenerator<KnownVersion> {
     for (const predictor of this.list())
       if (isWithin(ranges, predictor.contract.name)) yield { ...predictor.contract, predictor };
@@ -85,18 +95,18 @@ export class ModelRegistry {
     }
   }
 
-  /** Serves these beside those of the folders. */
+  /** Adds a source of models, served beside those of the folders. */
   attach(source: ModelSource): void {
     this.#source = source;
     for (const predictor of this.#byName.values()) this.#watch(predictor);
   }
 
-  /** Whether a folder holds a model of this name. */
+  /** Whether a folder has a model of this name. */
   has(name: string): boolean {
     return this.#byName.has(name) || this.#pending.has(name);
   }
 
-  /** One of the folders' models. @throws {Problem} 404, 503 */
+  /** Returns a model of the folders. @throws {Problem} 404, or 503 if its server is unreachable */
   get(name: string, version?: string): Predictor {
     const predictor = this.#byName.get(name);
     if (predictor === undefined) this.#pending.refuse(name);
@@ -111,7 +121,7 @@ export class ModelRegistry {
     return this.#source.serve(name, version, client);
   }
 
-  /** The target of predictions with the default model. @throws {Problem} 404, 503 */
+  /** Wraps a model of the folders, so that its predictions are counted if traffic is recorded. */
   serveDefault(): Serving {
     return this.#served(this.default());
   }
@@ -122,7 +132,7 @@ export class ModelRegistry {
     return this.#source.information(name, version);
   }
 
-  /** Models in the order of their names: those of one page. */
+  /** One page of models, sorted by name. */
   async page(page: ModelPage): Promise<ModelSummary[]> {
     const { ranges, ownerId, limit } = page;
     const own = ownerId === undefined ? this.list().filter(({ contract }) => isWithin(ranges, contract.name)) : [];
@@ -138,24 +148,24 @@ export class ModelRegistry {
     return this.#defaultName !== undefined;
   }
 
-  /** The one that documents show: the default if it is there, or the first. */
+  /** The model shown in the documentation: the default model, or the first. */
   get shown(): Predictor {
     return this.#byName.get(this.#defaultName ?? '') ?? this.list()[0]!;
   }
 
-  /** Returns the model of `/api/ml`. @throws {Problem} 404 if there are several and none is the default */
+  /** Returns the model of `/api/ml`: the configured one, the only one, or `nsl-kdd-classifier`. @throws {Problem} 404 `no_default_model` */
   default(): Predictor {
     if (this.#defaultName === undefined) {
       throw new Problem(
         404,
         'no_default_model',
-        'No default model is set (MLAPI_DEFAULT_MODEL); call a model by its name.',
+        'No default model is set (MLAPI_DEFAULT_MODEL); use /api/models/{name}/predict.',
       );
     }
     return this.get(this.#defaultName);
   }
 
-  /** Bytes of memory by model, as far as they are known. */
+  /** Memory in bytes by model, as far as it is known. All uploaded models are added up under `uploaded`. */
   memory(): [model: string, bytes: number][] {
     const uploaded = this.#source?.loaded() ?? [];
     return [
@@ -166,7 +176,7 @@ export class ModelRegistry {
     ];
   }
 
-  /** How many models are in memory, by name and by whether requests may share their runs. */
+  /** Number of models in memory, by name and row-wise verdict. */
   verdicts(): { model: string; verdict: string; models: number }[] {
     const count = new Map<string, number>();
     for (const { verdict } of this.#source?.loaded() ?? [])
@@ -178,7 +188,7 @@ export class ModelRegistry {
     ];
   }
 
-  /** Fails while one of the models cannot compute. */
+  /** Rejects while one of the models cannot compute. */
   check(): Promise<void> {
     return new Promise((resolve) => {
       for (const predictor of this.#byName.values()) predictor.check();
@@ -216,11 +226,11 @@ export class ModelRegistry {
     const failed = results.find((result) => result.status === 'rejected');
     if (failed === undefined && this.#byName.size > 0) return;
     await this.release();
-    throw failed?.reason ?? new ModelFolderError(modelsDir, 'no server of its remote models answers');
+    throw failed?.reason ?? new ModelFolderError(modelsDir, 'no server of its remote models is reachable');
   }
 }
 
-/** Models in child processes start side by side. */
+/** Starts models in parallel, since those in child processes take time to start. */
 async function startAll(prepared: readonly PreparedModel[], options: EngineOptions): Promise<Map<string, Predictor>> {
   const results = await Promise.allSettled(prepared.map((model) => Predictor.start(model, options)));
   const started = results.filter((result) => result.status === 'fulfilled').map(({ value }) => value);
@@ -236,7 +246,7 @@ async function releaseAll(predictors: readonly Predictor[]): Promise<void> {
   await Promise.all(predictors.map((predictor) => predictor.release()));
 }
 
-/** Every folder is a model, but hidden ones: they are still being copied. */
+/** Every folder is a model. Hidden folders are skipped: they are still being copied. */
 export function listFolders(modelsDir: string): string[] {
   try {
     return readdirSync(modelsDir)
@@ -245,6 +255,6 @@ export function listFolders(modelsDir: string): string[] {
       .filter((path) => statSync(path).isDirectory())
       .sort();
   } catch (cause) {
-    throw new ModelFolderError(modelsDir, 'the folder of models cannot be read', { cause });
+    throw new ModelFolderError(modelsDir, 'the model folder cannot be read', { cause });
   }
 }

@@ -5,15 +5,14 @@ import type { Predictor } from './serving/predictor.ts';
 type Verbs = 'encode' | 'encodeTensors' | 'selectOutputs' | 'run' | 'decode' | 'decodeTensors';
 
 /**
- * Target of one client's requests for a model. Requests go by `predict` and `infer`, which count where somebody counts; the verbs
- * that they are made of count nothing.
+ * Serves one client's requests for a model. `predict` and `infer` record traffic, if it is recorded; the verbs they consist of do not.
  */
 export type Serving = Pick<
   Predictor,
   'contract' | 'headers' | 'maxRows' | 'encoding' | 'predict' | 'predictEncoded' | 'infer' | Verbs
 >;
 
-/** One line of a list of models. */
+/** One entry in a list of models. */
 export interface ModelSummary {
   readonly name: string;
   readonly version: string;
@@ -22,21 +21,21 @@ export interface ModelSummary {
 }
 
 export interface ModelPage {
-  /** In which the names lie: in order, and apart from each other. */
+  /** Ranges of names to list: sorted and not overlapping. */
   readonly ranges: readonly NameRange[];
   readonly limit: number;
   /** Owner whose models are listed; undefined for all owners. */
   readonly ownerId: string | undefined;
 }
 
-/** A version that is there, and what computes it while it is in memory. */
+/** A version in the store, with its predictor while it is in memory. */
 export interface KnownVersion {
   readonly name: string;
   readonly version: string;
   readonly predictor: Predictor | undefined;
 }
 
-/** Where models come from beside the folders that the service ships with. `version` may be an alias, as `@stable`. */
+/** Models that do not come from folders. A `version` may be an alias, such as `@stable`. */
 export interface ModelSource {
   /** Finds the target of a client's predictions, at once where it is in memory: an alias may have several versions. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving>;
@@ -44,11 +43,11 @@ export interface ModelSource {
   watch(predictor: Predictor): Serving;
   /** @throws {Problem} 404 */
   information(name: string, version: string | undefined): Promise<ModelInformation>;
-  /** In the order of their names. */
+  /** Sorted by name. */
   list(page: ModelPage): Promise<ModelSummary[]>;
-  /** Every version whose name lies in a range, in the order of their names: the next ones. @param after the last one that is known */
+  /** Returns the next versions whose name lies in a range, sorted by name. @param after last version of the previous page */
   index(range: NameRange, after: { name: string; version: string } | undefined, limit: number): Promise<KnownVersion[]>;
-  /** Those that are in memory now. */
+  /** The models that are in memory. */
   loaded(): Predictor[];
   release(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Where a model computes: in this process, in child processes of it, or on another server. */
+/** Where a model computes: in this process, in child processes, or on another server. */
 export type ExecutorKind = 'inline' | 'child' | 'remote';
 
 export interface ObservedModel {
@@ -11,23 +11,23 @@ export interface ObservedRun extends ObservedModel {
   readonly executor: ExecutorKind;
   readonly requests: number;
   readonly rows: number;
-  /** From the acceptance of its oldest request to its begin. */
+  /** From the arrival of its oldest request to the start of the run. */
   readonly queueSeconds: number;
   readonly runSeconds: number;
-  /** `timeout`: stopped at its deadline; `crashed`: its process ended, or its server gave no answer. */
+  /** `timeout`: stopped at its deadline. `crashed`: its process exited, or its server did not respond. */
   readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
 }
 
 export interface ObservedResponse {
   readonly isGood: boolean;
-  /** From its acceptance. */
+  /** From arrival to response. */
   readonly seconds: number;
 }
 
-/** Takes what there is to know about computations, as they happen. It must not throw. */
+/** Observes runs and responses as they happen. Must not throw. */
 export interface InferenceObserver {
   ran(run: ObservedRun): void;
-  /** A request has its answer or its refusal, however many runs that took. */
+  /** A request was answered or rejected, after any number of runs. */
   answered?(model: ObservedModel, answer: ObservedResponse): void;
   /** A request was refused because it would have waited past its deadline. */
   shed(model: ObservedModel): void;
@@ -36,7 +36,7 @@ export interface InferenceObserver {
 /** One label for all uploaded models: client-chosen names must not become metric labels. */
 const uploaded: ObservedModel = { model: 'uploaded', version: '' };
 
-/** Tells an observer of models without their names. */
+/** Forwards events to an observer without the names of models. */
 export function withoutModelNames(observer: InferenceObserver): InferenceObserver {
   return {
     ran: (run) => observer.ran({ ...run, ...uploaded }),
@@ -45,7 +45,14 @@ export function withoutModelNames(observer: InferenceObserver): InferenceObserve
   };
 }
 
-/** The observers of all models. A feature adds its own while it opens, before the first request. */
+/**
+ * The observers of all models. Features add theirs while they open, before the first request.
+ * @example
+ * observers.add({
+ *   ran: ({ model, rows, runSeconds }) => logger.info('run', { model, rows, runSeconds }),
+ *   shed: ({ model }) => logger.info('shed', { model }),
+ * });
+ */
 export class InferenceObservers {
   readonly #ofShipped: InferenceObserver[];
   readonly #ofUploaded: InferenceObserver[];
@@ -54,7 +61,7 @@ export class InferenceObservers {
   /** Observes uploaded models. */
   readonly uploaded: InferenceObserver;
 
-  /** @param metrics gets the names of shipped models, and none of uploaded ones: client-chosen names must not become labels */
+  /** @param metrics gets the names of folder models only: client-chosen names must not become labels */
   constructor(metrics: InferenceObserver) {
     this.#ofShipped = [metrics];
     this.#ofUploaded = [withoutModelNames(metrics)];
@@ -68,7 +75,7 @@ export class InferenceObservers {
   }
 }
 
-/** Tells several observers. */
+/** Forwards events to several observers. */
 function combineObservers(observers: readonly InferenceObserver[]): InferenceObserver {
   return {
     ran: (run) => {

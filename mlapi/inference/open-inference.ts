@@ -11,7 +11,7 @@ interface InferenceFoundations {
   readonly metrics: Metrics;
 }
 
-/** Loads the models of the folders, and warms them up. @throws {ModelFolderError} on the first that cannot serve */
+/** Loads and warms up the models of the folders. @throws {ModelFolderError} for the first folder that cannot be served */
 export async function openInference({ config, metrics }: InferenceFoundations) {
   const observers = new InferenceObservers(metrics);
   const predictors = await ModelRegistry.load(config, observers.shipped);

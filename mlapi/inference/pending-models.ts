@@ -3,7 +3,7 @@ import { unavailable } from './problems.ts';
 import { isAway } from './remote/remote-failure.ts';
 import type { Predictor } from './serving/predictor.ts';
 
-/** How long a server that was away is left alone. */
+/** Pause before an unreachable server is tried again. */
 const restMs = 5_000;
 
 type Load = () => Promise<Predictor>;
@@ -13,7 +13,7 @@ interface Awaited {
   timer: NodeJS.Timeout;
 }
 
-/** Models of folders whose servers were away at the start: they are asked for again until they are there. */
+/** Folder models whose servers were unreachable at start-up. Loading is retried every 5 s until it succeeds. */
 export class PendingModels {
   readonly #onArrival: (predictor: Predictor) => void;
   readonly #byName = new Map<string, Awaited>();
@@ -24,7 +24,7 @@ export class PendingModels {
     this.#onArrival = onArrival;
   }
 
-  /** Loads a model, now or later. @throws what `load` does, unless its server is away */
+  /** Loads a model now, or later if its server is unreachable. @throws any other error of `load` */
   async add(name: string, load: Load): Promise<void> {
     try {
       this.#onArrival(await load());
@@ -38,13 +38,13 @@ export class PendingModels {
     return this.#byName.has(name);
   }
 
-  /** @throws {Problem} 503 where it is one of them */
+  /** @throws {Problem} 503 if the model is pending */
   refuse(name: string): void {
     const awaited = this.#byName.get(name);
     if (awaited !== undefined) throw unavailable(awaited.fault);
   }
 
-  /** Fails while there is one. */
+  /** @throws {Error} while a model is pending */
   check(): void {
     for (const [name, { fault }] of this.#byName) throw new Error(`${name}: ${fault.message}`);
   }
@@ -73,7 +73,7 @@ export class PendingModels {
       this.#byName.delete(name);
       this.#onArrival(predictor);
     } catch (cause) {
-      // Also what its server says of it may be wrong only for now.
+      // Retry other errors too: the server may describe its model wrongly only for the moment.
       if (!this.#isReleased) this.#wait(name, load, cause as Error);
     }
   }

@@ -19,12 +19,12 @@ const inputTypes: Readonly<Record<string, InputType>> = {
   INT64: 'int64',
 };
 
-/** Documents request and response of a prediction by any model, with the sample of the shown one. */
+/** Documents request and response of a prediction for any model, with the sample of `shown` as the example. */
 export function predictionDocs(shown: Predictor): PredictionDocs {
   return docsOf(shown, { rows: anyRowsSchema, prediction: anyPredictionSchema });
 }
 
-/** The same of the default model: its contract is known. */
+/** Documents predictions of the default model, whose contract is known. */
 export function defaultPredictionDocs(shown: Predictor): PredictionDocs {
   const { contract } = shown;
   const { datatype = '' } = shown.information().inputs[0] ?? {};
@@ -39,15 +39,15 @@ function docsOf({ contract, sampleResponse }: Predictor, schemas: Schemas): Pred
     tag: 'models',
     statuses: {
       404: 'No such model',
-      409: 'The model takes tensors, and no rows',
-      422: 'The model gave no usable answer',
-      503: 'The model has too much to do, or cannot compute at the moment',
+      409: 'The model takes tensors, not rows',
+      422: 'The model returned no usable output',
+      503: 'The model is overloaded or unavailable',
       504: 'The prediction took too long',
     },
     answer: {
       schema: schemas.prediction,
       example: sampleResponse,
-      csv: { description: 'For `Accept: text/csv`: one line per row, behind a header', example: lines.join('') },
+      csv: { description: 'For `Accept: text/csv`: a header, then one line per row', example: lines.join('') },
     },
     body: bodyDocs(contract, schemas.rows),
   };
@@ -55,7 +55,7 @@ function docsOf({ contract, sampleResponse }: Predictor, schemas: Schemas): Pred
 
 function bodyDocs(contract: Contract, schema: object): NonNullable<EndpointDocs['body']> {
   const { features, sample } = contract;
-  // One without features takes tensors: it has no row to show.
+  // A model without features takes tensors, so there is no example row.
   if (features.length === 0) return { schema, examples: {} };
   return {
     schema,
@@ -71,7 +71,9 @@ function bodyDocs(contract: Contract, schema: object): NonNullable<EndpointDocs[
   };
 }
 
-/** The sample, with all its columns. A code in a category is written as its category: in CSV, numbers there are text. */
+/**
+ * The sample as CSV with all columns. An encoded category is written as its category, because numbers in category columns are text in CSV.
+ */
 function csvRows({ features, sample }: Contract): string {
   const cells = features.map((feature) => {
     const cell = sample[feature.name] ?? '';

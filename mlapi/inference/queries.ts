@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { nameOrNothing } from '../http/request/path-names.ts';
 
-/** The beginning of a model's name, or nothing, which every name begins with. */
+/** Beginning of a model name, or an empty string. */
 const namePrefix = /^(?:[a-z0-9][a-z0-9._-]{0,63})?$/;
 
 export const predictQuery = Joi.object<PredictQuery, true>({ scores: Joi.boolean() });

@@ -17,7 +17,7 @@ import type { Predictor } from './serving/predictor.ts';
 
 type PredictCall = Call<unknown, PredictQuery>;
 
-/** Information about models, and their predictions. */
+/** Endpoints that describe models and predict with them. */
 export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }: CoreConfig): Endpoint[] {
   const { shown } = predictors;
   const information = { tag: 'models', statuses: { 404: 'No such model' }, answer: informationResponse(shown) };
@@ -34,7 +34,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
       ...read,
       path: '/api/ml',
       resource: 'filtered',
-      docs: { ...information, operationId: 'getDefaultModel', summary: 'The default model' },
+      docs: { ...information, operationId: 'getDefaultModel', summary: 'Describe the default model' },
       handle: ({ session }) => ({ body: permitted(predictors.default(), session, read.access).information() }),
     }),
     endpoint({
@@ -56,7 +56,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
       docs: {
         tag: 'models',
         operationId: 'listModels',
-        summary: 'All models, by name',
+        summary: 'List models by name',
         statuses: {},
         answer: { schema: listSchema },
       },
@@ -66,7 +66,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
       ...read,
       path: '/api/models/{name}',
       resource: namedModel,
-      docs: { ...information, operationId: 'getModel', summary: 'One model' },
+      docs: { ...information, operationId: 'getModel', summary: 'Describe a model' },
       handle: async ({ params }) => ({ body: await predictors.information(params.name) }),
     }),
     endpoint({
@@ -90,7 +90,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
   ];
 }
 
-/** The default model has no name in its path: whether the session's scopes are for it is asked here. @throws {Problem} 404 */
+/** Checks the session's scopes for the default model, which has no name in its path. @throws {Problem} 404 */
 function permitted<Model extends Pick<Serving, 'contract'>>(
   model: Model,
   session: Session | undefined,
@@ -100,7 +100,7 @@ function permitted<Model extends Pick<Serving, 'contract'>>(
   return model;
 }
 
-/** Not async: nothing may hold the body while its rows wait. */
+/** Not async, so that no frame keeps the body alive while its rows wait. */
 function answer(found: Serving | Promise<Serving>, call: PredictCall): Promise<EndpointResponse> {
   return found instanceof Promise ? found.then((serving) => predictWith(serving, call)) : predictWith(found, call);
 }
@@ -128,7 +128,7 @@ function clientOf({ session }: Call): string {
   return session?.clientId ?? '';
 }
 
-/** Lists the next models that the session may see. */
+/** Returns one page of the models that the session may see. */
 async function page(
   predictors: ModelRegistry,
   { limit, after, prefix, owner }: ListQuery,

@@ -38,8 +38,8 @@ describe('names of which a client chooses how many there are', () => {
 
     expect(reads()).toBeLessThanOrEqual(10 * infos.length);
     const other = [...tensors.slice(1), { ...tensors[0]!, name: 'other' }];
-    expect(() => toTensorInput(other, { inputs: infos })).toThrow('The inputs of this model are');
-    expect(() => toTensorInput(tensors.slice(1), { inputs: infos })).toThrow('The inputs of this model are');
+    expect(() => toTensorInput(other, { inputs: infos })).toThrow('Send each input of this model once');
+    expect(() => toTensorInput(tensors.slice(1), { inputs: infos })).toThrow('Send each input of this model once');
   });
 
   test('errors: of a row whose every cell is wrong, so many are made as are wanted', () => {

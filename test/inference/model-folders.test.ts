@@ -10,26 +10,28 @@ const { onnx } = good;
 
 describe('the start stops at the folder of models', () => {
   test('two models of one name', async () => {
-    expect(await refusal({ one: good, two: good })).toBe('/two: there is another model called "m"');
+    expect(await refusal({ one: good, two: good })).toBe('/two: another folder has a model called "m"');
   });
 
   test('no model', async () => {
-    expect(await refusal({})).toBe(': there is no model folder in it');
+    expect(await refusal({})).toBe(': contains no model folder');
   });
 
   test('a default model that is not there', async () => {
-    expect(await refusal({ m: good }, 'n')).toBe(': there is no model "n" (MLAPI_DEFAULT_MODEL)');
+    expect(await refusal({ m: good }, 'n')).toBe(': contains no model "n" (MLAPI_DEFAULT_MODEL)');
   });
 
   test('as many labels as score columns, or none', async () => {
     const output = { kind: 'class_scores', labels: ['a', 'b', 'c'] };
-    expect(await refusal({ m: withContract({ output }) })).toContain('it has 2 columns, and the contract 3 labels');
+    expect(await refusal({ m: withContract({ output }) })).toContain(
+      'the output has 2 columns, but the contract has 3 labels',
+    );
   });
 
   test('no such folder, through the whole start', async () => {
     const start = startService({ MLAPI_MODELS_DIR: '/nonexistent/models' });
 
-    await expect(start).rejects.toThrow('/nonexistent/models: the folder of models cannot be read');
+    await expect(start).rejects.toThrow('/nonexistent/models: the model folder cannot be read');
   });
 });
 

@@ -83,7 +83,7 @@ describe('what models answer', () => {
   test('422: outputs of more than 64 MiB, whoever made the model; 200: less', async () => {
     const refused = await send(17_000_000);
     expect(refused.status).toBe(422);
-    expect(refused.json()).toEqual({ error: expect.stringContaining('larger than 67108864 bytes') });
+    expect(refused.json()).toEqual({ error: expect.stringContaining('exceed 67108864 bytes') });
     const { status, body, headers } = await send(1_000_000);
     expect(status).toBe(200);
     expect(body).toHaveLength(4_000_000 + Number(headers.get('inference-header-content-length')));
@@ -96,7 +96,7 @@ describe('what models answer', () => {
 
   test('422: rows that are computed one by one, whose outputs are more than 64 MiB together', async () => {
     const { body } = await service.predict('wide', Array(10).fill([2_000_000])).expect(422);
-    expect(body.detail).toContain('larger than 67108864 bytes');
+    expect(body.detail).toContain('exceed 67108864 bytes');
   });
 
   test('422: parts of a request that are more than 64 MiB together; 503: their memory is asked for', () => {
@@ -113,7 +113,7 @@ describe('what models answer', () => {
     expect(request.addPart(part(0))).toBeUndefined();
     expect(request.addPart(part(1))).toBeUndefined();
     expect(asked).toEqual([30_000_000, 60_000_000]);
-    expect(() => request.addPart(part(2))).toThrow('larger than 67108864 bytes');
+    expect(() => request.addPart(part(2))).toThrow('exceed 67108864 bytes');
   });
 
   test('503: a client that asks for much and reads none of it; others are served, and so is it, once that is over', async () => {

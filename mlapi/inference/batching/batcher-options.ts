@@ -3,23 +3,23 @@ import type { ObservedModel, InferenceObserver } from '../observer.ts';
 import type { CostModel } from './cost-model.ts';
 import type { BatchingMode } from './fair-queue.ts';
 
-/** Parts of a batcher: where it computes, how rows may be put together, and its bounds. */
+/** Options of a batcher: executor, batching mode and limits. */
 export interface BatcherOptions {
   readonly executor: Executor;
   readonly cost: CostModel;
-  /** How the rows of requests may be put together and taken apart. */
+  /** Whether requests may share a run, or be split over several. */
   readonly batching: BatchingMode;
-  /** The shape of what the output has for one row: merged and split runs must have it. */
+  /** Output shape of one row. Batched and split runs must return it. */
   readonly rowShape: readonly number[];
-  /** Those of its other outputs; undefined where a request that wants them must have a run of its own. */
+  /** Output shapes of one row for the other outputs. Undefined if a request for all outputs needs a run of its own. */
   readonly secondaryRowShapes?: readonly (readonly number[])[] | undefined;
-  /** Most rows of one run. */
+  /** Maximum rows of one run. */
   readonly maxRows: number;
-  /** How long a request may wait for company. */
+  /** How long a request may wait for others to share its run. */
   readonly maxWaitMicroseconds: number;
-  /** From acceptance to answer. */
+  /** Deadline, from arrival to response. */
   readonly timeoutMs: number;
-  /** Most rows that wait. */
+  /** Maximum rows in the queue. */
   readonly maxWaitingRows: number;
   readonly observed: ObservedModel;
   readonly observer: InferenceObserver | undefined;

@@ -12,22 +12,22 @@ import { FairQueue, type BatchingMode } from './fair-queue.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { WaitingRequest, type Slice } from './waiting-request.ts';
 
-/** No inline run keeps the event loop longer, by what runs have taken so far. */
+/** Longest inline run that batching may build, in seconds, by the measured cost: it blocks the event loop. */
 const longestInlineSeconds = 0.002;
-/** Nor does a run in a child keep others waiting longer, unless a single row does. */
+/** The same for a run in a child process, in seconds, unless a single row takes longer. */
 const usualChildSeconds = 0.1;
 
 type ToldRun = Pick<ObservedRun, 'rows' | 'runSeconds' | 'outcome'>;
 
 /**
- * Lets the requests for one model that arrive in the same turn of the event loop share a run, and takes large ones apart, so that
- * clients take turns. Every caller gets the output of its own rows, as if it were alone, by its deadline or not at all.
+ * Batches the requests for one model that arrive in the same turn of the event loop, and splits large ones, so that clients share the model
+ * fairly. Each caller gets the output of its own rows, as if it had run alone, within the deadline or an error.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #queue = new FairQueue();
   readonly #pending: PendingRequests;
-  /** The halves of shared runs that failed: one of them may be good. */
+  /** Halves of failed batches, to be run again: one of them may succeed. */
   readonly #again: (readonly Slice[])[] = [];
   readonly #buffer = new RowBuffer();
   #batching: BatchingMode;
@@ -49,7 +49,12 @@ export class Batcher {
     return this.#options.executor;
   }
 
-  /** Computes the output of these rows or tensors, or all outputs. @throws {Problem} 422, 503 or 504 */
+  /**
+   * Runs the model on rows or tensors.
+   * @param client id of the caller, for fair scheduling
+   * @param allOutputs whether to return every output, not only the contract's
+   * @throws {Problem} 422 `invalid_model_output`, 503 `model_unavailable` or `temporarily_unavailable`, 504 `deadline_exceeded`
+   */
   run(input: RunInput, client = '', allOutputs = false, memory?: ResponseMemory): Promise<RunOutput> {
     return new Promise((resolve, reject) => {
       const { fault, free } = this.#options.executor;
@@ -67,13 +72,13 @@ export class Batcher {
     });
   }
 
-  /** Waits for the requests that were accepted, then ends the executor. */
+  /** Waits for accepted requests, then releases the executor. */
   async release(): Promise<void> {
     await this.#pending.empty();
     await this.#options.executor.release();
   }
 
-  /** Also what would begin before its deadline, and end after it: its run would be stopped for nothing. */
+  /** Rejects a request that could not finish by its deadline: its run would be stopped for nothing. */
   #refuseLongWait(client: string, rows: number): void {
     const { executor, cost, timeoutMs, maxWaitingRows, observer, observed } = this.#options;
     const before = this.#queue.rowsBefore(client);
@@ -93,7 +98,7 @@ export class Batcher {
     return Math.min(maxRows, cost.rowsWithin(longest));
   }
 
-  /** Begins after the callbacks of this turn's connections. */
+  /** Runs after the callbacks of the connections in this turn. */
   #schedule(): void {
     if (this.#isScheduled) return;
     if (this.#waitTimer !== undefined) {
@@ -119,8 +124,8 @@ export class Batcher {
   };
 
   /**
-   * Without those that would not be there by their deadline, since what came before took longer than was thought: such a run would be
-   * stopped, and its process with it. Who came to a process that was free is let through, or what runs take would never be measured again.
+   * Drops requests that would miss their deadline because earlier runs took longer than estimated: stopping such a run stops its process
+   * too. A request that found a free process is never dropped, otherwise the cost would never be measured again.
    */
   #dropLate(slices: readonly Slice[]): readonly Slice[] {
     const { cost, timeoutMs } = this.#options;
@@ -134,7 +139,7 @@ export class Batcher {
     });
   }
 
-  /** Timers count milliseconds: less is waited for turn by turn. */
+  /** Waits for more requests. Timers have a resolution of 1 ms, so shorter waits poll every turn. */
   #waitsForCompany(): boolean {
     const { maxWaitMicroseconds } = this.#options;
     if (maxWaitMicroseconds === 0 || this.#batching !== 'concatenate') return false;
@@ -147,7 +152,7 @@ export class Batcher {
     return true;
   }
 
-  /** Never rejects: what goes wrong is the callers'. */
+  /** Never rejects: errors go to the callers. */
   async #compute(slices: readonly Slice[]): Promise<void> {
     const { executor, cost, timeoutMs } = this.#options;
     const input = this.#buffer.join(slices);
@@ -173,14 +178,14 @@ export class Batcher {
     if (this.#queue.rows > 0 || this.#again.length > 0) this.#schedule();
   }
 
-  /** Gives each request its own rows. */
+  /** Splits the output of a run among its requests. */
   #answer(slices: readonly Slice[], output: RunOutput, rows: number): void {
     const [first] = slices;
     if (slices.length === 1 && first!.rows === first!.request.input.rows) {
       if (isWanted(first!)) this.#resolve(first!.request, output);
       return;
     }
-    // Also where another run has ended the sharing meanwhile.
+    // Also if another run has disabled batching meanwhile.
     if ((this.#batching === 'concatenate' || slices.length > 1) && !this.#hasRowShape(output, rows)) {
       this.#stopSharing(slices);
       return;
@@ -215,7 +220,7 @@ export class Batcher {
     }
   }
 
-  /** This output is not one entry a row: nobody can tell whose is what. From now on each request has a run of its own. */
+  /** Disables batching: the output does not have one entry per row, so it cannot be split. Each request is run alone from now on. */
   #stopSharing(slices: readonly Slice[]): void {
     this.#batching = 'none';
     for (const slice of slices.filter(isWanted)) {

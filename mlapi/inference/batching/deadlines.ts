@@ -1,10 +1,10 @@
 import type { WaitingRequest } from './waiting-request.ts';
 
-/** The requests that still wait for their answer, all of them with the same time to it: one timer watches over them. */
+/** The requests that wait for a response, all with the same timeout: one timer serves them all. */
 export class PendingRequests {
   readonly #timeoutMs: number;
   readonly #onLate: (request: WaitingRequest) => void;
-  /** In the order of their deadlines. */
+  /** Sorted by deadline. */
   readonly #requests = new Set<WaitingRequest>();
   #isWatching = false;
   #onEmpty: (() => void) | undefined;
@@ -19,13 +19,13 @@ export class PendingRequests {
     if (!this.#isWatching) this.#watch(this.#timeoutMs);
   }
 
-  /** It has its answer. */
+  /** Removes a request that has its response. */
   delete(request: WaitingRequest): void {
     this.#requests.delete(request);
     if (this.#requests.size === 0) this.#onEmpty?.();
   }
 
-  /** Resolves when every request has its answer. */
+  /** Resolves when no request is pending. */
   async empty(): Promise<void> {
     if (this.#requests.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
   }

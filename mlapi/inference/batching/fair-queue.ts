@@ -1,6 +1,9 @@
 import type { Slice, WaitingRequest } from './waiting-request.ts';
 
-/** `concatenate`: a run takes rows of several requests; `split`: some rows of one request; `none`: exactly one request. */
+/**
+ * `concatenate`: a run may take rows of several requests. `split`: a run takes rows of one request. `none`: a run takes exactly one
+ * request.
+ */
 export type BatchingMode = 'concatenate' | 'split' | 'none';
 
 interface ClientQueue {
@@ -9,8 +12,8 @@ interface ClientQueue {
 }
 
 /**
- * The requests that wait for one model. Clients take turns: each gets an equal share of the rows of a run, however many rows and
- * requests the others have here.
+ * The requests that wait for one model. Clients take turns: each gets an equal share of the rows of a run, however many rows and requests
+ * others have queued.
  */
 export class FairQueue {
   readonly #clients = new Map<string, ClientQueue>();
@@ -20,7 +23,7 @@ export class FairQueue {
     return this.#rows;
   }
 
-  /** Whether the next request shares its run with no other. */
+  /** Whether the next request must have a run of its own. */
   get isNextAlone(): boolean {
     for (const { requests } of this.#clients.values()) return requests[0]!.runsAlone;
     return false;
@@ -36,7 +39,7 @@ export class FairQueue {
     this.#rows += request.left;
   }
 
-  /** Takes a request that waits out of its turn; one that does not wait is left alone. */
+  /** Removes a queued request; does nothing if it is not queued. */
   drop(request: WaitingRequest): void {
     const queue = this.#clients.get(request.client);
     const at = queue?.requests.indexOf(request) ?? -1;
@@ -47,7 +50,7 @@ export class FairQueue {
     if (queue.requests.length === 0) this.#clients.delete(request.client);
   }
 
-  /** The rows that are computed before the next request of this client begins, if all clients go on taking turns. */
+  /** Number of rows that run before the next request of this client, if clients keep taking turns. */
   rowsBefore(client: string): number {
     const own = this.#clients.get(client);
     if (own === undefined) return 0;
@@ -63,11 +66,11 @@ export class FairQueue {
       for (const [client, queue] of [...this.#clients]) {
         if (space === 0) return slices;
         const runsAlone = batching === 'concatenate' && queue.requests[0]!.runsAlone;
-        // The slices that were taken run first; this client is first in the next run.
+        // Run the slices taken so far; this client comes first in the next run.
         if (runsAlone && slices.length > 0) return slices;
         const share = batching === 'concatenate' ? Math.max(1, Math.floor(space / left)) : maxRows;
         space -= this.#takeShare(queue, share, runsAlone ? 'none' : batching, slices);
-        // The client's turn is over: it comes last now.
+        // The client has had its turn: move it to the end.
         this.#clients.delete(client);
         if (queue.requests.length > 0) this.#clients.set(client, queue);
         if (batching !== 'concatenate' || runsAlone) return slices;
@@ -77,7 +80,7 @@ export class FairQueue {
     return slices;
   }
 
-  /** @returns how many rows it took */
+  /** @returns the number of rows taken */
   #takeShare(queue: ClientQueue, share: number, batching: BatchingMode, slices: Slice[]): number {
     let taken = 0;
     do {

@@ -1,11 +1,11 @@
 import type { InputData, Matrix, RunInput } from '../tensors/types.ts';
 import type { Slice } from './waiting-request.ts';
 
-/** Puts the rows of several requests side by side, in memory that is used again and again. */
+/** Copies the rows of several requests into one reused buffer. */
 export class RowBuffer {
   #cells: InputData = new Float32Array(0);
 
-  /** Valid until the next call. Only rows are put together: tensors come alone, and pass. */
+  /** Valid until the next call. Tensor requests always run alone and are returned as they are. */
   join(slices: readonly Slice[]): RunInput {
     const first = slices[0]!;
     const { input } = first.request;
@@ -23,7 +23,7 @@ export class RowBuffer {
     return { data: this.#cells.subarray(0, at), rows, width };
   }
 
-  /** As many cells, of the type of `like`. */
+  /** Ensures room for `length` cells of the type of `like`. */
   #reserve(length: number, like: InputData): void {
     if (this.#cells.length >= length && this.#cells.constructor === like.constructor) return;
     const Cells = like.constructor as new (length: number) => InputData;

@@ -3,12 +3,12 @@ import type { OutputPart } from '../tensors/output-rows.ts';
 import { refuseLarge, sizeOfRun } from '../tensors/output-size.ts';
 import type { RunInput, RunOutput } from '../tensors/types.ts';
 
-/** Some rows of a request, for one run. */
+/** Part of a request's rows, for one run. */
 export interface Slice {
   readonly request: WaitingRequest;
   readonly from: number;
   readonly rows: number;
-  /** Which beginning of the request it belongs to. */
+  /** Attempt of the request that this slice belongs to. */
   readonly attempt: number;
 }
 
@@ -21,28 +21,28 @@ interface WaitingOptions {
   readonly memory?: ResponseMemory | undefined;
 }
 
-/** One caller's rows or tensors on their way through the model, and who waits for the answer. */
+/** One caller's rows or tensors, and the promise of its response. */
 export class WaitingRequest {
   readonly input: RunInput;
   readonly client: string;
   /** By `performance.now()`. */
   readonly acceptedMs: number;
-  /** Whether others were there before it. */
+  /** Whether requests were queued before it. */
   readonly waits: boolean;
-  /** Whether it asked for all outputs, and not only for the contract's. */
+  /** Whether all outputs are requested, not only the contract's. */
   readonly allOutputs: boolean;
-  /** Whether it must have a run of its own, whatever others do. */
+  /** Whether it needs a run of its own in any batching mode. */
   readonly runsAlone: boolean;
   /**
-   * Asked for what its parts take until they are joined; undefined for the service's own requests, and once it is settled: what still
-   * refers to a settled request would keep its whole exchange alive.
+   * Reserves memory for the parts until they are joined. Undefined for the service's own requests, and after settling: a reference to a
+   * settled request would keep its exchange alive.
    */
   memory: ResponseMemory | undefined;
   readonly resolve: (output: RunOutput) => void;
   readonly reject: (cause: unknown) => void;
-  /** Rows that runs were given. */
+  /** Rows given to runs so far. */
   taken = 0;
-  /** Outputs of its runs so far, if it takes several. */
+  /** Outputs of its runs so far, if it was split. */
   parts: OutputPart[] | undefined;
   #partBytes = 0;
   attempt = 0;
@@ -65,19 +65,22 @@ export class WaitingRequest {
     this.reject = reject;
   }
 
-  /** Rows that no run has been given yet. */
+  /** Rows not given to a run yet. */
   get left(): number {
     return this.input.rows - this.taken;
   }
 
-  /** The next rows, as many as are left. */
+  /** Takes at most `rows` of the remaining rows. */
   take(rows: number): Slice {
     const slice = { request: this, from: this.taken, rows: Math.min(rows, this.left), attempt: this.attempt };
     this.taken += slice.rows;
     return slice;
   }
 
-  /** @returns all parts, once the last of them is there @throws {Problem} 422 or 503 where they are too large together */
+  /**
+   * @returns all parts, once the last one is there
+   * @throws {Problem} 422 or 503 if they are too large together
+   */
   addPart(part: OutputPart): readonly OutputPart[] | undefined {
     this.#partBytes += sizeOfRun(part.output);
     refuseLarge(this.#partBytes);
@@ -88,7 +91,7 @@ export class WaitingRequest {
     return rows === this.input.rows ? this.parts : undefined;
   }
 
-  /** From its first row again; what runs still have of it no longer counts. */
+  /** Starts again from the first row; slices of the previous attempt no longer count. */
   restart(): void {
     this.taken = 0;
     this.parts = undefined;

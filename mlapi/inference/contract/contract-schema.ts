@@ -2,7 +2,7 @@ import Joi from 'joi';
 import { pathName, pathNameRule } from '../../http/request/path-names.ts';
 import { referenceSchema } from './reference.ts';
 
-/** `/v2/models/stats` is not about a model. */
+/** `/v2/models/stats` is a route of its own. */
 const reservedNames = ['stats'];
 
 const identifier = Joi.string()
@@ -38,7 +38,7 @@ const category = Joi.object({
   missing: Joi.string().min(1).default('reject'),
 });
 
-/** A file beside `model.json`, and none elsewhere. */
+/** A file in the folder of `model.json`. */
 const fileName = Joi.string()
   .max(128)
   .pattern(/^\w[\w.-]*$/, 'file name');
@@ -65,7 +65,7 @@ const output = Joi.alternatives().conditional('.kind', {
   otherwise: Joi.object({ kind: Joi.valid('class_scores', 'anomaly_scores', 'values').required() }),
 });
 
-/** A part of a path on another server. */
+/** A path segment on another server. */
 const remoteName = Joi.string().pattern(/^\w[\w.-]{0,255}$/, 'name of a model');
 const remote = Joi.object({
   url: Joi.string().max(1_024).required(),
@@ -73,7 +73,7 @@ const remote = Joi.object({
   version: remoteName,
 });
 
-/** `model.json`. */
+/** Schema of `model.json`. */
 export const contractSchema = Joi.object({
   name: identifier.required().invalid(...reservedNames),
   version: identifier.default('1'),

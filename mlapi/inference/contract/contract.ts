@@ -28,9 +28,9 @@ type Input = Pick<ModelMetadata, 'inputType' | 'width'>;
 export const unknownInput: Input = { inputType: 'float32', width: undefined };
 
 /**
- * The contract of a model folder: `model.json` with its `encoding.csv` and sample; or, where there is none, derived from the
- * model's own input of rows of `width` features. It has no features where the model takes no rows, or leaves their width open.
- * @param files where encoding and sample lie, whatever the contract calls them
+ * Reads the contract of a model folder: `model.json` with its `encoding.csv` and sample. Without `model.json`, derives it from the model's
+ * input: rows of `width` numbers. The contract has no features if the model does not take rows of a fixed width.
+ * @param files actual names of the encoding and sample files, whatever the contract calls them
  * @throws {ModelFolderError}
  */
 export function readContract(
@@ -49,15 +49,15 @@ export function readContract(
   } = isGiven ? checkFile(readJson(path), path) : checkFile(deriveFile(folder, width), folder);
   const sample = named && (files.sample ?? named);
   if (file.remote !== undefined && existsSync(join(folder, 'model.onnx')))
-    throw new ModelFolderError(path, 'names a remote model, and there is a model.onnx: one of the two must go');
+    throw new ModelFolderError(path, 'names a remote model, but the folder has a model.onnx: remove one of them');
   if (listed === undefined) {
     if (width !== undefined) throw new ModelFolderError(path, '"features" is required');
-    if (encoding !== undefined) throw new ModelFolderError(path, '"encoding" is for features, and there are none');
+    if (encoding !== undefined) throw new ModelFolderError(path, '"encoding" requires "features"');
     const rest = { output: output ?? { kind: 'values' }, ...readSampleRequest(folder, sample) } as const;
     return { ...file, ...rest, features: [], sample: {} };
   }
   if (inputType === undefined)
-    throw new ModelFolderError(path, 'has "features", but the model takes no rows of them: it takes tensors');
+    throw new ModelFolderError(path, 'has "features", but the model takes tensors, not rows');
   if (output === undefined) throw new ModelFolderError(path, '"output" is required');
   checkWidth(path, { features: listed }, width);
   const encodingPath = join(folder, files.encoding ?? encoding ?? 'encoding.csv');
@@ -65,11 +65,11 @@ export function readContract(
   const features = listed.map((feature, index) => completeFeature(feature, table.get(index), path));
   for (const { column, name } of table.values()) {
     if (features[column]?.type !== 'category')
-      throw new ModelFolderError(encodingPath, `"${name}" (column ${column}) is no category of the model`);
+      throw new ModelFolderError(encodingPath, `"${name}" (column ${column}) is not a category feature of the model`);
   }
   const names = new Set(features.map(({ name }) => name));
   for (const name of Object.keys(file.reference ?? {})) {
-    if (!names.has(name)) throw new ModelFolderError(path, `reference: "${name}" is no feature of the model`);
+    if (!names.has(name)) throw new ModelFolderError(path, `reference: "${name}" is not a feature of the model`);
   }
   return {
     ...file,
@@ -79,10 +79,13 @@ export function readContract(
   };
 }
 
-/** @param width what the model takes, where it says so. @throws {ModelFolderError} */
+/**
+ * @param width number of features that the model takes, if its input says so
+ * @throws {ModelFolderError}
+ */
 export function checkWidth(path: string, { features }: Pick<Contract, 'features'>, width: number | undefined): void {
   if (width !== undefined && width !== features.length)
-    throw new ModelFolderError(path, `lists ${features.length} features, and the model takes ${width}`);
+    throw new ModelFolderError(path, `lists ${features.length} features, but the model takes ${width}`);
 }
 
 function checkFile(content: unknown, path: string): ContractFile {
@@ -91,7 +94,7 @@ function checkFile(content: unknown, path: string): ContractFile {
   return checked.value as ContractFile;
 }
 
-/** Derives the content of a missing `model.json`: numeric features, except the columns of an `encoding.csv`, and the folder's name. */
+/** Derives a missing `model.json`: the folder's name, and numeric features except for the columns of an `encoding.csv`. */
 function deriveFile(folder: string, width: number | undefined): object {
   const name = basename(resolve(folder));
   if (width === undefined) return { name };
@@ -113,7 +116,7 @@ function deriveFile(folder: string, width: number | undefined): object {
 function completeFeature(feature: Feature, encoded: EncodedColumn | undefined, path: string): Feature {
   const refuse = (cause: string) => new ModelFolderError(path, `feature "${feature.name}": ${cause}`);
   if (feature.type !== 'category') return feature;
-  if (encoded === undefined) throw refuse('a category needs lines in encoding.csv');
+  if (encoded === undefined) throw refuse('a category requires lines in encoding.csv');
   if (encoded.name !== feature.name) throw refuse(`encoding.csv calls this column "${encoded.name}"`);
   return { ...feature, categories: encoded.categories };
 }
@@ -121,11 +124,11 @@ function completeFeature(feature: Feature, encoded: EncodedColumn | undefined, p
 function readSample(path: string): NamedRow {
   const sample = readJson(path);
   if (typeof sample !== 'object' || sample === null || Array.isArray(sample))
-    throw new ModelFolderError(path, 'the sample is one named row');
+    throw new ModelFolderError(path, 'the sample must be a JSON object with one value per feature');
   return sample as NamedRow;
 }
 
-/** The text of `sample.json`, or of another file of its kind, as it stands: what is wrong with it shows when it is tried. */
+/** Returns the text of `sample.json` or the named file. It is validated by the warm-up. */
 function readSampleRequest(folder: string, named: string | undefined): Pick<Contract, 'sampleRequest'> {
   const path = join(folder, named ?? 'sample.json');
   if (named === undefined && !existsSync(path)) return {};
@@ -133,7 +136,7 @@ function readSampleRequest(folder: string, named: string | undefined): Pick<Cont
   return { sampleRequest: readFileSync(path, 'utf8') };
 }
 
-/** A row that the contract takes, where the folder brings none. */
+/** Makes a row that satisfies the contract, for folders without a sample. */
 function makeSample(features: readonly Feature[]): NamedRow {
   const cells = features.map((feature): [string, string | number | boolean] => {
     switch (feature.type) {
@@ -148,7 +151,7 @@ function makeSample(features: readonly Feature[]): NamedRow {
   return Object.fromEntries(cells);
 }
 
-/** Within the bounds, and a whole number where there is one. */
+/** The value closest to zero within the bounds; an integer if there is one. */
 function nearestToZero({ min = -Infinity, max = Infinity }: NumericFeature): number {
   const whole = Math.min(Math.max(0, Math.ceil(min)), Math.floor(max));
   return whole >= min ? whole : min;
@@ -157,7 +160,7 @@ function nearestToZero({ min = -Infinity, max = Infinity }: NumericFeature): num
 function readJson(path: string): unknown {
   try {
     const bytes = readFileSync(path);
-    // First for its messages, which say where: the strict one keeps to itself what it read.
+    // JSON.parse first, for its messages, which say where the mistake is; the strict parser reveals nothing of the text.
     JSON.parse(bytes.toString());
     return parseStrictJson(bytes);
   } catch (error) {

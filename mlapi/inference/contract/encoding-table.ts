@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { ModelFolderError, type Category } from './types.ts';
 
-/** The categories of one column of the input, in the order of the file. */
+/** Categories of one input column, in the order of the file. */
 export interface EncodedColumn {
   readonly column: number;
   readonly name: string;
@@ -12,8 +12,9 @@ export interface EncodedColumn {
 const needed = ['column', 'name', 'category', 'encoding'];
 
 /**
- * Reads `encoding.csv`: the columns `column` (index of the feature), `name`, `category` and `encoding`, in any order; others are
- * ignored. @throws {ModelFolderError} naming file and line
+ * Reads `encoding.csv` with the columns `column` (index of the feature), `name`, `category` and `encoding` in any order; other columns are
+ * ignored.
+ * @throws {ModelFolderError} naming file and line
  */
 export function readEncodingTable(path: string): Map<number, EncodedColumn> {
   const columns = new Map<number, { column: number; name: string; categories: Category[] }>();
@@ -23,12 +24,12 @@ export function readEncodingTable(path: string): Map<number, EncodedColumn> {
     const column = Number(record.column);
     const encoding = Number(record.encoding);
     const { name = '', category = '' } = record;
-    if (!/^\d+$/.test(record.column ?? '')) throw refuse('column is no index');
-    if (record.encoding?.trim() === '' || !Number.isFinite(encoding)) throw refuse('encoding is no number');
+    if (!/^\d+$/.test(record.column ?? '')) throw refuse('column must be an index');
+    if (record.encoding?.trim() === '' || !Number.isFinite(encoding)) throw refuse('encoding must be a number');
     if (name === '' || category === '') throw refuse('name or category is empty');
     const key = JSON.stringify([column, category.toLowerCase()]);
     if (seen.has(key))
-      throw refuse(`the category "${category}" of column ${column} stands there twice; case does not count`);
+      throw refuse(`the category "${category}" of column ${column} occurs twice (categories are case-insensitive)`);
     seen.add(key);
     const entry = columns.get(column) ?? { column, name, categories: [] };
     if (entry.name !== name) throw refuse(`column ${column} is called both "${entry.name}" and "${name}"`);
@@ -48,6 +49,6 @@ function readRecords(path: string): Record<string, string>[] {
   }
   const [header = [], ...body] = rows;
   const missing = needed.filter((name) => !header.includes(name));
-  if (missing.length > 0) throw new ModelFolderError(path, `lacks the column(s) ${missing.join(', ')}`);
+  if (missing.length > 0) throw new ModelFolderError(path, `missing columns: ${missing.join(', ')}`);
   return body.map((cells) => Object.fromEntries(header.map((name, index) => [name, cells[index] ?? ''])));
 }

@@ -26,10 +26,10 @@ const feature = object(
     min: number,
     max: number,
     categories: { type: 'array', items: object('Category', { category: text, encoding: number }) },
-    unknown: { ...text, description: '`reject`, or the category that takes what is unknown' },
+    unknown: { ...text, description: '`reject`, or the category used for unknown ones' },
     missing: {
       title: 'Missing',
-      description: '`reject`, or what stands in for a cell that is absent or null',
+      description: '`reject`, or the value used for an absent or null cell',
       anyOf: [text, number, { type: 'boolean' }],
     },
   },
@@ -37,7 +37,7 @@ const feature = object(
 );
 
 const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' };
-/** Where a model has external data: what it consists of. */
+/** The files of a model with external data. */
 const files = {
   type: 'array',
   items: object('ModelFile', { name: text, sha256, sizeBytes: { type: 'integer', format: 'int64' } }),
@@ -59,15 +59,16 @@ const properties = {
   rowWise: {
     type: 'string',
     enum: ['proved', 'vouched', 'unproved'],
-    description: 'whether rows of several requests may share a run: not where it is unproved',
+    description:
+      'whether rows of several requests may share a run: proved by the graph, vouched by the operator, or unproved (then they may not)',
   },
-  rowWiseReason: { ...text, description: 'why it is unproved: the operator and the node that spoilt the proof' },
+  rowWiseReason: { ...text, description: 'why it is unproved: the operator and node where the proof failed' },
 };
 
-/** JSON Schema of a model's information. */
+/** JSON Schema of the information about a model. */
 export const informationSchema = object('ModelInformation', properties, ['files', 'rowWiseReason']);
 
-/** JSON Schema of a list of models. */
+/** JSON Schema of a page of models. */
 export const listSchema = object('ModelList', {
   models: {
     type: 'array',

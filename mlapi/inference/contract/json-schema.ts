@@ -6,22 +6,22 @@ const number = { type: 'number', format: 'double' };
 const text = { type: 'string' };
 const nothing = { type: 'null' };
 
-/** A cell of any model's row. */
+/** A cell in a row of any model. */
 const cell = { title: 'Cell', anyOf: [number, text, { type: 'boolean' }, nothing] };
-/** Any model's row with names. */
+/** A named row of any model. */
 export const namedRow = { title: 'NamedRow', type: 'object', additionalProperties: cell };
 const listRow = { title: 'ListRow', type: 'array', minItems: 1, items: cell };
-/** Label of a class. */
+/** A class label. */
 export const label = { title: 'Label', anyOf: [text, number] };
 const numbers = { type: 'array', items: number };
 
-/** JSON Schema (2020-12) of the request bodies that a model takes, whichever it is. */
+/** JSON Schema (2020-12) of prediction requests to any model. */
 export const anyRowsSchema = requestSchema('', listRow, namedRow);
 
-/** JSON Schema of the answers to those. */
+/** JSON Schema of prediction responses of any model. */
 export const anyPredictionSchema = responseSchema('', { title: 'Prediction', anyOf: [text, number, numbers] });
 
-/** JSON Schema of the request bodies that one contract takes: the default model's. @param tensor the type of its input */
+/** JSON Schema of prediction requests for one contract: that of the default model. @param tensor element type of its input */
 export function rowsSchema({ features }: Contract, tensor: InputType): object {
   const cells = features.map((feature) => cellSchema(new FeatureEncoder(feature, tensor)));
   const named = {
@@ -36,7 +36,7 @@ export function rowsSchema({ features }: Contract, tensor: InputType): object {
     description: features.map(({ name }) => name).join(', '),
     type: 'array',
     prefixItems: cells,
-    // No cell is left for it, but generators need one type.
+    // Never used, since all columns are in prefixItems, but code generators need a single item type.
     items: cell,
     minItems: features.length,
     maxItems: features.length,
@@ -44,7 +44,7 @@ export function rowsSchema({ features }: Contract, tensor: InputType): object {
   return requestSchema('DefaultModel', list, named);
 }
 
-/** JSON Schema of the answers to those. */
+/** JSON Schema of prediction responses for one contract. */
 export function predictionSchema(output: OutputContract): object {
   return responseSchema('DefaultModel', defaultPrediction(output));
 }
@@ -78,7 +78,7 @@ function responseSchema(prefix: string, prediction: object): object {
     properties: {
       model: text,
       version: text,
-      sha256: { ...text, description: 'of the file that answered, where it may be replaced' },
+      sha256: { ...text, description: 'of the model file that predicted, if the model can be replaced' },
       predictions: { type: 'array', items: prediction },
       classes: { type: 'array', items: label },
       scores: { type: 'array', items: numbers },
@@ -115,13 +115,13 @@ function cellType({ feature, type, min, max }: FeatureEncoder): { anyOf: object[
 
 type CategoryFeature = Extract<Feature, { type: 'category' }>;
 
-/** As the categories are written: they match in any case, but a client's code has one spelling. */
+/** Categories match case-insensitively, but the schema lists their original spelling. */
 function categoryText({ categories, unknown }: CategoryFeature): object {
   const names = categories.map(({ category }) => category);
   return { type: 'string', ...(unknown === 'reject' ? { enum: names } : { examples: names }) };
 }
 
-/** Already encoded. Generators know no enumerations of fractions: those have their bounds. */
+/** The encoded numbers. Fractions get bounds, because code generators do not support enumerations of them. */
 function categoryCode({ categories }: CategoryFeature): object {
   const codes = categories.map(({ encoding }) => encoding);
   const description = 'already encoded';

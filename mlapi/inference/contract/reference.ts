@@ -1,22 +1,22 @@
 import Joi from 'joi';
 
 /**
- * How the encoded values of one feature were spread where the model was trained. A value falls into the first bin whose edge it
- * does not exceed; the last bin has no edge.
+ * Distribution of one feature's encoded values in the training data. A value belongs to the first bin whose edge it does not exceed; the
+ * last bin has no upper edge.
  */
 export interface FeatureReference {
   /** Ascending. */
   readonly edges: readonly number[];
-  /** Share of the values in each bin; there is one more bin than edges, and the shares add up to 1. */
+  /** Share of the values in each bin: one bin more than edges. The shares add up to 1. */
   readonly shares: readonly number[];
 }
 
-/** By feature. */
+/** By feature name. */
 export type Reference = Readonly<Record<string, FeatureReference>>;
 
-/** Maximum number of bins over all features: each bin is counted, stored and added up. */
+/** Most bins of all features together: each is counted, stored and summed. */
 const maxBins = 4_096;
-/** Shares are written with few digits. */
+/** Tolerance for shares written with few digits. */
 const roundingError = 0.01;
 
 const edges = Joi.array().items(Joi.number().unsafe()).max(maxBins).unique().sort({ order: 'ascending' });

@@ -1,7 +1,7 @@
 import type { ExecutorKind } from '../observer.ts';
 import type { Reference } from './reference.ts';
 
-/** A category and the number that the model was trained with in its place. */
+/** A category and the number that encodes it in the training data. */
 export interface Category {
   readonly category: string;
   readonly encoding: number;
@@ -17,7 +17,7 @@ export interface NumericFeature extends FeatureBase {
   readonly type: 'number' | 'integer';
   readonly min?: number;
   readonly max?: number;
-  /** `reject`, or the value that stands in for an absent or null cell. */
+  /** `reject`, or the value used for an absent or null cell. */
   readonly missing: number | 'reject';
 }
 
@@ -29,80 +29,80 @@ export interface BooleanFeature extends FeatureBase {
 export interface CategoryFeature extends FeatureBase {
   readonly type: 'category';
   readonly categories: readonly Category[];
-  /** `reject`, or the category that takes what is unknown. */
+  /** `reject`, or the category used for unknown ones. */
   readonly unknown: string;
-  /** `reject`, or the category that stands in for an absent or null cell. */
+  /** `reject`, or the category used for an absent or null cell. */
   readonly missing: string;
 }
 
 export type Feature = NumericFeature | BooleanFeature | CategoryFeature;
 
-/** How the output tensor becomes predictions. `tensor` and `scores`, where given, replace every guess. */
+/** How the output tensor becomes predictions. `tensor` and `scores` override the automatic choice. */
 export interface OutputContract {
   readonly kind: 'class_scores' | 'anomaly_scores' | 'values';
   readonly labels?: readonly (string | number)[];
-  /** Scores strictly below it are outliers. */
+  /** Scores strictly below the threshold are outliers. */
   readonly threshold?: number;
   readonly tensor?: string;
   readonly scores?: 'per-class' | 'positive-class' | 'class-number';
 }
 
-/** A row with names: what the caller sends for each feature. */
+/** One row as an object from feature name to value. */
 export type NamedRow = Readonly<Record<string, string | number | boolean | null>>;
 
-/** A model's input contract: validation, encoding, documents and examples all follow from it. */
+/** Contract of a model: validation, encoding, documentation and examples are derived from it. */
 export interface Contract {
   readonly name: string;
   readonly version: string;
   readonly description: string;
-  /** None: the model takes tensors, and no rows. */
+  /** Empty if the model takes tensors, not rows. */
   readonly features: readonly Feature[];
   readonly output: OutputContract;
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly sample: NamedRow;
-  /** Distribution of the inputs in training, which drift is measured against. */
+  /** Distribution of the inputs in training, the baseline for drift. */
   readonly reference?: Reference;
-  /** Where there are no features: an inference request as JSON text, for the warm-up; without it, that computes zeros. */
+  /** For models without features: an inference request as JSON text, used for the warm-up. Without it, warm-up runs on zeros. */
   readonly sampleRequest?: string;
   readonly batching: BatchingContract;
-  /** Where the model computes; by default, what its warm-up suggests. */
+  /** Where the model computes. Default: chosen by warm-up. */
   readonly executor?: Exclude<ExecutorKind, 'remote'>;
-  /** The model computes there, and no file of it is here. */
+  /** Set if the model runs on another server; the folder then has no model file. */
   readonly remote?: RemoteReference;
 }
 
 /** A model on another server that speaks the Open Inference Protocol. */
 export interface RemoteReference {
-  /** Base URL of the server, without `/v2`: one that the operator allows. */
+  /** Base URL of the server without `/v2`; must be allowed by the operator. */
   readonly url: string;
   readonly model: string;
-  /** Without it, the server's own choice. */
+  /** Default: chosen by the server. */
   readonly version?: string;
 }
 
-/** How requests share the runs of a model. */
+/** How requests share runs of a model. */
 export interface BatchingContract {
-  /** Most rows of one run; by default, what warm-up suggests. */
+  /** Maximum rows of one run. Default: chosen by warm-up. */
   readonly maxRows?: number;
-  /** How long a request may wait for company: 0 is never longer than the turn of the event loop that it arrived in. */
+  /** How long a request may wait for others. With 0, it waits at most until the end of the event-loop turn in which it arrived. */
   readonly maxWaitMicroseconds: number;
-  /** The operator vouches that no row reaches another's output, where the graph does not prove it. Only in folders. */
+  /** Operator's assurance that no row affects another row's output, for graphs where this cannot be proved. Only in folders. */
   readonly rowWise?: boolean;
 }
 
 export type Prediction = string | number | readonly number[];
 
-/** A model folder that cannot be served: which file, and why. It stops the start. */
+/** A model folder that cannot be served. Names the file and the reason; stops the start. */
 export class ModelFolderError extends Error {
   constructor(file: string, reason: string, options?: ErrorOptions) {
     super(`${file}: ${reason}`, options);
     this.name = 'ModelFolderError';
   }
 
-  /** The same for what a reader or the model runtime threw. */
+  /** Wraps an error of a reader or of the model runtime. */
   static of(file: string, cause: unknown): ModelFolderError {
     const isMissing = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-    const reason = isMissing ? 'there is no such file' : cause instanceof Error ? cause.message : String(cause);
+    const reason = isMissing ? 'file not found' : cause instanceof Error ? cause.message : String(cause);
     return new ModelFolderError(file, reason, { cause });
   }
 }

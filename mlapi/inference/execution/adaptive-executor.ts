@@ -3,17 +3,20 @@ import type { RunInput } from '../tensors/types.ts';
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import type { InlineExecutor } from './inline-executor.ts';
 
-/** Inline runs keep the whole process from answering. What they take of the processor counts: by the clock, a busy machine is slow. */
+/**
+ * Inline runs block the event loop, so long ones move the model to child processes. Counted in CPU seconds: on a busy machine, wall-clock
+ * time would blame the model for waiting.
+ */
 const longRunSeconds = 0.05;
 const longRunLimit = 3;
 const longRunWindowMs = 60_000;
 
-/** Computes inline, until runs turn out to be longer than the warm-up said: then the model moves, for good. */
+/** Runs inline until three runs within a minute take over 50 ms of CPU time; then moves the model to child processes for good. */
 export class AdaptiveExecutor implements Executor {
   readonly #startPool: () => Promise<Executor>;
   readonly #inline: InlineExecutor;
   #current: Executor;
-  /** When they ended, by `performance.now()`. */
+  /** End times of long runs, by `performance.now()`. */
   #longRuns: number[] = [];
   #move: Promise<void> | undefined;
   #onChange: () => void = () => undefined;
@@ -70,7 +73,7 @@ export class AdaptiveExecutor implements Executor {
     this.#longRuns = [];
     this.#move ??= this.#startPool().then(
       (executor) => this.#moveTo(executor),
-      // It goes on inline, and tries again after as many more.
+      // If the pool cannot be started, stay inline and try again after as many long runs.
       () => (this.#move = undefined),
     );
   }

@@ -2,38 +2,38 @@ import { datatypes } from '../tensors/datatypes.ts';
 import { maxOutputBytes, sizeOf, textBytes } from '../tensors/output-size.ts';
 import type { InputType, ModelMetadata, OutputTensor, RunInput, RunOutput, TensorInfo } from '../tensors/types.ts';
 
-/** The output that the contract reads, and the others where they are wanted, too. */
+/** The output that the contract reads, and the other outputs if they are requested. */
 export interface WantedOutputs {
   readonly outputName: string;
   readonly others?: readonly string[] | undefined;
 }
 
-/** Messages to a child process: first the model, then one run after the other. */
+/** Messages to a child process: `load` first, then one `run` at a time. */
 export type ParentMessage =
   | { readonly type: 'load'; readonly path: string; readonly sha256: string | undefined }
   | ({ readonly type: 'run' } & WantedOutputs & { readonly input: RunInput });
 
-/** The runtime's description of a loaded model. The child is not asked for its files or for proofs about its graph. */
+/** The runtime's description of a loaded model. The child does not report files or proofs about the graph. */
 export type LoadedMetadata = Pick<ModelMetadata, 'inputs' | 'outputs' | 'inputType' | 'width' | 'takesOneRow'>;
 
-/** Messages from a child process: that it is ready, or why not; then one answer for each run. */
+/** Messages from a child process: `ready` or `unusable`, then one answer per run. */
 export type ChildMessage =
   | { readonly type: 'ready'; readonly metadata: LoadedMetadata; readonly rssBytes: number }
   | { readonly type: 'unusable'; readonly reason: string }
   | { readonly type: 'answered'; readonly output: RunOutput; readonly rssBytes: number }
   | { readonly type: 'refused'; readonly message: string; readonly cause: string };
 
-/** Most that the JSON of a message may take: it is parsed in one turn of the event loop. */
+/** Maximum size of a message's JSON: it is parsed in one turn of the event loop. */
 const maxHeadBytes = 4_194_304;
-/** Maximum size of a model's names and shapes, as JSON. */
+/** Maximum size of a model's tensor names and shapes as JSON. */
 const maxMetadataBytes = maxHeadBytes - 1_024;
-/** Most that a child may say at once: outputs of the largest size, and what stands around them. */
+/** Maximum size of a message from a child: the largest outputs and the JSON head. */
 export const maxChildBytes = maxOutputBytes + maxHeadBytes;
-/** Where a child finds the pipe to its parent. */
+/** File descriptor of the child's pipe to its parent. */
 export const pipeDescriptor = 3;
 
 const lengthBytes = 4;
-/** Outputs start at multiples of this many bytes, so that any element type can be viewed in place. */
+/** Output data is aligned to 8 bytes, so that typed arrays can view it in place. */
 const alignment = 8;
 const maxDimensions = 64;
 const maxReasonLength = 4_096;
@@ -53,7 +53,7 @@ const cells = {
 const texts = 'texts';
 const inputTypes: readonly unknown[] = [undefined, 'float32', 'float64', 'int32', 'int64'];
 
-/** A message but for the elements of its outputs, which stand behind it. */
+/** A message without the elements of its outputs, which follow it. */
 interface Head {
   readonly type?: unknown;
   readonly metadata?: unknown;
@@ -66,8 +66,8 @@ interface Head {
 }
 
 /**
- * The bytes of a message: the length of its head, that as JSON, and the elements of its outputs. A deserializer that makes any object
- * there is would make gigabytes of megabytes, and its callers could be sent what is none of these messages.
+ * Encodes a message: length of the head (uint32, little endian), head as JSON, then the elements of the outputs. A general deserializer
+ * could turn megabytes into gigabytes of objects, or produce messages that do not exist.
  */
 export function encodeChildMessage(message: ChildMessage): Buffer {
   if (message.type !== 'answered') return join(message, []);
@@ -77,7 +77,7 @@ export function encodeChildMessage(message: ChildMessage): Buffer {
   return join(head, [output, ...(others ?? [])].map(elementsOf));
 }
 
-/** Whether what is said of a model is short enough to be said. */
+/** Whether a model's description fits into a message. */
 export function canBeSaid(metadata: LoadedMetadata): boolean {
   return Buffer.byteLength(JSON.stringify(metadata)) <= maxMetadataBytes;
 }
@@ -116,18 +116,18 @@ function aligned(bytes: number): number {
 }
 
 /**
- * Decodes a child's message, without trusting it: the model's author may control the process.
- * @param body a buffer of its own, which the outputs keep
- * @throws where it is no message
+ * Decodes a child's message without trusting it: the author of the model may control the process.
+ * @param body a buffer that nothing else uses; the outputs are views of it
+ * @throws {Error} if the message is malformed
  */
 export function decodeChildMessage(body: Buffer): ChildMessage {
   const headBytes = body.readUInt32LE();
-  if (headBytes > maxHeadBytes) throw new Error('a head of too many bytes');
+  if (headBytes > maxHeadBytes) throw new Error('head too large');
   const headEnd = lengthBytes + headBytes;
   const head = JSON.parse(body.toString('utf8', lengthBytes, headEnd)) as Head | null;
   const reader = new ElementReader(body, aligned(headEnd));
   const message = readMessage(head ?? {}, reader);
-  if (!reader.isAtEnd) throw new Error('not as many bytes as it says');
+  if (!reader.isAtEnd) throw new Error('length does not match the head');
   return message;
 }
 
@@ -135,14 +135,14 @@ function readMessage({ type, ...head }: Head, reader: ElementReader): ChildMessa
   if (type === 'ready') return { type, metadata: readMetadata(head.metadata), rssBytes: readCount(head.rssBytes) };
   if (type === 'unusable') return { type, reason: readReason(head.reason) };
   if (type === 'refused') return { type, message: readReason(head.message), cause: readReason(head.cause) };
-  if (type !== 'answered') throw new Error('of no known type');
+  if (type !== 'answered') throw new Error('unknown message type');
   const rssBytes = readCount(head.rssBytes);
   const output = reader.read(head.output);
   const others = head.others === undefined ? undefined : readList(head.others).map((other) => reader.read(other));
   return { type, output: others === undefined ? output : { ...output, secondaryOutputs: others }, rssBytes };
 }
 
-/** Reads the elements of one output after the other. */
+/** Reads the elements of the outputs in order. */
 class ElementReader {
   readonly #body: Buffer;
   #at: number;
@@ -167,25 +167,25 @@ class ElementReader {
   }
 
   #numbers(name: unknown, count: number) {
-    if (typeof name !== 'string' || !Object.hasOwn(cells, name)) throw new Error('of no known elements');
+    if (typeof name !== 'string' || !Object.hasOwn(cells, name)) throw new Error('unknown element type');
     const Cells = cells[name as keyof typeof cells];
     const bytes = this.#take(count * Cells.BYTES_PER_ELEMENT);
     return new Cells(bytes.buffer as ArrayBuffer, bytes.byteOffset, count);
   }
 
   #texts(count: number): string[] {
-    // Before they are made: many short ones cost more than their bytes.
-    if (count * textBytes > maxOutputBytes) throw new Error('more texts than there may be');
+    // Check first: many short strings need more memory than their bytes.
+    if (count * textBytes > maxOutputBytes) throw new Error('too many strings');
     const list: string[] = [];
     while (list.length < count) list.push(this.#take(this.#take(lengthBytes).readUInt32LE()).toString());
     this.#textBytes += sizeOf(list);
-    if (this.#textBytes > maxOutputBytes) throw new Error('more texts than there may be');
+    if (this.#textBytes > maxOutputBytes) throw new Error('too many strings');
     return list;
   }
 
   #take(bytes: number): Buffer {
     const end = this.#at + bytes;
-    if (!(end <= this.#body.length)) throw new Error('fewer bytes than it says');
+    if (!(end <= this.#body.length)) throw new Error('truncated message');
     const taken = this.#body.subarray(this.#at, end);
     this.#at = end;
     return taken;
@@ -194,7 +194,7 @@ class ElementReader {
 
 function readMetadata(value: unknown): LoadedMetadata {
   const { inputs, outputs, inputType, width, takesOneRow } = Object(value) as Record<keyof LoadedMetadata, unknown>;
-  if (!inputTypes.includes(inputType)) throw new Error('of no known input');
+  if (!inputTypes.includes(inputType)) throw new Error('unknown input type');
   return {
     inputs: readList(inputs).map(readTensor),
     outputs: readList(outputs).map(readTensor),
@@ -207,27 +207,27 @@ function readMetadata(value: unknown): LoadedMetadata {
 function readTensor(value: unknown): TensorInfo {
   const { name, datatype, shape } = Object(value) as Record<keyof TensorInfo, unknown>;
   if (typeof name !== 'string' || typeof datatype !== 'string' || !datatypes.has(datatype))
-    throw new Error('of no known tensor');
+    throw new Error('unknown tensor type');
   return { name, datatype, shape: readShape(shape, -1) };
 }
 
 function readShape(value: unknown, least: number): number[] {
   const shape = readList(value);
-  if (shape.length > maxDimensions) throw new Error('of too many dimensions');
+  if (shape.length > maxDimensions) throw new Error('too many dimensions');
   return shape.map((size) => readCount(size, least));
 }
 
 function readList(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error('no list where one must be');
+  if (!Array.isArray(value)) throw new Error('expected a list');
   return value;
 }
 
 function readCount(value: unknown, least = 0): number {
-  if (!Number.isSafeInteger(value) || (value as number) < least) throw new Error('no count where one must be');
+  if (!Number.isSafeInteger(value) || (value as number) < least) throw new Error('expected a count');
   return value as number;
 }
 
 function readReason(value: unknown): string {
-  if (typeof value !== 'string') throw new Error('no text where one must be');
+  if (typeof value !== 'string') throw new Error('expected a string');
   return value.slice(0, maxReasonLength);
 }

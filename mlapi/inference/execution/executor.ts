@@ -1,10 +1,10 @@
 import type { ExecutorKind } from '../observer.ts';
 import type { RunInput, RunOutput } from '../tensors/types.ts';
 
-/** A process that holds the model. */
+/** Memory of a process that holds the model. */
 export interface SessionMemory {
   readonly pid: number;
-  /** Resident memory of a child process; for an inline model, the growth of this process when it was loaded. */
+  /** Resident memory of a child process. For an inline model: growth of this process when it was loaded. */
   readonly rssBytes: number;
 }
 
@@ -12,29 +12,38 @@ export interface RunResult {
   readonly output: RunOutput;
   /** Duration of the run. */
   readonly seconds: number;
-  /** Processor time of the run, where it is known. */
+  /** CPU time of the run, if measured. */
   readonly processorSeconds?: number;
 }
 
-/** Where one model computes, and how many runs of it at once. */
+/**
+ * Runs one model, up to `slots` runs at a time.
+ * @example
+ * const executor = await ProcessPool.start({ path: 'model.onnx', sha256: undefined, outputName: 'label', slots: 2 });
+ * if (executor.free > 0) {
+ *   const { output, seconds } = await executor.run(input, performance.now() + 1_000);
+ * }
+ * await executor.release();
+ */
 export interface Executor {
   readonly kind: ExecutorKind;
-  /** Runs that it can do at once, when all is well. */
+  /** Maximum concurrent runs, when all processes are up. */
   readonly slots: number;
-  /** Runs that it could begin now. */
+  /** Runs that could start now. */
   readonly free: number;
-  /** Why it takes no runs until further notice; undefined while it does. */
+  /** Why no runs are accepted for now; undefined if they are. */
   readonly fault: Error | undefined;
-  /** Called when it became free, or got or lost its fault, by itself: not by the end of a run. */
+  /** Called when capacity or `fault` changes for a reason other than the end of a run. */
   onChange: () => void;
   /**
-   * Begins a run; only where it is free. `input` may be overwritten once this has returned, where it is no inline run.
-   * @param deadlineMs by `performance.now()`, or Infinity: what can be stopped is stopped then
-   * @param allOutputs whether the model's other outputs are fetched, too
-   * @throws {Problem} 422 where the model itself fails on these rows @throws {LostRun}
+   * Starts a run; call only while `free > 0`. The caller may reuse `input`'s buffer after this returns, unless `kind` is `inline`.
+   * @param deadlineMs by `performance.now()`, or Infinity; a run that can be stopped is stopped then
+   * @param allOutputs whether to fetch the other outputs too
+   * @throws {Problem} 422 `invalid_model_output` if the model fails on this input
+   * @throws {LostRun} if the run was stopped, or its process or server was lost
    */
   run(input: RunInput, deadlineMs: number, allOutputs?: boolean): Promise<RunResult>;
   memory(): SessionMemory[];
-  /** Ends it, after the runs that have begun. */
+  /** Releases the model after the runs in progress. */
   release(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import type { RunInput } from '../tensors/types.ts';
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import type { ModelWrapper } from './model-wrapper.ts';
 
-/** Computes in this process, one run at a time; nothing can stop one that has begun. */
+/** Runs the model in this process, one run at a time. A run cannot be stopped. */
 export class InlineExecutor implements Executor {
   readonly kind = 'inline';
   readonly slots = 1;
@@ -37,7 +37,7 @@ export class InlineExecutor implements Executor {
     }
   }
 
-  /** Says of the runs of so many milliseconds what they take of the processor, too. */
+  /** Measures the CPU time of runs for the next `forMs` milliseconds. */
   watch(forMs: number): void {
     this.#model.watchedUntilMs = performance.now() + forMs;
   }

@@ -1,4 +1,4 @@
-/* The program of a child process: it computes with one model for the process that started it (its argument), and ends with that. */
+/** Program of a child process: runs one model for its parent, whose pid is the argument, and exits with it. */
 import '../../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -24,7 +24,8 @@ async function load(message: ParentMessage & { type: 'load' }): Promise<ChildMes
     const { metadata } = model;
     if (message.sha256 !== undefined && message.sha256 !== metadata.sha256)
       return { type: 'unusable', reason: 'the model file has changed' };
-    if (!canBeSaid(metadata)) return { type: 'unusable', reason: 'the names of its inputs and outputs are too long' };
+    if (!canBeSaid(metadata))
+      return { type: 'unusable', reason: 'the names and shapes of its inputs and outputs are too long' };
     return { type: 'ready', metadata, rssBytes: rss() };
   } catch (error) {
     return { type: 'unusable', reason: String(error) };
@@ -52,7 +53,7 @@ const parent = new MessagePipe(new Socket({ fd: pipeDescriptor }), {
 
 async function take(message: ParentMessage): Promise<void> {
   const bytes = encodeChildMessage(await (message.type === 'load' ? load(message) : run(message)));
-  // Texts may take twice their characters.
+  // A string may take twice as many bytes as characters.
   if (bytes.length <= maxChildBytes) parent.sendBytes(bytes);
   else
     parent.sendBytes(
@@ -60,9 +61,8 @@ async function take(message: ParentMessage): Promise<void> {
     );
 }
 
-// Those are for the process that started this one.
+// Signals of the terminal or service manager are handled by the parent.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-// A run blocks this thread: another one sees to it that none outlives the process that waits for it,
-// which may have ended before this line.
+// A run blocks this thread, so another thread checks that the parent is alive. It may have exited before this line.
 const watch = `setInterval(() => process.ppid === ${Number(process.argv[2])} || process.kill(process.pid, 'SIGKILL'), 1_000)`;
 new Worker(watch, { eval: true, execArgv: [] });

@@ -20,16 +20,16 @@ import {
 } from './child-messages.ts';
 import type { RunResult } from './executor.ts';
 
-/** Which model a child process computes with. */
+/** The model of a child process. */
 export interface ChildModel {
   readonly path: string;
-  /** Expected SHA-256 of the model; undefined if the process reports it. */
+  /** Expected SHA-256 of the model; undefined to accept any. */
   readonly sha256: string | undefined;
-  /** How long a process may take to start and to load it. */
+  /** Time limit for starting the process and loading the model, in milliseconds. */
   readonly loadLimitMs?: number;
   /** Limits of the process, for an uploaded model. */
   readonly confinement?: Confinement | undefined;
-  /** Looks at what the process takes, and tells it. */
+  /** Measures the memory of the process. */
   readonly watch?: WatchedGroup | undefined;
 }
 
@@ -38,24 +38,24 @@ interface Settle<T> {
   reject(cause: unknown): void;
 }
 
-/** Half of what the systemd unit gives a start: also the largest files are read and prepared by then, or something hangs. */
+/** Half of the start limit in the systemd unit. The largest models load within this time, otherwise something hangs. */
 const usualLoadLimitMs = 60_000;
-/** How long a child that was asked to end may take. */
+/** How long a child may take to exit when asked. */
 const endLimitMs = 1_000;
-/** Quota for messages that all children are sending: beyond it, messages are discarded as they arrive. */
+/** Quota for messages being received from all children: beyond it, messages are discarded as they arrive. */
 const coming = new MemoryQuota({ clientBytes: maxChildBytes, allBytes: 4 * maxChildBytes });
 
-/** One child process with one model; it computes one run at a time, and can be killed in the middle of it. */
+/** A child process with one model. Runs one request at a time and can be killed during a run. */
 export class ModelProcess implements WatchedProcess {
-  /** Description of the model, once it is loaded. */
+  /** Resolves with the model's description once it is loaded. */
   readonly ready: Promise<LoadedMetadata>;
-  /** How it ended. */
+  /** Resolves with the signal or exit code when the process exits. */
   readonly ended: Promise<string>;
   state: 'starting' | 'idle' | 'busy' | 'ended' = 'starting';
   rssBytes = 0;
-  /** Private memory of the process and its descendants when last measured. */
+  /** Private memory of the process and its descendants when last measured, in bytes. */
   ownBytes = 0;
-  /** Why it was ended, if that was because of its memory or its processes. */
+  /** Set if it was stopped for exceeding its memory or process limit. */
   exhausted: string | undefined;
   readonly #watch: WatchedGroup | undefined;
   readonly #memoryBytes: number;
@@ -71,9 +71,9 @@ export class ModelProcess implements WatchedProcess {
   readonly #loadLimit: NodeJS.Timeout;
 
   constructor({ loadLimitMs = usualLoadLimitMs, confinement, watch, sha256, ...model }: ChildModel) {
-    // The child has another working directory.
+    // The child has another working directory, so the path must be absolute.
     const path = resolve(model.path);
-    // External data lies beside the file.
+    // The child needs the folder, because external data lies beside the model file.
     const files = [dirname(path)];
     const { child, pipe } = startProgram(moduleUrl('./model-child', import.meta.url), {
       confinement,
@@ -111,12 +111,16 @@ export class ModelProcess implements WatchedProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** Whether it ended because a run was at its deadline. */
+  /** Whether it was stopped because a run reached its deadline. */
   get wasLate(): boolean {
     return this.#isLate;
   }
 
-  /** @throws {Problem} 422 @throws {LostRun} */
+  /**
+   * Runs the model once; call only while `state` is `idle`.
+   * @throws {Problem} 422 `invalid_model_output`, 503 if there is no memory for the response
+   * @throws {LostRun}
+   */
   run(input: RunInput, wanted: WantedOutputs, deadlineMs: number): Promise<RunResult> {
     this.state = 'busy';
     this.#hasWorked = true;
@@ -139,11 +143,12 @@ export class ModelProcess implements WatchedProcess {
     this.ownBytes = bytes;
     this.#tree = pids;
     if (bytes > this.#memoryBytes)
-      this.exhaust(`its process took ${bytes} bytes of memory, and may have ${this.#memoryBytes}`);
-    else if (pids.length > maxProcesses) this.exhaust(`it had ${pids.length} processes, and may have ${maxProcesses}`);
+      this.exhaust(`its process used ${bytes} bytes of memory; the limit is ${this.#memoryBytes}`);
+    else if (pids.length > maxProcesses)
+      this.exhaust(`it started ${pids.length} processes; the limit is ${maxProcesses}`);
   }
 
-  /** Ends it at once, with all that it started. Its caller is told that there was no memory. */
+  /** Kills the process and its descendants at once. The caller of a run gets `ExhaustedRun`. */
   exhaust(reason: string): void {
     if (this.state === 'ended') return;
     this.exhausted = reason;
@@ -155,7 +160,7 @@ export class ModelProcess implements WatchedProcess {
     this.#settle()?.reject(new ExhaustedRun(reason));
   }
 
-  /** Asks it to end, and sees to it. */
+  /** Asks the process to exit; kills it after a second. */
   async end(): Promise<void> {
     this.#pipe.close();
     const limit = setTimeout(() => this.#child.kill('SIGKILL'), endLimitMs);
@@ -165,7 +170,7 @@ export class ModelProcess implements WatchedProcess {
 
   #take(message: ChildMessage): void {
     if (this.state === 'ended') return;
-    // Said out of turn, it would be taken for the answer to what another client asks next.
+    // A message out of turn could be taken for the response to another client's run.
     if (this.state !== (message.type === 'ready' || message.type === 'unusable' ? 'starting' : 'busy')) {
       this.#distrust();
       return;
@@ -191,14 +196,14 @@ export class ModelProcess implements WatchedProcess {
     }
   }
 
-  /** It says what none of our programs does: nothing more is heard of it, and nothing asked. */
+  /** Kills a process that sent an invalid message. Nothing else from it is read. */
   #distrust(): void {
     this.state = 'ended';
     this.#pipe.close();
     this.#child.kill('SIGKILL');
   }
 
-  /** Its answer came at a time when there was no memory for it. */
+  /** The response was discarded, because there was no memory for it. */
   #drop(): void {
     if (this.state !== 'busy') return;
     this.state = 'idle';
@@ -218,7 +223,7 @@ export class ModelProcess implements WatchedProcess {
     return running;
   }
 
-  /** Nothing else stops a run. */
+  /** Only killing the process stops a run. */
   #stop(): void {
     this.#isLate = true;
     this.state = 'ended';
@@ -229,8 +234,8 @@ export class ModelProcess implements WatchedProcess {
   #onEnd(how: string): void {
     this.state = 'ended';
     clearTimeout(this.#loadLimit);
-    this.#starting?.reject(new Error(`the model's process ended: ${how}`));
-    this.#settle()?.reject(new LostRun('crashed', `the model's process ended: ${how}`));
+    this.#starting?.reject(new Error(`the model process exited: ${how}`));
+    this.#settle()?.reject(new LostRun('crashed', `the model process exited: ${how}`));
   }
 
   #send(message: ParentMessage): void {
@@ -242,6 +247,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It ended with the first one.
+    // It exited together with the first process.
   }
 }

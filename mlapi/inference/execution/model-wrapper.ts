@@ -16,7 +16,7 @@ import type {
   TensorInfo,
 } from '../tensors/types.ts';
 
-// The runtime's builds for Linux report models and machine to their maker, unless they find this before the first session.
+// Official Linux builds of ONNX Runtime send telemetry unless this is set before the first session.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
 const datatypes: Readonly<Record<string, string>> = {
@@ -34,26 +34,33 @@ const datatypes: Readonly<Record<string, string>> = {
   float64: 'FP64',
   string: 'BYTES',
 };
-const served = `inputs and outputs are ${Object.values(datatypes).join(', ')}`;
+const served = `supported types: ${Object.values(datatypes).join(', ')}`;
 /** Element types that a matrix of rows may have. */
 const rowTypes: readonly string[] = ['float32', 'float64', 'int32', 'int64'];
 
 type Metadata = InferenceSession['inputMetadata'][number];
 type TensorMetadata = Extract<Metadata, { isTensor: true }>;
 
-/** One loaded ONNX model whose inputs are tensors. Computes on one thread, inline. */
+/**
+ * One loaded ONNX model whose inputs are tensors. Runs inline on one thread.
+ * @example
+ * const model = await ModelWrapper.load('resources/models/churn/model.onnx');
+ * const input = { data: Float32Array.from([0.1, 0.2, 0.3, 0.4]), rows: 2, width: 2 };
+ * const { data, shape } = await model.run(input, model.metadata.outputs[0]!.name);
+ * await model.release();
+ */
 export class ModelWrapper {
   readonly metadata: ModelMetadata;
-  /** Growth of this process when it loaded the model. */
+  /** Growth of this process's resident memory when the model was loaded, in bytes. */
   readonly loadedBytes: number;
-  /** Total time of all runs, without the time that the event loop took before each. */
+  /** Total seconds of all runs, without the delay before each in the event loop. */
   computedSeconds = 0;
-  /** Processor time of the runs that began before `watchedUntilMs`. Measuring it costs as much as a small run. */
+  /** CPU seconds of runs that started before `watchedUntilMs`. Measuring costs as much as a small run. */
   processorSeconds = 0;
   /** By `performance.now()`. */
   watchedUntilMs = 0;
   readonly #session: InferenceSession;
-  /** The runtime's name for the datatype of each input. */
+  /** The runtime's element type of each input. */
   readonly #inputTypes: ReadonlyMap<string, TensorMetadata['type']>;
   #beganMs = 0;
   #processorBefore: NodeJS.CpuUsage | undefined;
@@ -71,13 +78,13 @@ export class ModelWrapper {
       sha256,
       ...(files !== undefined && { files }),
       inputs: inputs.map(describe),
-      // Sequences and maps (scikit-learn's ZipMap) may be there beside them.
+      // Sequences and maps, such as scikit-learn's ZipMap, are left out.
       outputs: session.outputMetadata.filter((output) => output.isTensor).map(describe),
       ...rowsOf(inputs),
     };
   }
 
-  /** Loads an ONNX file, with the external data that lies beside it. @throws {ModelFolderError} */
+  /** Loads an ONNX file and the external data beside it. @throws {ModelFolderError} */
   static async load(path: string): Promise<ModelWrapper> {
     try {
       const { bytes, options, ...identity } = readModel(path);
@@ -86,7 +93,7 @@ export class ModelWrapper {
         ...options,
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
-        // Failures are thrown; the runtime would also write them to stderr, past the logger.
+        // Failures are thrown; the runtime would also write them to stderr, bypassing the logger.
         logSeverityLevel: 4,
       });
       const loadedBytes = Math.max(0, process.memoryUsage.rss() - before);
@@ -97,8 +104,12 @@ export class ModelWrapper {
   }
 
   /**
-   * Computes one output for every row, or for the tensors, and others where they are named.
-   * @throws {Problem} 422 `invalid_model_output` where the model itself fails on them
+   * Runs the model on rows or tensors. A model that takes one row is run once per row.
+   * @param input a matrix of shape [rows, width], or named tensors
+   * @param outputName the output to return
+   * @param others further outputs to return as `secondaryOutputs`
+   * @returns the output, whose first dimension is the rows if `input` is a matrix and the model is row-wise
+   * @throws {Problem} 422 `invalid_model_output` if the model fails on this input or its output is too large
    */
   async run(input: RunInput, outputName: string, others?: readonly string[]): Promise<RunOutput> {
     if (input.tensors !== undefined) return this.#compute(this.#feeds(input.tensors), outputName, others);
@@ -130,17 +141,17 @@ export class ModelWrapper {
     const feeds = tensors.map(({ name, data, shape }): [string, Tensor] => {
       const type = this.#inputTypes.get(name)!;
       const tensor = new Tensor(type, data, shape);
-      // Its binding reads the bits of FP16, and not the numbers that newer versions of Node have for them.
+      // The binding reads the bits of FP16; newer versions of Node would pass numbers.
       return [name, type === 'float16' ? Object.assign(tensor, { cpuData: data }) : tensor];
     });
     return Object.fromEntries(feeds);
   }
 
   async #compute(feeds: Record<string, Tensor>, outputName: string, others?: readonly string[]): Promise<RunOutput> {
-    // The runtime begins in an immediate of its own, the next one after this.
+    // The runtime starts in the next immediate after this one.
     setImmediate(this.#begin);
     try {
-      // No others are fetched: sequences and maps beside these would throw.
+      // Fetch only the named outputs: sequences and maps among the others would throw.
       const names = others === undefined ? [outputName] : [outputName, ...others];
       const outputs = await this.#session.run(feeds, names);
       refuseLarge(sizeOfAll(Object.values(outputs)));
@@ -149,7 +160,7 @@ export class ModelWrapper {
         ? output
         : { ...output, secondaryOutputs: others.map((name) => outputOf(outputs[name]!)) };
     } catch (cause) {
-      throw cause instanceof Problem ? cause : invalidModelOutput('it failed on them', cause);
+      throw cause instanceof Problem ? cause : invalidModelOutput('the model failed', cause);
     } finally {
       this.computedSeconds += (performance.now() - this.#beganMs) / 1_000;
       if (this.#processorBefore !== undefined) {
@@ -166,22 +177,22 @@ export class ModelWrapper {
 }
 
 function tensorOnly(input: Metadata): TensorMetadata {
-  if (!input.isTensor) throw new Error(`the input "${input.name}" is no tensor`);
+  if (!input.isTensor) throw new Error(`the input "${input.name}" is not a tensor`);
   return input;
 }
 
 function describe({ name, type, shape }: TensorMetadata): TensorInfo {
   const datatype = datatypes[type];
-  if (datatype === undefined) throw new Error(`"${name}" is ${type}, which is not served; ${served}`);
+  if (datatype === undefined) throw new Error(`"${name}" is ${type}, which is not supported; ${served}`);
   return { name, datatype, shape: shape.map((size) => (typeof size === 'number' && size >= 0 ? size : -1)) };
 }
 
-/** Describes the input, if it is one tensor of rows × features. */
+/** Describes the input if it is a single tensor of shape [rows, features]. */
 function rowsOf(inputs: readonly TensorMetadata[]): Pick<ModelMetadata, 'inputType' | 'width' | 'takesOneRow'> {
   const [input, ...others] = inputs;
   if (input === undefined) throw new Error('the model has no inputs');
   const [rows, width] = input.shape;
-  // A model that takes exactly so many rows at once has no use for any other number of them.
+  // A model with a fixed batch size above 1 cannot take other numbers of rows.
   const isFixed = typeof rows === 'number' && rows > 1;
   const takesRows = others.length === 0 && input.shape.length === 2 && rowTypes.includes(input.type) && !isFixed;
   if (!takesRows) return { inputType: undefined, width: undefined, takesOneRow: false };
@@ -192,17 +203,17 @@ function rowsOf(inputs: readonly TensorMetadata[]): Pick<ModelMetadata, 'inputTy
   };
 }
 
-/** Returns FP16 elements as their bits, on every version of Node; newer ones would return numbers. */
+/** Returns FP16 elements as their bits on every version of Node; newer ones would return numbers. */
 function outputOf({ data, dims, type }: Tensor): OutputTensor {
   if (type !== 'float16') return { data, shape: dims };
   const { buffer, byteOffset, length } = data as Uint16Array;
   return { data: new Uint16Array(buffer, byteOffset, length), shape: dims };
 }
 
-/** The runtime's binding does not load models with inputs or outputs of BF16, and says so by a number. */
+/** The runtime's binding does not load models with BF16 inputs or outputs. It reports the type as a number. */
 function explainType(cause: unknown): unknown {
   const type = /^Unsupported data type: (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1];
   if (type === undefined) return cause;
   const shown = type === '16' ? 'BF16' : `of the ONNX element type ${type}`;
-  return new Error(`an input or an output is ${shown}, which is not served; ${served}`, { cause });
+  return new Error(`an input or an output is ${shown}, which is not supported; ${served}`, { cause });
 }

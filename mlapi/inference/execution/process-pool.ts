@@ -5,7 +5,7 @@ import type { RunInput } from '../tensors/types.ts';
 import type { Executor, RunResult, SessionMemory } from './executor.ts';
 import { ModelProcess, type ChildModel } from './model-process.ts';
 
-/** So many crashes within this time, and no process is started for as long. */
+/** This many crashes within the window start the quarantine. */
 const crashLimit = 5;
 const crashWindowMs = 60_000;
 const firstDelayMs = 100;
@@ -15,13 +15,13 @@ interface ChildPoolOptions extends ChildModel {
   /** The model's other outputs. */
   readonly others?: readonly string[];
   readonly slots: number;
-  /** How long a model that keeps crashing is left alone. */
+  /** How long a model that keeps crashing is not run, in milliseconds. */
   readonly quarantineMs?: number;
 }
 
 /**
- * Computes in child processes, each with the model loaded once. One that crashes or is stopped at a deadline costs the run that it
- * had, and is replaced. A model that keeps crashing is in quarantine for a minute, then tried again.
+ * Runs a model in child processes, each with its own copy. A process that crashes or is stopped at a deadline loses its current run and is
+ * replaced. After 5 crashes within a minute, the model is in quarantine for a minute.
  */
 export class ProcessPool implements Executor {
   readonly kind = 'child';
@@ -32,7 +32,7 @@ export class ProcessPool implements Executor {
   readonly #quarantineMs: number;
   readonly #processes = new Set<ModelProcess>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** When processes crashed, by `performance.now()`. */
+  /** Times of crashes, by `performance.now()`. */
   #crashes: number[] = [];
   #isReleased = false;
 
@@ -42,13 +42,13 @@ export class ProcessPool implements Executor {
     this.#quarantineMs = options.quarantineMs ?? crashWindowMs;
   }
 
-  /** Starts the processes. @throws {ModelFolderError} if one cannot load the model */
+  /** Starts the processes. @throws {ModelFolderError} if one of them cannot load the model */
   static async start(options: ChildPoolOptions): Promise<ProcessPool> {
     const pool = new ProcessPool(options);
     const starting: ModelProcess[] = [];
     try {
       while (starting.length < options.slots) {
-        // A start waits until the system has made the process.
+        // Spawning blocks the event loop until the system has created the process.
         await yieldToEventLoop();
         starting.push(new ModelProcess(options));
       }
@@ -79,7 +79,7 @@ export class ProcessPool implements Executor {
     return [...this.#processes].map(({ pid, rssBytes }) => ({ pid, rssBytes }));
   }
 
-  /** No process is started again: it would take as much. Who loaded the model decides when it is tried anew. */
+  /** Stops the pool for good: a new process would use as much memory. The owner of the model decides when to load it again. */
   #exhaust(reason: string): void {
     this.#isReleased = true;
     this.fault = new ExhaustedRun(reason);
@@ -109,7 +109,7 @@ export class ProcessPool implements Executor {
     this.#watch(process);
     process.ready.then(
       () => this.onChange(),
-      // Its end is a crash.
+      // A failed start counts as a crash when the process exits.
       () => undefined,
     );
   }
@@ -122,7 +122,7 @@ export class ProcessPool implements Executor {
       this.#later(count === 1 ? 0 : firstDelayMs * 2 ** (count - 2), () => this.#restart());
       return;
     }
-    this.fault = new Error(`its processes crashed ${count} times within a minute; the last ended with ${how}`);
+    this.fault = new Error(`the model process crashed ${count} times within a minute; last exit: ${how}`);
     for (const process of this.#processes) void process.end();
     this.#processes.clear();
     this.#later(this.#quarantineMs, () => this.#leaveQuarantine());
@@ -131,7 +131,7 @@ export class ProcessPool implements Executor {
 
   #leaveQuarantine(): void {
     this.fault = undefined;
-    // The next crash is one too many again.
+    // One more crash starts the next quarantine.
     this.#crashes = this.#crashes.map(() => performance.now()).slice(1);
     for (let count = 0; count < this.slots; count += 1) this.#restart();
   }

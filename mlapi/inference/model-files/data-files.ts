@@ -4,22 +4,22 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpat
 import { join } from 'node:path';
 import type { ExternalTensor } from './external-tensors.ts';
 
-/** A file of external data: the bytes that were digested are those that are loaded. */
+/** A file of external data. The bytes that were hashed are the bytes that are loaded. */
 export interface DataFile {
-  /** Its path inside the model's folder, as the model writes it. */
+  /** Path inside the model's folder, as written in the model. */
   readonly name: string;
   readonly sha256: string;
   readonly bytes: Buffer;
 }
 
-const remedy = 'put the file itself beside model.onnx, or save the model with its weights inside';
+const remedy = 'put the file itself beside model.onnx, or save the weights inside the model file';
 const bytesPerRead = 64 * 1_048_576;
 
 /**
- * Reads the external data of a model: regular files inside its folder, and nothing else. No path is followed out of the folder,
- * and no link at all, so that a model folder can't make the service read another file of the machine.
- * @returns each file once, by name
- * @throws {Error} that names the file and says what to do
+ * Reads the external data of a model: regular files inside its folder only. Links are not followed, so that a model cannot make the service
+ * read another file of the machine.
+ * @returns each file once, sorted by name
+ * @throws {Error} that names the file and the remedy
  */
 export function readDataFiles(folder: string, tensors: readonly ExternalTensor[]): DataFile[] {
   const ends = new Map<string, number>();
@@ -30,21 +30,19 @@ export function readDataFiles(folder: string, tensors: readonly ExternalTensor[]
 
 function readInside(folder: string, name: string, end: number): DataFile {
   const shown = `its external data ${JSON.stringify(name.slice(0, 256))}`;
-  if (!isInnerPath(name)) throw new Error(`${shown} is no path inside its folder: ${remedy}`);
+  if (!isInnerPath(name)) throw new Error(`${shown} is not a path inside its folder: ${remedy}`);
   const path = join(folder, name);
   const before = statOf(path, shown);
-  // A pipe would wait for its writer, and a device may act on being opened: only a regular file is opened at all.
+  // Open regular files only: opening a pipe would block, and a device may act on being opened.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(descriptor);
     const isSame = stats.ino === before.ino && stats.dev === before.dev;
     if (!isSame || realpathSync(path) !== join(realpathSync(folder), name))
-      throw new Error(`${shown} is reached over a link: ${remedy}`);
-    if (stats.nlink > 1) throw new Error(`${shown} has another name elsewhere (a hard link): copy it, and ${remedy}`);
+      throw new Error(`${shown} is reached through a link: ${remedy}`);
+    if (stats.nlink > 1) throw new Error(`${shown} is a hard link to another file: copy it, and ${remedy}`);
     if (end > stats.size)
-      throw new Error(
-        `${shown} has ${stats.size} bytes, and the model reads up to byte ${end}: export it again, whole`,
-      );
+      throw new Error(`${shown} has ${stats.size} bytes, but the model reads up to byte ${end}: export it again`);
     if (stats.size > bufferLimits.MAX_LENGTH) throw new Error(`${shown} is larger than this version of Node can hold`);
     const bytes = readWhole(descriptor, stats.size, shown);
     return { name, bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
@@ -57,14 +55,14 @@ function statOf(path: string, shown: string): Stats {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) throw new Error(`${shown} is missing: ${remedy}`);
   if (stats.isSymbolicLink()) throw new Error(`${shown} is a symbolic link: ${remedy}`);
-  if (!stats.isFile()) throw new Error(`${shown} is no regular file: ${remedy}`);
+  if (!stats.isFile()) throw new Error(`${shown} is not a regular file: ${remedy}`);
   return stats;
 }
 
-/** The runtime's own word for a place in the memory of the process. */
+/** The runtime's marker for an address in the memory of the process. */
 const memoryMarker = '_ORT_MEM_ADDR_';
 
-/** Names below the folder, with nothing that a path or `sha256sum` gives a meaning. */
+/** Whether a name is a path below the folder, without characters that are special in paths or to `sha256sum`. */
 function isInnerPath(name: string): boolean {
   const parts = name.split('/');
   return (
@@ -78,7 +76,7 @@ function readWhole(descriptor: number, size: number, shown: string): Buffer {
   const bytes = Buffer.allocUnsafeSlow(size);
   for (let done = 0; done < size;) {
     const read = readSync(descriptor, bytes, done, Math.min(bytesPerRead, size - done), done);
-    if (read === 0) throw new Error(`${shown} became shorter while it was read: try again when it is whole`);
+    if (read === 0) throw new Error(`${shown} was truncated while it was read: try again when it is complete`);
     done += read;
   }
   return bytes;

@@ -1,17 +1,17 @@
 import { WireFile, type WireField } from './wire-file.ts';
 
-/** A tensor whose values are in another file than the model's (ONNX, "External Data"). */
+/** A tensor whose values are stored outside the model file (ONNX, "External Data"). */
 export interface ExternalTensor {
   readonly name: string;
-  /** The path that the model gives, as it is written there: not checked yet. */
+  /** Path as written in the model; not validated. */
   readonly location: string;
   /** In bytes. */
   readonly offset: number;
-  /** In bytes; undefined: as much as the tensor's shape needs. */
+  /** In bytes; undefined: as many as the tensor's shape needs. */
   readonly length: number | undefined;
 }
 
-/** The fields of onnx.proto that lead to tensors, by message and number. Every other field is passed over. */
+/** The fields of onnx.proto that lead to tensors, by message and field number. Other fields are skipped. */
 const paths: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   model: { 7: 'graph', 20: 'training', 25: 'function' },
   training: { 1: 'graph', 2: 'graph' },
@@ -22,15 +22,15 @@ const paths: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   sparse: { 1: 'tensor', 2: 'tensor' },
 };
 const tensorFields = { name: 8, externalData: 13, dataLocation: 14 };
-/** TensorProto.DataLocation */
+/** TensorProto.DataLocation.EXTERNAL */
 const external = 1;
-/** The runtime's own parser goes 100 deep. */
+/** Limit of the runtime's own parser. */
 const maxLevels = 100;
 const numberOfBytes = /^\d{1,15}$/;
 
 /**
- * Lists the tensors of a model file that keep their values in other files; the weights in the file are not read.
- * @throws {Error} if one has no valid place, or is no initializer of the main graph: the runtime takes data for those alone
+ * Lists the tensors of a model that are stored in other files, without reading the weights in the model file.
+ * @throws {Error} if a tensor has no valid location, or is not an initializer of the main graph: the runtime supports no others
  */
 export function listExternalTensors(model: Buffer): ExternalTensor[] {
   const file = new WireFile(model);
@@ -58,12 +58,14 @@ function externalTensor(file: WireFile, tensor: WireField, way: string): Externa
   const name = named === undefined ? '' : file.text(named);
   const shown = `the tensor ${JSON.stringify(name.slice(0, 64))}`;
   if (way !== mainInitializer)
-    throw new Error(`${shown} is no initializer of the main graph, and has external data; save it in the model file`);
+    throw new Error(
+      `${shown} has external data but is not an initializer of the main graph: save it in the model file`,
+    );
   const entries = fields.filter(({ number }) => number === tensorFields.externalData);
   return [{ name, ...placeOf(readEntries(file, entries), shown) }];
 }
 
-/** The last field of a number counts, as for every protobuf parser. */
+/** The last field of a number counts, as in every protobuf parser. */
 function last(fields: readonly WireField[], number: number): WireField | undefined {
   return fields.findLast((field) => field.number === number);
 }
@@ -73,20 +75,20 @@ function placeOf(entries: Readonly<Record<string, string>>, shown: string): Omit
   const known = ['location', 'offset', 'length', 'checksum'];
   const unknown = Object.keys(entries).find((key) => !known.includes(key));
   if (unknown !== undefined) throw new Error(`${shown} has external data with the key ${JSON.stringify(unknown)}`);
-  if (location === undefined || location === '') throw new Error(`${shown} has external data, and no location of it`);
+  if (location === undefined || location === '') throw new Error(`${shown} has external data without a location`);
   if (!numberOfBytes.test(offset) || (length !== undefined && !numberOfBytes.test(length)))
-    throw new Error(`${shown} has external data whose offset or length is no number of bytes`);
+    throw new Error(`${shown} has external data with an invalid offset or length`);
   return { location, offset: Number(offset), length: length === undefined ? undefined : Number(length) };
 }
 
-/** Those of StringStringEntryProto, each once. */
+/** Reads StringStringEntryProto messages; keys must be unique. */
 function readEntries(file: WireFile, fields: readonly WireField[]): Readonly<Record<string, string>> {
   const entries = new Map<string, string>();
   for (const field of fields) {
     const texts = ['', '', ''];
     for (const part of file.message(field))
       if (part.number === 1 || part.number === 2) texts[part.number] = file.text(part);
-    if (entries.has(texts[1]!)) throw new Error('external data has a key twice');
+    if (entries.has(texts[1]!)) throw new Error('external data repeats a key');
     entries.set(texts[1]!, texts[2]!);
   }
   return Object.fromEntries(entries);

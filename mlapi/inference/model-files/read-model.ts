@@ -8,21 +8,18 @@ import { readDataFiles } from './data-files.ts';
 import { listExternalTensors } from './external-tensors.ts';
 import { digestModel } from './model-digest.ts';
 
-/** A model as it is on the disk, in memory: nothing of it is read a second time. */
+/** A model read into memory: its files are read only once. */
 export interface ModelBytes {
   readonly bytes: Buffer;
   /** SHA-256 over all files of the model. */
   readonly sha256: string;
-  /** Where it has external data: its files, the ONNX file first. */
+  /** With external data: the files, the ONNX file first. */
   readonly files: readonly ModelFile[] | undefined;
-  /** How the runtime gets the external data, and no way to look for it. */
+  /** Session options that pass the external data and disable looking for files. */
   readonly options: InferenceSession.SessionOptions;
 }
 
-/**
- * The runtime would look for external data in the working directory, since it gets the model as bytes: here it looks below a device,
- * where no file can be.
- */
+/** The runtime gets the model as bytes and would look for external data in the working directory. This path can hold no files. */
 const nowhere = { session: { model_external_initializers_file_folder_path: '/dev/null/none' } };
 
 /** Reads an ONNX file and the external data in its folder. @throws {Error} */

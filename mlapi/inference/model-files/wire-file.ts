@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** The file is malformed, or has more in it than is read: why. */
+/** The model file is malformed or exceeds a limit of the reader. */
 export class UnreadableModel extends Error {
   constructor(reason: string) {
     super(reason);
@@ -8,11 +8,11 @@ export class UnreadableModel extends Error {
   }
 }
 
-/** One field of a protobuf message: its number, and its value or where its bytes lie in the file. */
+/** One field of a protobuf message: its number, and its value or position in the file. */
 export interface WireField {
   readonly number: number;
   readonly wireType: number;
-  /** Value of a varint: signed 64 bits, exact up to 2^53. */
+  /** Value of a varint: signed 64-bit, exact up to 2^53. */
   readonly value: number;
   readonly start: number;
   readonly end: number;
@@ -20,21 +20,21 @@ export interface WireField {
 
 const maxTag = 2 ** 32 - 1;
 const windowBytes = 65_536;
-/** The longest name or text that is read. */
+/** Longest name or text, in bytes. */
 const maxTextBytes = 4_096;
-/** The longest text of all names together: a real graph has less. */
+/** Longest total of all names, in bytes; real graphs have less. */
 const maxTextBytesInAll = 16_777_216;
 
 /**
- * Reads the fields of the protobuf messages of a model where they lie. Of a file on the disk, it reads 64 KiB at a time and skips what
- * is not asked for, so that a file of 2 GB costs no more than its graph.
+ * Reads protobuf messages of a model in place. A file on disk is read 64 KiB at a time and skipped where possible, so that reading the
+ * graph of a 2 GB file is cheap.
  */
 export class WireFile {
   readonly size: number;
   /** Fields read since it was last set to 0. */
   fields = 0;
   readonly #maxFields: number;
-  /** Undefined where the bytes are in memory: they are the window. */
+  /** Undefined if the bytes are in memory: then they are the window. */
   readonly #descriptor: number | undefined;
   readonly #window: Buffer;
   #windowStart = 0;
@@ -42,8 +42,8 @@ export class WireFile {
   #textBytes = 0;
 
   /**
-   * @param source a path, or the bytes of the file
-   * @param maxFields that may be read before `fields` is set to 0 again
+   * @param source path, or the bytes of the file
+   * @param maxFields most fields to read before `fields` is set to 0 again
    */
   constructor(source: string | Buffer, maxFields = Infinity) {
     this.#maxFields = maxFields;
@@ -61,7 +61,7 @@ export class WireFile {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
   }
 
-  /** The fields of the message that lies between these places. @throws {UnreadableModel} */
+  /** Reads the fields of the message between two offsets. @throws {UnreadableModel} */
   *read(start: number, end: number): Generator<WireField, void, undefined> {
     for (let at = start; at < end;) {
       this.fields += 1;
@@ -76,7 +76,7 @@ export class WireFile {
     }
   }
 
-  /** The bytes between these places; in memory, a view of them. */
+  /** Returns the bytes between two offsets; for a file in memory, a view. */
   bytes(start: number, end: number): Buffer {
     if (this.#descriptor === undefined) return this.#window.subarray(start, end);
     const bytes = Buffer.alloc(end - start);
@@ -88,13 +88,13 @@ export class WireFile {
     return bytes;
   }
 
-  /** The fields of a message within another. @throws {UnreadableModel} */
+  /** Reads the fields of an embedded message. @throws {UnreadableModel} */
   message(field: WireField): Generator<WireField, void, undefined> {
     if (field.wireType !== 2) throw malformed();
     return this.read(field.start, field.end);
   }
 
-  /** A name or a short text. @throws {UnreadableModel} */
+  /** Reads a name or a short text. @throws {UnreadableModel} */
   text({ start, end, wireType }: WireField): string {
     const length = end - start;
     this.#textBytes += length;
@@ -105,7 +105,7 @@ export class WireFile {
     if (start < this.#windowStart || end > this.#windowEnd) this.#fill(start);
     if (end > this.#windowEnd) throw malformed();
     const text = this.#window.toString('utf8', start - this.#windowStart, end - this.#windowStart);
-    // To the runtime, two such names are not the same, and to us they would be.
+    // Two different invalid names may decode to the same text here, but not in the runtime.
     if (text.includes('\ufffd') || text.includes('\0')) throw new UnreadableModel('one of its names is not UTF-8 text');
     return text;
   }
@@ -116,7 +116,7 @@ export class WireFile {
     return value;
   }
 
-  /** Integers of a repeated field, packed or not. @throws {UnreadableModel} */
+  /** Reads the integers of a repeated field, packed or not. @throws {UnreadableModel} */
   *integers(field: WireField): Generator<number, void, undefined> {
     if (field.wireType === 0) {
       yield field.value;
@@ -154,7 +154,7 @@ export class WireFile {
     throw malformed();
   }
 
-  /** Over 49 bits: negative numbers are among them. */
+  /** Varints over 49 bits, such as negative numbers. */
   #longVarint(start: number, limit: number): { value: number; end: number } {
     let value = 0n;
     for (let index = 0; index < 10 && start + index < limit; index += 1) {
@@ -179,5 +179,5 @@ export class WireFile {
 }
 
 function malformed(): UnreadableModel {
-  return new UnreadableModel('it is no whole ONNX file: it is damaged, or was cut off');
+  return new UnreadableModel('not a complete ONNX file: it is damaged or truncated');
 }

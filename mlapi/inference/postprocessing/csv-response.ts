@@ -7,8 +7,8 @@ const lineBreak = '\r\n';
 const chunkCharacters = 16_384;
 
 /**
- * A prediction as CSV (RFC 4180): a header, then one line for each row, in their order. Columns: `prediction`, or `prediction_0`,
- * `prediction_1` ... where it is a list; then the scores: `score` where a row has one, otherwise `score_` with the class.
+ * Formats a prediction as CSV (RFC 4180): a header, then one line per row in order. Columns: `prediction`, or `prediction_0`,
+ * `prediction_1`, ... for lists; then `score` if a row has one score, otherwise `score_` and the class.
  */
 export function csvResponse(answer: PredictionResponse): EndpointResponse {
   return {
@@ -17,7 +17,7 @@ export function csvResponse(answer: PredictionResponse): EndpointResponse {
   };
 }
 
-/** Joins cells and separators to chunks; one line may have a million cells. */
+/** Joins cells and separators into chunks: a single line may have a million cells. */
 function* chunksOf(texts: Iterable<string>): Generator<string> {
   let chunk = '';
   for (const text of texts) {
@@ -57,7 +57,7 @@ function scoreNames(classes: PredictionResponse['classes'] = [], scores: readonl
   if (scores.length === 1) return ['score'];
   const areTheirs = classes.length === scores.length;
   const names = areTheirs ? classes.map((name) => `score_${name}`) : [];
-  // The classes "1" and 1 are two.
+  // The classes "1" and 1 would get the same column name.
   return areTheirs && new Set(names).size === names.length ? names : numbered('score_', scores.length);
 }
 
@@ -65,14 +65,14 @@ function* numbered(name: string, count: number): Generator<string> {
   for (let at = 0; at < count; at += 1) yield name + String(at);
 }
 
-/** A line of CSV, with its line break. */
+/** Returns a line of CSV with its line break. */
 export function toLine(cells: readonly Cell[]): string {
   return cells.map(toCell).join(',') + lineBreak;
 }
 
 const jsonNumber = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** A spreadsheet must take no text for a formula (ASVS 1.2.10); what spells a number is none. */
+/** Escapes text that a spreadsheet would take for a formula (ASVS 1.2.10), unless it is a number. */
 function toCell(cell: Cell): string {
   if (typeof cell === 'number') return String(cell);
   const text = /^[=+\-@\t\r\n\0]/.test(cell) && !jsonNumber.test(cell) ? `'${cell}` : cell;

@@ -1,20 +1,20 @@
 import type { EndpointResponse } from '../../http/endpoint.ts';
 import type { PredictionResponse } from './prediction-response.ts';
 
-/** So many items are written in less than a millisecond. */
+/** Items that are written in less than a millisecond. */
 const fewItems = 8_192;
 const chunkCharacters = 65_536;
 
 type Item = string | number | readonly number[];
 
-/** A prediction as JSON: a short one at once, a long one piece by piece while its client reads it. */
+/** Formats a prediction as JSON: a short one at once, a long one in chunks while the client reads it. */
 export function jsonResponse(answer: PredictionResponse, headers: Readonly<Record<string, string>>): EndpointResponse {
   const { predictions, classes = [], scores = [] } = answer;
   if (itemsIn(predictions) + classes.length + itemsIn(scores) <= fewItems) return { body: answer, headers };
   return { headers: { ...headers, 'content-type': 'application/json' }, chunks: piecesOf(answer) };
 }
 
-/** Rows have equally many. */
+/** All rows have equally many items. */
 function itemsIn(rows: readonly Item[]): number {
   return rows.length * (typeof rows[0] === 'object' ? rows[0].length : 1);
 }

@@ -11,13 +11,16 @@ interface Table {
 }
 
 /**
- * Turns the model's output into one prediction per row, in the order of the rows; or refuses it. What the contract pins is
- * never guessed; what it leaves open follows the rules of the ported system (`test/vectors/`).
+ * Turns the model's output into one prediction per row, in order, or rejects it. The contract's settings are followed; what it leaves open
+ * is decided as in the ported system (`test/vectors/`).
+ * @example
+ * const postprocessor = new Postprocessor({ kind: 'class_scores', labels: ['stay', 'leave'] });
+ * postprocessor.predictions({ data: Float32Array.from([0.9, 0.1, 0.2, 0.8]), shape: [2, 2] }, 2); // ['stay', 'leave']
  */
 export class Postprocessor {
   readonly #output: OutputContract;
   readonly #labels: readonly (string | number)[] | undefined;
-  /** The same, for models that name them: there may be as many labels as rows. */
+  /** The labels as a set, for models whose output is labels: there may be many labels and rows. */
   readonly #known: ReadonlySet<string | number> | undefined;
 
   constructor(output: OutputContract) {
@@ -26,7 +29,11 @@ export class Postprocessor {
     this.#known = output.labels && new Set(output.labels);
   }
 
-  /** @throws {Problem} 422 `invalid_model_output` */
+  /**
+   * Returns one prediction per row.
+   * @param output tensor of shape [rows] or [rows, columns]; [columns] is accepted for a single row of class scores
+   * @throws {Problem} 422 `invalid_model_output`
+   */
   predictions(output: OutputTensor, rows: number): Prediction[] {
     if (typeof output.data[0] === 'string') return this.#named(output, rows);
     const { kind } = this.#output;
@@ -37,12 +44,12 @@ export class Postprocessor {
   }
 
   /**
-   * The numbers that the model gave for each row, and what its columns stand for: the contract's labels, or class numbers.
+   * Returns the scores of each row, shape [rows][columns], and the classes of the columns: the contract's labels or class numbers.
    * @throws {Problem} 422 `invalid_model_output`, 400 `no_scores`
    */
   scores(output: OutputTensor, rows: number): { classes: readonly (string | number)[]; scores: number[][] } {
     if (typeof output.data[0] === 'string')
-      throw new Problem(400, 'no_scores', 'This model answers labels, and no scores.');
+      throw new Problem(400, 'no_scores', 'This model returns labels without scores.');
     const isClassScores = this.#output.kind === 'class_scores';
     const table = readTable(output, rows, isClassScores);
     const numbers =
@@ -50,10 +57,10 @@ export class Postprocessor {
     return { classes: this.#labels ?? numbers, scores: rowsOf(table) };
   }
 
-  /** Labels that the model itself names. */
+  /** Labels that the model itself returns. */
   #named({ data, shape }: OutputTensor, rows: number): string[] {
     if (this.#output.kind !== 'class_scores' || shape[0] !== rows || data.length !== rows)
-      throw invalidModelOutput('its labels do not fit the rows');
+      throw invalidModelOutput('the number of labels does not match the number of rows');
     const labels = Array.from(data, String);
     const known = this.#known;
     if (known !== undefined && labels.some((label) => !known.has(label)))
@@ -68,12 +75,14 @@ export class Postprocessor {
     }
     const scores = this.#output.scores ?? guessScores(table);
     if (scores === 'per-class') {
-      if (table.columns < 2) throw invalidModelOutput('it has one column, and the contract says one per class');
+      if (table.columns < 2) throw invalidModelOutput('the output has one column, but the contract says one per class');
       if (this.#labels !== undefined && this.#labels.length !== table.columns)
-        throw invalidModelOutput(`it has ${table.columns} columns, and the contract ${this.#labels.length} labels`);
+        throw invalidModelOutput(
+          `the output has ${table.columns} columns, but the contract has ${this.#labels.length} labels`,
+        );
       return everyRow(table, (offset) => firstMaximum(table.values, offset, table.columns));
     }
-    if (table.columns !== 1) throw invalidModelOutput('it has several columns, and the contract says one');
+    if (table.columns !== 1) throw invalidModelOutput('the output has several columns, but the contract says one');
     return everyRow(table, (offset) => {
       const value = table.values[offset]!;
       // Adding 0 turns -0 into 0.
@@ -89,29 +98,30 @@ export class Postprocessor {
   }
 }
 
-/** Two or more columns: one score per class. One: probabilities if any lies strictly between 0 and 1, else class numbers. */
+/** Several columns: one score per class. One column: probabilities if any value lies strictly between 0 and 1, otherwise class numbers. */
 function guessScores({ values, rows, columns }: Table): NonNullable<OutputContract['scores']> {
   if (columns > 1) return 'per-class';
   for (let row = 0; row < rows; row += 1) if (values[row]! > 0 && values[row]! < 1) return 'positive-class';
   return 'class-number';
 }
 
-/** @param takesOneRow whether a vector for a single row may be that row's scores */
+/** @param takesOneRow whether a vector for a single row may hold that row's scores */
 function readTable({ data, shape }: OutputTensor, rows: number, takesOneRow: boolean): Table {
   const values = toFiniteNumbers(data);
-  if (values.length === 0) throw invalidModelOutput('it is empty');
+  if (values.length === 0) throw invalidModelOutput('the output is empty');
   if (shape.length === 0 && rows === 1) return { values, rows, columns: 1 };
   if (shape.length === 1 && shape[0] === rows) return { values, rows, columns: 1 };
   if (shape.length === 1 && rows === 1 && takesOneRow) return { values, rows, columns: values.length };
   if (shape.length === 2 && shape[0] === rows) return { values, rows, columns: values.length / rows };
-  throw invalidModelOutput(`its shape [${shape.join(', ')}] does not fit ${rows} row(s)`);
+  throw invalidModelOutput(`the output shape [${shape.join(', ')}] does not match ${rows} row(s)`);
 }
 
 function toFiniteNumbers(data: OutputTensor['data']): ArrayLike<number> {
   const values =
     typeof data[0] === 'bigint' ? Float64Array.from(data as ArrayLike<bigint>, Number) : (data as ArrayLike<number>);
   for (let at = 0; at < values.length; at += 1)
-    if (!Number.isFinite(values[at])) throw invalidModelOutput('it holds a score that is no finite number');
+    if (!Number.isFinite(values[at]))
+      throw invalidModelOutput('the output contains a score that is not a finite number');
   return values;
 }
 

@@ -4,31 +4,31 @@ import { invalidModelOutput } from '../problems.ts';
 import type { ModelMetadata, OutputTensor } from '../tensors/types.ts';
 import { Postprocessor } from './postprocessor.ts';
 
-/** The answer to a prediction: one prediction per row, in the order of the rows. */
+/** Response to a prediction request: one prediction per row, in order. */
 export interface PredictionResponse {
   readonly model: string;
   readonly version: string;
-  /** Digest of the model that answered, for models that another of the same name can replace. */
+  /** Digest of the model that predicted, for models that can be replaced under the same name. */
   readonly sha256?: string;
   readonly predictions: readonly Prediction[];
   readonly classes?: readonly (string | number)[];
   readonly scores?: readonly (readonly number[])[];
 }
 
-/** An answer's lists are made in one turn of the event loop. */
+/** Most numbers in a response: they are formatted in one turn of the event loop. */
 const maxNumbers = 1_000_000;
-/** Bytes counted for each number of a response, and for each row: a list of its own, or a shared label. */
+/** Memory in bytes to reserve for each number and each row of a response. */
 const bytesPerNumber = 16;
 const bytesPerRow = 64;
 
 interface AnsweringModel {
   readonly contract: Contract;
   readonly metadata: Pick<ModelMetadata, 'sha256'>;
-  /** Whether a response says by its digest which file gave it. */
+  /** Whether responses contain the model's digest. */
   readonly includesDigest: boolean;
 }
 
-/** Makes the answer of what a model computed. */
+/** Builds prediction responses from the outputs of a model. */
 export class PredictionResponder {
   readonly #identity: Pick<PredictionResponse, 'model' | 'version' | 'sha256'>;
   readonly #postprocessor: Postprocessor;
@@ -42,11 +42,11 @@ export class PredictionResponder {
     this.#isValues = output.kind === 'values';
   }
 
-  /** @throws {Problem} 422; 503 before anything is made, where the memory for it is not to be had */
+  /** @throws {Problem} 422 `invalid_model_output`, 400 `no_scores`; 503 if the memory cannot be reserved */
   answer(output: OutputTensor, rows: number, hasScores = false, memory?: ResponseMemory): PredictionResponse {
     const numbers = hasScores || this.#isValues ? output.data.length : 0;
     if (numbers > maxNumbers)
-      throw invalidModelOutput(`its outputs have more than ${maxNumbers} numbers; send fewer rows`);
+      throw invalidModelOutput(`the output has more than ${maxNumbers} numbers; send fewer rows`);
     memory?.reserve(rows * bytesPerRow + numbers * bytesPerNumber);
     const predictions = this.#postprocessor.predictions(output, rows);
     if (!hasScores) return { ...this.#identity, predictions };

@@ -1,9 +1,9 @@
 import type { InputType, Matrix } from '../tensors/types.ts';
 
-/** Encoded cells while a request is read: one number each. */
+/** Encoded cells while a request is read, one number each. */
 export type Cells = Float32Array | Float64Array | Int32Array;
 
-/** Those of an int64 tensor become BigInts only when all of them stand. */
+/** Cells of an int64 tensor are converted to BigInt at the end, all at once. */
 export function allocateCells(type: InputType, length: number): Cells {
   switch (type) {
     case 'float32':
@@ -16,7 +16,7 @@ export function allocateCells(type: InputType, length: number): Cells {
   }
 }
 
-/** The first `rows` rows of the cells, as the tensor takes them. */
+/** The first `rows` rows as a matrix with the element type of the tensor. */
 export function toMatrix(
   cells: Cells,
   { type, rows, width }: { type: InputType; rows: number; width: number },

@@ -9,22 +9,35 @@ import { findRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
 
 /**
- * Turns request bodies into the tensor's buffer. A row that the contract takes is validated and encoded in one pass; only a
- * refused one is walked again, to say why.
+ * Turns request bodies into the model's input tensor. Rows are validated and encoded in one pass; only a rejected row is walked again, to
+ * explain why.
+ * @example
+ * const age: Feature = { name: 'age', type: 'integer', min: 0, max: 120, missing: 'reject' };
+ * const income: Feature = { name: 'income', type: 'number', missing: 0 };
+ * const preprocessor = new Preprocessor([age, income], 'float32', 1_000);
+ * preprocessor.preprocess([[42, 1_234.5], { age: 30 }]); // { data: Float32Array [42, 1234.5, 30, 0], rows: 2, width: 2 }
  */
 export class Preprocessor {
   readonly #encoders: readonly FeatureEncoder[];
   readonly #type: InputType;
   readonly #maxRows: number;
 
-  /** @throws if a feature's contract does not fit the tensor's type */
+  /**
+   * @param type element type of the input tensor
+   * @param maxRows most rows of one request
+   * @throws {Error} if a feature does not fit the tensor's type
+   */
   constructor(features: readonly Feature[], type: InputType, maxRows: number) {
     this.#encoders = features.map((feature) => new FeatureEncoder(feature, type));
     this.#type = type;
     this.#maxRows = maxRows;
   }
 
-  /** @returns rows × features. @throws {Problem} 413 `too_many_rows`, 400 `invalid_rows` with a pointer for each wrong cell */
+  /**
+   * @param body a list of rows or one named row, bare or as `{ instances }`
+   * @returns a matrix of shape [rows, features]
+   * @throws {Problem} 413 `too_many_rows`, 400 `invalid_rows` with a pointer for each wrong cell
+   */
   preprocess(body: unknown): Matrix {
     const found = findRows(body);
     const { length } = found.rows;
@@ -36,7 +49,7 @@ export class Preprocessor {
     return toMatrix(cells, { type: this.#type, rows: length, width });
   }
 
-  /** The same for CSV, as its bytes come. @param hold asks for memory, and throws where there is none to have */
+  /** Returns a parser for a CSV body. @param hold reserves memory in bytes, and throws if there is none */
   csvRows(hold: (bytes: number) => void): CsvRows {
     return new CsvRows(this.#encoders, { type: this.#type, maxRows: this.#maxRows, hold });
   }
@@ -64,7 +77,7 @@ export class Preprocessor {
     for (let column = 0; column < encoders.length; column += 1) {
       const encoder = encoders[column]!;
       const { name } = encoder.feature;
-      // Own names only: a feature may be called "constructor". Most callers keep the order of the features.
+      // Own names only: a feature may be called "constructor". Most callers keep the feature order, which the first comparison speeds up.
       const isGiven = names[column] === name || Object.hasOwn(row, name);
       const code = encoder.encode(isGiven ? (row as Record<string, unknown>)[name] : undefined);
       if (Number.isNaN(code)) return false;
@@ -74,10 +87,10 @@ export class Preprocessor {
     return names.length === given;
   }
 
-  /** The mistakes from the first refused row on, in the order of the rows, at most 20. */
+  /** Returns the mistakes from the first rejected row on, in row order, at most 20. */
   #explain(found: RequestRows, first: number): Problem {
     const { rows, pointer } = found;
-    // The cells of one row, which would each be refused as a row.
+    // A single bare row: every cell would be reported as a row.
     if (rows.every(isCell))
       return invalidRows([{ pointer, detail: 'Expected a list of rows; got a single row. Send [[...]].' }]);
     const errors: InputError[] = [];

@@ -1,27 +1,27 @@
 import { invalidRows } from '../problems.ts';
 
-/** The rows of a request, still unchecked. */
+/** The rows of a request, not validated. */
 export interface RequestRows {
   readonly rows: readonly unknown[];
-  /** Where all of them stand in the body (RFC 6901). */
+  /** RFC 6901 pointer to the rows in the body. */
   readonly pointer: string;
-  /** The same for each of them. */
+  /** RFC 6901 pointer to one row. */
   pointerTo(index: number): string;
 }
 
 /**
- * Finds the rows in a request's body: a list of rows or one named row, bare or under `instances`.
+ * Finds the rows in a request body: a list of rows or one named row, bare or under `instances`.
  * @throws {Problem} 400 `invalid_rows`
  */
 export function findRows(body: unknown): RequestRows {
   if (!isObject(body) || !Object.hasOwn(body, 'instances')) return findBareRows(body, '');
-  if (Object.keys(body).length > 1) throw invalidRows([{ pointer: '', detail: '"instances" must stand alone' }]);
+  if (Object.keys(body).length > 1) throw invalidRows([{ pointer: '', detail: '"instances" must be the only field' }]);
   return findBareRows(body.instances, '/instances');
 }
 
 function findBareRows(value: unknown, pointer: string): RequestRows {
   if (isObject(value)) return { rows: [value], pointer, pointerTo: () => pointer };
-  if (!Array.isArray(value)) throw invalidRows([{ pointer, detail: 'the rows are a list of rows, or one named row' }]);
+  if (!Array.isArray(value)) throw invalidRows([{ pointer, detail: 'expected a list of rows or one named row' }]);
   if (value.length === 0) throw invalidRows([{ pointer, detail: 'there must be at least one row' }]);
   return { rows: value, pointer, pointerTo: (index) => `${pointer}/${index}` };
 }

@@ -13,18 +13,19 @@ const expected: Readonly<Record<Feature['type'], string>> = {
 };
 
 /**
- * Says in words why a row was refused: its cells in feature order, then the names that are no feature. Pointers are
- * RFC 6901 and name the feature, whether the row is a list or named.
- * @param pointer where the row stands in the body @param most errors that are wanted
+ * Explains why a row was rejected: its cells in feature order, then unknown names. Pointers (RFC 6901) name the feature, for named rows and
+ * lists alike.
+ * @param pointer pointer to the row in the body
+ * @param most maximum number of errors
  */
 export function explainRow(
   row: unknown,
   encoders: readonly FeatureEncoder[],
   { pointer, most }: { pointer: string; most: number },
 ): InputError[] {
-  if (typeof row !== 'object' || row === null) return [{ pointer, detail: 'a row is a list or an object' }];
+  if (typeof row !== 'object' || row === null) return [{ pointer, detail: 'a row must be a list or an object' }];
   if (Array.isArray(row) && row.length !== encoders.length)
-    return [{ pointer, detail: `a row has ${encoders.length} cells; this one has ${row.length}` }];
+    return [{ pointer, detail: `expected ${encoders.length} cells, got ${row.length}` }];
   const errors: InputError[] = [];
   const known = new Set<string>();
   for (const [at, encoder] of encoders.entries()) {
@@ -36,7 +37,7 @@ export function explainRow(
       errors.push({ pointer: pointer + toPointer(name), detail: explainCell(encoder, value) });
   }
   if (Array.isArray(row)) return errors;
-  // One by one: there may be very many.
+  // One by one, because there may be very many.
   for (const name in row) {
     if (errors.length >= most) break;
     if (!known.has(name))
@@ -45,7 +46,7 @@ export function explainRow(
   return errors;
 }
 
-/** Names may be anything: `constructor`, too. */
+/** Names may be anything, including `constructor`. */
 function ownValue(row: object, name: string): unknown {
   return Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
 }
@@ -58,9 +59,9 @@ function explainCell({ feature, type, min, max }: FeatureEncoder, value: unknown
     const rest = length > shownCategories ? `, ... (${length} in all)` : '';
     const shown = feature.categories.slice(0, shownCategories).map(({ category }) => category);
     const list = shown.join(', ') + rest;
-    if (typeof value === 'string') return `unknown category ${show(value)}; one of ${list}`;
-    if (typeof value === 'number') return `${show(value)} is no code of this category`;
-    return `${show(value)} is no category; one of ${list}`;
+    if (typeof value === 'string') return `unknown category ${show(value)}; expected one of ${list}`;
+    if (typeof value === 'number') return `${show(value)} is not a code of this category`;
+    return `${show(value)} is not a category; expected one of ${list}`;
   }
   if (typeof value === 'number' && type !== 'boolean') {
     if (value < min) return `${show(value)} is below ${min}`;
@@ -69,14 +70,14 @@ function explainCell({ feature, type, min, max }: FeatureEncoder, value: unknown
   return `${show(value)}; expected ${expected[type]}`;
 }
 
-/** A value as the caller wrote it, short enough for a message. */
+/** Returns a value as the caller wrote it, shortened for a message. */
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value));
   if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object';
   return `${value as number | boolean}`;
 }
 
-/** Returns the beginning of a client's text: errors must not repeat it at any length. */
+/** Returns the beginning of a client's text, since error messages must be short. */
 export function shorten(text: string): string {
   return (text.length > shownLength ? `${text.slice(0, shownLength)}...` : text).toWellFormed();
 }

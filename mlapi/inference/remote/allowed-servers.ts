@@ -3,9 +3,9 @@ import { Problem } from '../../http/problem.ts';
 import type { RemoteReference } from '../contract/types.ts';
 import type { RemoteConfig } from './variables.ts';
 
-/** A server that the operator has listed. */
+/** A server that the operator has allowed. */
 export interface AllowedServer {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly base: string;
   /** Token that the server expects in `Authorization: Bearer`. */
   readonly token: string | undefined;
@@ -15,7 +15,7 @@ export interface AllowedServer {
 export type AllowedServers = Partial<RemoteConfig>;
 
 /**
- * The server that a contract names, if it is one of the operator's. Nothing is resolved, and nobody is called.
+ * Returns the server that a contract names, if the operator has allowed it. Makes no network request.
  * @throws {Problem} 422 `remote_not_allowed`
  */
 export function allowedServer(

@@ -2,7 +2,7 @@ import { writeBinaryData } from '../tensors/binary-tensor.ts';
 import { writeElements } from '../tensors/json-elements.ts';
 import type { InputTensor } from '../tensors/types.ts';
 
-/** The header that says where JSON ends and binary data begins, in the protocol's extension. */
+/** Length of the JSON part in bytes; binary data follows it (binary tensor data extension). */
 export const jsonLengthHeader = 'inference-header-content-length';
 
 export interface WrittenRequest {
@@ -10,7 +10,7 @@ export interface WrittenRequest {
   readonly body: Buffer;
 }
 
-/** An inference in the words of the Open Inference Protocol: a copy of the tensors, and the outputs that are wanted. */
+/** Writes an Open Inference Protocol request: copies the tensors and names the wanted outputs. */
 export function writeInferRequest(
   inputs: readonly InputTensor[],
   { outputs, isBinary }: { outputs: readonly string[]; isBinary: boolean },

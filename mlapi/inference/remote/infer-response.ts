@@ -27,14 +27,14 @@ interface InferResponse {
 
 interface Wanted {
   readonly reference: RemoteReference;
-  /** Undefined where tensors were sent, and no rows. */
+  /** Number of rows sent; undefined if tensors were sent. */
   readonly rows: number | undefined;
-  /** The one that the contract reads first. */
+  /** The requested outputs; the contract's output comes first. */
   readonly outputs: readonly TensorInfo[];
 }
 
 const size = Joi.number().integer().min(0);
-/** The elements of `data` are checked one by one when they are read. */
+/** The elements of `data` are checked while they are read. */
 const schema = Joi.object({
   model_name: Joi.string().allow(''),
   model_version: Joi.string().allow('', null),
@@ -55,7 +55,7 @@ const schema = Joi.object({
 
 const bytesPerTensor = 4_096;
 
-/** The largest answer that is read: what the outputs can be, however they are written. */
+/** Returns an upper bound for a response in bytes: the largest that the outputs can be in JSON or binary. */
 export function maxResponseBytes({ rows, outputs }: Omit<Wanted, 'reference'>): number {
   const openSize = 4_096;
   const numberBytes = 32;
@@ -71,17 +71,17 @@ export function maxResponseBytes({ rows, outputs }: Omit<Wanted, 'reference'>): 
   );
 }
 
-/** Reads a server's outputs, and checks that they are those that were asked for. @throws {Problem} 422 `invalid_model_output` */
+/** Reads a server's outputs and checks that they match the request. @throws {Problem} 422 `invalid_model_output` */
 export function readInferResponse({ headers, body }: RemoteResponse, wanted: Wanted): RunOutput {
   const jsonLength = readJsonLength(headers[jsonLengthHeader], body.length);
   const answer = parse(body.subarray(0, jsonLength));
   const { error } = schema.validate(answer, { convert: false });
-  if (error !== undefined) throw invalidModelOutput('its answer is none of the protocol', error);
+  if (error !== undefined) throw invalidModelOutput('its response does not follow the protocol', error);
   const { model_name: model, model_version: version, outputs } = answer as InferResponse;
   const { reference } = wanted;
-  if ((model ?? reference.model) !== reference.model) throw invalidModelOutput('another model answered');
+  if ((model ?? reference.model) !== reference.model) throw invalidModelOutput('the response names another model');
   if (reference.version !== undefined && (version ?? reference.version) !== reference.version)
-    throw invalidModelOutput('another version answered');
+    throw invalidModelOutput('the response names another version');
   const exact = readExactly(body.subarray(0, jsonLength), answer as InferResponse).outputs;
   const found = readOutputs(outputs, exact, body.subarray(jsonLength), wanted);
   const [first, ...others] = wanted.outputs.map(({ name }) => {
@@ -95,7 +95,7 @@ export function readInferResponse({ headers, body }: RemoteResponse, wanted: Wan
 function readJsonLength(header: string | string[] | undefined, bytes: number): number {
   if (header === undefined) return bytes;
   const length = /^\d{1,9}$/.test(String(header)) ? Number(header) : Infinity;
-  if (length > bytes) throw invalidModelOutput('its answer is shorter than it says');
+  if (length > bytes) throw invalidModelOutput('its response is shorter than its header says');
   return length;
 }
 
@@ -103,7 +103,7 @@ function parse(json: Buffer): unknown {
   try {
     return parseStrictJson(json);
   } catch (cause) {
-    throw invalidModelOutput('its answer is no JSON', cause instanceof Problem ? new Error(cause.code) : cause);
+    throw invalidModelOutput('its response is not JSON', cause instanceof Problem ? new Error(cause.code) : cause);
   }
 }
 
@@ -118,10 +118,11 @@ function readOutputs(
   let at = 0;
   for (const [index, { name, datatype, shape, parameters, data }] of tensors.entries()) {
     const info = wanted.get(name);
-    if (info === undefined || found.has(name)) throw invalidModelOutput('an output was not asked for');
+    if (info === undefined || found.has(name))
+      throw invalidModelOutput('the response has an output that was not requested');
     const type = datatypes.get(datatype);
     if (type === undefined || datatype !== info.datatype)
-      throw invalidModelOutput('an output has another datatype than its model says');
+      throw invalidModelOutput('an output has another datatype than the model metadata says');
     if (rows === undefined ? !isOfShape(shape, info) : shape[0] !== rows)
       throw invalidModelOutput(`an output has another ${rows === undefined ? 'shape' : 'number of rows'}`);
     const count = shape.reduce((product, length) => product * length, 1);
@@ -134,15 +135,15 @@ function readOutputs(
           : readBinaryData(binary.subarray(at, at + bytes), expected);
       found.set(name, { data: cells, shape });
     } catch (cause) {
-      // The message repeats none of the server's own words.
+      // The message contains no text of the server.
       throw invalidModelOutput(
-        cause instanceof Problem ? cause.message.replace(/\.$/, '') : 'its data are none',
+        cause instanceof Problem ? cause.message.replace(/\.$/, '') : 'its data cannot be read',
         cause,
       );
     }
     at += bytes ?? 0;
   }
-  if (at !== binary.length) throw invalidModelOutput('its binary data do not end where its outputs do');
+  if (at !== binary.length) throw invalidModelOutput('its binary data does not match its outputs');
   return found;
 }
 

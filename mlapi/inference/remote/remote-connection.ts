@@ -7,12 +7,12 @@ import { RemoteFailure } from './remote-failure.ts';
 
 export interface RemoteRequest {
   readonly path: string;
-  /** Sent with POST; without it, it is a GET. */
+  /** Sent with POST; without a body, the request is a GET. */
   readonly body?: Buffer;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Larger answers are not read. */
+  /** Larger responses are rejected. */
   readonly maxBytes: number;
-  /** By `performance.now()`: then it is broken off. */
+  /** By `performance.now()`; the request is aborted then. */
   readonly deadlineMs: number;
 }
 
@@ -23,10 +23,12 @@ export interface RemoteResponse {
 }
 
 const connectLimitMs = 2_000;
-/** System errors of a connection that was lost, or never established. */
+/** Errors of a connection that was lost or never established. */
 const lostCodes: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'];
 
-/** Calls one server, on connections that are kept. No redirect is followed, nothing is unpacked, and no environment names a proxy. */
+/**
+ * HTTP connections to one server, kept alive. Does not follow redirects, decompress responses or use proxy settings from the environment.
+ */
 export class RemoteConnection {
   readonly #base: string;
   readonly #token: string | undefined;
@@ -42,7 +44,10 @@ export class RemoteConnection {
     this.#request = isSecure ? requestHttps : requestHttp;
   }
 
-  /** @throws {RemoteFailure} without an answer @throws {Problem} 422 for one that is not read */
+  /**
+   * @throws {RemoteFailure} if there is no response
+   * @throws {Problem} 422 `invalid_model_output` if the response is compressed or too large
+   */
   send({ path, body, headers = {}, maxBytes, deadlineMs }: RemoteRequest): Promise<RemoteResponse> {
     return new Promise((resolve, reject) => {
       const request = this.#request(`${this.#base}${path}`, {
@@ -57,7 +62,7 @@ export class RemoteConnection {
         },
       });
       const leftMs = Math.max(1, deadlineMs - performance.now());
-      const late = () => request.destroy(new RemoteFailure('timeout', 'the server took too long'));
+      const late = () => request.destroy(new RemoteFailure('timeout', 'the server did not respond in time'));
       const deadline = setTimeout(late, leftMs);
       const hasAnswered = watchSocket(request);
       const settle = (cause: unknown) => {
@@ -68,9 +73,11 @@ export class RemoteConnection {
       request.once('response', (response) => {
         read(response, maxBytes).then((answer) => {
           clearTimeout(deadline);
-          // It would stand in a log, or in the name of a tensor.
+          // The token could end up in a log or in the name of a tensor.
           if (this.#token !== undefined && answer.body.includes(this.#token))
-            reject(new RemoteFailure('crashed', `the server answered ${answer.status}, and repeated its token`));
+            reject(
+              new RemoteFailure('crashed', `the server answered ${answer.status} and its response contained the token`),
+            );
           else resolve(answer);
         }, settle);
       });
@@ -83,7 +90,7 @@ export class RemoteConnection {
   }
 }
 
-/** @returns whether a byte of an answer has come */
+/** @returns a function that tells whether any byte of a response has arrived */
 function watchSocket(request: ClientRequest): () => boolean {
   let bytesRead = () => 0;
   request.once('socket', (socket) => {
@@ -91,7 +98,7 @@ function watchSocket(request: ClientRequest): () => boolean {
     bytesRead = () => socket.bytesRead - before;
     if (!socket.connecting) return;
     const limit = setTimeout(() => {
-      request.destroy(new RemoteFailure('crashed', 'the server took no connection in time'));
+      request.destroy(new RemoteFailure('crashed', 'the server did not accept a connection in time'));
     }, connectLimitMs);
     for (const event of ['connect', 'close'] as const) socket.once(event, () => clearTimeout(limit));
   });
@@ -101,12 +108,12 @@ function watchSocket(request: ClientRequest): () => boolean {
 async function read(response: IncomingMessage, maxBytes: number): Promise<RemoteResponse> {
   const { statusCode: status = 0, headers } = response;
   const refuse = (reason: string) => {
-    // The rest of its response is not waited for.
+    // Do not wait for the rest of the response.
     response.destroy();
     return invalidModelOutput(reason);
   };
-  if (!['identity', ''].includes(headers['content-encoding'] ?? '')) throw refuse('its answer is packed');
-  const tooLarge = 'its answer is larger than any could be';
+  if (!['identity', ''].includes(headers['content-encoding'] ?? '')) throw refuse('its response is compressed');
+  const tooLarge = 'its response is too large';
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw refuse(tooLarge);
   const chunks: Buffer[] = [];
   let length = 0;
@@ -120,6 +127,6 @@ async function read(response: IncomingMessage, maxBytes: number): Promise<Remote
 
 function lost(cause: unknown, hasAnswered: boolean): RemoteFailure {
   const { code } = cause as NodeJS.ErrnoException;
-  const reason = `the connection to the server failed (${code ?? 'no reason'})`;
+  const reason = `the connection to the server failed (${code ?? 'unknown error'})`;
   return new RemoteFailure('crashed', reason, { isRetryable: !hasAnswered && lostCodes.includes(code), cause });
 }

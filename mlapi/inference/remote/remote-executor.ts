@@ -18,7 +18,7 @@ interface RemoteExecutorOptions extends RemoteModel {
   readonly outputName: string;
   /** The model's other outputs. */
   readonly others: readonly string[];
-  /** Time limit for a run that has no deadline. */
+  /** Time limit of a run without a deadline. */
   readonly timeoutMs: number;
   readonly breaker?: BreakerOptions;
 }
@@ -28,16 +28,19 @@ interface Wanted {
   readonly outputs: readonly TensorInfo[];
 }
 
-/** Requests that one process has at one server for one model. */
+/** Concurrent requests of one process to one server for one model. */
 const maxRequests = 8;
-/** The model failed on these rows, or would not have them: others may be good, and the server is well. */
+/** Statuses that concern this request only; the server is healthy. */
 const refusals: readonly number[] = [400, 413, 422, 500];
 const overloads: readonly number[] = [502, 503, 504];
 const maxLoggedText = 300;
-/** About what its contract, its batcher and its connections take in this process. */
+/** Estimated memory of contract, batcher and connections in this process. */
 const ownBytes = 1_048_576;
 
-/** Computes on another server that speaks the Open Inference Protocol. Nothing of a caller's request but its rows or tensors goes there. */
+/**
+ * Runs a model on another server that speaks the Open Inference Protocol. Only rows or tensors are sent there, nothing else from the
+ * caller's request.
+ */
 export class RemoteExecutor implements Executor {
   readonly kind = 'remote';
   readonly slots = maxRequests;
@@ -75,7 +78,7 @@ export class RemoteExecutor implements Executor {
     return this.#run(request, { rows: isRows ? input.rows : undefined, outputs }, endMs);
   }
 
-  /** The model is in another machine's; here is what serves it, which is counted so that it, too, makes room for others. */
+  /** The model is on another machine. Counts an estimate for this process, so that idle remote models are unloaded too. */
   memory(): SessionMemory[] {
     return [{ pid: process.pid, rssBytes: ownBytes }];
   }
@@ -115,7 +118,7 @@ export class RemoteExecutor implements Executor {
     return readInferResponse(answer, { ...wanted, reference });
   }
 
-  /** A run changes nothing, so that a second one is safe: where the first has no answer, and no one who tries for all. */
+  /** A run has no side effects, so it may be repeated if the first attempt got no response. Never while the circuit is half-open. */
   #mayRetry(cause: unknown, beganMs: number, deadlineMs: number): boolean {
     if (!(cause instanceof RemoteFailure) || !cause.isRetryable || this.#breaker.isTrying) return false;
     const now = performance.now();
@@ -127,7 +130,7 @@ function asTensor({ data, rows, width }: Matrix, { name, datatype }: TensorInfo)
   return { name, datatype, shape: [rows, width], data };
 }
 
-/** Makes a refusal from the server's response. Only the status may reach clients; the rest is for the log. */
+/** Turns an error response of the server into an error. Only the status may reach clients; the text is for the log. */
 function refusalOf({ status, body }: RemoteResponse): Problem | RemoteFailure {
   const reason = `the server answered ${status}`;
   const text = body
@@ -135,7 +138,7 @@ function refusalOf({ status, body }: RemoteResponse): Problem | RemoteFailure {
     .slice(0, maxLoggedText)
     .replace(/[^\x20-\x7e]+/g, ' ');
   const cause = new Error(text);
-  if (refusals.includes(status)) return invalidModelOutput('it failed on them', new Error(reason, { cause }));
+  if (refusals.includes(status)) return invalidModelOutput('the model failed', new Error(reason, { cause }));
   const isFault = status < 400 || status >= 500;
   return new RemoteFailure('crashed', reason, { isFault, isRetryable: overloads.includes(status), cause });
 }

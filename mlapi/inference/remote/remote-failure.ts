@@ -1,15 +1,15 @@
 import { LostRun } from '../faults.ts';
 
 interface FailureTraits {
-  /** Whether the same request may be sent once more. */
+  /** Whether the same request may be sent again. */
   readonly isRetryable?: boolean;
-  /** Whether it says something of the server, and not of this request alone. */
+  /** Whether the failure concerns the server, not only this request. */
   readonly isFault?: boolean;
-  /** For the log: what the server said, or the system. */
+  /** For the log: text of the server, or the system error. */
   readonly cause?: unknown;
 }
 
-/** A server that gave no answer. Its own words are in the cause alone. */
+/** A server that gave no usable response. Its own text is only in `cause`. */
 export class RemoteFailure extends LostRun {
   readonly isRetryable: boolean;
   readonly isFault: boolean;
@@ -23,12 +23,12 @@ export class RemoteFailure extends LostRun {
   }
 }
 
-/** Whether a model could not be started because its server gave no answer: later it may. */
+/** Whether a model could not be started because its server was unreachable; a later attempt may succeed. */
 export function isAway(cause: unknown): boolean {
   return failureOf(cause) !== undefined;
 }
 
-/** Whether that says something of the server, and not of what was asked of it. */
+/** Whether the failure concerns the server, not only the request. */
 export function isOutage(cause: unknown): boolean {
   return failureOf(cause)?.isFault === true;
 }

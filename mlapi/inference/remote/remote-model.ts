@@ -8,10 +8,10 @@ import type { AllowedServer } from './allowed-servers.ts';
 import { RemoteConnection } from './remote-connection.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
-/** A server's description of a model. */
+/** A model as described by its server. */
 export interface RemoteModel {
   readonly metadata: ModelMetadata;
-  /** Whether tensors may go and come as binary data. */
+  /** Whether the server supports the binary tensor data extension. */
   readonly isBinary: boolean;
 }
 
@@ -63,7 +63,11 @@ export function pathOf({ model, version }: RemoteReference): string {
   return version === undefined ? path : `${path}/versions/${encodeURIComponent(version)}`;
 }
 
-/** Asks a server for a model. @throws {RemoteFailure} @throws if it cannot be served */
+/**
+ * Fetches the description of a model.
+ * @throws {RemoteFailure} without a usable response
+ * @throws {Error} if the model cannot be served
+ */
 export async function describeRemote(
   server: AllowedServer,
   reference: RemoteReference,
@@ -72,18 +76,18 @@ export async function describeRemote(
   const connection = new RemoteConnection(server, 1);
   const ask = async (path: string): Promise<unknown> => {
     const { status, body } = await connection.send({ path, maxBytes: maxMetadataBytes, deadlineMs });
-    // Some servers have no such path; one that fails may announce more another time.
+    // Some servers have no such path. A failing one must be asked again, since it may announce the extension then.
     if (path === '/v2' && status >= 400 && status < 500) return undefined;
     if (status !== 200)
       throw new RemoteFailure(
         'crashed',
-        `the server answered ${status} where its model is described${hintFor(status)}`,
+        `the server answered ${status} to the request for model metadata${hintFor(status)}`,
         { isFault: status < 400 || status >= 500 },
       );
     try {
       return parseStrictJson(body);
     } catch (cause) {
-      throw new Error('the server describes its model, or itself, in what is no JSON', { cause });
+      throw new Error('the server or model metadata is not JSON', { cause });
     }
   };
   try {
@@ -97,13 +101,13 @@ export async function describeRemote(
 }
 
 function hintFor(status: number): string {
-  return status === 401 || status === 403 ? ' (what it wants to see stands in MLAPI_REMOTE_TOKENS_FILE)' : '';
+  return status === 401 || status === 403 ? ' (set its token in MLAPI_REMOTE_TOKENS_FILE)' : '';
 }
 
 function readMetadata(content: unknown): Metadata {
   const checked = metadataSchema.validate(content, { convert: false });
-  // The message would quote the server.
-  if (checked.error) throw new Error("the server does not describe the model's tensors as the protocol has it");
+  // The validation message would quote the server.
+  if (checked.error) throw new Error("the server's model metadata does not follow the protocol");
   const { platform, inputs, outputs } = checked.value as Metadata;
   const plain = ({ name, datatype, shape }: TensorInfo): TensorInfo => ({ name, datatype, shape });
   return { platform, inputs: inputs.map(plain), outputs: outputs.map(plain) };
@@ -111,9 +115,9 @@ function readMetadata(content: unknown): Metadata {
 
 function toMetadata({ url, model, version }: RemoteReference, { platform, inputs, outputs }: Metadata): ModelMetadata {
   if (!inputs.every(({ datatype }) => datatypes.has(datatype)))
-    throw new Error('the model has an input of a datatype that is none of the protocol');
+    throw new Error('the model has an input with an unknown datatype');
   const rows = rowsOf(inputs);
-  // Its identity: the reference, and the server's description.
+  // Identity of the model: the reference and the server's description.
   const identity = JSON.stringify({ url, model, version, platform, inputs, outputs });
   return {
     sha256: createHash('sha256').update(identity).digest('hex'),
@@ -125,7 +129,7 @@ function toMetadata({ url, model, version }: RemoteReference, { platform, inputs
   };
 }
 
-/** Describes the input, if it is one tensor of the shape [-1, features]. */
+/** Describes the input if it is a single tensor of shape [-1, features]. */
 function rowsOf([input, ...others]: readonly TensorInfo[]): Pick<ModelMetadata, 'inputType' | 'width'> {
   const [rows, width = -1, ...more] = input!.shape;
   const inputType = inputTypes.get(input!.datatype);

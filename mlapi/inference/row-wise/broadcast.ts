@@ -2,17 +2,18 @@ import type { OperatorCall, ProvedValue } from './operator-call.ts';
 import { constantOf, NotRowWise, rowsOf, type Size } from './values.ts';
 
 /**
- * The rule of operators that meet element by element (ONNX, "multidirectional broadcasting"): shapes are aligned from their last
- * axis. Rows must all be of one rank, which is that of the output: [n, 1] - [n] is [n, n], where each row sees all. A constant must
- * not reach the rows' axis, or have size 1 there.
+ * Rule of element-wise operators (ONNX "multidirectional broadcasting": shapes are aligned at their last axis). All rows must have the same
+ * rank: broadcasting [n, 1] and [n] gives [n, n], where each row meets all others. A constant must not reach the row axis, or must have
+ * size 1 there.
+ * @throws {NotRowWise}
  */
 export function broadcast(values: readonly ProvedValue[]): ProvedValue {
   let rank: number | undefined;
   for (const value of values) {
-    if (value.kind === 'row-vector') throw new NotRowWise('it meets rows that do not lie on axis 0');
+    if (value.kind === 'row-vector') throw new NotRowWise('it is combined with rows that are not on axis 0');
     if (value.kind !== 'rows') continue;
     if (rank !== undefined && rank !== value.sizes.length)
-      throw new NotRowWise('rows of different ranks are broadcast, so that each would meet all');
+      throw new NotRowWise('it broadcasts rows of different ranks, which mixes them');
     rank = value.sizes.length;
   }
   if (rank === undefined) return constantOf(constantSizes(values));
@@ -24,11 +25,11 @@ export function broadcast(values: readonly ProvedValue[]): ProvedValue {
   return rowsOf(...sizes.slice(1));
 }
 
-/** @throws {NotRowWise} where a constant has entries of its own for the rows' axis of values of this rank */
+/** @throws {NotRowWise} if a constant has more than one entry on the row axis of values of this rank */
 export function checkConstant(sizes: readonly Size[] | undefined, rank: number): void {
-  if (sizes === undefined) throw new NotRowWise('it meets a constant of unknown shape');
+  if (sizes === undefined) throw new NotRowWise('it is combined with a constant of unknown shape');
   if (sizes.length > rank || (sizes.length === rank && sizes[0] !== 1))
-    throw new NotRowWise('it meets a constant that is not the same for each row');
+    throw new NotRowWise('it is combined with a constant that differs between rows');
 }
 
 function constantSizes(values: readonly ProvedValue[]): readonly Size[] | undefined {
@@ -40,39 +41,39 @@ function constantSizes(values: readonly ProvedValue[]): readonly Size[] | undefi
   return met;
 }
 
-/** @param short of no higher rank than `long` */
+/** @param short its rank is at most that of `long` */
 function meet(long: readonly Size[], short: readonly Size[]): Size[] {
   const offset = long.length - short.length;
   return long.map((size, axis) => (axis < offset ? size : meetSize(size, short[axis - offset])));
 }
 
-/** Returns the size that two broadcast axes have together: one of them may be 1. */
+/** Returns the broadcast size of two axes, at most one of which differs from 1. */
 export function meetSize(a: Size, b: Size): Size {
   if (a === 1) return b;
   if (b === 1) return a;
-  // An open one is 1 or the same.
+  // An unknown size is 1 or equal to the other.
   return a ?? b;
 }
 
-/** Element by element over all inputs. */
+/** Element-wise over all inputs. */
 export function elementwise(call: OperatorCall): ProvedValue {
   return broadcast(call.inputs.map((_, at) => call.value(at)));
 }
 
-/** Element by element over the first input; what else there is, is constant. */
+/** Element-wise over the first input; all others must be constant. */
 export function unary(call: OperatorCall): ProvedValue {
   call.constantsFrom(1);
   const value = call.value(0);
   return value.kind === 'constant' ? constantOf(value.sizes) : value;
 }
 
-/** CastLike: what its second input holds does not matter, only its type. */
+/** CastLike: only the type of its second input matters. */
 export function castLike(call: OperatorCall): ProvedValue {
   const value = call.value(0);
   return value.kind === 'constant' ? constantOf(value.sizes) : value;
 }
 
-/** Values that stay as they are. */
+/** Returns its input unchanged. */
 export function identity(call: OperatorCall): ProvedValue {
   return call.value(0);
 }

@@ -4,14 +4,14 @@ import { NotRowWise, type Constant, type Rows, type RowVector, type Value } from
 export type ProvedValue = Exclude<Value, { kind: 'unproved' }>;
 
 /**
- * A rule derives an operator's outputs from its inputs, in their order; outputs that it leaves out are unproved.
+ * Derives an operator's outputs from its inputs. Outputs that it does not return are unproved.
  * @throws {NotRowWise}
  */
 export type Rule = (call: OperatorCall) => ProvedValue | readonly ProvedValue[];
 
-/** One node with the values of its inputs, as a rule asks for them. */
+/** One node with the values of its inputs, as rules query them. */
 export class OperatorCall {
-  /** The version of the node's operator set. */
+  /** Version of the node's operator set. */
   readonly version: number;
   readonly inputs: readonly (ProvedValue | undefined)[];
   readonly #node: GraphNode;
@@ -26,19 +26,23 @@ export class OperatorCall {
     return this.#node.outputs.length;
   }
 
-  /** Whether all inputs are constants, and so are the outputs. */
+  /** Whether all inputs are constant; then so are the outputs. */
   get isConstant(): boolean {
     return this.inputs.every((value) => value === undefined || value.kind === 'constant');
   }
 
-  /** An input that must be there. */
+  /** Returns a required input. @throws {NotRowWise} */
   value(at: number): ProvedValue {
     const value = this.inputs[at];
     if (value === undefined) throw new NotRowWise(`input ${at} is missing`);
     return value;
   }
 
-  /** An input that must be rows. @param rank that it must have; without it, any */
+  /**
+   * Returns an input that must have the rows on axis 0.
+   * @param rank required rank, if given
+   * @throws {NotRowWise}
+   */
   rows(at: number, rank?: number): Rows {
     const value = this.value(at);
     if (value.kind !== 'rows') throw new NotRowWise(`input ${at} does not have the rows on axis 0`);
@@ -46,32 +50,32 @@ export class OperatorCall {
     return value;
   }
 
-  /** An input that must be constant. */
+  /** Returns an input that must be constant. @throws {NotRowWise} */
   constant(at: number): Constant {
     const value = this.value(at);
     if (value.kind !== 'constant') throw new NotRowWise(`input ${at} is not constant`);
     return value;
   }
 
-  /** All inputs from one on must be constant, or left out. */
+  /** Requires all inputs from `at` on to be constant or absent. @throws {NotRowWise} */
   constantsFrom(at: number): void {
     for (let index = at; index < this.inputs.length; index += 1)
       if (this.inputs[index] !== undefined) this.constant(index);
   }
 
-  /** The values of an input, which must be known. */
+  /** Returns the values of a constant input. @throws {NotRowWise} if they are unknown */
   numbers(at: number): readonly number[] {
     const { numbers } = this.constant(at);
     if (numbers === undefined) throw new NotRowWise(`the values of input ${at} are not known`);
     return numbers;
   }
 
-  /** An integer attribute. */
+  /** Returns an integer attribute, or `usual` without it. */
   int(name: string, usual: number): number {
     return this.#node.attributes.get(name)?.int ?? usual;
   }
 
-  /** A list of integers; undefined where the node has no such attribute. */
+  /** Returns a list of integers; undefined without the attribute. */
   ints(name: string): readonly number[] | undefined {
     return this.#node.attributes.get(name)?.ints;
   }
@@ -80,24 +84,24 @@ export class OperatorCall {
     return this.#node.attributes.get(name);
   }
 
-  /** Values that newer operator sets take from an input, and older ones from an attribute; undefined where neither is there. */
+  /** Returns values that newer operator sets take as an input and older ones as an attribute; undefined without both. */
   listed(at: number, name: string): readonly number[] | undefined {
     if (this.inputs[at] !== undefined) return this.numbers(at);
     return this.ints(name);
   }
 }
 
-/** An axis of a value of some rank, counted from its begin. */
+/** Returns the index of an axis; negative axes count from the end. @throws {NotRowWise} */
 export function axisOf(axis: number, rank: number): number {
   const counted = axis < 0 ? axis + rank : axis;
   if (counted < 0 || counted >= rank) throw new NotRowWise(`there is no axis ${axis}`);
   return counted;
 }
 
-/** The same where it must not be the axis of the rows. */
+/** Like `axisOf`, for an operator that must not work along the row axis. @throws {NotRowWise} */
 export function featureAxis(axis: number, rank: number): number {
   const counted = axisOf(axis, rank);
-  if (counted === 0) throw new NotRowWise('it works along axis 0, where the rows are');
+  if (counted === 0) throw new NotRowWise('it works along axis 0, the row axis');
   return counted;
 }
 

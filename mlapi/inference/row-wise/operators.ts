@@ -6,7 +6,7 @@ import * as samples from './rules/samples.ts';
 import * as selections from './rules/selections.ts';
 import * as shapes from './rules/shapes.ts';
 
-/** Operators by the rule that says when they keep rows apart. */
+/** Operators grouped by the rule that says when they keep rows independent. */
 const standard: readonly (readonly [Rule, string])[] = [
   [
     unary,
@@ -77,11 +77,11 @@ const machineLearning: readonly (readonly [Rule, string])[] = [
 
 interface Domain {
   readonly rules: ReadonlyMap<string, Rule>;
-  /** The operator sets that the rules were written for. */
+  /** Operator sets for which the rules were written. */
   readonly versions: { readonly least: number; readonly most: number };
 }
 
-/** Everything that keeps rows apart, as far as it is known; all else is unproved. */
+/** Operators known to keep rows independent under their rule. All others are unproved. */
 export const rowWiseOperators: ReadonlyMap<string, Domain> = new Map([
   ['ai.onnx', { rules: byName(standard), versions: { least: 7, most: 26 } }],
   ['ai.onnx.ml', { rules: byName(machineLearning), versions: { least: 1, most: 5 } }],

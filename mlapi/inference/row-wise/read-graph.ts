@@ -4,27 +4,27 @@ import type { GraphNode, GraphPort, GraphTensor, OnnxGraph } from './graph.ts';
 import { domainOf, readNode } from './read-node.ts';
 import { readTensor } from './read-tensor.ts';
 
-/** Field numbers of ModelProto, OperatorSetIdProto, GraphProto, and of what leads to the shape of a ValueInfoProto. */
+/** Field numbers of ModelProto, OperatorSetIdProto, GraphProto, and the path to the shape in ValueInfoProto. */
 const model = { graph: 7, operatorSet: 8, functions: 25 };
 const operatorSet = { domain: 1, version: 2 };
 const graph = { node: 1, constant: 5, input: 11, output: 12, sparse: 15 };
 const port = { name: 1, type: 2, tensorType: 1, shape: 2, dimension: 1, size: 1, param: 2 };
 
 const maxParts = 200_000;
-/** Fields that are read in one turn of the event loop, about. */
+/** Approximate number of fields read per turn of the event loop. */
 const fieldsPerTurn = 5_000;
 
 /**
- * Reads what a proof needs of an ONNX file, in turns of the event loop.
- * @throws {UnreadableModel} where it is malformed, over a bound, or has what no proof takes: functions of its own, sparse tensors
+ * Reads the parts of an ONNX file that the proof needs, yielding to the event loop.
+ * @throws {UnreadableModel} if the file is malformed, exceeds a limit, or has functions or sparse tensors, which no rule supports
  */
 export async function readGraph(file: WireFile): Promise<OnnxGraph> {
   const operatorSets = new Map<string, number>();
   let found: WireField | undefined;
   for (const part of file.read(0, file.size)) {
-    if (part.number === model.functions) throw new UnreadableModel('it has functions of its own');
+    if (part.number === model.functions) throw new UnreadableModel('it defines its own functions');
     if (part.number === model.operatorSet) addOperatorSet(file, part, operatorSets);
-    // Parsers would merge the two.
+    // Parsers would merge two graphs.
     if (part.number === model.graph && found !== undefined) throw new UnreadableModel('it has two graphs');
     if (part.number === model.graph) found = part;
   }
@@ -70,18 +70,18 @@ function readPort(file: WireFile, field: WireField): GraphPort {
   return { name, sizes: shape && readShape(file, shape) };
 }
 
-/** The message that lies in others, by the numbers of their fields. */
+/** Returns the embedded message at a path of field numbers. */
 function inner(file: WireFile, within: WireField, [number, ...more]: readonly number[]): WireField | undefined {
   let found: WireField | undefined;
   for (const part of file.message(within)) {
     if (part.number !== number) continue;
-    if (found !== undefined) throw new UnreadableModel('one of its inputs has two types');
+    if (found !== undefined) throw new UnreadableModel('an input or output has two types');
     found = part;
   }
   return found === undefined || more.length === 0 ? found : inner(file, found, more);
 }
 
-/** A size of 0 or below is none: the runtime takes it for an open one. */
+/** The runtime treats a size of 0 or below as dynamic. */
 function readShape(file: WireFile, shape: WireField): (number | undefined)[] {
   const sizes: (number | undefined)[] = [];
   for (const dimension of file.message(shape)) {

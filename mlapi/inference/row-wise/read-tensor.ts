@@ -1,7 +1,7 @@
 import { UnreadableModel, type WireField, type WireFile } from '../model-files/wire-file.ts';
 import type { GraphTensor } from './graph.ts';
 
-/** A shape, its axes, the sides of a padding: what rules ask the values of is short. */
+/** Most values that are kept: rules need those of shapes, axes and paddings, which are short. */
 const maxNumbers = 64;
 const maxRank = 64;
 
@@ -10,7 +10,7 @@ const numberOf = { dims: 1, type: 2, floats: 4, int32s: 5, int64s: 7, name: 8, r
 
 const valueFields: readonly number[] = [numberOf.floats, numberOf.int32s, numberOf.int64s, numberOf.raw];
 
-/** How values lie in `raw_data`, by the number of their element type. */
+/** Layout of `raw_data` by element type number. */
 const rawReaders: Readonly<Record<number, { bytes: number; read: (bytes: Buffer, at: number) => number }>> = {
   1: { bytes: 4, read: (bytes, at) => bytes.readFloatLE(at) },
   2: { bytes: 1, read: (bytes, at) => bytes.readUInt8(at) },
@@ -20,7 +20,7 @@ const rawReaders: Readonly<Record<number, { bytes: number; read: (bytes: Buffer,
   9: { bytes: 1, read: (bytes, at) => bytes.readUInt8(at) },
 };
 
-/** Reads a TensorProto without its values, but for a few. @throws {UnreadableModel} */
+/** Reads a TensorProto, with its values only if there are few. @throws {UnreadableModel} */
 export function readTensor(file: WireFile, field: WireField): GraphTensor {
   const sizes: number[] = [];
   const data: WireField[] = [];
@@ -40,11 +40,11 @@ export function readTensor(file: WireFile, field: WireField): GraphTensor {
 }
 
 function addSize(sizes: number[], size: number): void {
-  if (size < 0 || sizes.length === maxRank) throw new UnreadableModel('one of its tensors has no proper shape');
+  if (size < 0 || sizes.length === maxRank) throw new UnreadableModel('a tensor has an invalid shape');
   sizes.push(size);
 }
 
-/** Undefined where the values are of another type, or lie in several places. */
+/** Undefined if the values have another type or are spread over several fields. */
 function readNumbers(file: WireFile, type: number, data: readonly WireField[]): number[] | undefined {
   const [first] = data;
   if (first === undefined) return [];

@@ -1,31 +1,31 @@
-/** How many elements an axis has; undefined where that is not known. */
+/** Number of elements of an axis; undefined if unknown. */
 export type Size = number | undefined;
 
-/** The same in every run, whatever the rows are and however many. */
+/** A value that is the same in every run, whatever the rows. */
 export interface Constant {
   readonly kind: 'constant';
-  /** Undefined where not even its rank is known. */
+  /** Undefined if not even the rank is known. */
   readonly sizes: readonly Size[] | undefined;
-  /** Its values, where they are few and known. */
+  /** Its values, if they are few and known. */
   readonly numbers?: readonly number[] | undefined;
 }
 
 /**
- * Entry i of axis 0 comes of row i of each input alone, for every number of rows; the rank and the other sizes are the same in every
- * run. All such values of a graph have as many entries as the request has rows: that is why they may meet element by element.
+ * A value whose entry i on axis 0 depends only on row i of the inputs, for any number of rows; rank and other sizes are the same in every
+ * run. All such values of a graph have as many entries as the request has rows, so element-wise operators may combine them.
  */
 export interface Rows {
   readonly kind: 'rows';
-  /** The first is the number of rows, and undefined. */
+  /** The first size is the number of rows, which is undefined. */
   readonly sizes: readonly [undefined, ...Size[]];
 }
 
-/** One element per row, in their order, but lying in the shape [1, rows]. Scikit-learn's labels are, on their way out. */
+/** One element per row in order, but with shape [1, rows], as scikit-learn's labels are before the output. */
 export interface RowVector {
   readonly kind: 'row-vector';
 }
 
-/** Whatever it is: nothing is proved of it. */
+/** A value of which nothing is proved. */
 export interface Unproved {
   readonly kind: 'unproved';
   readonly reason: string;
@@ -33,7 +33,7 @@ export interface Unproved {
 
 export type Value = Constant | Rows | RowVector | Unproved;
 
-/** Why an operator's output is not proved to keep rows apart. */
+/** Why an operator's output is not proved row-wise. */
 export class NotRowWise extends Error {
   constructor(reason: string) {
     super(reason);
@@ -49,7 +49,7 @@ export function constantOf(sizes: readonly Size[] | undefined, numbers?: readonl
   return { kind: 'constant', sizes, numbers };
 }
 
-/** The number of elements; undefined where a size is. */
+/** Returns the number of elements; undefined if a size is unknown. */
 export function product(sizes: readonly Size[]): Size {
   let product = 1;
   for (const size of sizes) {

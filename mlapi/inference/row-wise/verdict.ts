@@ -2,11 +2,11 @@ import type { Contract } from '../contract/types.ts';
 import { chooseOutput } from '../tensors/model-metadata.ts';
 import type { ModelMetadata } from '../tensors/types.ts';
 
-/** Whether rows of several requests may share a run: only where nothing of one row reaches another's output. */
+/** Whether requests may share a run: only if no row affects another row's output. */
 export interface RowWiseVerdict {
-  /** `proved` from the graph; `vouched` for by the operator; `unproved`: a run has the rows of one request. */
+  /** `proved` from the graph, `vouched` for by the operator, or `unproved`: then each request gets runs of its own. */
   readonly rowWise: 'proved' | 'vouched' | 'unproved';
-  /** Why not: the operator and the node that spoilt the proof. */
+  /** Reason for `unproved`: the operator and node where the proof failed. */
   readonly rowWiseReason?: string;
 }
 
@@ -15,7 +15,7 @@ interface Known {
   readonly metadata: Pick<ModelMetadata, 'outputs' | 'inputType' | 'rowWise' | 'platform'>;
 }
 
-/** The output that predictions come from: of a model that takes no rows, its first one. */
+/** Returns the output that predictions come from; for a model that takes tensors, the first one. */
 export function predictedOutput({ contract, metadata }: Known): string {
   const takesRows = metadata.inputType !== undefined && contract.features.length > 0;
   if (takesRows) return chooseOutput(metadata, contract.output.tensor);
@@ -29,7 +29,7 @@ export function rowWiseVerdict(model: Known): RowWiseVerdict {
   return verdictOn(model, predictedOutput(model));
 }
 
-/** Whether a run may be shared: by requests for that output, and by those for all outputs. */
+/** Whether runs may be shared by requests for predictions, and by requests for all outputs. */
 export function mayShareRuns(model: Known): { readonly predicted: boolean; readonly all: boolean } {
   const isShared = (name: string) => verdictOn(model, name).rowWise !== 'unproved';
   const predicted = isShared(predictedOutput(model));
@@ -44,6 +44,6 @@ function verdictOn({ contract, metadata: { rowWise: proof, platform } }: Known, 
 }
 
 function unread(platform: string | undefined): string {
-  if (platform !== undefined) return 'it computes on another server, where its graph cannot be read';
-  return 'it was uploaded before graphs were read: upload it as a new version';
+  if (platform !== undefined) return 'it runs on another server, so its graph cannot be read';
+  return 'it was uploaded before this analysis existed: upload it as a new version';
 }

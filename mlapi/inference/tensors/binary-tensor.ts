@@ -7,25 +7,25 @@ import type { TensorData } from './types.ts';
 const lengthBytes = 4;
 
 /**
- * Reads a tensor from its bytes, little-endian and row by row: where they lie, if that is a place for such elements, or from a copy.
- * @throws {Problem} 400 unless they are as many elements as the shape says
+ * Reads a tensor from its bytes, little-endian in row-major order. The result is a view of the bytes if they are aligned, otherwise a copy.
+ * @throws {Problem} 400 unless the number of elements matches the shape
  */
 export function readBinaryData(bytes: Buffer, { type, count, where, takesNonFinite = false }: Expected): TensorData {
   if (type.kind === 'text') return readTexts(bytes, count, where);
   const { Cells } = type;
   const size = Cells.BYTES_PER_ELEMENT;
   if (bytes.length !== count * size)
-    throw invalidInference(where, `its shape has ${count * size} bytes, and there are ${bytes.length}`);
+    throw invalidInference(where, `the shape needs ${count * size} bytes, got ${bytes.length}`);
   const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : Buffer.from(bytes);
-  // A copy of many bytes lies in memory of its own, one of a few where Node keeps such: at a multiple of 8.
+  // Node aligns both large copies and those in its pool to 8 bytes.
   const cells = new Cells(buffer as ArrayBuffer, byteOffset, count);
   if (type.kind === 'boolean' && cells.some((cell) => (cell as number) > 1))
-    throw invalidInference(where, 'a BOOL is a byte of 0 or 1');
+    throw invalidInference(where, 'a BOOL must be a byte of 0 or 1');
   if (takesNonFinite) return cells;
   if (type.kind === 'float' && !areFinite(cells as Float32Array | Float64Array))
-    throw invalidInference(where, 'there is an element that is no finite number');
+    throw invalidInference(where, 'an element is not a finite number');
   if (type.kind === 'half' && cells.some((cell) => !isFiniteHalf(cell as number)))
-    throw invalidInference(where, 'there is an element that is no finite number');
+    throw invalidInference(where, 'an element is not a finite number');
   return cells;
 }
 
@@ -34,7 +34,7 @@ function areFinite(cells: Float32Array | Float64Array): boolean {
   return true;
 }
 
-/** Each element has its length before it. */
+/** Each element is preceded by its length. */
 function readTexts(bytes: Buffer, count: number, where: string): string[] {
   const texts: string[] = [];
   let at = 0;
@@ -42,17 +42,16 @@ function readTexts(bytes: Buffer, count: number, where: string): string[] {
     const end = at + lengthBytes + bytes.readUInt32LE(at);
     if (end > bytes.length) break;
     const text = bytes.subarray(at + lengthBytes, end);
-    if (!isUtf8(text)) throw invalidInference(`${where}, element ${texts.length}`, 'it is no UTF-8');
+    if (!isUtf8(text)) throw invalidInference(`${where}, element ${texts.length}`, 'not UTF-8');
     texts.push(text.toString());
     at = end;
   }
-  if (at !== bytes.length) throw invalidInference(where, 'its elements do not end where its bytes do');
-  if (texts.length !== count)
-    throw invalidInference(where, `its shape has ${count} elements, and there are ${texts.length}`);
+  if (at !== bytes.length) throw invalidInference(where, 'the last element does not end at the end of the data');
+  if (texts.length !== count) throw invalidInference(where, `the shape has ${count} elements, got ${texts.length}`);
   return texts;
 }
 
-/** The bytes of a tensor; those of numbers are not copied. */
+/** Returns the bytes of a tensor; numbers are not copied. */
 export function writeBinaryData(data: TensorData): Buffer {
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const bytes = Buffer.allocUnsafe(data.reduce((sum, text) => sum + lengthBytes + Buffer.byteLength(text), 0));

@@ -1,4 +1,4 @@
-/** How the elements of a tensor are written and kept; `min` and `max` are what its datatype can hold. */
+/** How the elements of a datatype are stored; `min` and `max` are its range. */
 export type Datatype =
   | { readonly kind: 'boolean'; readonly Cells: typeof Uint8Array }
   | { readonly kind: 'integer'; readonly Cells: IntegerCells; readonly min: number; readonly max: number }

@@ -5,21 +5,21 @@ const backslash = 0x5c;
 const longNumber = /-?\d[\d.eE+-]{15,}/y;
 const wholeNumber = /^-?\d+$/;
 
-/** What was parsed, with its long whole numbers as text, where there are any: of the same shape, as no name is there twice. */
+/**
+ * Parses JSON again with long integers as strings, which JSON.parse would round. Returns `parsed` if there are none. Same shape as
+ * `parsed`, because names are unique.
+ */
 export function readExactly<T>(json: Buffer, parsed: T): T {
   const text = decodeUtf8(json);
   return mayRound(text) ? (JSON.parse(quoteLongIntegers(text)) as T) : parsed;
 }
 
-/** Whether a whole number may be in the text that `JSON.parse` rounds: the smallest has sixteen digits. */
+/** Whether the text may contain an integer that JSON.parse rounds: the smallest has 16 digits. */
 function mayRound(text: string): boolean {
   return /\d{16}/.test(text);
 }
 
-/**
- * JSON with its long whole numbers as strings, and all else as it is: parsed, it has the same shape as the text itself, and the
- * digits where those are rounded. The text is valid JSON.
- */
+/** Quotes the long integers of valid JSON, so that parsing keeps all their digits. Everything else stays the same. */
 export function quoteLongIntegers(text: string): string {
   const parts: string[] = [];
   let from = 0;

@@ -1,25 +1,25 @@
-/** The exponent of FP16, which is all ones where it is no finite number (IEEE 754 binary16). */
+/** Exponent of FP16; all ones for infinities and NaN (IEEE 754 binary16). */
 const exponentBits = 0x7c00;
 const signBit = 0x8000;
-/** 1024 steps from one power of two to the next; below the smallest of them, steps of 2^-24. */
+/** There are 1024 steps between powers of two, and steps of 2^-24 below the smallest normal number. */
 const steps = 1_024;
 const smallestNormal = 2 ** -14;
 const smallestStep = 2 ** -24;
 
-/** The bits of the FP16 number that is nearest, of two as near the even one; infinity from 65,520 on. */
+/** Returns the bits of the nearest FP16 number, ties to even; infinity from 65,520 on. */
 export function toHalf(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? signBit : 0;
   const size = Math.abs(value);
-  // Half a step above the largest.
+  // Half a step above the largest finite number.
   if (size >= 65_520) return sign | exponentBits;
-  // A number that is rounded up to the next power of two has that one's bits.
+  // A number rounded up to the next power of two gets the bits of that power.
   if (size < smallestNormal) return sign | roundToEven(size / smallestStep);
   let exponent = Math.floor(Math.log2(size));
   if (2 ** exponent > size) exponent -= 1;
   return sign | ((exponent + 14) * steps + roundToEven(size / 2 ** (exponent - 10)));
 }
 
-/** The number, which JavaScript holds exactly. */
+/** Returns the number of these bits, which JavaScript represents exactly. */
 export function fromHalf(bits: number): number {
   const sign = (bits & signBit) === 0 ? 1 : -1;
   const exponent = (bits & exponentBits) >> 10;

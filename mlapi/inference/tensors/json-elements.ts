@@ -1,7 +1,7 @@
 import { fromHalf } from './float16.ts';
 import type { TensorData } from './types.ts';
 
-/** Elements of a tensor as JSON has them, with commas between: whole numbers with all their digits. */
+/** Returns elements of a tensor as comma-separated JSON; integers keep all their digits. */
 export function writeElements(data: TensorData, datatype: string, from = 0, to = data.length): string {
   if (!ArrayBuffer.isView(data)) return JSON.stringify(data.slice(from, to)).slice(1, -1);
   const part = data.subarray(from, to);

@@ -3,30 +3,30 @@ import type { Datatype } from './datatypes.ts';
 import { isFiniteHalf, toHalf } from './float16.ts';
 import type { TensorData } from './types.ts';
 
-/** What is known of a tensor before its data is read; `count` is how many elements its shape has. */
+/** What the data of a tensor must match; `count` is the number of elements of its shape. */
 export interface Expected {
   readonly type: Datatype;
   readonly shape: readonly number[];
   readonly count: number;
-  /** The place in the request, for refusals. */
+  /** Position in the request, for error messages. */
   readonly where: string;
-  /** Whether binary data may be NaN or infinite. */
+  /** Whether binary data may contain NaN and infinities. */
   readonly takesNonFinite?: boolean;
 }
 
 /**
- * Reads the `data` of a tensor: its elements row by row, flat or nested as its shape is.
- * @param exact the same as `data`, but for long whole numbers, which are there as text: `JSON.parse` rounds them
- * @throws {Problem} 400 unless every element is one of its datatype, and there are as many as the shape says
+ * Reads the `data` of a tensor: its elements in row-major order, flat or nested like its shape.
+ * @param exact like `data`, but with long integers as strings, because JSON.parse rounds them
+ * @throws {Problem} 400 unless every element fits its datatype and their number matches the shape
  */
 export function readJsonData(data: unknown, exact: unknown, expected: Expected): TensorData {
   const { type, shape, count, where } = expected;
-  if (!Array.isArray(data)) throw invalidInference(where, 'the elements of the tensor must be a list');
-  // Nothing is made of this size until as many elements are known to be there.
+  if (!Array.isArray(data)) throw invalidInference(where, 'data must be a list');
+  // Allocate nothing of the declared size until that many elements have been counted.
   const lists = shape.length > 1 && Array.isArray(data[0]) ? leavesOf(data, shape, where) : [data];
   const exactLists = exact === data ? lists : lists[0] === data ? [exact] : leavesOf(exact, shape, where);
   const found = lists.reduce((sum, { length }) => sum + length, 0);
-  if (found !== count) throw invalidInference(where, `its shape has ${count} elements, and there are ${found}`);
+  if (found !== count) throw invalidInference(where, `the shape has ${count} elements, got ${found}`);
   const place = placerOf(type, count);
   let at = 0;
   for (const [index, list] of lists.entries()) {
@@ -37,12 +37,12 @@ export function readJsonData(data: unknown, exact: unknown, expected: Expected):
   return place.cells;
 }
 
-/** The innermost lists of nested data. @throws {Problem} 400 unless every list is as long as its dimension */
+/** Returns the innermost lists of nested data. @throws {Problem} 400 unless every list is as long as its dimension */
 function leavesOf(data: unknown, shape: readonly number[], where: string): (readonly unknown[])[] {
   const leaves: (readonly unknown[])[] = [];
   const walk = (list: unknown, level: number): void => {
     if (!Array.isArray(list) || list.length !== shape[level])
-      throw invalidInference(where, 'its nested lists are not as its shape says');
+      throw invalidInference(where, 'the nested lists do not match the shape');
     if (level === shape.length - 1) leaves.push(list);
     else for (const item of list) walk(item, level + 1);
   };
@@ -52,7 +52,7 @@ function leavesOf(data: unknown, shape: readonly number[], where: string): (read
 
 interface Placer {
   readonly cells: TensorData;
-  /** @returns whether the value is one of the datatype */
+  /** @returns whether the value fits the datatype */
   put(at: number, value: unknown, exact: unknown): boolean;
 }
 
@@ -102,7 +102,7 @@ function placerOf(type: Datatype, count: number): Placer {
         put: (at, value) => {
           if (typeof value !== 'number') return false;
           cells[at] = value;
-          // What is too large for FP32 has become infinite by now.
+          // A number too large for FP32 has become infinite.
           return Number.isFinite(cells[at]);
         },
       };
@@ -127,7 +127,7 @@ function placeLongs({ Cells, min, max }: Datatype & { kind: 'long' }, count: num
     cells,
     put: (at, value, exact) => {
       const isExact = Number.isSafeInteger(value);
-      // Rounded, and not written with all its digits, nobody can say what it was.
+      // A rounded number without its exact digits is ambiguous.
       if (typeof value !== 'number' || (!isExact && !isLongText(exact))) return false;
       const long = BigInt(isExact ? value : (exact as string));
       cells[at] = long;
@@ -136,7 +136,7 @@ function placeLongs({ Cells, min, max }: Datatype & { kind: 'long' }, count: num
   };
 }
 
-/** More digits no datatype has, and to read a million of them takes long. */
+/** At most 20 characters, as for any 64-bit integer: parsing a million digits would take long. */
 function isLongText(exact: unknown): exact is string {
   return typeof exact === 'string' && exact.length <= 20;
 }

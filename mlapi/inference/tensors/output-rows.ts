@@ -2,7 +2,7 @@ import { invalidModelOutput } from '../problems.ts';
 import type { OutputTensor, RunOutput } from './types.ts';
 
 type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array;
-/** The output of some rows of a request. */
+/** Output of some rows of a request. */
 export interface OutputPart {
   readonly from: number;
   readonly rows: number;
@@ -11,14 +11,14 @@ export interface OutputPart {
 
 type Data = OutputTensor['data'];
 
-/** Whether the output's first axis has `rows` entries, each of the shape `rowShape`. */
+/** Whether the output has shape [rows, ...rowShape]. */
 export function hasRowShape({ shape }: OutputTensor, rows: number, rowShape: readonly number[]): boolean {
   if (shape.length !== rowShape.length + 1 || shape[0] !== rows) return false;
   for (let at = 0; at < rowShape.length; at += 1) if (shape[at + 1] !== rowShape[at]) return false;
   return true;
 }
 
-/** Some rows of what a run answered. @param withOthers whether its other outputs are wanted, too */
+/** Returns some rows of a run's output. @param withOthers whether to include the secondary outputs */
 export function sliceRun(
   output: RunOutput,
   { from, rows }: { from: number; rows: number },
@@ -30,7 +30,7 @@ export function sliceRun(
     : own;
 }
 
-/** Some rows of an output that begins with the rows; the numbers stay where they are. */
+/** Returns rows of an output whose first axis is the rows; numbers are not copied. */
 export function sliceRows({ data, shape }: OutputTensor, from: number, rows: number): OutputTensor {
   const entry = data.length / shape[0]!;
   const [begin, end] = [from * entry, (from + rows) * entry];
@@ -41,7 +41,7 @@ export function sliceRows({ data, shape }: OutputTensor, from: number, rows: num
 }
 
 /**
- * The outputs of consecutive rows as one. That of a single row may come with or without a leading 1.
+ * Joins the outputs of consecutive rows. The output of a single row may lack the leading axis of size 1.
  * @throws {Problem} 422 `invalid_model_output`
  */
 export function joinRows(parts: readonly OutputPart[]): RunOutput {
@@ -57,11 +57,11 @@ function joinOutput(ordered: readonly OutputPart[]): OutputTensor {
   const entries = ordered.map(({ rows, output: { shape } }) => {
     if (shape[0] === rows) return shape.slice(1);
     if (rows === 1) return shape;
-    throw invalidModelOutput('its shape changes from row to row');
+    throw invalidModelOutput('the output shape differs between rows');
   });
   const [entry] = entries;
   if (entries.some((other) => String(other) !== String(entry)))
-    throw invalidModelOutput('its shape changes from row to row');
+    throw invalidModelOutput('the output shape differs between rows');
   const { from, rows } = ordered.at(-1)!;
   return { data: joinData(ordered.map(({ output }) => output.data)), shape: [from + rows, ...entry!] };
 }

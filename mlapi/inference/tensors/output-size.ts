@@ -2,12 +2,12 @@ import { Problem } from '../../http/problem.ts';
 import { invalidModelOutput } from '../problems.ts';
 import type { OutputTensor, RunOutput } from './types.ts';
 
-/** Most that the outputs of one request may take: they go from process to process, and wait for whoever reads them. */
+/** Most bytes of all outputs of one request: they are passed between processes and held until the client has read them. */
 export const maxOutputBytes = 67_108_864;
-/** Counted for each text besides its characters: texts are made, sent and read one by one, so that many short ones cost more than their bytes. */
+/** Overhead counted per string besides its characters, in bytes: strings are created and sent one by one. */
 export const textBytes = 128;
 
-/** @returns bytes; for texts an estimate, which stops once it is above the bound */
+/** @returns bytes; for strings an estimate that stops once it exceeds `maxOutputBytes` */
 export function sizeOf(data: OutputTensor['data']): number {
   if (ArrayBuffer.isView(data)) return data.byteLength;
   let bytes = 0;
@@ -22,21 +22,21 @@ export function sizeOfAll(outputs: readonly Pick<OutputTensor, 'data'>[]): numbe
   return bytes;
 }
 
-/** All that a run answered, in bytes. */
+/** Bytes of all outputs of a run. */
 export function sizeOfRun({ data, secondaryOutputs: others = [] }: RunOutput): number {
   return sizeOf(data) + sizeOfAll(others);
 }
 
-/** @throws {Problem} 422 `invalid_model_output` */
+/** @throws {Problem} 422 `invalid_model_output` above `maxOutputBytes` */
 export function refuseLarge(bytes: number): void {
   if (bytes > maxOutputBytes) throw tooLarge();
 }
 
 export function tooLarge(): Problem {
-  return invalidModelOutput(`its outputs are larger than ${maxOutputBytes} bytes; fewer rows may have smaller ones`);
+  return invalidModelOutput(`the outputs exceed ${maxOutputBytes} bytes; send fewer rows`);
 }
 
-/** 422: what the model computed would take too much as the answer that was asked for. @param what what to do instead */
+/** 422: the response would be too large. @param what what to do instead */
 export function responseTooLarge(what: string): Problem {
-  return new Problem(422, 'answer_too_large', `The answer would be too large: ${what}.`);
+  return new Problem(422, 'answer_too_large', `The response would be too large: ${what}.`);
 }

@@ -1,11 +1,11 @@
 import type { RowWiseProof } from '../row-wise/prove.ts';
 
-/** Data types that a model's input may have, by their name in onnxruntime. */
+/** Element types of rows, by their onnxruntime names. */
 export type InputType = 'float32' | 'float64' | 'int32' | 'int64';
 
 export type InputData = Float32Array | Float64Array | Int32Array | BigInt64Array;
 
-/** Rows × features, row by row, ready for the model. */
+/** Encoded rows in row-major order, shape [rows, width]. */
 export interface Matrix {
   readonly data: InputData;
   readonly rows: number;
@@ -13,27 +13,27 @@ export interface Matrix {
   readonly tensors?: undefined;
 }
 
-/** The tensors of one request, each once and as the model takes them; its run is never shared. */
+/** The validated tensors of one request. They are never batched with others. */
 export interface TensorInput {
   readonly tensors: readonly InputTensor[];
   readonly rows: 1;
 }
 
-/** Input of a run: rows of one or several requests, or the tensors of one. */
+/** Input of a run: rows of one or several requests, or the tensors of one request. */
 export type RunInput = Matrix | TensorInput;
 
-/** Output tensor of a model: `data` row by row, `shape` with the rows first. */
+/** An output tensor: `data` in row-major order; the first dimension of `shape` is the rows. */
 export interface OutputTensor {
   readonly data: ArrayLike<number | bigint | string>;
   readonly shape: readonly number[];
 }
 
-/** Outputs of one run: the output that the contract reads, and the secondary ones if they were asked for. */
+/** Outputs of a run: the contract's output, and the secondary ones if they were requested. */
 export interface RunOutput extends OutputTensor {
   readonly secondaryOutputs?: readonly OutputTensor[];
 }
 
-/** A tensor's elements, row by row: BOOL as bytes of 0 and 1, FP16 as its bits, BYTES as text. */
+/** Elements in row-major order: BOOL as bytes 0 and 1, FP16 as bits, BYTES as strings. */
 export type TensorData =
   | Uint8Array
   | Uint16Array
@@ -47,7 +47,7 @@ export type TensorData =
   | Float64Array
   | readonly string[];
 
-/** A tensor that a caller sends, in the words of the Open Inference Protocol; it has as many elements as its shape says. */
+/** A tensor sent by a caller, in Open Inference Protocol terms. Its number of elements matches its shape. */
 export interface InputTensor {
   readonly name: string;
   readonly datatype: string;
@@ -55,44 +55,44 @@ export interface InputTensor {
   readonly data: TensorData;
 }
 
-/** A tensor that is answered. */
+/** A tensor of a response. */
 export interface NamedOutput extends OutputTensor {
   readonly name: string;
   readonly datatype: string;
 }
 
-/** A tensor in the words of the Open Inference Protocol; -1 stands for a dimension that the model leaves open. */
+/** A tensor in Open Inference Protocol terms; -1 is a dynamic dimension. */
 export interface TensorInfo {
   readonly name: string;
   readonly datatype: string;
   readonly shape: readonly number[];
 }
 
-/** One of the files of a model. */
+/** A file of a model. */
 export interface ModelFile {
-  /** `model.onnx`, or the location that this gives its external data. */
+  /** `model.onnx`, or the location of external data as written in the model. */
   readonly name: string;
   readonly sha256: string;
   readonly sizeBytes: number;
 }
 
-/** Description of a loaded model, wherever it runs: plain data. */
+/** Description of a loaded model, wherever it runs. Plain data. */
 export interface ModelMetadata {
-  /** SHA-256 of the bytes that were loaded; for a remote model, of the reference and the server's description. */
+  /** SHA-256 of the loaded files; for a remote model, of the reference and the server's description. */
   readonly sha256: string;
-  /** Where it has external data: all of its files, the ONNX file first; `sha256` is of them all. */
+  /** With external data: all files, the ONNX file first. `sha256` covers them all. */
   readonly files?: readonly ModelFile[] | undefined;
-  /** Platform of the model, if it does not run in this service. */
+  /** Platform of the model, if it runs on another server. */
   readonly platform?: string;
   readonly inputs: readonly TensorInfo[];
-  /** Those that are tensors. */
+  /** Outputs that are tensors. */
   readonly outputs: readonly TensorInfo[];
-  /** Undefined where the inputs are not one tensor of rows × features. */
+  /** Undefined unless the only input is a tensor of shape [rows, features]. */
   readonly inputType?: InputType | undefined;
-  /** Features that the model takes; undefined where it leaves that open. */
+  /** Number of features; undefined if it is dynamic. */
   readonly width: number | undefined;
   /** Row-wise proof for each output; undefined if the graph was not read. */
   readonly rowWise?: RowWiseProof;
-  /** Models exported for a batch of one get their rows one by one. */
+  /** Whether the model was exported for a batch of one: rows are then run one by one. */
   readonly takesOneRow: boolean;
 }

@@ -1,4 +1,4 @@
-/* The program of a child process: it reads one model folder's contract for the process that started it, and is thrown away. */
+/** Program of a child process: reads the contract of one model folder for its parent, then is killed. */
 import '../../sandbox/lower-priority.ts';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export interface ContractQuestion {
 export type ContractResponse =
   { readonly contract: Contract; readonly rowWise: RowWiseProof | undefined } | { readonly reason: string };
 
-/** The names that the parts of an upload get: those that its contract has for them are its sender's. */
+/** File names that the parts of an upload get. The contract's own names for them are ignored, because the uploader chose them. */
 const files = { encoding: 'encoding.csv', sample: 'sample.json' };
 
 async function answer({ folder, input, outputs }: ContractQuestion): Promise<ContractResponse> {
@@ -30,13 +30,13 @@ async function answer({ folder, input, outputs }: ContractQuestion): Promise<Con
     const missing = missingPart(folder, error);
     if (missing !== undefined)
       return {
-        reason: `${files[missing]}: there is no such file: put it in the folder, or send it as the part "${missing}"`,
+        reason: `${files[missing]}: file not found: put it in the folder, or send it as the part "${missing}"`,
       };
     return { reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** The part of the form without which a file was not found. */
+/** Returns the form part whose file was not found. */
 function missingPart(folder: string, error: unknown): keyof typeof files | undefined {
   const { code, path } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
   if (code !== 'ENOENT') return undefined;

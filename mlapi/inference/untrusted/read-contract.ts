@@ -7,14 +7,14 @@ import { maxChildBytes } from '../execution/child-messages.ts';
 import type { ContractResponse, ContractQuestion } from './contract-child.ts';
 
 /**
- * Reads a model folder's contract in a process of its own: a large one would keep this one from answering.
- * @returns the contract, or why it is none
+ * Reads a model folder's contract in another process: a large one would block this one.
+ * @returns the contract, or the reason why it is invalid
  */
 export async function readUntrustedContract(
   question: ContractQuestion,
   { confinement, timeoutMs }: { confinement: Confinement; timeoutMs: number },
 ): Promise<ContractResponse> {
-  // A start waits until the system has made the process.
+  // Spawning blocks the event loop until the system has created the process.
   await yieldToEventLoop();
   const { child, pipe } = startProgram(moduleUrl('./contract-child', import.meta.url), {
     confinement,
@@ -25,7 +25,7 @@ export async function readUntrustedContract(
   const answer = new Promise<ContractResponse>((resolve) => {
     const onMessage = (message: unknown) => resolve(message as ContractResponse);
     new MessagePipe(pipe, { maxBytes: maxChildBytes, onMessage, onFault: () => child.kill('SIGKILL') }).send(question);
-    void ended.then(() => resolve({ reason: 'it needs more time or memory to be read than there is' }));
+    void ended.then(() => resolve({ reason: 'reading it exceeded the limits of time or memory' }));
   });
   try {
     return await answer;

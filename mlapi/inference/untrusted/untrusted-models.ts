@@ -26,7 +26,7 @@ import type { ModelMetadata, ModelFile } from '../tensors/types.ts';
 import { readUntrustedContract } from './read-contract.ts';
 import { modelMemory, workerMemory, type ModelMemoryConfig } from './worker-memory.ts';
 
-/** Contract and description of an accepted model: plain data. */
+/** Contract and metadata of an accepted model. Plain data. */
 export interface UntrustedModel {
   readonly contract: Contract;
   readonly metadata: ModelMetadata;
@@ -37,19 +37,19 @@ interface UntrustedModelsOptions extends EngineOptions, ModelMemoryConfig {
   readonly logger?: Pick<Logger, 'info'>;
 }
 
-/** How long one look at a model may take, and what of the processor. */
+/** Wall-clock and CPU limit of an inspection. */
 const inspectionMs = 20_000;
 const inspectionCpuSeconds = 10;
 const maxReasonLength = 500;
 
 /**
- * Models of strangers: an ONNX file is a program. This process never loads one; it is tried, and computes, in processes that have
- * so much memory and time, and see as little of this machine as it allows.
+ * Runs models that clients uploaded. An ONNX file is a program, so this process never loads one: models are inspected and run in child
+ * processes with limited memory and time and as little access to this machine as it allows.
  */
 export class UntrustedModels {
-  /** Looks at what their processes take. */
+  /** Measures the memory of the child processes. */
   readonly memory = new MemoryWatch();
-  /** Memory that all uploaded models of this worker may take, in bytes. */
+  /** Memory limit of all uploaded models of this worker, in bytes. */
   readonly workerBytes: number;
   readonly #options: UntrustedModelsOptions;
   readonly #logger: Pick<Logger, 'info'> | undefined;
@@ -61,24 +61,26 @@ export class UntrustedModels {
     this.workerBytes = workerMemory(options);
   }
 
-  /** Follows the memory of one model's processes. */
+  /** Returns a group that measures the memory of one model's processes. */
   watchGroup(): WatchedGroup {
     return new WatchedGroup(this.memory);
   }
 
-  /** Found out when it is first needed. */
+  /** Detected at first use. */
   get isolation(): Promise<Isolation> {
     return (this.#isolation ??= findModelIsolation().then((isolation) => {
       if (isolation === 'limits')
-        this.#logger?.info('models of clients have limits, and no namespaces: bubblewrap is not there, or not allowed');
+        this.#logger?.info(
+          'uploaded models run with resource limits but without namespaces: bubblewrap is missing or not permitted',
+        );
       return isolation;
     }));
   }
 
   /**
-   * Loads the model of a folder in a process that is thrown away, reads its contract in another, and computes its sample.
-   * @param files what came, the ONNX file first, with their digests; none where the model is on another server
-   * @throws {Problem} 422 with the reason
+   * Loads the model of a folder in a disposable process, reads its contract in another, and runs its sample.
+   * @param files the received files with their digests, the ONNX file first; empty if the model is on another server
+   * @throws {Problem} 422 `model_refused` with the reason, 503
    */
   async inspect(
     folder: string,
@@ -92,7 +94,7 @@ export class UntrustedModels {
     const data = others.sort((one, other) => (one.name < other.name ? -1 : 1));
     const sha256 = digestModel(model, data);
     const confinement = await this.#confinement(inspectionCpuSeconds);
-    // A start waits until the system has made the process.
+    // Spawning blocks the event loop until the system has created the process.
     await yieldToEventLoop();
     const deadlineMs = performance.now() + inspectionMs;
     const process = new ModelProcess({ path, sha256, confinement, watch, loadLimitMs: inspectionMs });
@@ -106,7 +108,7 @@ export class UntrustedModels {
       if ('reason' in read) throw new Error(read.reason);
       refuseVouching(read.contract);
       const contract = { ...read.contract, name, version };
-      // Which bytes these are is known from here alone: its process could say that it is another model, or has other files.
+      // The digest is computed here: the model's process could claim to be another model or to have other files.
       const identity = { sha256, ...(data.length > 0 && { files: [model, ...data] }) };
       const metadata = { ...identity, ...loaded, ...(read.rowWise && { rowWise: read.rowWise }) };
       const prepared = prepareUntrusted({ path, metadata, contract }, this.#options);
@@ -123,7 +125,7 @@ export class UntrustedModels {
     }
   }
 
-  /** Starts the processes of a model that was inspected. @throws {Problem} 503 */
+  /** Starts the processes of an inspected model. @throws {Problem} 503 */
   async start(path: string, { contract, metadata }: UntrustedModel, watch = this.watchGroup()): Promise<Predictor> {
     const options = { ...this.#options, watch, confinement: await this.#confinement() };
     try {
@@ -133,16 +135,19 @@ export class UntrustedModels {
       return await Predictor.start(prepared, options);
     } catch (cause) {
       if (watch.isExhausted) throw memoryExhausted(cause);
-      throw unavailableNow('This model cannot be loaded at the moment.', cause);
+      throw unavailableNow('This model cannot be loaded at the moment; try again later.', cause);
     }
   }
 
-  /** Returns all that a client needs in order to call it. */
+  /** Returns what a client needs to call the model. */
   information({ contract, metadata }: UntrustedModel): ModelInformation {
     return modelInformation(contract, metadata);
   }
 
-  /** Asks its server, once the contract is read in a process that is thrown away, and predicts its sample there. */
+  /**
+   * Inspects a remote model: reads its contract in a disposable process, then asks the server for its description and a prediction of the
+   * sample.
+   */
   async #inspectRemote(folder: string, { name, version }: ModelName): Promise<UntrustedModel> {
     const confinement = await this.#confinement(inspectionCpuSeconds);
     try {
@@ -152,7 +157,7 @@ export class UntrustedModels {
       );
       if ('reason' in read) throw new Error(read.reason);
       refuseVouching(read.contract);
-      if (!isRemote(read.contract)) throw new Error('its contract names no remote model, and there is no model.onnx');
+      if (!isRemote(read.contract)) throw new Error('there is no model.onnx, and the contract names no remote model');
       const contract: RemoteContract = { ...read.contract, name, version };
       const prepared = await prepareRemote({ path: `${folder}/model.json`, contract }, this.#options);
       const executor = prepared.connect();
@@ -166,7 +171,7 @@ export class UntrustedModels {
       }
     } catch (cause) {
       if (cause instanceof Problem && cause.code === 'remote_not_allowed') throw cause;
-      if (isOutage(cause)) throw unavailableNow('The server of this model gives no answer at the moment.', cause);
+      if (isOutage(cause)) throw unavailableNow('The server of this model is unreachable.', cause);
       throw refuse(folder, cause);
     }
   }
@@ -180,12 +185,10 @@ export class UntrustedModels {
   }
 }
 
-/** The uploader must not decide that other clients' rows may be in the model's runs. */
+/** An uploader must not decide whether other clients' rows may share the model's runs. */
 function refuseVouching({ batching }: Contract): void {
   if (batching.rowWise === undefined) return;
-  throw new Error(
-    'model.json: "batching.rowWise" is for models in the folders of the service, whose operator vouches for them; leave it out',
-  );
+  throw new Error('model.json: "batching.rowWise" is allowed only in the model folders of the service; remove it');
 }
 
 function unavailableNow(text: string, cause: unknown): Problem {
@@ -197,7 +200,7 @@ export interface ModelName {
   readonly version: string;
 }
 
-/** Says why, in words for whoever brought it: bounded, printable, and without the places of this machine. */
+/** Returns the reason for the uploader: bounded, printable and without paths of this machine. */
 function refuse(folder: string, cause: unknown): Problem {
   const text = explain(cause);
   const reason = text
@@ -207,10 +210,10 @@ function refuse(folder: string, cause: unknown): Problem {
     .replace(/[^\P{C}]+/gu, ' ')
     .slice(0, maxReasonLength);
   const end = reason.endsWith('.') ? '' : '.';
-  return new Problem(422, 'model_refused', `The model was tried and cannot serve: ${reason}${end}`, { cause });
+  return new Problem(422, 'model_refused', `The model was inspected and cannot be served: ${reason}${end}`, { cause });
 }
 
-/** With what the runtime said, where that is known. */
+/** Includes the runtime's message, if there is one. */
 function explain(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const { message, cause: deeper } = cause;

@@ -1,21 +1,24 @@
-/** One small model; less would hold none. */
+/** Enough for one small model, in bytes. */
 const leastBytes = 268_435_456;
 
-/** Memory that uploaded models may take, in bytes. */
+/** Memory limits of uploaded models, in bytes. */
 export interface ModelMemoryConfig {
-  /** Each process. */
+  /** Per process. */
   readonly modelMemoryBytes: number;
   /** All processes of all workers together. */
   readonly modelsMemoryBytes: number;
   readonly workers?: number;
 }
 
-/** A worker's part of the memory for uploaded models: an equal one, but room for one model in any case. No single model gets more. */
+/**
+ * A worker's share of the memory for uploaded models, in bytes: an equal part, but at least room for one small model. No single model gets
+ * more.
+ */
 export function workerMemory({ modelsMemoryBytes, workers = 1 }: Omit<ModelMemoryConfig, 'modelMemoryBytes'>): number {
   return Math.max(leastBytes, Math.floor(modelsMemoryBytes / workers));
 }
 
-/** Returns the memory that the process of one model may take, in bytes. */
+/** Returns the memory limit of one model's process, in bytes. */
 export function modelMemory(config: ModelMemoryConfig): number {
   return Math.min(config.modelMemoryBytes, workerMemory(config));
 }

@@ -2,7 +2,7 @@ import type { Contract, Feature, NamedRow } from '../contract/types.ts';
 
 type Cell = NamedRow[string];
 
-/** A row that the contract takes, too, and that differs from its sample wherever the contract leaves a choice. */
+/** Makes a valid row that differs from the contract's sample in every cell that the contract allows to vary. */
 export function probeRow({ features, sample }: Contract): NamedRow {
   return Object.fromEntries(
     features.map((feature) => [feature.name, otherCell(feature, sample[feature.name] ?? null)]),

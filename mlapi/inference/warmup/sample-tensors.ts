@@ -7,9 +7,9 @@ import { toTensorInput } from '../tensors/input-tensors.ts';
 import { readJsonData } from '../tensors/json-tensor.ts';
 import type { InputTensor, ModelMetadata, TensorInfo, TensorInput } from '../tensors/types.ts';
 
-/** Nobody could send more than this, and it is made before anybody asks. */
+/** Limit of a generated sample: no request could be larger. */
 const maxBytes = 16 * 1_048_576;
-/** Bytes of an empty text. */
+/** Estimated bytes of an empty string. */
 const textBytes = 8;
 
 interface SampleRequest {
@@ -29,13 +29,16 @@ const sampleSchema = Joi.object<SampleRequest>({
     .required(),
 }).required();
 
-/** What a model that takes no rows is tried with: its sample, or zeros, with one of what its inputs leave open. @throws */
+/**
+ * Returns the input for the warm-up of a model that takes tensors: its sample, or zeros with size 1 for dynamic dimensions.
+ * @throws {Error} or {Problem} if the sample is invalid or the zeros would be too large
+ */
 export function sampleTensors(metadata: ModelMetadata, { sampleRequest }: Contract): TensorInput {
   const tensors = sampleRequest === undefined ? metadata.inputs.map(zeros) : readSampleRequest(sampleRequest);
   return toTensorInput(tensors, metadata);
 }
 
-/** The inputs of an inference request, as JSON has them. @throws */
+/** Parses the inputs of an inference request in JSON. @throws {Error} */
 function readSampleRequest(text: string): InputTensor[] {
   const { inputs } = checkSample(parseStrictJson(Buffer.from(text)));
   const exact = checkSample(JSON.parse(quoteLongIntegers(text)));
@@ -52,7 +55,7 @@ function readSampleRequest(text: string): InputTensor[] {
 
 function checkSample(value: unknown): SampleRequest {
   const checked = sampleSchema.validate(value, { convert: false });
-  if (checked.error !== undefined) throw new Error(`the sample is no inference request: ${checked.error.message}`);
+  if (checked.error !== undefined) throw new Error(`the sample is not an inference request: ${checked.error.message}`);
   return checked.value;
 }
 

@@ -3,46 +3,50 @@ import type { BatchingMode } from '../batching/fair-queue.ts';
 import { hasRowShape, sliceRows } from '../tensors/output-rows.ts';
 import type { InputData, Matrix, OutputTensor, RunInput, RunOutput, TensorInput } from '../tensors/types.ts';
 
-/** Findings of a warm-up. */
+/** Results of a warm-up. */
 export interface WarmUp {
   readonly cost: CostModel;
   readonly batching: BatchingMode;
-  /** The shape of what the output has for one row. */
+  /** Output shape of one row. */
   readonly rowShape: readonly number[];
-  /** The same for its other outputs; undefined where they do not answer row by row, so that none can share a run who wants them. */
+  /**
+   * Output shapes of one row for the other outputs; undefined if one of them is not row-wise, so that requests for all outputs cannot share
+   * runs.
+   */
   readonly secondaryRowShapes: readonly (readonly number[])[] | undefined;
 }
 
 interface WarmUpOptions {
-  /** One row each; the two are not alike. */
+  /** Two different rows, one row each. */
   readonly sample: Matrix;
   readonly other: Matrix;
   readonly takesOneRow: boolean;
-  /** Whether requests for the predicted output, and for all outputs, may share runs if the warm-up finds nothing against it. */
+  /** Whether requests for the predicted output, and for all outputs, may share runs if the warm-up does not disprove it. */
   readonly mayShare: { readonly predicted: boolean; readonly all: boolean };
   readonly run: Run;
 }
 
 type Run = (input: RunInput, allOutputs?: boolean) => Promise<RunOutput>;
 
-/** Runs are repeated, and get longer, for about so long. */
+/** Time budget of each measurement, in seconds. */
 const usualSeconds = 0.01;
 const maxRows = 512;
 const tries = 5;
-/** One run that had to wait for the machine would say that the model is slow: only a very long one is not repeated. */
+/** A single slow run may have waited for the CPU, so runs are repeated unless they take very long. */
 const leastTries = 3;
 const maxSeconds = 0.25;
-/** Sums come out a little otherwise in other company: the order of their terms changes. */
+/** Relative tolerance: batching changes the order of sums and thus their rounding. */
 const tolerance = 1e-3;
 
-/** The shortest of some runs of one row, in seconds. The others were waiting for the machine. */
+/** Returns the shortest of several runs of one row, in seconds. The longer ones were waiting for the CPU. */
 export async function timeOneRow({ run, sample }: { run: Run; sample: RunInput }): Promise<number> {
   return (await timeRows(run, sample)).seconds;
 }
 
 /**
- * Finds out what runs take, and whether rows can share one: each must get what it gets alone. That they do here proves nothing, as
- * two rows are known to whoever made the model: it counts only beside a proof. @throws what the model throws
+ * Measures the cost of runs, and tests whether two rows in one run get what they get alone. Passing proves nothing, since the author of the
+ * model knows the two rows: it counts only together with a proof.
+ * @throws what the model throws
  */
 export async function warmUp({ run, sample, other, takesOneRow, mayShare }: WarmUpOptions): Promise<WarmUp> {
   const alone = await run(sample);
@@ -63,7 +67,7 @@ export async function warmUp({ run, sample, other, takesOneRow, mayShare }: Warm
   return { cost: new CostModel(one, many), batching, rowShape, secondaryRowShapes };
 }
 
-/** Finds out what a run of these tensors takes. Each request has a run of its own. @throws what the model throws */
+/** Measures the cost of a run with these tensors. Tensor requests never share runs. @throws what the model throws */
 export async function warmUpTensors({ run, sample }: { run: Run; sample: TensorInput }): Promise<WarmUp> {
   await run(sample, true);
   const one = await timeRows(run, sample);
@@ -88,7 +92,7 @@ async function timeRows(run: Run, input: RunInput): Promise<MeasuredRun> {
   return { rows: input.rows, seconds: shortest };
 }
 
-/** Whether two rows together get, one entry each, what they get alone. Some models answer for the batch, not for its rows. */
+/** Whether two rows in one run get the same entries as alone. Some models return one result for the whole batch. */
 async function keepsRowsApart({
   run,
   sample,
@@ -106,7 +110,7 @@ async function keepsRowsApart({
   }
 }
 
-/** The shapes of what the other outputs have for one row, if each of them keeps rows apart. */
+/** Returns the output shapes of one row of the other outputs, if all of them are row-wise. */
 async function findSecondaryRowShapes({
   run,
   sample,
@@ -129,7 +133,11 @@ async function findSecondaryRowShapes({
   }
 }
 
-/** @param both what the rows got together @param alone @param next what each of them got */
+/**
+ * @param alone output of the first row alone
+ * @param next output of the second row alone
+ * @param both output of the two rows in one run
+ */
 function areApart(
   rowShape: readonly number[],
   { alone, both, next }: Readonly<Record<'alone' | 'both' | 'next', OutputTensor>>,
@@ -146,7 +154,7 @@ function isClose({ data: a }: OutputTensor, { data: b }: OutputTensor): boolean 
   });
 }
 
-/** The two rows in turn. */
+/** Repeats the two rows alternately. */
 function repeat(sample: Matrix, other: Matrix, rows: number): Matrix {
   const { width } = sample;
   const data = new (sample.data.constructor as new (length: number) => InputData)(rows * width);

@@ -47,21 +47,21 @@ describe('the start stops at model.json', () => {
       /"features\[1\].name" contains an invalid value/,
     ],
     ['a feature called instances', withFeature(number('instances')), /"features\[1\].name" contains an invalid value/],
-    ['min above max', withFeature(number('b', { min: 2, max: 1 })), /^feature "b": no number is within its bounds$/],
+    ['min above max', withFeature(number('b', { min: 2, max: 1 })), /^feature "b": its bounds contain no number$/],
     [
       'more features than the model',
       { onnx, contract: contractOf('m', [...[number('a'), number('b')], number('c')]) },
-      /^lists 3 features, and the model takes 2$/,
+      /^lists 3 features, but the model takes 2$/,
     ],
     [
       'fewer features than the model',
       { onnx, contract: contractOf('m', [number('a')]) },
-      /^lists 1 features, and the model takes 2$/,
+      /^lists 1 features, but the model takes 2$/,
     ],
     [
       'a category without encoding',
       withFeature(category('b')),
-      /^feature "b": a category needs lines in encoding.csv$/,
+      /^feature "b": a category requires lines in encoding.csv$/,
     ],
     [
       'another name than encoding.csv',
@@ -100,20 +100,28 @@ describe('the start stops at model.json', () => {
 
 describe('the start stops at encoding.csv', () => {
   const cases: [string, string, string][] = [
-    ['empty', '', 'lacks the column(s) column, name, category, encoding'],
-    ['a column missing', 'column,name,category\n1,b,x', 'lacks the column(s) encoding'],
+    ['empty', '', 'missing columns: column, name, category, encoding'],
+    ['a column missing', 'column,name,category\n1,b,x', 'missing columns: encoding'],
     [
       'a category twice, in another case',
       `${header}\n1,b,x,0\n1,b,X,1`,
-      'line 3: the category "X" of column 1 stands there twice; case does not count',
+      'line 3: the category "X" of column 1 occurs twice (categories are case-insensitive)',
     ],
     ['a column with two names', `${header}\n1,b,x,0\n1,c,y,1`, 'line 3: column 1 is called both "b" and "c"'],
-    ['a column that is no index', `${header}\nb,b,x,0`, 'line 2: column is no index'],
-    ['an encoding that is no number', `${header}\n1,b,x,one`, 'line 2: encoding is no number'],
-    ['an empty encoding', `${header}\n1,b,x,`, 'line 2: encoding is no number'],
+    ['a column that is no index', `${header}\nb,b,x,0`, 'line 2: column must be an index'],
+    ['an encoding that is no number', `${header}\n1,b,x,one`, 'line 2: encoding must be a number'],
+    ['an empty encoding', `${header}\n1,b,x,`, 'line 2: encoding must be a number'],
     ['an empty category', `${header}\n1,b,,0`, 'line 2: name or category is empty'],
-    ['a column that is a number', `${header}\n0,a,x,0\n1,b,x,0`, '"a" (column 0) is no category of the model'],
-    ['a column beyond the features', `${header}\n1,b,x,0\n7,z,x,0`, '"z" (column 7) is no category of the model'],
+    [
+      'a column that is a number',
+      `${header}\n0,a,x,0\n1,b,x,0`,
+      '"a" (column 0) is not a category feature of the model',
+    ],
+    [
+      'a column beyond the features',
+      `${header}\n1,b,x,0\n7,z,x,0`,
+      '"z" (column 7) is not a category feature of the model',
+    ],
   ];
   test.each(cases)('%s', async (_, encoding, cause) => {
     expect(await refusal({ m: withFeature(category('b'), encoding) })).toBe(`/m/encoding.csv: ${cause}`);
@@ -124,9 +132,7 @@ describe('the start stops at encoding.csv', () => {
     const { onnx: model, contract } = withFeature(category('b'), header);
 
     expect(await refusal({ m: ragged })).toMatch(/^\/m\/encoding\.csv: .*line 2/i);
-    expect(await refusal({ m: { onnx: model!, contract: contract! } })).toMatch(
-      /^\/m\/encoding\.csv: there is no such file/,
-    );
+    expect(await refusal({ m: { onnx: model!, contract: contract! } })).toMatch(/^\/m\/encoding\.csv: file not found/);
   });
 
   test('bytes that are no UTF-8', async () => {
@@ -142,7 +148,7 @@ describe('the start stops at encoding.csv', () => {
     const beyond = await refusal({ m: { onnx, encoding: `${header}\n5,z,x,0` } });
     const twice = await refusal({ m: { onnx, encoding: `${header}\n1,f0,x,0` } });
 
-    expect(beyond).toBe('/m/encoding.csv: "z" (column 5) is no category of the model');
+    expect(beyond).toBe('/m/encoding.csv: "z" (column 5) is not a category feature of the model');
     expect(twice).toBe('/m: "features[1]" contains a duplicate value');
   });
 });

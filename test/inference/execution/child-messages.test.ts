@@ -56,7 +56,7 @@ describe('what a model process says', () => {
     { type: 'ready', metadata, rssBytes: 1 },
     { type: 'ready', metadata: { ...metadata, inputType: undefined, width: undefined }, rssBytes: 1 },
     { type: 'unusable', reason: 'it is none' },
-    { type: 'refused', message: 'it failed on them', cause: 'a "node"' },
+    { type: 'refused', message: 'the model failed', cause: 'a "node"' },
     { type: 'answered', output: { data: Float32Array.of(7), shape: [] }, rssBytes: 1 },
   ])('arrives as it was: %j', (message) => {
     expect(decodeChildMessage(encodeChildMessage(message))).toEqual(message);

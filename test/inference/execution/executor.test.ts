@@ -215,7 +215,7 @@ describe('a crash', () => {
       await until(() => expect(model.predictor.sessions().memory[0]?.pid).not.toBe(pid));
     }
 
-    await until(() => expect(() => model.predictor.check()).toThrow(/^m: its processes crashed 5 times/));
+    await until(() => expect(() => model.predictor.check()).toThrow(/^m: the model process crashed 5 times/));
     await expect(model.predict([[1]])).rejects.toMatchObject({ status: 503, code: 'model_unavailable' });
   });
 });

@@ -51,7 +51,7 @@ describe('a model process that was taken over', () => {
   ])('ends itself alone when it says %s', async (_, bytes) => {
     const process = new ModelProcess({ path: 'model.onnx', sha256: undefined });
     child.say(bytes);
-    await expect(process.ready).rejects.toThrow("the model's process ended: SIGKILL");
+    await expect(process.ready).rejects.toThrow('the model process exited: SIGKILL');
   });
 
   test.each<[string, ChildMessage]>([
@@ -73,7 +73,7 @@ describe('a model process that was taken over', () => {
     await process.ready;
     const running = run(process);
     child.say(ready);
-    await expect(running).rejects.toThrow("the model's process ended: SIGKILL");
+    await expect(running).rejects.toThrow('the model process exited: SIGKILL');
   });
 
   test('and one that was not answers one run after the other', async () => {

@@ -164,7 +164,7 @@ describe('a child process', () => {
 
     process.kill(pool.memory()[0]!.pid, 'SIGKILL');
 
-    await expect(lost).rejects.toMatchObject({ outcome: 'crashed', message: "the model's process ended: SIGKILL" });
+    await expect(lost).rejects.toMatchObject({ outcome: 'crashed', message: 'the model process exited: SIGKILL' });
     expect((await kept).output.data[0]).toBe(500);
     await until(() => pool.free === 2);
   });
@@ -252,7 +252,7 @@ describe('a model that keeps crashing', () => {
     }
     await until(() => pool.fault !== undefined);
 
-    expect(pool.fault?.message).toMatch(/crashed 5 times within a minute; the last ended with SIGKILL/);
+    expect(pool.fault?.message).toMatch(/crashed 5 times within a minute; last exit: SIGKILL/);
     expect(pool.memory()).toEqual([]);
     await until(() => pool.free === 1);
     expect(pool.fault).toBeUndefined();
@@ -281,6 +281,6 @@ test('a model whose sample takes longer than it may leaves no process behind', a
 
   const late = loadPredictor(slowFolder({ executor: 'child' }, 1_000), { predictTimeoutMs: 20 });
 
-  await expect(late).rejects.toThrow(/takes longer than 20 ms/);
+  await expect(late).rejects.toThrow(/took longer than 20 ms/);
   await until(() => processTree(process.pid).length <= before);
 }, 60_000);

@@ -59,7 +59,7 @@ describe('the start stops at model.onnx', () => {
         nodes: [identity],
         outputs: [{ ...x, name: 'y', type: 'bfloat16' }],
       }),
-      /^an input or an output is BF16, which is not served; inputs and outputs are BOOL, .*, BYTES$/,
+      /^an input or an output is BF16, which is not supported; supported types: BOOL, .*, BYTES$/,
     ],
   ])('with %s', async (_, model, cause) => {
     const message = await refusal({ m: { onnx: model } });
@@ -85,7 +85,7 @@ describe('the start stops at model.onnx', () => {
     ['batches of exactly 8 rows', identityModel(2, 'float32', 8)],
   ])('%s are no rows: a contract with features is refused by name', async (_, model) => {
     expect(await refusal({ m: { ...good, onnx: model } })).toBe(
-      '/m/model.json: has "features", but the model takes no rows of them: it takes tensors',
+      '/m/model.json: has "features", but the model takes tensors, not rows',
     );
   });
 });
@@ -102,7 +102,7 @@ describe('the start stops where contract and model do not fit', () => {
     [
       'a code that the tensor does not take',
       withFeature(category('b'), encoding, 'int64'),
-      /^\/m\/model\.json: feature "b": the model's int64 tensor takes no code 0.5$/,
+      /^\/m\/model\.json: feature "b": the code 0.5 does not fit the model's int64 tensor$/,
     ],
     [
       'a missing value that the tensor does not take',
@@ -122,7 +122,7 @@ describe('the start stops where contract and model do not fit', () => {
     [
       'unknown: a category that is not there',
       withFeature(category('b', { unknown: 'OTHER' }), encoding),
-      /^\/m\/model\.json: feature "b": "unknown": OTHER is none of its categories$/,
+      /^\/m\/model\.json: feature "b": "unknown": OTHER is not one of its categories$/,
     ],
     [
       'a sample with a wrong cell',
@@ -134,12 +134,12 @@ describe('the start stops where contract and model do not fit', () => {
       sampled({ a: 1 }),
       /^\/m\/model\.json: the model cannot compute its sample: .* \/b missing/,
     ],
-    ['a sample that is a list', sampled([[1, 2]]), /^\/m\/sample\.json: the sample is one named row$/],
     [
-      'a sample that is not there',
-      withContract({ sample: 'sample.json' }),
-      /^\/m\/sample\.json: there is no such file/,
+      'a sample that is a list',
+      sampled([[1, 2]]),
+      /^\/m\/sample\.json: the sample must be a JSON object with one value per feature$/,
     ],
+    ['a sample that is not there', withContract({ sample: 'sample.json' }), /^\/m\/sample\.json: file not found/],
     [
       'an output that is not finite',
       { onnx: constantModel(constantOf([['NaN']])), contract: contractOf('m', [number('a')]) },
@@ -154,7 +154,7 @@ describe('the start stops where contract and model do not fit', () => {
           outputs: [{ name: 'y', type: 'float16', shape: ['N', 2] }],
         }),
       },
-      /^\/m\/model\.onnx: the output "y" is FP16, which this service does not read$/,
+      /^\/m\/model\.onnx: the output "y" is FP16, which is not supported for predictions$/,
     ],
   ])('%s', async (_, folder, message) => {
     expect(await refusal({ m: folder })).toMatch(message);

@@ -179,15 +179,15 @@ describe('200: scores become predictions', () => {
 
 describe('422: no answer is better than a guessed one', () => {
   test.each<[string, number[][], string]>([
-    ['wide-or-not', [[1]], 'it has one column, and the contract says one per class'],
-    ['narrow-or-not', [[1]], 'it has several columns, and the contract says one'],
-    ['positive-or-not', [[1]], 'it has several columns, and the contract says one'],
-    ['finite-or-not', [[1]], 'it holds a score that is no finite number'],
-    ['infinite', [[1]], 'it holds a score that is no finite number'],
+    ['wide-or-not', [[1]], 'the output has one column, but the contract says one per class'],
+    ['narrow-or-not', [[1]], 'the output has several columns, but the contract says one'],
+    ['positive-or-not', [[1]], 'the output has several columns, but the contract says one'],
+    ['finite-or-not', [[1]], 'the output contains a score that is not a finite number'],
+    ['infinite', [[1]], 'the output contains a score that is not a finite number'],
     ['class-number', [[1], [3]], 'the class number 3 has no label'],
     ['class-number', [[-1]], 'the class number -1 has no label'],
-    ['finite-or-not', [[0], [0]], 'its shape [1, 1] does not fit 2 row(s)'],
-    ['gather', [[0], [2]], 'it failed on them'],
+    ['finite-or-not', [[0], [0]], 'the output shape [1, 1] does not match 2 row(s)'],
+    ['gather', [[0], [2]], 'the model failed'],
   ])('%s, %j: %s', async (model, rows, reason) => {
     const { body } = await service
       .predict(model, rows, '?scores=true')
@@ -195,7 +195,7 @@ describe('422: no answer is better than a guessed one', () => {
       .expect('content-type', 'application/problem+json');
 
     expect(body.code).toBe('invalid_model_output');
-    expect(body.detail).toBe(`The model gave no usable answer for these rows: ${reason}.`);
+    expect(body.detail).toBe(`The model returned no usable output for these rows: ${reason}.`);
     expect(JSON.stringify(body)).not.toMatch(/indices|node/i);
   });
 });

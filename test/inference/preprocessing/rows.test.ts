@@ -193,7 +193,7 @@ describe('MLAPI_MAX_ROWS', () => {
 
     expect(body).toMatchObject({
       code: 'too_many_rows',
-      detail: 'A request may hold 30 rows; this one holds 31.',
+      detail: 'A request may contain at most 30 rows; this one contains 31.',
     });
   });
 });

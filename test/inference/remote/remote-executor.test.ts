@@ -100,7 +100,7 @@ test('tensors go and come as binary data where the server announces it', async (
   const json = JSON.stringify({ outputs: [tensor] });
   server.infer = (response) =>
     response.writeHead(200, { 'inference-header-content-length': json.length }).end(`${json}12345678`);
-  expect(await run(opened)).toContain('its shape has 12 bytes, and there are 8');
+  expect(await run(opened)).toContain('the shape needs 12 bytes, got 8');
 });
 
 test('what repeats the token is not passed on: not to a log, nor as the name of a tensor', async () => {

@@ -51,7 +51,7 @@ test('the start is refused where no server of the only models answers', async ()
   const modelsDir = writeModelFolders({ echo: { contract: echoContract('http://127.0.0.1:9') } });
   const variables = { MLAPI_MODELS_DIR: modelsDir, MLAPI_REMOTE_SERVERS: 'http://127.0.0.1:9' };
 
-  await expect(startService(variables)).rejects.toThrow(/no server of its remote models answers/);
+  await expect(startService(variables)).rejects.toThrow(/no server of its remote models is reachable/);
 });
 
 const spellings = (url: string): [string, string][] => [
@@ -91,9 +91,9 @@ test('the start is refused: a remote model and a model.onnx, another width, none
   const features = [{ name: 'a', type: 'number' }];
 
   await expect(load(good, [server.url], local)).rejects.toThrow(/one of the two must go/);
-  await expect(load({ ...good, features }, [server.url])).rejects.toThrow(/lists 1 features, and the model takes 3/);
+  await expect(load({ ...good, features }, [server.url])).rejects.toThrow(/lists 1 features, but the model takes 3/);
   await expect(load({ ...good, features: undefined, output: undefined }, [server.url])).rejects.toThrow(
-    /lists 0 features, and the model takes 3/,
+    /lists 0 features, but the model takes 3/,
   );
   await expect(load({ ...good, executor: 'child' }, [server.url])).rejects.toThrow(/conflict/);
 });

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../support/service.ts';
 const token = 'a-token.of~the/operator+1=';
 const tls = join(temporaryFolder(), 'tls');
 const certificate = join(tls, 'certificate.pem');
-const unproved = 'row-wise: unproved, it computes on another server, where its graph cannot be read\n';
+const unproved = 'row-wise: unproved, it runs on another server, so its graph cannot be read\n';
 let server: OipServer;
 let tokens: string;
 beforeAll(async () => {

@@ -84,29 +84,29 @@ describe('a model on another server', () => {
   });
 
   const wrong: [string, string, OipServer['infer']][] = [
-    ['what is no JSON', 'no JSON', (response) => say(response, 'hello')],
-    ['NaN', 'no JSON', (response) => say(response, textOf('[NaN,1,2]'))],
+    ['what is no JSON', 'is not JSON', (response) => say(response, 'hello')],
+    ['NaN', 'is not JSON', (response) => say(response, textOf('[NaN,1,2]'))],
     ['1e999', 'a finite number within its datatype', (response) => say(response, textOf('[1e999,1,2]'))],
-    ['a name twice', 'no JSON', (response) => say(response, '{"outputs":[],"outputs":[]}')],
-    ['an object for its outputs', 'none of the protocol', (response) => say(response, { outputs: {} })],
+    ['a name twice', 'is not JSON', (response) => say(response, '{"outputs":[],"outputs":[]}')],
+    ['an object for its outputs', 'does not follow the protocol', (response) => say(response, { outputs: {} })],
     ['no output', 'an output is missing', (response) => say(response, { outputs: [] })],
-    ['another output', 'not asked for', answering({ name: 'z' })],
+    ['another output', 'not requested', answering({ name: 'z' })],
     ['another datatype', 'another datatype', answering({ datatype: 'FP64' })],
-    ['data that do not fit the shape', 'its shape has 3 elements, and there are 2', answering({ data: [1, 2] })],
+    ['data that do not fit the shape', 'the shape has 3 elements, got 2', answering({ data: [1, 2] })],
     ['null for a number', 'element 1: it must be a finite number', answering({ data: [1, null, 3] })],
     ['text for a number', 'element 0: it must be a finite number', answering({ data: ['1', '2', '3'] })],
     ['one row too many', 'number of rows', answering({ shape: [2, 3], data: [1, 2, 3, 4, 5, 6] })],
     ['another model’s answer', 'another model', answering({}, { model_name: 'other' })],
     [
       'binary data that are not there',
-      'its shape has 12 bytes, and there are 0',
+      'the shape needs 12 bytes, got 0',
       answering({ parameters: { binary_data_size: 12 } }),
     ],
-    ['packed data', 'is packed', (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('{}')],
-    ['10 GB, declared', 'larger', (response) => response.writeHead(200, { 'content-length': 1e10 }).write('{')],
-    ['text without end', 'larger', endless],
-    ['500 with its stack', 'failed on them', (response) => say(response, 'Traceback: /srv/secret.py', 500)],
-    ['400 with its reason', 'failed on them', (response) => say(response, { error: 'secret' }, 400)],
+    ['packed data', 'is compressed', (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('{}')],
+    ['10 GB, declared', 'too large', (response) => response.writeHead(200, { 'content-length': 1e10 }).write('{')],
+    ['text without end', 'too large', endless],
+    ['500 with its stack', 'the model failed', (response) => say(response, 'Traceback: /srv/secret.py', 500)],
+    ['400 with its reason', 'the model failed', (response) => say(response, { error: 'secret' }, 400)],
   ];
   test.each(wrong)('422: a server that answers %s', async (_what, reason, infer) => {
     server.infer = infer;

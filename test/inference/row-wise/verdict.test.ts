@@ -42,7 +42,7 @@ describe('what a model says of itself', () => {
 
     expect(predictor.information()).toMatchObject({
       rowWise: 'unproved',
-      rowWiseReason: 'ReduceSum "total": it works along axis 0, where the rows are',
+      rowWiseReason: 'ReduceSum "total": it works along axis 0, the row axis',
     });
     // A request that waited would be late: 504.
     expect(await Promise.all([watched.predict([[1, 2]], 'a'), watched.predict([[3, 4]], 'a')])).toEqual([

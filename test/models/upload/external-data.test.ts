@@ -124,7 +124,7 @@ describe('422 external_data, with what to do', () => {
       /keeps data in "model\.onnx\.data", which did not come: send that file, under that name, as a part "data"/,
     ],
     ['under another name', { model, data: { 'other.data': weights } }, /"model\.onnx\.data", which did not come/],
-    ['cut off', { model, data: { [name]: weights.subarray(1) } }, /has 15 bytes, and the model reads up to byte 16/],
+    ['cut off', { model, data: { [name]: weights.subarray(1) } }, /has 15 bytes, but the model reads up to byte 16/],
     [
       'one too many',
       { model, data: { [name]: weights, 'b.bin': weights } },

@@ -133,7 +133,7 @@ describe('a version that is on another server', () => {
       server.described = status;
       const refused = await upload(service, token, ['unknown', '1'], { contract: contract(), encoding });
       expect([refused.status, refused.body.code]).toEqual([422, 'model_refused']);
-      expect(refused.body.detail).toContain(`the server answered ${status} where its model is described`);
+      expect(refused.body.detail).toContain(`the server answered ${status} to the request for model metadata`);
     }
     server.described = 200;
   });

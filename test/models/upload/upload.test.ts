@@ -90,7 +90,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
       body: {
         code: 'model_refused',
         detail:
-          'The model was tried and cannot serve: encoding.csv: there is no such file: put it in the folder, or send it as the part "encoding".',
+          'The model was inspected and cannot be served: encoding.csv: file not found: put it in the folder, or send it as the part "encoding".',
       },
     });
   });
@@ -162,7 +162,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect(filesLeft()).toEqual([]);
     const { services } = service;
     expect(await services.modelStore.store.resolve('wrong', '1').catch((cause: unknown) => String(cause))).toMatch(
-      /no such/,
+      /No such/,
     );
   });
 

@@ -10,22 +10,25 @@ const nine = 0x39;
 const exponent = 0x65;
 const lowerCase = 0x20;
 
-/** So many digits are an exact integer in a double, and so is every power of ten here: their quotient is rounded once, as JSON's number is. */
+/**
+ * Up to 15 digits are an exact integer in a double, and so is every power of ten used here, so their quotient is rounded once, like a JSON
+ * number.
+ */
 const exactDigits = 15;
 const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, power) => 10 ** power);
 
 const rememberedTexts = 256;
 
-/** Bytes that stand for themselves, within quotes and without. */
+/** Bytes that are plain text, inside quotes and outside. */
 const isPlain = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte < 0x7f && byte !== quote && byte !== comma ? 1 : 0,
 );
 
-/** Reads the cells of records from their bytes. Behind each record stands a line break, so that no cell is read past its end. */
+/** Reads the cells of records from their bytes. Every record must be followed by a line break, so that no cell is read past the end. */
 export class CellReader {
   at = 0;
   #bytes: Buffer = Buffer.alloc(0);
-  /** Most categories come again and again: to compare one is cheaper than to make a string of it. */
+  /** Cache of category texts: comparing bytes is cheaper than creating a string. */
   readonly #texts = Array.from({ length: rememberedTexts }, () => '');
 
   open(bytes: Buffer, start: number): void {
@@ -33,14 +36,14 @@ export class CellReader {
     this.at = start;
   }
 
-  /** @returns whether this byte came next; it is passed then */
+  /** Skips this byte if it is next. @returns whether it was */
   skip(byte: number): boolean {
     if (this.#bytes[this.at] !== byte) return false;
     this.at += 1;
     return true;
   }
 
-  /** A number as JSON spells it, or NaN, and then it is not passed. */
+  /** Reads a number in JSON notation. Returns NaN, without moving, if there is none. */
   readNumber(): number {
     const bytes = this.#bytes;
     const start = this.at;
@@ -71,7 +74,7 @@ export class CellReader {
     return first === start ? value : -value;
   }
 
-  /** Characters that stand for themselves, as many as there are. */
+  /** Reads all plain characters that follow. */
   readText(): string {
     const bytes = this.#bytes;
     const start = this.at;
@@ -96,7 +99,7 @@ export class CellReader {
     return true;
   }
 
-  /** Index behind an exponent, if there is one; -1 if it has no digits. */
+  /** Returns the index after an exponent, `start` if there is none, or -1 if it has no digits. */
   #skipExponent(start: number): number {
     const bytes = this.#bytes;
     if ((bytes[start]! | lowerCase) !== exponent) return start;
@@ -109,13 +112,13 @@ export class CellReader {
 }
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-/** In any case: spreadsheets write TRUE, and pandas True. */
+/** In any case, because spreadsheets write TRUE and pandas writes True. */
 const booleans: ReadonlyMap<string, boolean> = new Map([
   ['true', true],
   ['false', false],
 ]);
 
-/** Returns a cell's value as JSON would have it for such a feature; undefined for an empty cell, whose value is missing. */
+/** Returns a cell as the JSON value for its feature type; undefined for an empty cell, which counts as missing. */
 export function readCell(text: string, type: Feature['type']): unknown {
   if (text === '') return undefined;
   if (type === 'category') return text;

@@ -3,20 +3,23 @@ import { invalidRows } from '../../problems.ts';
 import type { FeatureEncoder } from '../feature-encoder.ts';
 import { shorten } from '../row-errors.ts';
 
-/** A column of the CSV: what encodes its cells, and where they stand in a row of the matrix. */
+/** A column of the CSV: the encoder of its cells and its index among the features. */
 export interface CsvColumn {
   readonly encoder: FeatureEncoder;
   readonly feature: number;
 }
 
-/** Finds the features that a header names, in any order; those that may be missing may be left out. @throws {Problem} 400 */
+/**
+ * Maps header names, in any order, to features. Columns with a default for missing cells may be absent.
+ * @throws {Problem} 400 `duplicate_key`, `invalid_rows`
+ */
 export function readHeader(names: readonly string[], encoders: readonly FeatureEncoder[]): CsvColumn[] {
   const features = new Map(encoders.map(({ feature }, index) => [feature.name, index]));
   const given = new Set<string>();
   for (const name of names) {
     if (given.has(name)) {
-      const errors = [{ pointer: pointerTo(name), detail: 'stands there twice' }];
-      throw new Problem(400, 'duplicate_key', 'The header names a column twice.', { errors });
+      const errors = [{ pointer: pointerTo(name), detail: 'column is repeated' }];
+      throw new Problem(400, 'duplicate_key', 'The CSV header repeats a column.', { errors });
     }
     given.add(name);
   }
@@ -24,7 +27,7 @@ export function readHeader(names: readonly string[], encoders: readonly FeatureE
   for (const encoder of encoders) {
     const { name } = encoder.feature;
     if (!given.has(name) && Number.isNaN(encoder.encode(undefined)))
-      errors.push({ pointer: pointerTo(name), detail: 'missing; the model needs this column' });
+      errors.push({ pointer: pointerTo(name), detail: 'missing; this column is required' });
   }
   for (const name of given)
     if (!features.has(name)) errors.push({ pointer: pointerTo(name), detail: 'not a feature of this model' });

@@ -4,21 +4,21 @@ const carriageReturn = 0x0d;
 const firstBufferBytes = 4_096;
 
 export interface RecordTaker {
-  /** A whole record; its line break stands behind it. The bytes are only lent. */
+  /** A complete record, followed by its line break. The bytes are reused after the call. */
   take(bytes: Buffer, start: number, end: number): void;
-  /** The beginning of a record that never ends, or not within its limit. Throws. */
+  /** The beginning of a record that exceeds the limit or has an unbalanced quote. Must throw. */
   refuse(bytes: Buffer, reason: 'endless' | 'unbalanced'): never;
 }
 
 interface RecordLimits {
   readonly maxBytes: number;
-  /** Asks for so many bytes of memory. @throws where there are none to have */
+  /** Reserves memory in bytes. @throws if there is none */
   readonly hold: (bytes: number) => void;
 }
 
 /**
- * Finds the records of CSV (RFC 4180) in chunks of bytes, wherever they are cut: a line break ends one, but for those between
- * quotes. Of the text, only the record that has not ended yet is kept.
+ * Splits CSV (RFC 4180) into records while its bytes arrive in arbitrary chunks. A line break ends a record unless it is quoted. Only the
+ * current, incomplete record is buffered.
  */
 export class CsvRecords {
   readonly #taker: RecordTaker;
@@ -44,13 +44,13 @@ export class CsvRecords {
     this.#keep(chunk, start, chunk.length);
   }
 
-  /** The last record needs no line break; half of one is none. */
+  /** Ends the input. The last record needs no line break, but its quotes must be balanced. */
   end(): void {
     if (this.#isQuoted) this.#taker.refuse(this.#pending.subarray(0, this.#length), 'unbalanced');
     if (this.#length > 0) this.#takePending(false);
   }
 
-  /** Where the record ends that the chunk is in at `at`, or -1. A quote that is doubled closes and opens again. */
+  /** Returns the end of the current record, or -1. A doubled quote closes and reopens the quotes. */
   #findEnd(chunk: Buffer, from: number): number {
     let isQuoted = this.#isQuoted;
     for (let at = from; at < chunk.length; at += 1) {

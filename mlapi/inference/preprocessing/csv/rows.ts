@@ -12,13 +12,13 @@ import { CsvFault, splitRecord } from './text.ts';
 const quote = 0x22;
 const comma = 0x2c;
 const firstRows = 64;
-/** For each cell of a record, and for some more. */
+/** Limit of a record in bytes: this many per cell, and for some spare cells. */
 const cellBytes = 1_024;
 const spareCells = 16;
 const lostBreaks = 'Were line breaks lost? curl drops them with -d: use --data-binary.';
-const oneLine = `The CSV is a single line, and so has no rows. ${lostBreaks}`;
-const longHeader = `The header of the CSV is longer than this model takes. ${lostBreaks}`;
-const noRows = { pointer: '', detail: 'there must be at least one row' };
+const oneLine = `The CSV is a single line, so it has no rows. ${lostBreaks}`;
+const longHeader = `The header of the CSV is too long for this model. ${lostBreaks}`;
+const noRows = { pointer: '', detail: 'at least one row is required' };
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 interface CsvOptions {
@@ -28,15 +28,15 @@ interface CsvOptions {
 }
 
 /**
- * Turns CSV into the tensor's buffer as its bytes come: a header, then rows. A row that the contract takes is encoded from its
- * bytes; only another one is read as text, and refused with the words that the same row would get in JSON.
+ * Turns CSV into the model's input tensor while its bytes arrive: a header, then rows. Valid rows are encoded straight from bytes. Only
+ * other rows are decoded as text, and get the same error messages as in JSON.
  */
 export class CsvRows {
   readonly #encoders: readonly FeatureEncoder[];
   readonly #options: CsvOptions;
   readonly #records: CsvRecords;
   readonly #reader = new CellReader();
-  /** A row whose cells are all missing: what the header leaves out stays so. */
+  /** A row of missing cells, for columns that the header leaves out. */
   readonly #blank: Cells;
   readonly #errors: InputError[] = [];
   #columns: readonly CsvColumn[] | undefined;
@@ -68,7 +68,7 @@ export class CsvRows {
   /** @throws {Problem} as `write` */
   end(): Matrix {
     this.#endRecords();
-    if (this.#columns === undefined) throw invalidCsv([{ pointer: '/header', detail: 'there must be a header' }]);
+    if (this.#columns === undefined) throw invalidCsv([{ pointer: '/header', detail: 'a header is required' }]);
     if (this.#errors.length > 0) throw invalidRows(this.#errors);
     if (this.#rows === 0) throw invalidRows([noRows]);
     return toMatrix(this.#cells, { type: this.#options.type, rows: this.#rows, width: this.#encoders.length });
@@ -85,7 +85,7 @@ export class CsvRows {
     this.#rows += 1;
   }
 
-  /** Where the end of the body ends its header, there are no rows: all else that is wrong with it may follow from that. */
+  /** If the header is the last line, there are no rows; report that first, since other errors may follow from it. */
   #endRecords(): void {
     const isOneLine = this.#columns === undefined;
     try {
@@ -111,7 +111,7 @@ export class CsvRows {
     if (this.#columns!.length < width) this.#cells.set(this.#blank, offset);
   }
 
-  /** @returns false where something is not plain, or refused */
+  /** @returns false if a cell is not plain or is rejected */
   #encodeBytes(columns: readonly CsvColumn[], bytes: Buffer, start: number, end: number): boolean {
     const reader = this.#reader;
     const offset = this.#rows * this.#encoders.length;
@@ -132,7 +132,7 @@ export class CsvRows {
     const texts = this.#split(bytes, start, end);
     const pointer = `/${this.#rows}`;
     if (texts.length !== columns.length) {
-      const detail = `the header has ${columns.length} cells; this row has ${texts.length}`;
+      const detail = `expected ${columns.length} cells as in the header, got ${texts.length}`;
       this.#addErrors([{ pointer, detail }]);
       return;
     }
@@ -149,7 +149,7 @@ export class CsvRows {
     this.#addErrors(explainRow(values, this.#encoders, { pointer, most: maxInputErrors }));
   }
 
-  /** No more is read than can be answered. */
+  /** Stops reading at the maximum number of reported errors. */
   #addErrors(errors: readonly InputError[]): void {
     this.#errors.push(...errors);
     if (this.#errors.length >= maxInputErrors) throw invalidRows(this.#errors);
@@ -160,7 +160,7 @@ export class CsvRows {
       return splitRecord(utf8.decode(bytes.subarray(start, end)));
     } catch (error) {
       if (error instanceof CsvFault) throw this.#malformed(error);
-      throw invalidCsv([{ pointer: this.#pointer, detail: 'this is not UTF-8' }]);
+      throw invalidCsv([{ pointer: this.#pointer, detail: 'not UTF-8' }]);
     }
   }
 
@@ -171,11 +171,11 @@ export class CsvRows {
       if (error instanceof CsvFault && (reason === 'unbalanced' || !error.isOpen)) throw this.#malformed(error);
     }
     const errors = [{ pointer: this.#pointer, detail: `longer than ${bytes.length} bytes` }];
-    const message = this.#columns === undefined ? longHeader : 'A row of the CSV is longer than this model takes.';
+    const message = this.#columns === undefined ? longHeader : 'A row of the CSV is too long for this model.';
     throw new Problem(413, 'row_too_large', message, { errors });
   }
 
-  /** JSON pointer to the record that is being read. */
+  /** RFC 6901 pointer to the current record. */
   get #pointer(): string {
     return this.#columns === undefined ? '/header' : `/${this.#rows}`;
   }

@@ -2,12 +2,12 @@ import { featureAxis, type OperatorCall, type ProvedValue } from '../operator-ca
 import { checkConstant } from '../broadcast.ts';
 import { NotRowWise, rowsOf, type Size } from '../values.ts';
 
-/** Reduce*: over named axes of a row. Without names it is all of them, the rows' among them. */
+/** Reduce*: over the named axes. Without axes it reduces all of them, including the rows. */
 export function reduce(call: OperatorCall): ProvedValue {
   const { sizes } = call.rows(0);
   const axes = call.listed(1, 'axes') ?? [];
   if (axes.length === 0) {
-    if (call.int('noop_with_empty_axes', 0) === 0) throw new NotRowWise('it works along all axes, the rows among them');
+    if (call.int('noop_with_empty_axes', 0) === 0) throw new NotRowWise('it works along all axes, including the rows');
     return call.rows(0);
   }
   return without(
@@ -28,7 +28,9 @@ function without(sizes: readonly Size[], axes: readonly number[], keeps: boolean
   return rowsOf(...left.filter((_, axis) => axis > 0 && (keeps || !axes.includes(axis))));
 }
 
-/** Softmax and its kind: up to operator set 12, axis 1 by default, and all axes from it on; later the last one, alone. */
+/**
+ * Softmax, LogSoftmax, Hardmax. Up to operator set 12: all axes from `axis` on, default 1. Later: the single axis `axis`, default the last.
+ */
 export function softmax(call: OperatorCall): ProvedValue {
   const value = call.rows(0);
   featureAxis(call.int('axis', call.version < 13 ? 1 : -1), value.sizes.length);
@@ -42,7 +44,7 @@ export function normalizeAxis(call: OperatorCall): ProvedValue {
   return value;
 }
 
-/** LayerNormalization, RMSNormalization: over the axes from one on. Mean and deviation are per row, too. */
+/** LayerNormalization, RMSNormalization: over the axes from `axis` on. The further outputs, mean and deviation, are per row. */
 export function normalizeLayer(call: OperatorCall): readonly ProvedValue[] {
   const value = call.rows(0);
   const rank = value.sizes.length;
@@ -60,20 +62,20 @@ export function normalizeMoments(call: OperatorCall): ProvedValue {
   return value;
 }
 
-/** BatchNormalization with what training found: for each feature, whichever the rows are. */
+/** BatchNormalization in inference: uses statistics from training, per feature. */
 export function normalizeBatch(call: OperatorCall): ProvedValue {
   const value = call.rows(0);
   if (call.int('training_mode', 0) !== 0 || call.outputCount > 1)
-    throw new NotRowWise('it is in training, and normalizes over the rows');
+    throw new NotRowWise('it is in training mode and normalizes over the rows');
   if (value.sizes.length < 2) throw new NotRowWise('input 0 has no features');
   call.constantsFrom(1);
   return value;
 }
 
-/** InstanceNormalization, GroupNormalization, LRN: each row by itself. */
+/** InstanceNormalization, GroupNormalization, LRN: within each row. */
 export function normalizeInstance(call: OperatorCall): ProvedValue {
   const value = call.rows(0);
-  if (value.sizes.length < 3) throw new NotRowWise('input 0 is not of rank 3 or more');
+  if (value.sizes.length < 3) throw new NotRowWise('input 0 has a rank below 3');
   call.constantsFrom(1);
   return value;
 }
@@ -86,7 +88,7 @@ export function cumSum(call: OperatorCall): ProvedValue {
   return value;
 }
 
-/** TopK: the largest of each row, and where they stand in it. */
+/** TopK: largest values of each row and their indices within it. */
 export function topK(call: OperatorCall): readonly ProvedValue[] {
   const { sizes } = call.rows(0);
   call.constantsFrom(1);
@@ -96,11 +98,11 @@ export function topK(call: OperatorCall): readonly ProvedValue[] {
   return [best, best];
 }
 
-/** Dropout in inference passes its input on. */
+/** Dropout in inference returns its input. */
 export function dropout(call: OperatorCall): readonly ProvedValue[] {
   const value = call.rows(0);
   call.constantsFrom(1);
   const isTraining = call.inputs[2] !== undefined && call.numbers(2).some((flag) => flag !== 0);
-  if (isTraining) throw new NotRowWise('it is in training');
+  if (isTraining) throw new NotRowWise('it is in training mode');
   return [value, value];
 }

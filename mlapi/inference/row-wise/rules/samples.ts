@@ -4,24 +4,24 @@ import { single } from './matrices.ts';
 
 function image(call: OperatorCall): readonly Size[] {
   const { sizes } = call.rows(0);
-  if (sizes.length < 3) throw new NotRowWise('input 0 is not of rank 3 or more');
+  if (sizes.length < 3) throw new NotRowWise('input 0 has a rank below 3');
   return sizes;
 }
 
-/** Conv and its kind: axis 0 is that of the samples. What else they take is constant. */
+/** Conv, ConvInteger, ConvTranspose: samples are on axis 0; all other inputs must be constant. */
 export function convolution(call: OperatorCall): ProvedValue {
   const [, , ...places] = image(call);
   call.constantsFrom(1);
   return rowsOf(undefined, ...places.map(() => undefined));
 }
 
-/** QLinearConv: x, its scale and zero point, w, ... */
+/** QLinearConv: x with scale and zero point, then w. */
 export function quantizedConvolution(call: OperatorCall): ProvedValue {
   for (const at of [1, 2, 6, 7]) single(call, at);
   return convolution(call);
 }
 
-/** MaxPool and its kind. The second output counts through all rows: it is left out. */
+/** MaxPool, AveragePool, LpPool. The second output holds indices across all rows, so it is left unproved. */
 export function pool(call: OperatorCall): ProvedValue {
   const [, channels, ...places] = image(call);
   return rowsOf(channels, ...places.map(() => undefined));
@@ -32,18 +32,22 @@ export function globalPool(call: OperatorCall): ProvedValue {
   return rowsOf(channels, ...places.map(() => 1));
 }
 
-/** QuantizeLinear, DequantizeLinear with a constant scale: one number, or one for each entry of an axis of the row. */
+/** QuantizeLinear, DequantizeLinear with a constant scale: one number, or one per entry of an axis within the row. */
 export function quantize(call: OperatorCall): ProvedValue {
   const value = call.value(0);
   call.constantsFrom(1);
   if (value.kind !== 'rows') return value.kind === 'constant' ? { ...value, numbers: undefined } : call.rows(0);
   const { sizes } = call.constant(1);
-  if (sizes === undefined || sizes.length > 1) throw new NotRowWise('its scale is not one number, or a list of them');
+  if (sizes === undefined || sizes.length > 1)
+    throw new NotRowWise('its scale is neither a number nor a list of numbers');
   if (sizes.length === 1 && sizes[0] !== 1) featureAxis(call.int('axis', 1), value.sizes.length);
   return value;
 }
 
-/** An operator of ai.onnx.ml over rows × features. A list alone would be one row to it. @param outputs how many axes each of them has behind the rows' */
+/**
+ * An ai.onnx.ml operator over [rows, features]; it would take a vector for a single row.
+ * @param outputs for each output, the number of axes after the row axis
+ */
 export function learned(...outputs: readonly number[]): Rule {
   return (call) => {
     call.rows(0, 2);
@@ -52,7 +56,11 @@ export function learned(...outputs: readonly number[]): Rule {
   };
 }
 
-/** A regressor of ai.onnx.ml. @param targets the attribute that says how many numbers a row gets @param usual how many without it */
+/**
+ * A regressor of ai.onnx.ml.
+ * @param targets name of the attribute with the number of outputs per row
+ * @param usual number of outputs without the attribute
+ */
 export function regression(targets: string, usual?: number): Rule {
   return (call) => {
     call.rows(0, 2);
@@ -62,18 +70,18 @@ export function regression(targets: string, usual?: number): Rule {
   };
 }
 
-/** Scaler, Normalizer, Imputer: rows × features come out as they went in. */
+/** Scaler, Normalizer, Imputer: [rows, features] in and out. */
 export function columnwise(call: OperatorCall): ProvedValue {
   return call.rows(0, 2);
 }
 
-/** FeatureVectorizer: features beside features. */
+/** FeatureVectorizer: concatenates features. */
 export function joinFeatures(call: OperatorCall): ProvedValue {
   call.inputs.forEach((_, at) => call.rows(at, 2));
   return rowsOf(undefined);
 }
 
-/** OneHotEncoder: one more axis, behind all others. */
+/** OneHotEncoder: adds a last axis. */
 export function encodeOneHot(call: OperatorCall): ProvedValue {
   return rowsOf(...call.rows(0).sizes.slice(1), undefined);
 }

@@ -10,14 +10,14 @@ import {
 } from '../operator-call.ts';
 import { constantOf, NotRowWise, product, rowsOf, type Constant, type Size } from '../values.ts';
 
-/** Reshape: axis 0 stays (0 copies its size), or -1 stands for it, because the rest of a row has as many elements as before. */
+/** Reshape: axis 0 keeps its size (0 copies it), or is -1 while the rest of a row has as many elements as before. */
 export function reshape(call: OperatorCall): ProvedValue {
   const shape = call.numbers(1);
-  if (call.int('allowzero', 0) !== 0) throw new NotRowWise('allowzero gives 0 another meaning');
+  if (call.int('allowzero', 0) !== 0) throw new NotRowWise('allowzero changes the meaning of 0');
   const value = call.value(0);
   const [first, ...rest] = shape;
   if (isRowVector(value)) {
-    // [1, n] in the same order of elements.
+    // [1, n] has the same order of elements.
     if (first === -1 && rest.every((size) => size === 1)) return rowsOf(...rest);
     throw new NotRowWise('it moves the rows off axis 0');
   }
@@ -30,7 +30,7 @@ export function reshape(call: OperatorCall): ProvedValue {
     return rowsOf(...sizes.map((size, at) => (rest[at] === -1 ? open : size)));
   }
   const isSame = first === -1 && entry !== undefined && entry > 0 && product(sizes) === entry;
-  if (!isSame) throw new NotRowWise('the new shape need not have the rows on axis 0');
+  if (!isSame) throw new NotRowWise('the new shape may not have the rows on axis 0');
   return rowsOf(...sizes);
 }
 
@@ -44,44 +44,41 @@ function reshapeConstant({ sizes: before, numbers }: Constant, shape: readonly n
   );
 }
 
-/** Flatten: to rows × all their elements. Along another axis than 1, rows would be cut or put together. */
+/** Flatten to [rows, elements]. Any axis but 1 would split or merge rows. */
 export function flatten(call: OperatorCall): ProvedValue {
   const { sizes } = call.rows(0);
   const axis = call.int('axis', 1);
-  if ((axis < 0 ? axis + sizes.length : axis) !== 1) throw new NotRowWise('it flattens rows together');
+  if ((axis < 0 ? axis + sizes.length : axis) !== 1) throw new NotRowWise('it merges rows');
   return rowsOf(product(sizes.slice(1)));
 }
 
 export function transpose(call: OperatorCall): ProvedValue {
   const value = call.value(0);
-  if (value.kind === 'row-vector') throw new NotRowWise('it moves rows that do not lie on axis 0');
+  if (value.kind === 'row-vector') throw new NotRowWise('it moves rows that are not on axis 0');
   const { sizes } = value;
   if (sizes === undefined) return constantOf(undefined);
   const order = call.ints('perm') ?? sizes.map((_, axis) => sizes.length - 1 - axis);
-  if (order.length !== sizes.length) throw new NotRowWise('its axes are not those of its input');
+  if (order.length !== sizes.length) throw new NotRowWise('its axes do not match its input');
   const moved = order.map((axis) => sizes[axis]);
   if (value.kind === 'constant') return constantOf(moved);
-  if (order[0] !== 0) throw new NotRowWise('it moves axis 0, where the rows are');
+  if (order[0] !== 0) throw new NotRowWise('it moves axis 0, the row axis');
   return rowsOf(...moved.slice(1));
 }
 
-/**
- * Squeeze: only axes that are named. Without names, and with an empty list of them, all axes of size 1 go: the rows' own, where there is
- * one row.
- */
+/** Squeeze with named axes only. Without axes, all axes of size 1 are removed, including the row axis of a single row. */
 export function squeeze(call: OperatorCall): ProvedValue {
   const value = call.value(0);
   const axes = call.listed(1, 'axes');
-  if (value.kind === 'row-vector') throw new NotRowWise('it moves rows that do not lie on axis 0');
+  if (value.kind === 'row-vector') throw new NotRowWise('it moves rows that are not on axis 0');
   const { sizes } = value;
   if (axes === undefined || axes.length === 0 || sizes === undefined) {
     if (value.kind === 'constant') return constantOf(undefined);
-    throw new NotRowWise('it names no axes, so that a single row has no axis of its own');
+    throw new NotRowWise('it names no axes, so it would remove the row axis of a single row');
   }
   const gone = axes.map((axis) => axisOf(axis, sizes.length));
   const left = sizes.filter((_, axis) => !gone.includes(axis));
   if (value.kind === 'constant') return constantOf(left, value.numbers);
-  if (gone.includes(0)) throw new NotRowWise('it removes axis 0, where the rows are');
+  if (gone.includes(0)) throw new NotRowWise('it removes axis 0, the row axis');
   return rowsOf(...left.slice(1));
 }
 
@@ -89,7 +86,7 @@ export function unsqueeze(call: OperatorCall): ProvedValue {
   const value = call.value(0);
   const axes = call.listed(1, 'axes');
   if (axes === undefined) throw new NotRowWise('it names no axes');
-  if (value.kind === 'row-vector') throw new NotRowWise('it moves rows that do not lie on axis 0');
+  if (value.kind === 'row-vector') throw new NotRowWise('it moves rows that are not on axis 0');
   const { sizes } = value;
   if (sizes === undefined) return constantOf(undefined);
   const rank = sizes.length + axes.length;
@@ -114,19 +111,19 @@ export function tile(call: OperatorCall): ProvedValue {
 }
 
 /**
- * Pad: nothing before or behind the rows. Where it repeats what is there, and also cuts (negative pads) or wraps around, the runtime
- * (1.30) reads past the row's end: what it finds there is another row's.
+ * Pad within rows only. ONNX Runtime 1.30 reads past the end of a row, into another row, if it repeats values and also crops (negative
+ * pads) or wraps around.
  */
 export function pad(call: OperatorCall): ProvedValue {
   const { sizes } = call.rows(0);
   call.constantsFrom(1);
   const pads = call.listed(1, 'pads');
-  if (pads === undefined) throw new NotRowWise('it does not say by how much it pads');
+  if (pads === undefined) throw new NotRowWise('its pads are unknown');
   const mode = call.attribute('mode')?.text ?? 'constant';
   const isBounded = mode === 'constant' || ((mode === 'reflect' || mode === 'edge') && pads.every((size) => size >= 0));
   if (!isBounded) throw new NotRowWise('it could read past the end of a row');
   const axes = call.inputs[3] === undefined ? sizes.map((_, axis) => axis) : call.numbers(3);
-  if (pads.length !== 2 * axes.length) throw new NotRowWise('its padding is not that of its axes');
+  if (pads.length !== 2 * axes.length) throw new NotRowWise('its numbers of pads and axes do not match');
   const padded: Size[] = [...sizes];
   axes.forEach((named, at) => {
     const [before, behind] = [pads[at]!, pads[at + axes.length]!];
@@ -137,13 +134,13 @@ export function pad(call: OperatorCall): ProvedValue {
   return rowsOf(...padded.slice(1));
 }
 
-/** DepthToSpace, SpaceToDepth: elements of an image change their places. */
+/** DepthToSpace, SpaceToDepth: rearrange the elements of an image. */
 export function regroup(call: OperatorCall): ProvedValue {
   call.rows(0, 4);
   return rowsOf(undefined, undefined, undefined);
 }
 
-/** Constant: its value stands in the node. */
+/** Constant: the value is in the node. */
 export function constantNode(call: OperatorCall): Constant {
   const tensor = call.attribute('value')?.tensor;
   if (tensor !== undefined) return constantOf(tensor.sizes, tensor.numbers);
@@ -156,7 +153,7 @@ export function constantNode(call: OperatorCall): Constant {
   return constantOf(listed === undefined ? undefined : [listed.count]);
 }
 
-/** Concat: rows with rows, along their features. A constant there would have to have as many entries as there are rows. */
+/** Concat: rows with rows, along features. A constant would need one entry per row. */
 export function concat(call: OperatorCall): ProvedValue {
   const values = call.inputs.map((_, at) => call.value(at));
   const [first] = values;
@@ -184,12 +181,12 @@ function sumOf(sizes: readonly Size[]): Size {
   return sizes.reduce<Size>((sum, size) => (sum === undefined || size === undefined ? undefined : sum + size), 0);
 }
 
-/** These know what to say of constants alone, too. */
+/** Rules that also derive constants from constants. */
 export const constantRules: ReadonlySet<Rule> = new Set<Rule>([
   ...[reshape, transpose, squeeze, unsqueeze, constantNode, concat],
 ]);
 
-/** Whether a value can be rows for an operator that takes either. */
+/** Requires a constant that is the same for each row, or rows of this rank. @throws {NotRowWise} */
 export function isConstantOrRows(call: OperatorCall, at: number, rank: number): void {
   const value = call.value(at);
   if (isRows(value)) call.rows(at, rank);

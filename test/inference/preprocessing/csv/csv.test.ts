@@ -96,48 +96,38 @@ const refusalOf = async (body: string | Buffer, status: number): Promise<Refusal
 describe('400: what is no CSV', () => {
   const nul = '\0';
   test.each<[string, string | Buffer, string, string]>([
-    ['an empty body', '', '/header', 'there must be a header'],
-    [
-      'a quote that is never closed',
-      `${header}\n"${first}\n${second}\n`,
-      '/0/duration',
-      'a quote that is never closed',
-    ],
+    ['an empty body', '', '/header', 'a header is required'],
+    ['unclosed quote', `${header}\n"${first}\n${second}\n`, '/0/duration', 'unclosed quote'],
     [
       'a quote in the middle of a cell',
       `${header}\n${first}\n${rowWith({ service: 'f"tp' })}\n`,
       '/1/service',
-      'a quote in a cell that does not begin with one',
+      'quote inside an unquoted cell',
     ],
     [
       'a quote in the middle, and no other',
       `${header}\n${rowWith({ service: '5"' })}\n${second}\n`,
       '/0/service',
-      'a quote in a cell that does not begin with one',
+      'quote inside an unquoted cell',
     ],
     [
-      'text after a closing quote',
+      'text after the closing quote',
       `${header}\n${rowWith({ service: '"f"tp' })}\n`,
       '/0/service',
-      'text after a closing quote',
+      'text after the closing quote',
     ],
-    ['NUL', `${header}\n${rowWith({ service: nul })}\n`, '/0/service', 'a NUL character'],
-    ['line breaks of a lone CR', `${header}\r${first}\r`, '/header', 'a carriage return without a line feed (cell 41)'],
+    ['NUL', `${header}\n${rowWith({ service: nul })}\n`, '/0/service', 'NUL character'],
+    ['line breaks of a lone CR', `${header}\r${first}\r`, '/header', 'carriage return without line feed (cell 41)'],
     [
       'bytes that are no UTF-8',
       Buffer.from(`${header}\n${first}\n${rowWith({ service: 'é' })}\n`, 'latin1'),
       '/1',
-      'this is not UTF-8',
+      'not UTF-8',
     ],
-    ['a header that is no UTF-8', Buffer.from([0xff, 0x0a]), '/header', 'this is not UTF-8'],
-    [
-      'an overlong slash',
-      Buffer.concat([Buffer.from(`${header}\n`), Buffer.from([0xc0, 0xaf])]),
-      '/0',
-      'this is not UTF-8',
-    ],
-    ['UTF-16 with its mark', Buffer.from(`\ufeff${file}`, 'utf16le'), '/header', 'this is not UTF-8'],
-    ['UTF-16 without', Buffer.from(file, 'utf16le'), '/header', 'a NUL character (cell 1)'],
+    ['a header that is no UTF-8', Buffer.from([0xff, 0x0a]), '/header', 'not UTF-8'],
+    ['an overlong slash', Buffer.concat([Buffer.from(`${header}\n`), Buffer.from([0xc0, 0xaf])]), '/0', 'not UTF-8'],
+    ['UTF-16 with its mark', Buffer.from(`\ufeff${file}`, 'utf16le'), '/header', 'not UTF-8'],
+    ['UTF-16 without', Buffer.from(file, 'utf16le'), '/header', 'NUL character (cell 1)'],
   ])('invalid_csv: %s', async (_, body, pointer, detail) => {
     expect(await refusalOf(body, 400)).toMatchObject({ code: 'invalid_csv', errors: [{ pointer, detail }] });
   });
@@ -146,7 +136,7 @@ describe('400: what is no CSV', () => {
 describe('400: a header that does not fit', () => {
   test.each([
     ['an unknown column', `${header},attack`, '/header/attack', 'not a feature of this model'],
-    ['a missing column', columns.slice(1).join(','), '/header/duration', 'missing; the model needs this column'],
+    ['a missing column', columns.slice(1).join(','), '/header/duration', 'missing; this column is required'],
     ['an empty name', `${header},`, '/header/', 'not a feature of this model'],
     ['__proto__', `${header},__proto__`, '/header/__proto__', 'not a feature of this model'],
     ['a long name', `${header},${'a'.repeat(5_000)}`, `/header/${'a'.repeat(40)}...`, 'not a feature of this model'],
@@ -160,13 +150,13 @@ describe('400: a header that does not fit', () => {
   test('duplicate_key: a column twice', async () => {
     const { code, errors } = await refusalOf(`${header},land\n${first},0\n`, 400);
 
-    expect([code, errors]).toEqual(['duplicate_key', [{ pointer: '/header/land', detail: 'stands there twice' }]]);
+    expect([code, errors]).toEqual(['duplicate_key', [{ pointer: '/header/land', detail: 'column is repeated' }]]);
   });
 
   test('invalid_rows: a header and no row', async () => {
     const { code, errors } = await refusalOf(`${header}\n`, 400);
 
-    expect([code, errors]).toEqual(['invalid_rows', [{ pointer: '', detail: 'there must be at least one row' }]]);
+    expect([code, errors]).toEqual(['invalid_rows', [{ pointer: '', detail: 'at least one row is required' }]]);
   });
 });
 
@@ -182,7 +172,7 @@ describe('a table that lost its line breaks, as with curl -d', () => {
     const { code, detail, errors } = await refusalOf(body, status);
 
     expect([code, errors?.[0]?.pointer]).toEqual([expected, pointer]);
-    expect(detail).toMatch(/^The (?:CSV is a single line|header of the CSV is longer).* use --data-binary\.$/);
+    expect(detail).toMatch(/^The (?:CSV is a single line|header of the CSV is too long).* use --data-binary\.$/);
   });
 
   test('no other refusal speaks of it', async () => {
@@ -193,7 +183,7 @@ describe('a table that lost its line breaks, as with curl -d', () => {
 
 describe('400: rows that do not fit', () => {
   test.each([
-    ['a category', { flag: 'ftpx' }, '/1/flag', /^unknown category "ftpx"; one of /],
+    ['a category', { flag: 'ftpx' }, '/1/flag', /^unknown category "ftpx"; expected one of /],
     ['text for a number', { duration: 'x' }, '/1/duration', '"x"; expected a finite number'],
     ['a number with a blank', { duration: ' 1' }, '/1/duration', '" 1"; expected a finite number'],
     ['a number with a leading zero', { duration: '01' }, '/1/duration', '"01"; expected a finite number'],
@@ -219,7 +209,7 @@ describe('400: rows that do not fit', () => {
   ])('%s', async (_, row, cells) => {
     const { code, errors } = await refusalOf(`${header}\n${first}\n${row}\n${second}\n`, 400);
 
-    const detail = `the header has 41 cells; this row has ${cells}`;
+    const detail = `expected 41 cells as in the header, got ${cells}`;
     expect([code, errors]).toEqual(['invalid_rows', [{ pointer: '/1', detail }]]);
   });
 
