@@ -3,18 +3,18 @@ import type { CallOptions } from './attempts.ts';
 import { apiPath } from './paths.ts';
 import { jsonPayload } from './payload.ts';
 
-/** A version, and how much of the traffic it gets: from 0 to 1. */
+/** A version and its share of the traffic, from 0 to 1. */
 export interface Share {
   readonly version: string;
   readonly share: number;
 }
 
-/** Versions that an alias points to. */
+/** The versions that an alias points to. */
 export interface AliasTarget {
   readonly version: string;
-  /** Answers this share of the clients instead. */
+  /** Serves this share of the clients instead of `version`. */
   readonly canary?: Share | null;
-  /** Is asked this share of the requests, too, and answers nobody. */
+  /** Receives a copy of this share of the requests; its responses are discarded. */
   readonly shadow?: Share | null;
   readonly [other: string]: unknown;
 }
@@ -23,7 +23,7 @@ export interface NamedAlias extends AliasTarget {
   readonly alias: string;
 }
 
-/** Moving names for versions: `@champion` wherever a version is. */
+/** Movable names for versions: `@champion` is accepted wherever a version is. */
 export class Aliases {
   readonly #api: Api;
 
@@ -31,7 +31,7 @@ export class Aliases {
     this.#api = api;
   }
 
-  /** By name. */
+  /** Lists aliases by name. */
   async list(name: string, options: CallOptions = {}): Promise<readonly NamedAlias[]> {
     const expects = ({ aliases }: Readonly<Record<string, unknown>>) => Array.isArray(aliases);
     const path = apiPath`models/${name}/aliases`;
@@ -42,7 +42,7 @@ export class Aliases {
     return this.#api.json('GET', aliasPath(name, alias), { expects: hasText('version'), options });
   }
 
-  /** Makes or moves it, at once for everybody. */
+  /** Creates or moves an alias, effective at once for all clients. */
   set(
     name: string,
     alias: string,
@@ -53,7 +53,7 @@ export class Aliases {
     return this.#api.empty('PUT', aliasPath(name, alias), { payload, options });
   }
 
-  /** If the answer gets lost it is not tried again, since a second time is a 404. */
+  /** Not retried if the response is lost, because a second attempt would get 404. */
   delete(name: string, alias: string, options: CallOptions = {}): Promise<void> {
     return this.#api.empty('DELETE', aliasPath(name, alias), { isRepeatable: false, options });
   }

@@ -1,7 +1,7 @@
 import type { InputError } from '../http/problem.ts';
 
 interface ApiErrorParts {
-  /** Absent where there was no answer. */
+  /** Absent if there was no response. */
   readonly status?: number | undefined;
   readonly errors?: readonly InputError[] | undefined;
   readonly requestId?: string | undefined;
@@ -11,9 +11,9 @@ interface ApiErrorParts {
 const maxDetailCharacters = 500;
 
 /**
- * A call that failed. `code` is the service's own where it answered with one, otherwise: `unreachable` (nothing was sent),
- * `connection_lost` (nobody knows whether it was done), `timeout`, `redirected`, `invalid_answer`, `digest_mismatch`,
- * `tokens_lost`, or `http_` with the status. It never holds what was sent, nor what Node's errors quote of an answer.
+ * A failed call. `code` is the service's own if it sent one; otherwise `unreachable` (nothing was sent), `connection_lost` (unknown whether
+ * the request was executed), `timeout`, `redirected`, `invalid_answer`, `digest_mismatch`, `tokens_lost`, or `http_` and the status.
+ * Contains neither the request nor quotes of the response.
  */
 export class ApiError extends Error {
   readonly status: number | undefined;
@@ -43,19 +43,19 @@ interface Refusal {
   readonly retryAfter: string | undefined;
 }
 
-/** Reads an error response: problem+json (RFC 9457), the OAuth shape (RFC 6749), or some proxy's page. */
+/** Parses an error response: problem details (RFC 9457), OAuth (RFC 6749), or a proxy's page. */
 export function errorOf({ status, body, requestId, retryAfter }: Refusal): ApiError {
   const found = parseObject(body);
   const text = (name: string) => (typeof found[name] === 'string' && found[name] !== '' ? found[name] : undefined);
   const errors = Array.isArray(found.errors) ? found.errors.filter(isInputError).map(cleanInputError) : [];
   return new ApiError(
     text('code') ?? text('error') ?? `http_${status}`,
-    text('detail') ?? text('error_description') ?? 'The answer is none of this service.',
+    text('detail') ?? text('error_description') ?? 'The response does not come from this service.',
     { status, errors, requestId: requestId ?? text('request_id'), retryAfterSeconds: readRetryAfter(retryAfter) },
   );
 }
 
-/** RFC 9110 section 10.2.3: seconds, or a date. */
+/** RFC 9110 section 10.2.3: seconds or a date. */
 function readRetryAfter(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value);
@@ -82,7 +82,7 @@ function cleanInputError({ pointer, detail }: InputError): InputError {
   return { pointer: toLine(pointer), detail: toLine(detail) };
 }
 
-/** It may be printed on a terminal, and a stranger may have written it. */
+/** The text may come from another server and be printed on a terminal: remove control characters and shorten it. */
 function toLine(text: string): string {
   return text.slice(0, maxDetailCharacters).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ');
 }

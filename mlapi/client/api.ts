@@ -6,13 +6,13 @@ import type { ServiceResponse } from './response.ts';
 type Expectation = (value: Readonly<Record<string, unknown>>) => boolean;
 type ApiCall = Omit<Call, 'method' | 'path' | 'isRepeatable'> & { readonly isRepeatable?: boolean };
 
-/** How many of a list are asked for at once, and where to begin. */
+/** Page size, and the name after which to start. */
 export interface PageOptions extends CallOptions {
   readonly limit?: number;
   readonly after?: string;
 }
 
-/** The routes behind the guard, by what they answer. */
+/** Calls authenticated routes, by kind of response. */
 export class Api {
   readonly #attempts: Attempts;
   readonly #tokens: TokenSource;
@@ -22,7 +22,7 @@ export class Api {
     this.#tokens = tokens;
   }
 
-  /** @param expects what must hold, or it is not the answer; by default that it is an object */
+  /** Calls a route that returns JSON. @param expects whether an object is the expected response; default: any object */
   json<T>(
     method: string,
     path: string,
@@ -32,13 +32,13 @@ export class Api {
     return this.#attempts.perform({ isRepeatable: true, ...call, method, path }, read, options, this.#tokens);
   }
 
-  /** For answers whose body says nothing. */
+  /** Calls a route whose response body is ignored. */
   empty(method: string, path: string, { options, ...call }: ApiCall & { options: CallOptions }): Promise<void> {
     const read = (answer: ServiceResponse) => answer.discard();
     return this.#attempts.perform({ isRepeatable: true, ...call, method, path }, read, options, this.#tokens);
   }
 
-  /** For answers that are not kept. @throws {ApiError} unless it is of the media type */
+  /** Calls a route whose response is streamed. @throws {ApiError} if it has another media type */
   stream(
     method: string,
     path: string,
@@ -48,13 +48,13 @@ export class Api {
     const read = async (answer: ServiceResponse) => {
       if (answer.mediaType === mediaType) return answer;
       await answer.discard();
-      throw new ApiError('invalid_answer', `The answer is not ${mediaType}.`, { status: answer.status });
+      throw new ApiError('invalid_answer', `The response is not ${mediaType}.`, { status: answer.status });
     };
     const whole = { isRepeatable: true, isStreamed: true, headers, ...call, method, path };
     return this.#attempts.perform(whole, read, options, this.#tokens);
   }
 
-  /** Every item of a list, page by page as they are asked for. */
+  /** Yields every item of a list, fetching pages on demand. */
   async *pages<T>(
     path: string,
     member: string,
@@ -68,14 +68,14 @@ export class Api {
       });
       yield* page[member] as T[];
       if (typeof page.next !== 'string') return;
-      // A page that points to itself would never end.
-      if (page.next === next) throw new ApiError('invalid_answer', 'The list does not go on.');
+      // A page that points to itself would loop forever.
+      if (page.next === next) throw new ApiError('invalid_answer', 'The next page of the list is the same page.');
       next = page.next;
     }
   }
 }
 
-/** That an answer has a text of this name, without which it is another one. */
+/** Expects an object with a string of this name. */
 export function hasText(name: string): Expectation {
   return (value) => typeof value[name] === 'string';
 }

@@ -3,13 +3,13 @@ import { Deadline, orAborted, type Timing } from './deadline.ts';
 import { ServiceResponse } from './response.ts';
 import type { Transport, WireCall } from './transport.ts';
 
-/** How often and for how long a call is tried again. */
+/** How often and how long a call is retried. */
 export interface RetryOptions {
-  /** After the first try. */
+  /** Retries after the first attempt. */
   readonly count: number;
-  /** From the first try to the last. */
+  /** Time from the first attempt to the last. */
   readonly withinMs: number;
-  /** The first wait is at most this long, each further one at most twice the one before. */
+  /** Upper bound of the first delay; doubled for each further one. */
   readonly firstWaitMs: number;
 }
 
@@ -19,24 +19,24 @@ const longestWaitMs = 10_000;
 /** Options of every call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** For the whole call, retries included; where something is streamed, the longest silence of the service. */
+  /** For the whole call including retries; for streams, the longest silence of the service. */
   readonly timeoutMs?: number | undefined;
 }
 
 export interface Call extends WireCall {
-  /** Whether doing it twice is doing it once: only then is it tried again when nobody knows whether it was done. */
+  /** Whether repeating the call is safe. Otherwise it is not retried when it may have been executed. */
   readonly isRepeatable: boolean;
   readonly isStreamed?: boolean;
-  /** Told that a try may have been done, before the next one. */
+  /** Called before a retry, if the previous attempt may have been executed. */
   readonly onLost?: () => void;
-  /** Statuses of refusals that are answers to this call. */
+  /** Error statuses that are valid responses of this call. */
   readonly accepts?: readonly number[];
 }
 
-/** Where access tokens come from. */
+/** Provides access tokens. */
 export interface TokenSource {
   access(): Promise<string>;
-  /** After a 401: another one than that which was refused. */
+  /** After a 401: returns a token other than the rejected one. */
   replace(refused: string): Promise<string>;
 }
 
@@ -56,7 +56,7 @@ interface Attempt<T> {
   readonly tokens?: TokenSource | undefined;
 }
 
-/** Makes calls, and makes them again where that is safe. */
+/** Executes calls and retries them when that is safe. */
 export class Attempts {
   readonly #options: AttemptsOptions;
 
@@ -65,7 +65,7 @@ export class Attempts {
   }
 
   /**
-   * @param read takes what is wanted of an answer that is no refusal; a stream is handed on whole, and ends its call itself.
+   * @param read extracts the result from a successful response; a `ServiceResponse` is returned as a stream and ends the call itself
    * @throws {ApiError}, or the signal's reason
    */
   async perform<T>(call: Call, read: Read<T>, options: CallOptions = {}, tokens?: TokenSource): Promise<T> {
@@ -93,7 +93,7 @@ export class Attempts {
       if (!(failure instanceof ApiError)) return failure.value;
       if (call.payload?.isWhole === false) throw failure;
       if (failure.status === 401 && tokens !== undefined && token !== undefined && !isReplaced) {
-        // Nothing was done, so this is no retry; and it happens once, whatever the service says to the next token.
+        // A rejected token means that nothing was executed, so this is not a retry. Done once per call.
         isReplaced = true;
         token = await orAborted(tokens.replace(token), deadline.signal);
         continue;
@@ -120,7 +120,7 @@ export class Attempts {
     }
   }
 
-  /** Full jitter, and never less than `Retry-After`; undefined where it must not be tried again. */
+  /** Full jitter, at least `Retry-After`; undefined if the call must not be retried. */
   #waitMs(
     { code, status, retryAfterSeconds = 0 }: ApiError,
     { isRepeatable }: Call,
@@ -128,7 +128,7 @@ export class Attempts {
   ): number | undefined {
     const { retries, timing } = this.#options;
     if (tries > retries.count) return undefined;
-    // 429 and 503 were refused before anything was done, and what is unreachable has heard nothing.
+    // Requests answered 429 or 503 were not executed; `unreachable` ones were not sent.
     const isUndone = status === 429 || status === 503 || code === 'unreachable';
     if (!isUndone && !(isRepeatable && code === 'connection_lost')) return undefined;
     const maxMs = Math.min(longestWaitMs, retries.firstWaitMs * 2 ** (tries - 1));

@@ -18,23 +18,23 @@ export type { CallOptions, KeptTokens, PageOptions, RetryOptions, Source, TokenR
 const defaultTimeoutMs = 30_000;
 
 interface CommonOptions extends Address {
-  /** Called with the newest tokens, and awaited, before one of them is used: they are the way back in after a restart. */
+  /** Receives the newest tokens and is awaited before they are used. Store them: they are needed after a restart. */
   readonly onTokens?: (tokens: TokenResponse) => void | Promise<void>;
   readonly timeoutMs?: number;
   readonly retries?: Partial<RetryOptions>;
   readonly timing?: Timing;
 }
 
-/** Where the service is, and the secret of a reusable client, a password that is good for one reset, or the tokens that came of one. */
+/** Address of the service, and a client secret, a one-time password, or stored tokens. */
 export type ClientOptions = CommonOptions & (ClientSecret | Credentials | { readonly tokens: KeptTokens });
 
 export interface PredictOptions extends CallOptions {
-  /** By default the service's own; `@alias` where it knows aliases. */
+  /** Default: chosen by the service. `@alias` selects an alias. */
   readonly version?: string;
   readonly scores?: boolean;
 }
 
-/** A row: cells in feature order, or by name. */
+/** A row as a list of cells in feature order, or as an object by name. */
 export type NamedRow = Readonly<Record<string, unknown>>;
 
 export type Row = readonly unknown[] | NamedRow;
@@ -51,7 +51,14 @@ export interface SessionResponse {
   readonly expiresAt: string;
 }
 
-/** A typed client of this service: it gets tokens, renews them and tries again where that is safe. Every call may throw {ApiError}. */
+/**
+ * Typed client of this service: obtains and renews tokens, and retries calls when that is safe. Every call may throw {ApiError}.
+ * @example
+ * const client = new Client({ url: 'https://models.example.com', clientId: 'cron', clientSecret });
+ * const { predictions } = await client.predict('churn', [{ age: 42, income: 1_234.5 }]);
+ * for await (const { name, version } of client.models.list()) console.log(name, version);
+ * client.close();
+ */
 export class Client {
   readonly versions: Versions;
   readonly aliases: Aliases;
@@ -74,7 +81,7 @@ export class Client {
     this.aliases = new Aliases(this.#api);
   }
 
-  /** Name and version of what answers; needs no token. */
+  /** Returns name and version of the service; needs no token. */
   health(options: CallOptions = {}): Promise<HealthResponse> {
     const call = { method: 'GET', path: '/api', isRepeatable: true };
     return this.#attempts.perform(call, (answer) => answer.json(hasText('service')), options);
@@ -97,7 +104,7 @@ export class Client {
     return this.#api.json('GET', '/auth/session', { expects: hasText('client'), options });
   }
 
-  /** One prediction for each row, in their order. */
+  /** Returns one prediction per row, in order. */
   predict(
     model: string,
     rows: NamedRow | readonly Row[],
@@ -112,8 +119,8 @@ export class Client {
   }
 
   /**
-   * The same for CSV, both ways as a stream; the service predicts when it has all rows. `source` is sent no faster than the service
-   * reads. Where it can be opened only once, a call that broke off in its middle is not tried again.
+   * Predicts with CSV, streamed in both directions; the service predicts once it has all rows. `source` is read no faster than the service
+   * reads. If it can be opened only once, a call that broke off is not retried.
    */
   async predictCsv(
     model: string,
@@ -129,12 +136,12 @@ export class Client {
     );
   }
 
-  /** Ends the tokens, here and at the service. */
+  /** Revokes the tokens at the service and forgets them. */
   revoke(options: CallOptions = {}): Promise<void> {
     return this.#tokens.revoke(options);
   }
 
-  /** Closes the connections that are kept for the next call. */
+  /** Closes idle connections. */
   close(): void {
     this.#transport.close();
   }
@@ -155,7 +162,7 @@ class Models {
     this.#api = api;
   }
 
-  /** All models, by name. */
+  /** Lists all models by name. */
   list(options: PageOptions = {}): AsyncGenerator<ListedModel, void, undefined> {
     return this.#api.pages('/api/models', 'models', options);
   }
@@ -164,7 +171,7 @@ class Models {
     return this.#api.json('GET', apiPath`models/${name}`, { expects: hasText('name'), options });
   }
 
-  /** Returns what the versions answered in the last minutes, how fast, and how far their inputs have drifted. */
+  /** Returns the traffic of the last minutes by version: responses, latencies and input drift. */
   traffic(
     name: string,
     { minutes, ...options }: CallOptions & { readonly minutes?: number } = {},

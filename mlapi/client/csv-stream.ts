@@ -6,7 +6,7 @@ import type { ServiceResponse } from './response.ts';
 
 const maxRecordCharacters = 1_048_576;
 
-/** Predictions as CSV, read once: as text, or row by row. Leaving the loop before its end closes the connection. */
+/** Predictions as CSV, to be read once: as text or as rows. Leaving the loop early closes the connection. */
 export class CsvStream implements AsyncIterable<string> {
   readonly #answer: ServiceResponse;
 
@@ -14,7 +14,7 @@ export class CsvStream implements AsyncIterable<string> {
     this.#answer = answer;
   }
 
-  /** The text as it comes, header included. */
+  /** Yields the text as it arrives, including the header. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     for await (const chunk of this.#answer.chunks()) {
@@ -24,7 +24,7 @@ export class CsvStream implements AsyncIterable<string> {
     decode(decoder);
   }
 
-  /** One object for each row, by the names in the header. Cells are text. */
+  /** Yields one object per row, keyed by the header. Cells are text. */
   async *rows(): AsyncGenerator<Readonly<Record<string, string>>, void, undefined> {
     const text = Readable.from(this, { objectMode: false });
     const parser = parse({ columns: true, max_record_size: maxRecordCharacters });

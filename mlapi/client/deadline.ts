@@ -1,12 +1,12 @@
 import { ApiError } from './api-error.ts';
 
-/** Clock and timers for waiting; tests bring their own. */
+/** Clock and timers; tests replace them. */
 export interface Timing {
-  /** Milliseconds that only go forward. */
+  /** Monotonic, in milliseconds. */
   now(): number;
   /** @throws the signal's reason */
   wait(ms: number, signal: AbortSignal): Promise<void>;
-  /** 0 to 1. */
+  /** From 0 to 1. */
   random(): number;
 }
 
@@ -23,7 +23,7 @@ export const realTiming: Timing = {
   random: () => Math.random(),
 };
 
-/** Whichever comes first. What is waited for goes on: others may wait for it, too. */
+/** Settles with the promise or rejects when the signal aborts. The promise itself goes on, since others may wait for it. */
 export function orAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(reasonOf(signal));
@@ -33,14 +33,14 @@ export function orAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T
   });
 }
 
-/** Returns the reason of an aborted signal; the caller's own reason is thrown as it is. */
+/** Returns the reason of an aborted signal. The caller's own reason is thrown unchanged. */
 export function reasonOf({ reason }: AbortSignal): Error {
   return reason as Error;
 }
 
 /**
- * When a call is given up: with its caller's signal, or by time. For a whole call the time runs from its start to the end of its
- * answer; for a stream it runs while the service is silent, and not while the caller is.
+ * Aborts a call by its caller's signal or by timeout. For ordinary calls the time runs from start to end of the response; for streams it
+ * runs only while the service is silent.
  */
 export class Deadline {
   readonly #controller = new AbortController();
@@ -62,17 +62,17 @@ export class Deadline {
     return this.#controller.signal;
   }
 
-  /** The service's turn: from now on its silence counts. */
+  /** Waiting for the service: its silence counts. */
   resume(): void {
     if (this.#isForSilence && !this.signal.aborted) this.#start();
   }
 
-  /** The caller's turn. */
+  /** Waiting for the caller. */
   pause(): void {
     if (this.#isForSilence) clearTimeout(this.#timer);
   }
 
-  /** The call is over. */
+  /** Ends the call. */
   release(): void {
     clearTimeout(this.#timer);
     this.#caller?.removeEventListener('abort', this.#abort);
@@ -81,7 +81,7 @@ export class Deadline {
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#controller.abort(new ApiError('timeout', `No answer within ${this.#ms} ms.`));
+      this.#controller.abort(new ApiError('timeout', `No response within ${this.#ms} ms.`));
     }, this.#ms);
   }
 

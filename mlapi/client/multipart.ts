@@ -3,10 +3,10 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { streamedPayload, type Chunk, type Payload } from './payload.ts';
 
-/** A file by its path, or its bytes. */
+/** Path of a file, or its bytes. */
 export type FileSource = string | Uint8Array;
 
-/** A part of a form (RFC 7578). */
+/** A part of a multipart form (RFC 7578). */
 export interface Part {
   readonly name: string;
   readonly fileName: string;
@@ -14,12 +14,14 @@ export interface Part {
   readonly content: FileSource;
 }
 
-/** One file as it is, read while it is sent. */
+/** A single file as the body, read while it is sent. */
 export async function filePayload(mediaType: string, content: FileSource): Promise<Payload> {
   return streamedPayload(mediaType, () => readChunks(content), await lengthOf(content));
 }
 
-/** Parts as a form of known length, read while they are sent, as often as they are. Names and types are ours or checked, and need no escapes. */
+/**
+ * A multipart form of known length, read while it is sent and readable again for retries. Names and types are checked and need no escaping.
+ */
 export async function formPayload(parts: readonly Part[]): Promise<Payload> {
   const boundary = randomUUID();
   const heads = parts.map(({ name, fileName, mediaType }) =>

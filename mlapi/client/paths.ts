@@ -1,9 +1,9 @@
-/** A path below /api from a literal's parts: what stands between them is one segment each, and a version may be `@alias`. */
+/** Builds a path below /api from a template literal. Each value is one path segment; a version may be `@alias`. */
 export function apiPath(parts: TemplateStringsArray, ...segments: string[]): string {
   return `/api/${String.raw({ raw: parts }, ...segments.map(toSegment))}`;
 }
 
-/** `?` and what is set, or nothing. */
+/** Returns a query string of the set values, or an empty string. */
 export function queryOf(values: Readonly<Record<string, string | number | boolean | undefined>>): string {
   const set = new URLSearchParams();
   for (const [name, value] of Object.entries(values))
@@ -11,7 +11,7 @@ export function queryOf(values: Readonly<Record<string, string | number | boolea
   return set.size === 0 ? '' : `?${set.toString()}`;
 }
 
-/** Proxies resolve dots, so that they would call another path. */
+/** Empty or dotted segments are rejected: proxies would resolve them to another path. */
 function toSegment(text: string): string {
   if (/^\.{0,2}$/.test(text)) throw new TypeError('a name in a path must not be empty or dots');
   return encodeURIComponent(text).replace(/^%40/, '@');

@@ -1,25 +1,25 @@
 import { Readable } from 'node:stream';
 
-/** Bytes, or text that is sent as UTF-8. */
+/** Bytes, or text to be sent as UTF-8. */
 export type Chunk = Uint8Array | string;
 type Chunks = Iterable<Chunk> | AsyncIterable<Chunk>;
 
-/** Text, bytes or a stream; a function that opens one can be asked again, so that its call can be tried again. */
+/** Text, bytes or a stream. A function that opens a stream allows retries. */
 export type Source = Chunk | Chunks | (() => Chunks);
 
-/** A request's body. */
+/** Body of a request. */
 export interface Payload {
   readonly mediaType: string;
-  /** In bytes, where it is known before. */
+  /** In bytes, if known in advance. */
   readonly length?: number;
-  /** Whether the service must let it through before anything of it is sent: large ones, and those that can be sent only once. */
+  /** Whether to wait for the service's consent (100-continue) before sending: for large bodies and those that can be sent only once. */
   readonly isAnnounced: boolean;
-  /** Whether all of it can still be sent. */
+  /** Whether the whole body can still be sent. */
   readonly isWhole: boolean;
   open(): Chunks;
 }
 
-/** @throws {TypeError} for a number that JSON does not have: it would become null, which may stand for another value */
+/** @throws {TypeError} for NaN and infinities: JSON.stringify would send null, which may mean something else */
 export function jsonPayload(value: unknown): Payload {
   const bytes = Buffer.from(JSON.stringify(value, refuseNonFinite));
   return {
@@ -31,7 +31,7 @@ export function jsonPayload(value: unknown): Payload {
   };
 }
 
-/** Fields as HTML sends them; those that are undefined are left out. */
+/** Urlencoded form fields; undefined ones are left out. */
 export function formPayload(fields: Readonly<Record<string, string | undefined>>): Payload {
   const given = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined);
   const bytes = Buffer.from(new URLSearchParams(given).toString());
@@ -46,14 +46,14 @@ export function formPayload(fields: Readonly<Record<string, string | undefined>>
 
 function refuseNonFinite(name: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value))
-    throw new TypeError(`${name}: ${value} is no number in JSON`);
+    throw new TypeError(`${name}: JSON cannot represent ${value}`);
   return value;
 }
 
-/** A body that is not kept. */
+/** A streamed body. */
 export function streamedPayload(mediaType: string, source: Source, length?: number): Payload {
   let isOpened = false;
-  // A file that is not there says so before anybody reads it: whoever does is told then.
+  // An early error, such as a missing file, is reported when the stream is read.
   if (source instanceof Readable) source.on('error', () => undefined);
   const isOneShot = typeof source !== 'function' && typeof source !== 'string' && !(source instanceof Uint8Array);
   return {

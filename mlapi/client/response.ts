@@ -2,11 +2,11 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { ApiError, errorOf } from './api-error.ts';
 import { reasonOf, type Deadline } from './deadline.ts';
 
-/** More than any answer of the service that is not a stream. */
+/** Larger than any response of the service that is not streamed. */
 const maxResponseBytes = 67_108_864;
 const maxRefusalBytes = 65_536;
 
-/** An answer whose body is still to be read: once, within its deadline. */
+/** A response whose body has not been read: read it once, within the deadline. */
 export class ServiceResponse {
   readonly status: number;
   readonly #message: IncomingMessage;
@@ -18,7 +18,7 @@ export class ServiceResponse {
     this.#message = message;
     this.#request = request;
     this.#deadline = deadline;
-    // Whatever ends it is told to whoever reads it.
+    // Errors reach the reader of the body.
     message.on('error', () => undefined);
     const abort = () => message.destroy();
     if (deadline.signal.aborted) abort();
@@ -38,7 +38,7 @@ export class ServiceResponse {
     return (this.header('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase();
   }
 
-  /** The body as it comes, no faster than it is asked for. Leaving before its end closes the connection; either ends the call. */
+  /** Yields the body as it is requested. Leaving early closes the connection. Either way the call ends. */
   async *chunks(): AsyncGenerator<Buffer, void, undefined> {
     try {
       yield* this.#read();
@@ -47,35 +47,35 @@ export class ServiceResponse {
     }
   }
 
-  /** @throws {ApiError} unless it is JSON that `isExpected` knows */
+  /** @throws {ApiError} unless the body is JSON that `isExpected` accepts */
   async json<T>(isExpected: (value: Record<string, unknown>) => boolean): Promise<T> {
     const text = await this.#text(maxResponseBytes);
-    if (text === undefined) throw this.#invalid('The answer is too large.');
+    if (text === undefined) throw this.#invalid('The response is too large.');
     let value: unknown;
     try {
       value = JSON.parse(text);
     } catch {
-      // The parser's own error quotes the answer, which may hold a token.
+      // The parser's error quotes the response, which may hold a token.
     }
     if (typeof value !== 'object' || value === null || !isExpected(value as Record<string, unknown>))
-      throw this.#invalid('The answer is none of this service.');
+      throw this.#invalid('The response does not come from this service.');
     return value as T;
   }
 
-  /** Why the service refused; a redirect is a refusal, too. */
+  /** Reads an error response. Redirects are errors too. */
   async refusal(): Promise<ApiError> {
     const { status } = this;
     const body = (await this.#text(maxRefusalBytes)) ?? '';
     const requestId = this.header('x-request-id');
     if (status >= 300 && status < 400)
-      return new ApiError('redirected', 'The service answers elsewhere, and tokens are not taken there.', {
+      return new ApiError('redirected', 'The service redirects to another address; tokens are not sent there.', {
         status,
         requestId,
       });
     return errorOf({ status, body, requestId, retryAfter: this.header('retry-after') });
   }
 
-  /** Reads what is left of a short answer, so that its connection can be kept. */
+  /** Reads the rest of a short response, so that the connection can be reused. */
   async discard(): Promise<void> {
     await this.#text(maxRefusalBytes);
   }
@@ -104,7 +104,7 @@ export class ServiceResponse {
       if (signal.aborted) throw reasonOf(signal);
       throw error instanceof ApiError ? error : lost();
     } finally {
-      // A body that was not wanted to its end leaves the connection in the middle of a request.
+      // An unread body makes the connection unusable for further requests.
       if (!this.#message.complete || !this.#request.writableFinished) this.#request.destroy();
     }
   }
@@ -115,5 +115,5 @@ export class ServiceResponse {
 }
 
 function lost(): ApiError {
-  return new ApiError('connection_lost', 'The answer broke off.');
+  return new ApiError('connection_lost', 'The connection closed before the response ended.');
 }

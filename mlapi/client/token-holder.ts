@@ -5,7 +5,7 @@ import type { Timing } from './deadline.ts';
 import { formPayload, jsonPayload } from './payload.ts';
 import type { ServiceResponse } from './response.ts';
 
-/** Good for one reset, where the service keeps its default. */
+/** A one-time password: valid for one reset, unless the service is configured otherwise. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
@@ -19,33 +19,33 @@ export interface ClientSecret {
   readonly scope?: string | undefined;
 }
 
-/** Tokens that a program has stored: the response of a reset or a refresh, or at least its refresh token. */
+/** Stored tokens: the response of a reset or refresh, or at least its refresh token. */
 export type KeptTokens = Pick<TokenResponse, 'refresh_token'> & Partial<TokenResponse>;
 
 interface TokenHolderOptions {
   readonly attempts: Attempts;
   readonly timing: Timing;
   readonly start: Credentials | ClientSecret | KeptTokens;
-  /** Stores the newest tokens, before the first of them is used. A reusable client has nothing to store. */
+  /** Stores new tokens before they are used. Not called for reusable clients. */
   readonly onTokens?: ((tokens: TokenResponse) => void | Promise<void>) | undefined;
 }
 
-/** How long before its end an access token is replaced: so that none ends on its way. */
+/** Access tokens are replaced this long before they expire, so that none expires in transit. */
 const marginMs = 30_000;
 const marginShare = 0.1;
-/** Not the caller's: others wait for the same tokens, and what is given up may be lost. */
+/** Own timeout instead of the caller's: other calls wait for the same tokens, and an aborted refresh may lose them. */
 const timeoutMs = 30_000;
 
 interface Held {
   readonly access: string | undefined;
   /** Undefined for a reusable client. */
   readonly refresh: string | undefined;
-  /** By our own clock; infinite where nobody knows how old it is: then a 401 tells. */
+  /** When to renew, by our clock; infinite for stored tokens of unknown age, which a 401 renews. */
   readonly freshUntil: number;
   readonly goodUntil: number;
 }
 
-/** Owns the tokens: in memory, never shown. However many calls need another one, one of them gets it for all. */
+/** Holds the tokens in memory. However many calls need a new token, one request obtains it for all. */
 export class TokenHolder implements TokenSource {
   readonly #attempts: Attempts;
   readonly #timing: Timing;
@@ -53,10 +53,10 @@ export class TokenHolder implements TokenSource {
   readonly #secret: ClientSecret | undefined;
   #credentials: Credentials | undefined;
   #held: Held | undefined;
-  /** The hook has not taken these yet. */
+  /** Tokens that `onTokens` has not stored yet. */
   #unstored: TokenResponse | undefined;
   #renewal: Promise<void> | undefined;
-  /** There will be no further token. */
+  /** Set once no further tokens can be obtained. */
   #end: ApiError | undefined;
 
   constructor({ attempts, timing, start, onTokens }: TokenHolderOptions) {
@@ -78,20 +78,20 @@ export class TokenHolder implements TokenSource {
     const isGood = access !== undefined && now < goodUntil && this.#unstored === undefined;
     if (this.#end !== undefined && isGood) return access;
     return this.#renew().catch((error: unknown) => {
-      // Until its end it serves as well as the one that could not be had.
+      // Use the old token while it is valid.
       if (isGood) return access;
       throw error;
     });
   }
 
   async replace(refused: string): Promise<string> {
-    // Another call was refused with the same token, and has had it replaced.
+    // Another call has already replaced the rejected token.
     if (this.#held?.access !== undefined && this.#held.access !== refused) return this.access();
     if (this.#held !== undefined) this.#held = { ...this.#held, freshUntil: 0, goodUntil: 0 };
     return this.#renew();
   }
 
-  /** Ends all tokens of this family, here and at the service. */
+  /** Revokes all tokens of this family at the service and forgets them. */
   async revoke(options: CallOptions): Promise<void> {
     await this.#renewal?.catch(() => undefined);
     const token = this.#held?.refresh ?? this.#held?.access;
@@ -127,7 +127,7 @@ export class TokenHolder implements TokenSource {
     this.#unstored = undefined;
   }
 
-  /** As often as it is needed: it spends nothing. */
+  /** Repeatable: a client secret is not used up. */
   async #grant({ clientId, clientSecret, scope }: ClientSecret): Promise<AccessResponse> {
     const fields = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret, scope };
     const call = {
@@ -145,7 +145,7 @@ export class TokenHolder implements TokenSource {
     }
   }
 
-  /** Tried again also when its answer got lost: if that one spent the password, there is nothing left to lose. */
+  /** Retried even if the response was lost: if that attempt used up the password, nothing more can be lost. */
   async #reset({ username, password, scope }: Credentials): Promise<TokenResponse> {
     const payload = jsonPayload({ username, password, scope });
     const call = { method: 'POST', path: '/auth/reset', payload, isRepeatable: true, runsAlone: true };
@@ -158,9 +158,8 @@ export class TokenHolder implements TokenSource {
   }
 
   /**
-   * RFC 9700 section 4.14.2: a refresh token that comes twice ends its family, and reports a theft. So it is never sent again when
-   * its answer got lost: the access token serves until its end, and then whoever holds this needs a new password. A 429 or 503 is an
-   * answer, and says that nothing was done.
+   * RFC 9700 section 4.14.2: a refresh token that is used twice revokes its family. So it is never sent again if the response was lost: the
+   * access token is used until it expires, then a new password is needed. Responses such as 429 and 503 say that nothing was changed.
    */
   async #refresh(): Promise<TokenResponse> {
     const { refresh = '' } = this.#held ?? {};
@@ -172,9 +171,9 @@ export class TokenHolder implements TokenSource {
       if (!(error instanceof ApiError) || error.code === 'unreachable') throw error;
       const { status = 200, code } = error;
       if (status === 400 || status === 401) throw this.#finish(error);
-      // Answers, by whomever, that say that nothing was done.
+      // Statuses that mean nothing was changed, whoever sent them.
       if ((status >= 300 && status < 500) || status === 503) throw error;
-      const detail = `The answer to a refresh got lost (${code}); a new password is needed.`;
+      const detail = `The response to a refresh was lost (${code}); a new password is needed.`;
       throw this.#finish(new ApiError('tokens_lost', detail));
     }
   }
@@ -206,7 +205,7 @@ function readAccess(answer: ServiceResponse): Promise<AccessResponse> {
   );
 }
 
-/** Whether a header can carry the value: otherwise Node's error would quote it. */
+/** Whether the value is a valid header value. Otherwise Node's error would quote it. */
 function isToken(value: unknown): boolean {
   return typeof value === 'string' && /^[A-Za-z0-9._~+/-]+=*$/.test(value);
 }

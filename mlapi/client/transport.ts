@@ -5,23 +5,23 @@ import { reasonOf, type Deadline } from './deadline.ts';
 import type { Payload } from './payload.ts';
 import { ServiceResponse } from './response.ts';
 
-/** RFC 9110 section 10.1.1: whoever knows nothing of 100-continue gets the body all the same. */
+/** Servers that do not support 100-continue get the body after this time (RFC 9110 section 10.1.1). */
 const continueTimeoutMs = 1_000;
 const maxHeaderBytes = 65_536;
 
 export interface WireCall {
   readonly method: string;
-  /** With its query. */
+  /** Including the query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly payload?: Payload;
-  /** A connection that was kept may be dead, and what was sent on it is then lost: what must not get lost gets its own. */
+  /** Use a new connection: a kept one may be dead, and the request would be lost. */
   readonly runsAlone?: boolean;
 }
 
-/** Where the service is. */
+/** Address of the service. */
 export interface Address {
-  /** `https://host`; `http` only on this machine, unless `allowsPlainHttp` says otherwise: tokens are sent there. */
+  /** `https://host`. Plain `http` only to this machine, unless `allowsPlainHttp` is set, because tokens are sent. */
   readonly url: string;
   readonly socketPath?: string;
   readonly allowsPlainHttp?: boolean;
@@ -29,27 +29,27 @@ export interface Address {
 
 const ownMachine = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
 
-/** HTTP to one origin. It follows no redirect: a token goes nowhere else. */
+/** HTTP client for one origin. Does not follow redirects, so that tokens go nowhere else. */
 export class Transport {
   readonly #base: URL;
   readonly #socketPath: string | undefined;
   readonly #agent: HttpAgent;
 
   constructor({ url, socketPath, allowsPlainHttp = false }: Address) {
-    // Not in the message: whatever was given may hold a password.
-    if (!URL.canParse(url)) throw new TypeError('the url of the service is none');
+    // Do not repeat the value in the message: it may contain a password.
+    if (!URL.canParse(url)) throw new TypeError('invalid url');
     this.#base = new URL(url);
     const { protocol, username, password, search, hash, hostname } = this.#base;
     if (protocol !== 'https:' && protocol !== 'http:') throw new TypeError('the url must begin with https: or http:');
     if (`${username}${password}${search}${hash}` !== '')
       throw new TypeError('the url must have no user, password, query or fragment');
     if (protocol === 'http:' && socketPath === undefined && !allowsPlainHttp && !ownMachine.test(hostname))
-      throw new TypeError('the url must begin with https: tokens would pass the network in the clear');
+      throw new TypeError('the url must begin with https: because tokens must not be sent unencrypted');
     this.#socketPath = socketPath;
     this.#agent = protocol === 'https:' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
   }
 
-  /** Sends a request. @returns its answer, whose body is still to be read. @throws {ApiError} where there is none */
+  /** Sends a request. @returns the response with an unread body. @throws {ApiError} if there is no response */
   send(call: WireCall, deadline: Deadline): Promise<ServiceResponse> {
     const { signal } = deadline;
     return new Promise((resolve, reject) => {
@@ -77,7 +77,7 @@ export class Transport {
         })
         .on('error', ({ code = 'no code' }: NodeJS.ErrnoException) => {
           if (state.isConnected) fail(new ApiError('connection_lost', `The connection was lost (${code}).`));
-          else fail(new ApiError('unreachable', `The service cannot be reached (${code}).`));
+          else fail(new ApiError('unreachable', `The service is unreachable (${code}).`));
         })
         .on('close', () => signal.removeEventListener('abort', abort))
         .on('response', (message) => {
@@ -91,7 +91,7 @@ export class Transport {
     });
   }
 
-  /** Ends the connections that are kept. */
+  /** Closes idle connections. */
   close(): void {
     this.#agent.destroy();
   }
@@ -101,7 +101,7 @@ export class Transport {
     const open = protocol === 'https:' ? httpsRequest : httpRequest;
     const { length } = payload ?? {};
     return open({
-      // An IPv6 address has brackets in a URL only.
+      // Only URLs put IPv6 addresses in brackets.
       hostname: hostname.replace(/^\[|\]$/g, ''),
       ...(port !== '' && { port }),
       ...(this.#socketPath !== undefined && { socketPath: this.#socketPath }),
@@ -120,7 +120,7 @@ export class Transport {
   }
 }
 
-/** At once, or when the service says that it will read it. */
+/** Sends the body at once, or after 100 Continue if it is announced. */
 function sendBody(request: ClientRequest, payload: Payload | undefined, send: () => Promise<void>): void {
   if (payload === undefined) {
     request.end();
@@ -148,7 +148,7 @@ interface Pumping {
   readonly state: { readonly isRefused: boolean };
 }
 
-/** No faster than the service reads, and no further than it wants to. What the source throws is the caller's to see. */
+/** Sends the body no faster than the service reads, and stops when it rejects. Errors of the source reach the caller. */
 async function pump(payload: Payload, request: ClientRequest, { deadline, state }: Pumping): Promise<void> {
   const isOver = () => request.destroyed || state.isRefused;
   deadline.pause();

@@ -14,24 +14,24 @@ export interface FileInformation {
   readonly sizeBytes: number;
 }
 
-/** One version of a model, which never changes. */
+/** One immutable version of a model. */
 export interface VersionInformation {
   readonly name: string;
   readonly version: string;
-  /** SHA-256 of the ONNX file, in hexadecimal; with external data, of what `sha256sum` prints for all files. */
+  /** SHA-256 of the ONNX file, hexadecimal; with external data, of what `sha256sum` prints for all files. */
   readonly sha256: string;
   /** Total size of all files. */
   readonly sizeBytes: number;
-  /** Where the model has external data: what it consists of, the ONNX file first. */
+  /** With external data: all files, the ONNX file first. */
   readonly files?: readonly FileInformation[];
   readonly createdAt: string;
   readonly [other: string]: unknown;
 }
 
-/** Files of a version; without a contract, one is derived from the model's own shape. */
+/** The files of a version. Without a contract, one is derived from the model's inputs. */
 export interface VersionFiles {
   readonly model: FileSource;
-  /** External data, by the file names that the model gives: `{ 'model.onnx.data': path }`. */
+  /** External data by the file names in the model: `{ 'model.onnx.data': path }`. */
   readonly data?: Readonly<Record<string, FileSource>> | undefined;
   /** `model.json` */
   readonly contract?: FileSource | undefined;
@@ -44,7 +44,7 @@ export interface VersionFiles {
 const onnxMediaType = 'application/octet-stream';
 const isInformation = hasText('sha256');
 
-/** The versions of models: uploaded, looked at, fetched, retired. */
+/** Uploads, inspects, downloads and retires versions of models. */
 export class Versions {
   readonly #api: Api;
 
@@ -52,7 +52,10 @@ export class Versions {
     this.#api = api;
   }
 
-  /** Streams the files. A name and version are taken for ever; taken by the same model is as good as uploaded, if a try of this call got lost. */
+  /**
+   * Uploads a version, streaming its files. A name and version can never be reused. If an attempt was lost and the version now exists with
+   * the same digest, the upload succeeded.
+   */
   async upload(
     name: string,
     version: string,
@@ -74,8 +77,8 @@ export class Versions {
   }
 
   /**
-   * Uploads a model folder: `model.onnx`, `model.json` if there is one, the files that this names, and those whose names end in
-   * `.onnx.data` or `.onnx_data`, as exporters call external data.
+   * Uploads a model folder: `model.onnx`, `model.json` if present, the files it names, and external data named `*.onnx.data` or
+   * `*.onnx_data`, as exporters call it.
    */
   async uploadFolder(
     name: string,
@@ -96,7 +99,7 @@ export class Versions {
     return this.upload(name, version, files, options);
   }
 
-  /** All versions of a model. */
+  /** Lists all versions of a model. */
   list(name: string, options: PageOptions = {}): AsyncGenerator<VersionInformation, void, undefined> {
     return this.#api.pages(apiPath`models/${name}/versions`, 'versions', options);
   }
@@ -105,33 +108,33 @@ export class Versions {
     return this.#api.json('GET', versionPath(name, version), { expects: isInformation, options });
   }
 
-  /** Ends a version; nobody can take its name again. If the answer gets lost it is not tried again, since a second time is a 404. */
+  /** Retires a version for good: its name cannot be reused. Not retried if the response is lost, because a second attempt would get 404. */
   retire(name: string, version: string, options: CallOptions = {}): Promise<void> {
     return this.#api.empty('DELETE', versionPath(name, version), { isRepeatable: false, options });
   }
 
   /**
-   * The ONNX file as it comes, or `file` of its external data. It throws `digest_mismatch` at the end of any other file: use nothing of
-   * it before the end.
+   * Downloads the ONNX file, or `file` of its external data, as a stream. Throws `digest_mismatch` at the end if the digest differs: do not
+   * use the data before the stream ends.
    */
   async artifact(
     name: string,
     version: string,
     { file, ...options }: CallOptions & { readonly file?: string } = {},
   ): Promise<AsyncGenerator<Buffer, void, undefined>> {
-    // An alias may move between the two calls.
+    // Resolve an alias once: it may move between two calls.
     const found = await this.get(name, version, options);
     const path = `${versionPath(name, found.version)}/artifact${file === undefined ? '' : `?file=${encodeURIComponent(file)}`}`;
     const expected = found.files?.find((each) => each.name === (file ?? 'model.onnx')) ?? found;
     return verified(await this.#api.stream('GET', path, { mediaType: onnxMediaType, options }), expected);
   }
 
-  /** Makes a version ready before its first prediction. */
+  /** Loads a version before its first prediction. */
   load(name: string, version: string, options: CallOptions = {}): Promise<void> {
     return this.#api.empty('POST', `${versionPath(name, version)}/load`, { options });
   }
 
-  /** Gives its memory back; the next prediction loads it again. */
+  /** Frees the memory of a version; the next prediction loads it again. */
   unload(name: string, version: string, options: CallOptions = {}): Promise<void> {
     return this.#api.empty('POST', `${versionPath(name, version)}/unload`, { options });
   }
@@ -152,9 +155,9 @@ function partsOf({ model, data = {}, contract, encoding, sample }: VersionFiles)
   return all.flatMap(({ content, ...part }) => (content === undefined ? [] : [{ ...part, content }]));
 }
 
-/** @throws {TypeError} for a name that would need escapes in the form, and that no service takes */
+/** @throws {TypeError} for a file name that the service would reject */
 function dataPart(fileName: string, content: FileSource): Part {
-  if (!/^[\w. -]+$/.test(fileName)) throw new TypeError(`no name of external data: ${JSON.stringify(fileName)}`);
+  if (!/^[\w. -]+$/.test(fileName)) throw new TypeError(`invalid name for external data: ${JSON.stringify(fileName)}`);
   return { name: 'data', fileName, mediaType: onnxMediaType, content };
 }
 
@@ -167,7 +170,7 @@ async function readContract(path: string): Promise<{ encoding?: string; sample?:
   }
 }
 
-/** As the service makes it. */
+/** Computes the digest as the service does. */
 async function digestOf({ model, data = {} }: VersionFiles): Promise<string> {
   const own = await digestOfFile(model);
   const names = Object.keys(data).sort();
@@ -189,7 +192,7 @@ async function* verified(
 ): AsyncGenerator<Buffer, void, undefined> {
   const hash = createHash('sha256');
   let length = 0;
-  const mismatch = () => new ApiError('digest_mismatch', 'The file is not the one that was uploaded.');
+  const mismatch = () => new ApiError('digest_mismatch', 'The downloaded file does not match its digest.');
   for await (const chunk of answer.chunks()) {
     length += chunk.length;
     if (length > sizeBytes) throw mismatch();

@@ -4,14 +4,14 @@ type Node = Readonly<Record<string, unknown>>;
 
 const valueKeys = new Set(['example', 'examples', 'enum', 'default']);
 
-/** Collects the schemas that have a title, which others refer to. */
+/** Collects titled schemas as components that other schemas refer to. */
 export class Components {
   readonly schemas: Record<string, object> = {};
 
   /**
-   * The same JSON, with a reference in place of each schema that has a `title`. One that may also be null is a component without
-   * the null, as generators take it.
-   * @throws {Error} where two schemas have one title
+   * Copies JSON, replacing each schema with a `title` by a reference. A nullable schema becomes a component without null, as code
+   * generators expect.
+   * @throws {Error} if two different schemas share a title
    */
   refer(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((item) => this.refer(item));
@@ -28,7 +28,7 @@ export class Components {
 
   #copy(node: Node): object {
     return mapValues(node, (inner, key) => {
-      // A `title` inside a value is no title of a schema, and a property may have that name.
+      // In values, `title` is ordinary data, and a property may be called `title`.
       if (valueKeys.has(key)) return inner;
       return key === 'properties' ? mapValues(inner as Node, (property) => this.refer(property)) : this.refer(inner);
     });

@@ -4,17 +4,17 @@ import type { PathSamples } from './shown-model.ts';
 const readTokens = `TOKEN=$(echo "$ANSWER" | sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p')
 REFRESH_TOKEN=$(echo "$ANSWER" | sed -n 's/.*"refresh_token":"\\([^"]*\\)".*/\\1/p')`;
 
-/** Sets the variables that the other lines use. @param host where the service is, as a URL */
+/** Sets the shell variables that the other commands use. @param host URL of the service */
 export const resetLines = (host: string) => `HOST=${host}
 PASSWORD='the password of the client'
 ANSWER=$(curl -s "$HOST/auth/reset" -d username=demo --data-urlencode "password=$PASSWORD")
 ${readTokens}`;
 
-/** Sets both tokens to their successors. */
+/** Replaces both tokens by their successors. */
 export const refreshLines = `ANSWER=$(curl -s -X POST "$HOST/auth/refresh" -H "Authorization: Bearer $REFRESH_TOKEN")
 ${readTokens}`;
 
-/** A command to paste; `$HOST` is where the service is, `$TOKEN` an access token, `$REFRESH_TOKEN` a refresh token. */
+/** Returns a command to paste. It uses `$HOST`, `$TOKEN` (access token) and `$REFRESH_TOKEN`. */
 export function curlLine({ method, path, access, body, docs }: Endpoint, samples: PathSamples): string {
   const values = docs.params ?? samples;
   const target = path.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
@@ -33,7 +33,7 @@ export function curlLine({ method, path, access, body, docs }: Endpoint, samples
   return parts.join(' \\\n  ');
 }
 
-/** JSON on one line that can be wrapped. */
+/** JSON on one line with spaces, so that it can wrap. */
 function spaced(value: unknown): string {
   return JSON.stringify(value, null, 1).replace(/\n */g, ' ');
 }

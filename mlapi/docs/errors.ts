@@ -12,9 +12,9 @@ const problem = {
     type: text,
     title: text,
     status: { type: 'integer' },
-    detail: { type: 'string', description: 'what is wrong, for people' },
+    detail: { type: 'string', description: 'description for people' },
     instance: { type: 'string', description: 'the path of the request' },
-    code: { type: 'string', description: 'what is wrong, for programs: stable' },
+    code: { type: 'string', description: 'stable error code for programs' },
     request_id: text,
     errors: {
       type: 'array',
@@ -23,29 +23,32 @@ const problem = {
         title: 'InputError',
         type: 'object',
         required: ['pointer', 'detail'],
-        properties: { pointer: { type: 'string', description: 'RFC 6901, into the request body' }, detail: text },
+        properties: {
+          pointer: { type: 'string', description: 'JSON pointer (RFC 6901) into the request body' },
+          detail: text,
+        },
       },
     },
   },
 };
 const usualShape = { mediaType: 'application/problem+json', schema: problem };
 
-/** The statuses that follow from method, access and body, and those of the endpoint's own. */
+/** Returns the statuses implied by method, access and body, plus the endpoint's own. */
 export function errorsOf({ access, body, query, docs, path }: Endpoint): Endpoint['docs']['statuses'] {
   const isLimited = body !== undefined || access !== 'public' || path.startsWith('/auth/');
   return {
-    400: query === undefined && body === undefined ? 'The request is malformed' : 'A mistake in the request',
+    400: query === undefined && body === undefined ? 'The request is malformed' : 'The request is invalid',
     ...(access !== 'public' && { 401: 'No valid token' }),
     ...(access.includes(':') && { 403: 'The token lacks the scope' }),
-    ...(path.includes('{name}') && { 404: 'No such model, or none that this token is for' }),
-    ...(body !== undefined && { 413: 'The body is too large', 415: 'The body is of another media type' }),
+    ...(path.includes('{name}') && { 404: 'No such model, or the token does not cover it' }),
+    ...(body !== undefined && { 413: 'The body is too large', 415: 'Unsupported media type' }),
     ...(isLimited && { 429: 'Too many requests', 503: 'Busy; try again' }),
-    500: 'The service failed',
+    500: 'Internal error',
     ...docs.statuses,
   };
 }
 
-/** @returns the content of an error, by its media type */
+/** Returns the content of an error response by media type. */
 export function errorContent(path: string, errorShapes: readonly ErrorShape[]): object {
   const { mediaType, schema } = shapeOf(errorShapes, path) ?? usualShape;
   return { [mediaType]: { schema } };

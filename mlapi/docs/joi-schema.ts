@@ -1,14 +1,14 @@
 import joiToJson from 'joi-to-json';
 import type Joi from 'joi';
 
-// Its types promise a default export; at run time the module itself is the function.
+// The types declare a default export, but at run time the module itself is the function.
 const parseJoi = joiToJson as unknown as typeof joiToJson.default;
 
 export interface JsonSchema {
   readonly properties?: Readonly<Record<string, object>>;
 }
 
-/** JSON Schema of what a Joi schema takes, in constructs that generators understand, and nothing of the validator's own. */
+/** Converts a Joi schema to JSON Schema, using only constructs that code generators understand. */
 export function toJsonSchema(schema: Joi.Schema): JsonSchema {
   return clean(parseJoi(schema, 'open-api-3.1')) as JsonSchema;
 }
@@ -18,14 +18,14 @@ function clean(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).flatMap(([key, inner]: [string, unknown]): [string, unknown][] => {
     if (key === 'not') return withoutReferences(inner);
-    // One value that is allowed: an enumeration of one.
+    // `const` becomes an enumeration of one value.
     if (key === 'const') return [...typeOf(inner), ['enum', [inner]]];
     return [[key, clean(inner)]];
   });
   return Object.fromEntries(entries);
 }
 
-/** Joi's references to other fields mean nothing outside of it. */
+/** Joi's references to other fields have no meaning in JSON Schema. */
 function withoutReferences(not: unknown): [string, unknown][] {
   const values = (not as { enum?: readonly unknown[] }).enum;
   if (values === undefined) return [['not', clean(not)]];

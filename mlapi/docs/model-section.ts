@@ -4,7 +4,7 @@ import { escapeHtml, table } from './html.ts';
 
 const shownCategories = 12;
 
-/** Documents the features of a model's rows, in the order in which a list of values must have them. */
+/** Documents the features of a model, in the order that list rows must have. */
 export function modelSection({ name, version, description, features, classes }: ModelInformation): string {
   const rows = features.map((feature, index) => [
     String(index),
@@ -14,9 +14,9 @@ export function modelSection({ name, version, description, features, classes }: 
   const title = `<section><h2 id="model">Model ${escapeHtml(name)}</h2>
 <p>Version ${escapeHtml(version)}. ${escapeHtml(description)}`;
   if (features.length === 0)
-    return `${title}</p>\n<p>It takes tensors, and no rows: call it under <code>/v2</code>.</p></section>`;
+    return `${title}</p>\n<p>This model takes tensors, not rows: use <code>POST /v2/models/{name}/infer</code>.</p></section>`;
   const labels = classes.map((label) => `<code>${escapeHtml(String(label))}</code>`).join(', ');
-  return `${title}${labels === '' ? '' : `<br>It answers one of: ${labels}.`}</p>
+  return `${title}${labels === '' ? '' : `<br>Predicts one of: ${labels}.`}</p>
 <p>A row is a list of these ${features.length} values in this order, or an object with these names in any order.</p>
 ${table(['#', 'Feature', 'Value'], rows)}</section>`;
 }
@@ -31,7 +31,7 @@ function values(feature: Feature): string {
   if (feature.type === 'category') {
     const names = feature.categories.map(({ category }) => category);
     const rest = names.length > shownCategories ? ` and ${names.length - shownCategories} more` : '';
-    const unknown = feature.unknown === 'reject' ? '' : `; any other is taken as ${feature.unknown}`;
+    const unknown = feature.unknown === 'reject' ? '' : `; unknown ones count as ${feature.unknown}`;
     return names.slice(0, shownCategories).join(', ') + rest + unknown;
   }
   const { min, max, unit = '' } = feature;

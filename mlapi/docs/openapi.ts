@@ -9,12 +9,12 @@ const bearerSchemes = {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'An access token of /auth/token, /auth/reset or /auth/refresh',
+    description: 'An access token from /auth/token, /auth/reset or /auth/refresh',
   },
-  refreshToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The newest refresh token' },
+  refreshToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The latest refresh token' },
 };
 
-/** RFC 6749 section 4.4: what a generated client needs to fetch its tokens. */
+/** RFC 6749 section 4.4: tells generated clients how to obtain tokens. */
 function oauthScheme(endpoints: readonly Endpoint[]): object {
   const scopes = [...new Set(endpoints.map(({ access }) => access).filter((access) => access.includes(':')))].sort();
   const about = scopes.map((scope) => [scope, `Operations that need ${scope}`]);
@@ -57,8 +57,8 @@ export function openApiDocument(
       title: 'mlapi',
       version,
       description:
-        'Predictions of machine-learned models, under tokens. Beside the statuses of each operation, requests that are no HTTP, too ' +
-        'long or too slow get 400, 408, 414, 417, 431 or 501.',
+        'Serve predictions from machine-learning models, behind token authentication. Besides the statuses of each operation, malformed, ' +
+        'oversized or slow requests get 400, 408, 414, 417, 431 or 501.',
       contact: { name: 'The operator of this service' },
       license: { name: 'MIT', identifier: 'MIT' },
     },

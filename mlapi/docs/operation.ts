@@ -11,18 +11,18 @@ const whatNames: Readonly<Record<string, string>> = {
   alias: 'Name of an alias',
 };
 const nameSchema = { type: 'string', pattern: pathName.source };
-/** Where a version is only read or used, an alias may stand for it. */
+/** Routes that only read or use a version also accept an alias. */
 const versionOrAliasSchema = { type: 'string', pattern: pathName.source.replace('^', '^@?') };
 
 /**
- * Every request may have it. It is documented where there is a body: generated Python clients need an optional parameter beside a
- * body of several media types.
+ * Accepted on every request. Documented for requests with a body only: generated Python clients need an optional parameter beside a body of
+ * several media types.
  */
 const requestIdHeader = {
-  'X-Request-Id': { description: 'Comes back with the answer, and stands in the log', schema: { type: 'string' } },
+  'X-Request-Id': { description: 'Returned in the response and written to the log', schema: { type: 'string' } },
 };
 
-/** An endpoint as OpenAPI has it, before its schemas become components. */
+/** Builds an OpenAPI operation; its schemas are not components yet. */
 export function operation(endpoint: Endpoint, samples: PathSamples, errorShapes: readonly ErrorShape[]): object {
   const { access, body, docs } = endpoint;
   const parameters = [
@@ -51,7 +51,7 @@ function accessText(access: Endpoint['access']): string {
 function security(access: Endpoint['access']): object[] {
   if (access === 'public') return [];
   if (access === 'refresh token') return [{ refreshToken: [] }];
-  // A client that fetches its tokens must know which scope to ask for; a bearer scheme names none.
+  // Generated clients that obtain tokens must know which scope to request; a bearer scheme names none.
   return access === 'access token'
     ? [{ accessToken: [] }, { oauth2: [] }]
     : [{ oauth2: [access] }, { accessToken: [] }];
@@ -65,7 +65,7 @@ function pathParameters({ path, method }: Endpoint, samples: PathSamples): objec
       name,
       in: 'path',
       required: true,
-      description: takesAlias ? 'Name of a version, or an alias as `@stable`' : whatNames[name],
+      description: takesAlias ? 'Name of a version, or an alias such as `@stable`' : whatNames[name],
       schema: takesAlias ? versionOrAliasSchema : nameSchema,
       ...(example !== undefined && { example }),
     };
@@ -108,8 +108,8 @@ const formTitles: Readonly<Record<string, string>> = {
 };
 
 /**
- * The same fields by another name: generated Python clients choose the media type by the class of the body. What a form has beside
- * them is text, once: a field that is there twice is refused.
+ * Copies a schema under another title: generated Python clients choose the media type by the class of the body. Additional form fields are
+ * text and must not be repeated.
  */
 function formOf(schema: object, mediaType: string): object | undefined {
   const form = formTitles[mediaType];
@@ -132,10 +132,10 @@ function responses(endpoint: Endpoint, errorShapes: readonly ErrorShape[]): obje
 }
 
 function success(answer: Endpoint['docs']['answer']): object {
-  if (answer === undefined) return { description: 'Done' };
+  if (answer === undefined) return { description: 'Success' };
   const { mediaType = 'application/json', schema, example, others = {} } = answer;
   return {
-    description: 'The answer',
+    description: 'Success',
     content: {
       [mediaType]: { schema, ...(example !== undefined && { example }) },
       ...Object.fromEntries(Object.entries(others).map(([other, its]) => [other, { schema: its }])),

@@ -5,7 +5,7 @@ import { isUnchanged } from '../http/request/conditional.ts';
 import { endpoint, type Endpoint } from '../http/endpoint.ts';
 import type { DocumentOptions } from './openapi.ts';
 
-/** The documents of a list of endpoints, and of themselves. Made once, when they are first asked for: they do not change. */
+/** Endpoints that document the given endpoints and themselves. The documents are built at the first request. */
 export function docsEndpoints(
   described: readonly Endpoint[],
   version: string,
@@ -20,7 +20,7 @@ export function docsEndpoints(
       docs: {
         tag: 'documents',
         operationId: 'getPage',
-        summary: 'This description as a page',
+        summary: 'This documentation as a page',
         statuses: {},
         answer: { schema: { type: 'string' }, mediaType: 'text/html' },
       },
@@ -39,7 +39,7 @@ export function docsEndpoints(
       docs: {
         tag: 'documents',
         operationId: 'getOpenApi',
-        summary: 'This description in OpenAPI 3.1',
+        summary: 'This documentation as OpenAPI 3.1',
         statuses: { 304: 'Unchanged' },
         answer: { schema: { type: 'object' } },
       },

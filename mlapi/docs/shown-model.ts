@@ -1,10 +1,10 @@
 import type { Endpoint } from '../http/endpoint.ts';
 import type { ModelInformation } from '../inference/serving/model-information.ts';
 
-/** Values that stand in for the parameters of a path, such as the name of a model that is there. */
+/** Example values for path parameters, such as the name of an existing model. */
 export type PathSamples = Readonly<Record<string, string>>;
 
-/** The model that the samples are from: what `GET /api/ml` documents as its answer. */
+/** The model of the examples: the one documented as the response of `GET /api/ml`. */
 export function shownModel(endpoints: readonly Endpoint[]): ModelInformation | undefined {
   const information = endpoints.find(({ method, path }) => method === 'GET' && path === '/api/ml');
   return information?.docs.answer?.example as ModelInformation | undefined;

@@ -1,4 +1,4 @@
-/** The page's whole style. It is allowed by its digest, so the page needs no `unsafe-inline`. */
+/** Style of the page. Allowed by its digest, so that the page needs no `unsafe-inline`. */
 export const style = `
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 22%, transparent); --soft: color-mix(in srgb, currentColor 6%, transparent); --quiet: color-mix(in srgb, currentColor 72%, transparent); }
 * { box-sizing: border-box; }

@@ -6,16 +6,16 @@ import { fromHalf } from '../inference/tensors/float16.ts';
 import { responseTooLarge } from '../inference/tensors/output-size.ts';
 import type { NamedOutput } from '../inference/tensors/types.ts';
 
-/** So many elements are looked at in one turn of the event loop. */
+/** Elements examined per turn of the event loop. */
 const elementsPerTurn = 8_192;
 const maxClasses = 1_000;
-/** Most that the texts of an output may take. */
+/** Most bytes of an output's texts. */
 const maxTextBytes = 67_108_864;
-/** Bytes of a text besides its label: the number, the column, and the overhead of any text. */
+/** Bytes of a text besides its label: number, column, and the overhead of a string. */
 const bytesPerText = 96;
 
 interface Classification {
-  /** Classes of a row. */
+  /** Number of classes per row. */
   readonly count: number;
   readonly labels?: readonly (string | number)[] | undefined;
   readonly memory: ResponseMemory;
@@ -24,10 +24,10 @@ interface Classification {
 }
 
 /**
- * The highest classes of each row as text, `value:index:label`, the highest first; of equal ones, the first. Without labels for the
- * columns of the output there are none. As the extension has it, floats have six decimals.
- * @throws {Problem} 400 for an output that is no numbers, and for more than 1,000 classes of a row; 422 and 503 before any work,
- * where the texts would take too much
+ * Returns the highest classes of each row as text `value:index:label`, highest first; of equal values, the lowest index first. The label is
+ * left out unless there is one per column. Floats have six decimals, as the classification extension says.
+ * @throws {Problem} 400 `invalid_inference` for a text output or more than 1,000 classes per row; 422 `answer_too_large` and 503 before any
+ * work if the texts would take too much memory
  */
 export async function classify(
   output: NamedOutput,
@@ -35,19 +35,19 @@ export async function classify(
 ): Promise<NamedOutput> {
   const { name, datatype, data, shape } = output;
   const kind = datatypes.get(datatype)?.kind;
-  if (kind === 'text') throw invalidInference('outputs', `"${name}" is ${datatype}, whose elements are no scores`);
+  if (kind === 'text') throw invalidInference('outputs', `"${name}" is ${datatype}, which has no scores`);
   const values = data as ArrayLike<number | bigint>;
   const at = kind === 'half' ? (index: number) => fromHalf(Number(values[index])) : (index: number) => values[index]!;
   const rows = shape[0] ?? 1;
   const columns = rows === 0 ? 0 : values.length / rows;
   const shown = Math.min(count, columns);
-  if (shown > maxClasses) throw invalidInference('outputs', `there may be ${maxClasses} classes of a row`);
+  if (shown > maxClasses) throw invalidInference('outputs', `at most ${maxClasses} classes per row are supported`);
   const isLabelled = labels.length === columns;
   const textBytes = bytesPerText + (isLabelled ? longest(labels) : 0);
   const bytes = rows * shown * textBytes;
   if (bytes > maxTextBytes)
     throw responseTooLarge(
-      `"${name}" has ${rows} rows, and the classes of ${Math.floor(maxTextBytes / (shown * textBytes))} are the most; send fewer rows, or ask for the output itself`,
+      `"${name}" has ${rows} rows; classes can be returned for at most ${Math.floor(maxTextBytes / (shown * textBytes))}; send fewer rows, or request the output without classification`,
     );
   memory.reserve(heldBytes + bytes);
   const texts: string[] = [];
@@ -67,7 +67,7 @@ export async function classify(
   return { name, datatype: 'BYTES', data: texts, shape: [rows, shown] };
 }
 
-/** In bytes of memory. */
+/** Memory of the longest label, in bytes. */
 function longest(labels: readonly (string | number)[]): number {
   let most = 0;
   for (const label of labels) most = Math.max(most, 2 * String(label).length);
@@ -79,7 +79,7 @@ interface Scored {
   readonly column: number;
 }
 
-/** The highest of what it is given, in order; NaN comes last. */
+/** Keeps the highest values in descending order; NaN comes last. */
 class Highest {
   readonly list: Scored[] = [];
   readonly #most: number;

@@ -1,14 +1,14 @@
 import type { Predictor } from '../inference/serving/predictor.ts';
 
-/** Documents show no longer requests. */
+/** Longer examples are left out of the documentation. */
 const maxElements = 4_096;
 const zeros: Readonly<Record<string, unknown>> = { BOOL: false, BYTES: '' };
 
-/** A request of zeros, with one of whatever the inputs of the model leave open; none where that is long. */
+/** Returns a request of zeros with size 1 for dynamic dimensions, or nothing if that would be too long. */
 export function requestExamples(model: Predictor): Readonly<Record<string, object>> {
   const width = model.contract.features.length;
   const inputs = model.information().inputs.map(({ name, datatype, shape: open }) => {
-    // A contract knows how many features there are also where the model does not say it.
+    // The contract knows the number of features even if the model does not declare it.
     const shape = width > 0 ? [1, width] : open.map((size) => Math.max(1, size));
     const count = shape.reduce((product, size) => product * size, 1);
     return { name, shape, datatype, data: Array<unknown>(Math.min(count, maxElements)).fill(zeros[datatype] ?? 0) };

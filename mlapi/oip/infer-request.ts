@@ -12,19 +12,19 @@ export interface InferRequest extends Omit<DescribedRequest, 'inputs'> {
 const maxRemembered = 128;
 const maxRememberedBytes = 1_024;
 
-/** Reads requests, and remembers what the JSON of the last binary ones said: callers of a model send the same again and again. */
+/** Parses requests. Caches the parsed JSON of the last 128 short binary requests, because clients repeat it. */
 export class InferRequestReader {
   readonly #remembered = new Map<string, DescribedRequest>();
 
-  /** How many are remembered now. */
+  /** Number of cached requests. */
   get remembered(): number {
     return this.#remembered.size;
   }
 
   /**
-   * Reads a request from its body: JSON, and behind it the binary data of its inputs.
-   * @param headerLength `Inference-Header-Content-Length`: how many bytes the JSON has, if that is not all
-   * @throws {Problem} 400
+   * Parses a body: JSON, followed by the binary data of its inputs.
+   * @param headerLength `Inference-Header-Content-Length`: number of JSON bytes, unless the whole body is JSON
+   * @throws {Problem} 400 `invalid_inference`
    */
   read(body: Buffer, headerLength: string | undefined): InferRequest {
     if (headerLength === undefined) return fill(describeRequest(body), body, body.length);
@@ -39,14 +39,14 @@ export class InferRequestReader {
     if (known !== undefined) return known;
     const described = describeRequest(body.subarray(0, jsonBytes));
     if (described.inputs.some(({ size }) => size === undefined)) return described;
-    // The oldest goes first.
+    // Drop the oldest.
     if (this.#remembered.size >= maxRemembered) this.#remembered.delete(this.#remembered.keys().next().value!);
     this.#remembered.set(key, described);
     return described;
   }
 }
 
-/** With the data of its inputs: binary ones lie one behind the other, from some byte of the body on. */
+/** Adds the data of the inputs. Binary data is concatenated from the offset `from` on. */
 function fill(described: DescribedRequest, body: Buffer, from: number): InferRequest {
   const { id, rows, outputs, outputNames, isBinary } = described;
   let at = from;
@@ -54,17 +54,17 @@ function fill(described: DescribedRequest, body: Buffer, from: number): InferReq
     const { name, datatype, shape, size, data, exact } = input;
     if (size === undefined) return { name, datatype, shape, data: readJsonData(data, exact, input) };
     if (size > body.length - at)
-      throw invalidInference(input.where.replace(/data$/, sizeField), 'the body has not as many bytes');
+      throw invalidInference(input.where.replace(/data$/, sizeField), 'the body has fewer bytes');
     at += size;
     return { name, datatype, shape, data: readBinaryData(body.subarray(at - size, at), input) };
   });
-  if (at < body.length) throw invalidInference('', 'The body has more bytes than its inputs');
+  if (at < body.length) throw invalidInference('', 'The body has more bytes than its inputs declare');
   return { id, rows, inputs, outputs, outputNames, isBinary };
 }
 
 function readHeaderLength(header: string, { length }: Buffer): number {
   const bytes = /^\d{1,15}$/.test(header) ? Number(header) : Infinity;
   if (bytes > length)
-    throw invalidInference('Inference-Header-Content-Length', 'it must be how many bytes of the body are JSON');
+    throw invalidInference('Inference-Header-Content-Length', 'it must be the number of JSON bytes in the body');
   return bytes;
 }

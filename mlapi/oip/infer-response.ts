@@ -4,7 +4,7 @@ import { isFiniteHalf } from '../inference/tensors/float16.ts';
 import { writeElements } from '../inference/tensors/json-elements.ts';
 import type { NamedOutput, TensorData } from '../inference/tensors/types.ts';
 
-/** An output, and how it is to be written. */
+/** An output and how to write it. */
 export interface AnsweredOutput {
   readonly output: NamedOutput;
   readonly isBinary: boolean;
@@ -17,19 +17,19 @@ export interface InferResponse {
   readonly outputs: readonly AnsweredOutput[];
 }
 
-/** A short answer as it goes out: JSON, and behind it the binary data of its outputs. */
+/** A short response: JSON, followed by the binary data of its outputs. */
 export interface WrittenResponse {
   readonly json: string;
   readonly binary: readonly Buffer[];
-  /** Whether an output is binary data, even where that has no bytes. */
+  /** Whether an output is binary, even if it has no bytes. */
   readonly isBinary: boolean;
 }
 
-/** In JSON, all together: elements, and the characters of text. */
+/** Limit of the JSON parts together: number of elements plus characters of text. */
 const maxShortWeight = 8_192;
 const maxShortBytes = 65_536;
 
-/** Whether an answer is made in one piece: so few elements, and so few bytes of binary data, take no time. */
+/** Whether a response is small enough to be built in one turn of the event loop. */
 export function isShort(outputs: readonly AnsweredOutput[]): boolean {
   let weight = 0;
   let bytes = 0;
@@ -46,7 +46,7 @@ export function isShort(outputs: readonly AnsweredOutput[]): boolean {
   return weight <= maxShortWeight && bytes <= maxShortBytes;
 }
 
-/** @throws {Problem} 422 where JSON has no way to write an output */
+/** @throws {Problem} 422 `invalid_model_output` if JSON cannot represent an output */
 export function writeInferResponse(response: InferResponse): WrittenResponse {
   const { outputs } = response;
   const binary: (Buffer | undefined)[] = [];
@@ -61,7 +61,7 @@ export function writeInferResponse(response: InferResponse): WrittenResponse {
   };
 }
 
-/** Everything ahead of the outputs. */
+/** The JSON before the outputs. */
 export function beginResponse({ model, version, id }: InferResponse): string {
   const shownId = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
   return `{"model_name":"${model}","model_version":"${version}"${shownId},"outputs":[`;
@@ -73,12 +73,12 @@ function writeOutput(output: NamedOutput, bytes: Buffer | undefined): string {
   return `${beginOutput(output)}${writeElements(data as TensorData, datatype, 0, data.length)}]}`;
 }
 
-/** An output whose data comes behind the JSON. */
+/** JSON of an output whose data follows the JSON. */
 export function describeBinary(output: NamedOutput, bytes: number): string {
   return `${describe(output)},"parameters":{"binary_data_size":${bytes}}}`;
 }
 
-/** An output up to its first element. */
+/** JSON of an output up to its first element. */
 export function beginOutput(output: NamedOutput): string {
   return `${describe(output)},"data":[`;
 }
@@ -87,7 +87,7 @@ function describe({ name, datatype, shape }: NamedOutput): string {
   return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(',')}]`;
 }
 
-/** @throws {Problem} 422 for what is no finite number among these elements: JSON has none of those */
+/** @throws {Problem} 422 `invalid_model_output` if one of these elements is NaN or infinite, which JSON cannot represent */
 export function refuseUnwritable({ data, datatype }: NamedOutput, from = 0, to = data.length): void {
   if (!ArrayBuffer.isView(data)) return;
   const cells = data as unknown as ArrayLike<number | bigint>;
@@ -95,6 +95,6 @@ export function refuseUnwritable({ data, datatype }: NamedOutput, from = 0, to =
   for (let at = from; at < to; at += 1) {
     const cell = cells[at]!;
     if (typeof cell === 'number' && !isFinite(cell))
-      throw invalidModelOutput('an output holds what is no finite number; as binary data it can be had');
+      throw invalidModelOutput('an output contains NaN or infinity, which JSON cannot represent; request binary data');
   }
 }

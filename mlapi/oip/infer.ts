@@ -10,7 +10,7 @@ import { planLongResponse } from './long-response.ts';
 import { longResponse, shortResponse } from './response.ts';
 import { predictRows } from './rows.ts';
 
-/** Answers inference requests: with raw tensors past the contract, or with rows through it. */
+/** Handles inference requests: raw tensors bypass the contract, rows pass through it. */
 export class Inference {
   readonly #reader = new InferRequestReader();
 

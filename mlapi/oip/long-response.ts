@@ -5,21 +5,21 @@ import type { NamedOutput, TensorData } from '../inference/tensors/types.ts';
 import { beginOutput, beginResponse, describeBinary, refuseUnwritable, type InferResponse } from './infer-response.ts';
 import { binaryPieces, jsonPieces } from './output-pieces.ts';
 
-/** A long answer, none of which is made yet. */
+/** A long response, to be built piece by piece. */
 export interface LongResponse {
-  /** Bytes of the JSON ahead of binary data; undefined where no output is that. */
+  /** Bytes of the JSON before binary data; undefined if no output is binary. */
   readonly jsonBytes: number | undefined;
-  /** All bytes, where they are known. */
+  /** Total bytes, if known. */
   readonly bytes: number | undefined;
   readonly pieces: Iterable<Chunk>;
 }
 
-/** Looked at in one turn of the event loop: numbers take about a millisecond. */
+/** Elements examined per turn of the event loop; that many numbers take about a millisecond. */
 const elementsPerTurn = 131_072;
 const textsPerTurn = 8_192;
-/** Most that the JSON of numbers may take, by what each of them may take at most. */
+/** Most bytes of the outputs as JSON, by the longest form of each element. */
 const maxJsonBytes = 134_217_728;
-/** Characters of an element at most, with its comma. */
+/** Longest JSON of an element including its comma, in characters. */
 const widest: Readonly<Record<string, number>> = {
   BOOL: 6,
   UINT8: 4,
@@ -36,8 +36,8 @@ const widest: Readonly<Record<string, number>> = {
 };
 
 /**
- * Sees to it that an answer can be written, and how long its parts are; then every piece of it can be made when its turn has come.
- * @throws {Problem} 422 where JSON has no way to write an output, or would take too much
+ * Checks that a response can be written and computes the length of its parts; the pieces are built later, one at a time.
+ * @throws {Problem} 422 `invalid_model_output` if JSON cannot represent an output, `answer_too_large` if the JSON would be too long
  */
 export async function planLongResponse(response: InferResponse): Promise<LongResponse> {
   const outputs = response.outputs.map(({ output, isBinary }) => ({ output: owned(output), isBinary }));
@@ -50,13 +50,13 @@ export async function planLongResponse(response: InferResponse): Promise<LongRes
   const json = () => writeJson({ ...response, outputs }, sizes);
   const binarySizes = sizes.filter((size) => size !== undefined);
   if (binarySizes.length === 0) return { jsonBytes: undefined, bytes: undefined, pieces: json() };
-  // A client must know where the binary data begins before it has read the JSON.
+  // The client needs the offset of the binary data before it has read the JSON.
   const jsonBytes = await measure(json());
   const bytes = binarySizes.reduce((sum, size) => sum + size, jsonBytes);
   return { jsonBytes, bytes, pieces: writeAll(json(), outputs) };
 }
 
-/** Some rows of a run would keep the others' memory for as long as this answer is read: they are copied. */
+/** Copies a small slice of a shared run, which would otherwise keep the whole run in memory while the response is read. */
 function owned(output: NamedOutput): NamedOutput {
   const data = output.data as TensorData;
   if (!ArrayBuffer.isView(data) || 2 * data.byteLength > data.buffer.byteLength) return output;
@@ -68,7 +68,7 @@ function refuseLongJson(outputs: readonly NamedOutput[]): void {
   for (const { data, datatype } of outputs) bytes += data.length * (widest[datatype] ?? 0);
   if (bytes > maxJsonBytes)
     throw responseTooLarge(
-      `as JSON its outputs may take ${bytes} bytes, and ${maxJsonBytes} are the most; ask for binary data with "parameters": {"binary_data_output": true}`,
+      `its outputs may take ${bytes} bytes as JSON; the limit is ${maxJsonBytes}; request binary data with "parameters": {"binary_data_output": true}`,
     );
 }
 
@@ -80,7 +80,7 @@ async function refuseUnwritableInTurns(output: NamedOutput): Promise<void> {
   }
 }
 
-/** Texts have their lengths before them. */
+/** Each text is preceded by its length. */
 async function binarySize(data: TensorData): Promise<number> {
   if (ArrayBuffer.isView(data)) return data.byteLength;
   let bytes = 0;

@@ -17,11 +17,11 @@ interface OipFoundations {
   readonly observers: InferenceObservers;
   /** Epoch milliseconds. */
   readonly clock: () => number;
-  /** Loads and unloads models that clients bring, where there is a store for them. */
+  /** Loads and unloads uploaded models, if there is a model store. */
   readonly modelStore?: { readonly commands: ModelRepository };
 }
 
-/** Opens the protocol over the models that are there: those of the folders, and those of the store that are loaded. */
+/** Serves the Open Inference Protocol for the models of the folders and the store. */
 export function openOip({
   config,
   lifecycle,

@@ -1,14 +1,14 @@
 import { writeElements } from '../inference/tensors/json-elements.ts';
 import type { TensorData } from '../inference/tensors/types.ts';
 
-/** A piece takes about a millisecond to make: so many numbers, or characters of text. */
+/** Size of a piece that takes about a millisecond to build: numbers, or characters of text. */
 const elementsPerPiece = 4_096;
 const charactersPerPiece = 65_536;
-/** These are not copied. */
+/** Binary pieces are not copied. */
 const bytesPerPiece = 262_144;
 const lengthBytes = 4;
 
-/** The elements of an output as JSON has them, with commas between. */
+/** Yields the elements of an output as comma-separated JSON. */
 export function* jsonPieces(data: TensorData, datatype: string): Generator<string> {
   if (!ArrayBuffer.isView(data)) {
     yield* textPieces(data);
@@ -40,7 +40,7 @@ function* textPieces(texts: readonly string[]): Generator<string> {
   yield piece;
 }
 
-/** The binary data of an output; each text has its length before it, little-endian. */
+/** Yields the binary data of an output. Each text is preceded by its length (uint32, little endian). */
 export function* binaryPieces(data: TensorData): Generator<Uint8Array> {
   if (ArrayBuffer.isView(data)) {
     for (let from = 0; from < data.byteLength; from += bytesPerPiece)
@@ -65,7 +65,7 @@ export function* binaryPieces(data: TensorData): Generator<Uint8Array> {
   yield Buffer.concat(parts);
 }
 
-/** A text in parts, no character of which is cut in two. A short one is its only part, also where it is empty. */
+/** Splits a text without cutting surrogate pairs. A short text, even an empty one, is a single part. */
 function* partsOf(text: string): Generator<string> {
   if (text.length <= charactersPerPiece) {
     yield text;
@@ -73,7 +73,7 @@ function* partsOf(text: string): Generator<string> {
   }
   for (let from = 0; from < text.length;) {
     let to = Math.min(text.length, from + charactersPerPiece);
-    // The first half of a surrogate pair goes with the second.
+    // Keep both halves of a surrogate pair together.
     if (to < text.length && (text.charCodeAt(to - 1) & 0xfc00) === 0xd800) to += 1;
     yield text.slice(from, to);
     from = to;

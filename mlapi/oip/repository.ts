@@ -8,34 +8,34 @@ import { invalidInference } from '../inference/problems.ts';
 import type { ModelInformation } from '../inference/serving/model-information.ts';
 import type { Fields } from './fields.ts';
 
-/** The protocol has no pages: a longer index is cut. */
+/** Longest index: the protocol has no pagination. */
 const maxIndexed = 10_000;
 
-/** Parameters of a path: a model, or one of its versions. */
+/** Path parameters: a model or one of its versions. */
 export interface ModelParams {
   readonly name: string;
   readonly version?: string;
 }
 
-/** Where models come from, for the extension `model_repository`. */
+/** Loads and unloads models, for the extension `model_repository`. */
 export interface ModelRepository {
-  /** Loads the version that the name stands for. @throws {Problem} 404, or why it cannot be loaded */
+  /** Loads the version that the name denotes. @throws {Problem} 404, or why it cannot be loaded */
   load(name: string, call: Call): Promise<void>;
-  /** @throws {Problem} 404, or why it cannot be unloaded */
+  /** Unloads the version that the name denotes. @throws {Problem} 404, or why it cannot be unloaded */
   unload(name: string, call: Call): Promise<void>;
 }
 
-/** Describes the version that a name stands for; it need not be in memory. @throws {Problem} 404 */
+/** Describes the version that a name denotes; it need not be in memory. @throws {Problem} 404 */
 export type DescribeModel = (name: string, version: string | undefined) => ModelInformation | Promise<ModelInformation>;
 
-/** Finds what answers an inference: a name may stand for several versions. @throws {Problem} 404, 503 */
+/** Returns what serves an inference; a name may be split over several versions. @throws {Problem} 404, 503 */
 export type ServeModel = (
   name: string,
   version: string | undefined,
   session: Session | undefined,
 ) => Serving | Promise<Serving>;
 
-/** Models that are loaded when the service starts, and stay: to load one changes nothing. The others are the store's, if there is one. */
+/** Combines the models of the folders, which stay loaded, with those of the store, if there is one. */
 export function repositoryOver(predictors: Pick<ModelRegistry, 'has'>, store?: ModelRepository): ModelRepository {
   const ofStore = (): ModelRepository => {
     if (store === undefined) throw modelNotFound();
@@ -47,12 +47,12 @@ export function repositoryOver(predictors: Pick<ModelRegistry, 'has'>, store?: M
     },
     unload: async (name, call) => {
       if (!predictors.has(name)) return ofStore().unload(name, call);
-      throw new Problem(409, 'model_stays', 'This model came with the service, and stays loaded.');
+      throw new Problem(409, 'model_stays', 'This model belongs to the service and cannot be unloaded.');
     },
   };
 }
 
-/** Makes the index of these versions. */
+/** Returns the repository index of these versions. */
 export async function indexOf(
   versions: Iterable<KnownVersion> | AsyncIterable<KnownVersion>,
   onlyReady: boolean,
@@ -62,18 +62,18 @@ export async function indexOf(
     if (entries.length >= maxIndexed) break;
     const isReady = predictor?.isUsable === true;
     if (onlyReady && !isReady) continue;
-    const reason = isReady ? '' : predictor === undefined ? 'unloaded' : 'it cannot compute now';
+    const reason = isReady ? '' : predictor === undefined ? 'unloaded' : 'temporarily unavailable';
     entries.push({ name, version, state: isReady ? 'READY' : 'UNAVAILABLE', reason });
   }
   return entries;
 }
 
-/** Triton takes another configuration, or other files, for a model as it loads it; versions here never change. @throws {Problem} 400 */
+/** Rejects the parameters by which Triton loads other configurations or files: versions are immutable here. @throws {Problem} 400 */
 export function refuseOverride(parameters: Fields): void {
   for (const name in parameters) {
     if (name !== 'config' && !name.startsWith('file:')) continue;
     const upload = 'upload another version (PUT /api/models/{name}/versions/{version})';
     const where = name === 'config' ? 'parameters.config' : 'parameters.file';
-    throw invalidInference(where, `a version never changes, and is loaded as it was uploaded: ${upload}`);
+    throw invalidInference(where, `versions are immutable: ${upload}`);
   }
 }

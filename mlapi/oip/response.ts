@@ -7,11 +7,11 @@ import type { LongResponse } from './long-response.ts';
 
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 
-/** So many bytes go out faster as text, in one piece with their headers. */
+/** Responses up to this size are sent faster as text, in one write with their headers. */
 const fewBytes = 4_096;
 const jsonHeaders = { 'content-type': 'application/json' };
 
-/** A short answer as it goes out, compressed where the caller asks for that. @param accepted its `Accept-Encoding` */
+/** Builds a short response, compressed if the client accepts it. @param accepted `Accept-Encoding` of the request */
 export function shortResponse(
   written: WrittenResponse,
   accepted: string | undefined,
@@ -23,7 +23,7 @@ export function shortResponse(
   return lengthOf(written) <= fewBytes ? textResponse(written) : bytesResponse(written);
 }
 
-/** A long answer, made and compressed piece by piece while its client reads it. */
+/** Builds a long response, made and compressed piece by piece while the client reads it. */
 export function longResponse(
   { jsonBytes, bytes, pieces }: LongResponse,
   accepted: string | undefined,
@@ -34,7 +34,7 @@ export function longResponse(
   return { headers, chunks: pieces, compression };
 }
 
-/** Length of the JSON, in characters, plus that of the binary data after it, in bytes. */
+/** Approximate size: characters of the JSON plus bytes of the binary data. */
 function lengthOf({ json, binary }: WrittenResponse): number {
   let length = json.length;
   for (const bytes of binary) length += bytes.length;
@@ -73,7 +73,7 @@ function joinBytes(text: string, length: number, binary: readonly Buffer[]): Buf
   return whole;
 }
 
-/** One that the header names, and not with a weight of 0; gzip first (RFC 9110 section 12.5.3). */
+/** Chooses an encoding that the header names with a weight above 0, gzip first (RFC 9110 section 12.5.3). */
 function chooseEncoding(accepted: string): Compression | undefined {
   const named = accepted
     .toLowerCase()

@@ -21,17 +21,17 @@ import {
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
-/** Services that the protocol is spoken over. */
+/** What the endpoints of the protocol need. */
 export interface OipOptions {
   readonly describe: DescribeModel;
   readonly serve: ServeModel;
-  /** Every model that is in memory. */
+  /** Every model in memory. */
   readonly loaded: () => readonly Predictor[];
-  /** Every version whose model's name lies in these ranges. */
+  /** Every version whose model name lies in these ranges. */
   readonly versions: (names: readonly NameRange[]) => AsyncIterable<KnownVersion>;
   readonly statistics: RunStatistics;
   readonly bodyLimitBytes: number;
-  /** Model whose tensors the documents show. */
+  /** The model shown in the documentation. */
   readonly shown: Predictor;
   readonly repository: ModelRepository;
 }
@@ -39,7 +39,7 @@ export interface OipOptions {
 const commandLimitBytes = 16_384;
 const octets = 'application/octet-stream';
 const headerLength = {
-  description: 'Bytes of the JSON, where binary data follow it',
+  description: 'Number of JSON bytes, if binary data follows',
   schema: { type: 'integer', minimum: 0 },
 };
 const noModel = { 404: 'No such model' };
@@ -61,8 +61,8 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
   const examples = requestExamples(shown);
   const statuses = {
     ...noModel,
-    422: 'The model gave no usable answer',
-    503: 'The model has too much to do, or cannot compute at the moment',
+    422: 'The model returned no usable output',
+    503: 'The model is overloaded or unavailable',
     504: 'The prediction took too long',
   };
   const docs = {
@@ -96,7 +96,7 @@ function inferEndpoints({ serve, bodyLimitBytes, shown }: OipOptions): Endpoint[
   ];
 }
 
-/** Ahead of the models: none is called `stats`. */
+/** Routed before the models: `stats` is a reserved name. */
 function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endpoint[] {
   const docs = { tag, statuses: noModel, answer: { schema: oipSchemas.statistics } };
   const answer = (models: readonly Pick<ModelInformation, 'name' | 'version'>[]): EndpointResponse => ({
@@ -111,7 +111,7 @@ function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endp
         ...docs,
         statuses: {},
         operationId: 'getStatistics',
-        summary: 'What all models did since this process started',
+        summary: 'Statistics of all models since this process started',
       },
       resource: 'filtered',
       handle: ({ session }) => {
@@ -122,13 +122,13 @@ function statisticsEndpoints({ describe, loaded, statistics }: OipOptions): Endp
     endpoint({
       ...read,
       path: '/v2/models/{name}/stats',
-      docs: { ...docs, operationId: 'getModelStatistics', summary: 'The same of one model' },
+      docs: { ...docs, operationId: 'getModelStatistics', summary: 'Statistics of a model' },
       handle,
     }),
     endpoint({
       ...read,
       path: '/v2/models/{name}/versions/{version}/stats',
-      docs: { ...docs, operationId: 'getVersionStatistics', summary: 'The same of one version' },
+      docs: { ...docs, operationId: 'getVersionStatistics', summary: 'Statistics of a version' },
       handle,
     }),
   ];
@@ -138,7 +138,7 @@ function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
   const metadata = { tag, statuses: noModel, answer: { schema: oipSchemas.model } };
   const ready = {
     tag,
-    statuses: { ...noModel, 503: { text: 'It cannot compute at the moment', schema: oipSchemas.modelReady } },
+    statuses: { ...noModel, 503: { text: 'The model cannot compute at the moment', schema: oipSchemas.modelReady } },
     answer: { schema: oipSchemas.modelReady },
   };
   const show = async (call: Call<ModelParams>): Promise<EndpointResponse> => {
@@ -148,7 +148,7 @@ function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
   const check = async (call: Call<ModelParams>): Promise<EndpointResponse> => {
     const { name, version: its } = await aboutOf(describe, call);
     const inMemory = loaded().find(({ contract }) => contract.name === name && contract.version === its);
-    // One that is not in memory is loaded when it is asked.
+    // A model that is not in memory is loaded on demand.
     return readiness(inMemory?.isUsable ?? true, { name, ready: true });
   };
   const model = '/v2/models/{name}';
@@ -157,13 +157,13 @@ function modelEndpoints({ describe, loaded }: OipOptions): Endpoint[] {
     endpoint({
       ...read,
       path: model,
-      docs: { ...metadata, operationId: 'getModelMetadata', summary: 'The tensors of a model' },
+      docs: { ...metadata, operationId: 'getModelMetadata', summary: 'Describe the tensors of a model' },
       handle: show,
     }),
     endpoint({
       ...read,
       path: itsVersion,
-      docs: { ...metadata, operationId: 'getVersionMetadata', summary: 'The same of one version' },
+      docs: { ...metadata, operationId: 'getVersionMetadata', summary: 'Describe the tensors of a version' },
       handle: show,
     }),
     endpoint({
@@ -197,7 +197,7 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
         statuses: {
           ...noModel,
           403: 'The token lacks the scope, or the model belongs to another client',
-          409: 'That cannot be done with this model',
+          409: 'Not possible for this model',
         },
         answer: { schema: oipSchemas.done },
         body: { schema: oipSchemas.command, examples: {} },
@@ -218,7 +218,7 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
       docs: {
         tag,
         operationId: 'indexRepository',
-        summary: 'All versions of models and their states',
+        summary: 'List all versions and their states',
         statuses: {},
         answer: { schema: oipSchemas.index },
         body: { schema: oipSchemas.indexRequest, examples: { 'only those that are ready': { ready: true } } },
@@ -226,16 +226,16 @@ function repositoryEndpoints({ versions, loaded, repository }: OipOptions): Endp
       handle: async ({ session, body }) => {
         const onlyReady = readFlag(readCommand(body, ['ready']).ready, 'ready') ?? false;
         const names = namesHeld(session?.scopes ?? [], 'models:read');
-        // Ready models are in memory, so the others need not be listed.
+        // Ready models are in memory, so the other versions need not be listed.
         return { body: await indexOf(onlyReady ? inMemory(loaded(), names) : versions(names), onlyReady) };
       },
     }),
-    change('load', 'Have a model loaded'),
-    change('unload', 'Have a model unloaded'),
+    change('load', 'Load a model'),
+    change('unload', 'Unload a model'),
   ];
 }
 
-/** Those of them whose names lie in these ranges. */
+/** Filters by name ranges. */
 function inMemory(predictors: readonly Predictor[], names: readonly NameRange[]): KnownVersion[] {
   return predictors
     .filter(({ contract }) => isWithin(names, contract.name))

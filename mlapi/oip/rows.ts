@@ -6,12 +6,12 @@ import { fromHalf } from '../inference/tensors/float16.ts';
 import type { InputTensor, NamedOutput } from '../inference/tensors/types.ts';
 import type { InferRequest } from './infer-request.ts';
 
-/** Outputs for rows: labels, class numbers or values; and the scores, if they are asked for. */
+/** Outputs for rows: predictions (labels, class numbers or values), and scores if requested. */
 const rowOutputs = ['predictions', 'scores'];
 
 /**
- * Predicts rows through the contract: each input is a column, named as its feature. Categories are BYTES.
- * @throws {Problem} 400 where they are no rows of the contract; 413, 422, 503 or 504
+ * Predicts rows through the contract. Each input is a column named like its feature; categories are BYTES.
+ * @throws {Problem} 400 if the inputs are not rows of the contract; 413, 422, 503 or 504
  */
 export async function predictRows(
   serving: Serving,
@@ -22,7 +22,7 @@ export async function predictRows(
   caller: Pick<PredictOptions, 'client' | 'memory'>,
 ): Promise<NamedOutput[]> {
   if (outputs.some(({ name }) => !rowOutputs.includes(name)))
-    throw invalidInference('outputs', `for rows they are ${rowOutputs.join(' and ')}`);
+    throw invalidInference('outputs', `rows have the outputs ${rowOutputs.join(' and ')} only`);
   const scores = outputs.some(({ name }) => name === 'scores');
   const answer = await serving.predict(toRows(inputs, serving.maxRows), { scores, ...caller });
   const tensors = new Map([
@@ -38,7 +38,7 @@ function toRows(inputs: readonly InputTensor[], maxRows: number): Record<string,
   const columns = inputs.map((input, index): [string, (row: number) => unknown] => {
     const [length, width = 1, ...more] = input.shape;
     if (length !== rows || width !== 1 || more.length > 0)
-      throw invalidInference(`inputs[${index}].shape`, 'a column of rows has the shape [rows], the same for each');
+      throw invalidInference(`inputs[${index}].shape`, 'every column must have the same shape [rows]');
     return [input.name, cellsOf(input, `inputs[${index}]`)];
   });
   return Array.from({ length: rows }, (_, row) => Object.fromEntries(columns.map(([name, cell]) => [name, cell(row)])));
@@ -51,7 +51,7 @@ function cellsOf({ datatype, data }: InputTensor, where: string): (row: number) 
     const cell = data[row];
     if (typeof cell !== 'bigint') return cell;
     const number = Number(cell);
-    if (!Number.isSafeInteger(number)) throw invalidInference(`${where}, element ${row}`, 'it is beyond 2^53');
+    if (!Number.isSafeInteger(number)) throw invalidInference(`${where}, element ${row}`, 'the integer exceeds 2^53');
     return number;
   };
 }

@@ -6,32 +6,32 @@ const count = { type: 'integer', format: 'int64', minimum: 0 };
 const parameters = {
   type: ['object', 'null'],
   additionalProperties: true,
-  description: 'open; those that are not known ask for nothing',
+  description: 'free-form; unknown parameters are ignored',
 };
 
-/** A tensor's own; a model's has -1 where it leaves a dimension open. */
+/** Shape of a tensor; in `modelShape`, -1 is a dynamic dimension. */
 const shape = { type: 'array', maxItems: 8, items: count };
 const modelShape = { type: 'array', items: { type: 'integer', format: 'int64', minimum: -1 } };
 const data = {
   type: 'array',
   items: {
     title: 'TensorElement',
-    description: 'a number, a text, true or false, or a list of them where the data are nested',
+    description: 'a number, a string, a boolean, or a list of them if the data is nested',
     anyOf: [{ type: 'number', format: 'double' }, text, flag, { type: 'array', items: {} }],
   },
-  description: 'row by row, flat or nested; absent where the tensor is binary data',
+  description: 'row-major, flat or nested; absent if the tensor is binary data',
 };
 const maxTensors = 10_000;
 const longestText = 256;
 const name = { ...text, maxLength: longestText };
-const ignored = { description: 'ignored: the path says it' };
+const ignored = { description: 'ignored; the path decides' };
 
 function object(title: string, properties: Record<string, object>, optional: readonly string[] = []): object {
   const required = Object.keys(properties).filter((property) => !optional.includes(property));
   return { title, type: 'object', ...(required.length > 0 && { required }), properties };
 }
 
-/** One with no other properties. */
+/** An object without additional properties. */
 function closed(title: string, properties: Record<string, object>, optional: readonly string[] = []): object {
   return { ...object(title, properties, optional), additionalProperties: false };
 }
@@ -62,7 +62,7 @@ const modelStatistics = object('ModelStatistics', {
   batch_stats: { type: 'array', items: object('BatchStatistics', { batch_size: count, ...durationsOf(computed) }) },
 });
 
-/** JSON Schemas of the answers, and of the bodies of requests, in the words of the Open Inference Protocol. */
+/** JSON Schemas of requests and responses of the Open Inference Protocol. */
 export const oipSchemas = {
   server: object('ServerMetadata', { name: text, version: text, extensions: { type: 'array', items: text } }),
   live: object('ServerLive', { live: flag }),
@@ -85,23 +85,23 @@ export const oipSchemas = {
         type: ['array', 'null'],
         maxItems: maxTensors,
         items: closed('RequestOutput', { name, parameters }, ['parameters']),
-        description: 'those to answer; all where there are none',
+        description: 'the requested outputs; all if empty',
       },
       model_name: ignored,
       model_version: ignored,
     },
     ['id', 'parameters', 'outputs', 'model_name', 'model_version'],
   ),
-  binaryRequest: { ...binary, description: 'an InferenceRequest, and the bytes of its binary inputs behind it' },
+  binaryRequest: { ...binary, description: 'an InferenceRequest followed by the bytes of its binary inputs' },
   response: object(
     'InferenceResponse',
     { model_name: text, model_version: text, id: text, outputs: { type: 'array', items: responseOutput } },
     ['id'],
   ),
-  binaryResponse: { ...binary, description: 'an InferenceResponse, and the bytes of its binary outputs behind it' },
+  binaryResponse: { ...binary, description: 'an InferenceResponse followed by the bytes of its binary outputs' },
   indexRequest: closed('RepositoryIndexRequest', { ready: { type: ['boolean', 'null'] } }, ['ready']),
   command: closed('RepositoryCommand', { parameters }, ['parameters']),
-  done: { title: 'RepositoryResponse', type: 'object', description: 'Empty: it is done', properties: {} },
+  done: { title: 'RepositoryResponse', type: 'object', description: 'Empty on success', properties: {} },
   index: {
     title: 'RepositoryIndex',
     type: 'array',

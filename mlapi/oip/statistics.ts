@@ -21,7 +21,7 @@ interface ModelCounts {
   readonly batches: Map<number, BatchStatistics>;
 }
 
-/** Statistics of a model since this process started, as the extension `statistics` has them. */
+/** Statistics of a model since this process started (extension `statistics`). */
 export interface ModelStatistics extends Omit<ModelCounts, 'batches'> {
   readonly name: string;
   readonly version: string;
@@ -38,10 +38,13 @@ const durations = [
   'cache_hit',
   'cache_miss',
 ] as const;
-/** Larger runs count with those up to the next power of two, so that nobody can make lines. */
+/** Larger batches are rounded up to a power of two, to bound the number of entries. */
 const largestExactBatch = 32;
 
-/** Counts the requests to models, and their runs, by this process. Input and output are part of a run here: they count, and take no time. */
+/**
+ * Counts requests and runs per model in this process. Input and output conversion are part of a run here, so they are counted with zero
+ * time.
+ */
 export class RunStatistics implements InferenceObserver {
   readonly #clock: () => number;
   readonly #models = new Map<string, ModelCounts>();
@@ -52,7 +55,7 @@ export class RunStatistics implements InferenceObserver {
     this.#clock = clock;
   }
 
-  /** From now on, models that are not served are forgotten when there is another to count. */
+  /** Drops models for which `served` has no entry whenever a new model is added. */
   forgetAllBut(served: () => readonly { readonly contract: Pick<Contract, 'name' | 'version'> }[]): void {
     this.#served = served;
   }
@@ -74,13 +77,13 @@ export class RunStatistics implements InferenceObserver {
     add(batch.compute_output, 1, 0);
   }
 
-  /** One that took several runs, or failed in company and not by itself, is one request. */
+  /** A request counts once, however many runs it took. */
   answered({ model, version }: ObservedModel, { isGood, seconds }: ObservedResponse): void {
     const { success, fail } = this.#countsOf(model, version).inference_stats;
     add(isGood ? success : fail, 1, seconds);
   }
 
-  /** A request that was not let in has failed. */
+  /** A rejected request counts as failed. */
   shed({ model, version }: ObservedModel): void {
     add(this.#countsOf(model, version).inference_stats.fail, 1, 0);
   }
@@ -101,7 +104,7 @@ export class RunStatistics implements InferenceObserver {
     return counts;
   }
 
-  /** What memory holds bounds these, too: names are strangers' words. */
+  /** Bounds the map by what is in memory: clients choose the names of models. */
   #forget(): void {
     if (this.#served === undefined) return;
     const served = new Set(this.#served().map(({ contract }) => keyOf(contract.name, contract.version)));
@@ -137,7 +140,7 @@ function batchOf(batches: ModelCounts['batches'], rows: number): BatchStatistics
   return batch;
 }
 
-/** @param seconds of each of them */
+/** @param seconds duration of each */
 function add(duration: Duration, count: number, seconds: number): void {
   duration.count += count;
   duration.ns += Math.round(count * seconds * 1e9);

@@ -5,48 +5,48 @@ import { Writable } from 'node:stream';
 import { isSource, loader, loaderVariables, programsFolder } from './programs.ts';
 import { systemCallFilter } from './system-calls.ts';
 
-/** Limits of a process that computes with an uploaded model. */
+/** Limits of a process that runs an uploaded model. */
 export interface Confinement {
-  /** Maximum data segment, in bytes: all that the process allocates, including its threads' stacks. */
+  /** Maximum data segment in bytes: all memory that the process allocates, including thread stacks. */
   readonly memoryBytes: number;
-  /** Processor time for its whole life, in seconds; unset, the caller stops it. */
+  /** CPU time limit for the life of the process, in seconds; if unset, the caller stops it. */
   readonly cpuSeconds?: number;
-  /** Whether it sees this machine's files, network and processes: `namespaces` shows it none of them. */
+  /** `namespaces`: the process sees none of this machine's files, network or processes. `limits`: resource limits only. */
   readonly isolation: Isolation;
 }
 
-/** The shell that becomes the wall, the wall's first process, and the program; from source, also the compiler of its loader. */
+/** Shell, bubblewrap, its first process and the program; when run from source, also the compiler of the loader. */
 export const maxProcesses = 8;
 
 export type Isolation = 'namespaces' | 'limits';
 
-/** How a program of this service is started. */
+/** How to start a program of this service. */
 export interface Launch {
   readonly execPath: string;
   readonly execArgv: readonly string[];
   /** Process id that the program sees as its parent's. */
   readonly parentPid: number;
-  /** Whether it leaves the session of this process. */
+  /** Whether the program runs in a session of its own. */
   readonly hasOwnSession: boolean;
-  /** Filter of system calls, written to `filterDescriptor`, which the program is started with. */
+  /** System call filter, which must be written to `filterDescriptor`. */
   readonly filter: Buffer | undefined;
 }
 
-/** Behind standard streams and the channel of messages. */
+/** After the standard streams and the message pipe. */
 const filterDescriptor = 4;
 
 /** Node 24 sets half a gigabyte aside for the code that it compiles, for each thread. Here is nothing that is worth it. */
 const noCompiler = '--jitless';
 const bubblewrap = '/usr/bin/bwrap';
 const shell = '/bin/sh';
-/** Address space that Node and the runtime set aside or map from files: 640 MB of Node 20's are not data. */
+/** Address space that Node and the runtime reserve or map from files: in Node 20, 640 MB of it is not data. */
 const reservedBytes = 2_147_483_648;
-/** Each may hold memory of the kernel's that is nobody's: a pipe a megabyte. */
+/** Bounds kernel memory that is not counted for any process: a pipe may hold a megabyte. */
 const maxDescriptors = 128;
-/** Enough for a program that loads no model. */
+/** Enough for a program that loads no model, in bytes. */
 const trialBytes = 1_073_741_824;
 
-/** @param files what it may read beside the programs */
+/** Returns the command for starting a program. @param files files and folders it may read, besides the programs */
 export function launch(confinement?: Confinement, files: readonly string[] = []): Launch {
   if (confinement === undefined)
     return {
@@ -62,23 +62,23 @@ export function launch(confinement?: Confinement, files: readonly string[] = [])
   return {
     execPath: shell,
     execArgv: ['-c', `${limits(confinement)}; exec "$@"`, shell, ...words],
-    // Behind the wall it is the child of the process that built the wall, and ends with it.
+    // In namespaces, the parent is the process that created them; the program ends with it.
     parentPid: isNamespaced ? 1 : process.pid,
     hasOwnSession: isNamespaced,
     filter,
   };
 }
 
-/** Hands the filter to the program that builds the wall. */
+/** Writes the filter to bubblewrap. */
 export function sendFilter(child: ChildProcess, filter: Buffer | undefined): void {
   const descriptor = child.stdio[filterDescriptor];
-  // Where the program ends before it has read it, that is told otherwise.
+  // If the program exits before it has read the filter, its exit is reported elsewhere.
   if (descriptor instanceof Writable) descriptor.on('error', () => undefined).end(filter);
 }
 
 /**
- * What a shell says to the kernel: no core, no file written, few descriptors, so much memory and processor. Shared memory is no data:
- * only the whole address space bounds it, and Node sets more of that aside than it takes.
+ * Shell commands that set resource limits: no core dumps, no file writes, few descriptors, memory and CPU time. Shared memory does not
+ * count as data, so the address space is limited too; Node reserves more of that than it uses.
  */
 function limits({ memoryBytes, cpuSeconds }: Confinement): string {
   const data = `ulimit -d ${Math.ceil(memoryBytes / 1_024)}`;
@@ -87,7 +87,7 @@ function limits({ memoryBytes, cpuSeconds }: Confinement): string {
   return `ulimit -c 0 && ulimit -f 0 && ulimit -n ${maxDescriptors} && ${data} && ${all}${cpu} || exit 1`;
 }
 
-/** Its own users, processes, network and file tree: the system's programs, Node and these are all that is in it, and nothing can be written. */
+/** Own users, processes, network and file tree. The tree contains system programs, Node and these files, all read-only. */
 function namespaces(files: readonly string[], filter: Buffer | undefined): string[] {
   const read = ['/usr', '/lib', '/lib64', process.execPath, programsFolder(), ...packageFiles(), ...files];
   return [
@@ -95,14 +95,14 @@ function namespaces(files: readonly string[], filter: Buffer | undefined): strin
     ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--chdir', '/'],
     ...['--proc', '/proc', '--dev', '/dev'],
     ...[...new Set(read)].filter((path) => existsSync(path)).flatMap((path) => ['--ro-bind', path, path]),
-    // Names and links take memory, too.
+    // File names and links use memory too, so these mounts are read-only.
     ...['--remount-ro', '/dev', '--remount-ro', '/'],
     ...(filter === undefined ? [] : ['--seccomp', String(filterDescriptor)]),
     '--',
   ];
 }
 
-/** The packages, where Node looks for them and where they really are, and the file that says of what kind the programs are. */
+/** The packages, by their link and real path, and the files that define the module type of the programs. */
 function packageFiles(): string[] {
   let root = programsFolder();
   while (!existsSync(join(root, 'node_modules')) && root !== dirname(root)) root = dirname(root);

@@ -1,22 +1,22 @@
-/*
- * Imported before all else by the programs of child processes. Their parent marks them as expendable, too, but behind a wall of
- * namespaces it may come too late: what it started begins the program in another process.
+/**
+ * Imported first by the programs of child processes. The parent marks them as expendable too, but with namespaces this may come too late:
+ * the process it started runs the program in another process.
  */
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { markExpendable } from './expendable.ts';
 
 const priority = constants.priority.PRIORITY_BELOW_NORMAL;
-/** An unprivileged process may do this ten times a second, on the whole machine. */
+/** Linux allows unprivileged processes only ten changes per second, on the whole machine. */
 const retryMs = 150;
 const tries = 20;
-/** Said by who started it: in another's session, it would lower that one. */
+/** Set by the parent. In a shared session, this would lower the priority of the parent's session. */
 const hasOwnSession = process.argv[3] === 'own-session';
 
 markExpendable(process.pid);
 if (hasOwnSession) lowerSession(tries);
 
-/** Between sessions, Linux heeds no process's priority, but that of each session as a whole. */
+/** Linux schedules sessions against each other by the session's own priority, not by that of its processes (autogroup, sched(7)). */
 function lowerSession(triesLeft: number): void {
   try {
     writeFileSync('/proc/self/autogroup', String(priority));

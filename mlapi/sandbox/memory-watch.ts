@@ -1,26 +1,26 @@
 import { readTreeMemory, type TreeMemory } from './process-memory.ts';
 
-/** Between two looks a run may take what memory can be written in this time: about 50 MB for each core. */
+/** Interval of measurements. Until the next one, a run may write about 50 MB per core. */
 const everyMs = 50;
-/** Only code that broke out of the runtime grows while it computes nothing. */
+/** Idle processes are measured every 20th time only: their memory grows only if code broke out of the runtime. */
 const idleLooks = 20;
 
-/** A process whose memory is watched. */
+/** A process whose memory is measured. */
 export interface WatchedProcess {
   readonly pid: number;
-  /** By the last look. */
+  /** When last measured. */
   readonly ownBytes: number;
-  /** @returns whether it loaded or computed since it was last asked */
+  /** @returns whether it loaded or ran a model since the last call */
   wasActive(): boolean;
-  /** Told what its tree takes; it is for the process to end itself where that is too much. */
+  /** Receives the memory of its process tree; must end itself if that is too much. */
   measured(memory: TreeMemory): void;
   /** Ends it at once. */
   exhaust(reason: string): void;
 }
 
-/** Looks at what models' processes really take: one timer for all of them, which runs only while there are any. */
+/** Measures the memory of model processes. One timer serves all of them and runs only while there are any. */
 export class MemoryWatch {
-  /** Called after each look. */
+  /** Called after each measurement. */
   onLook: () => void = () => undefined;
   readonly #processes = new Set<WatchedProcess>();
   #timer: NodeJS.Timeout | undefined;
@@ -55,11 +55,11 @@ export class MemoryWatch {
 
 /** The processes of one model. */
 export class WatchedGroup {
-  /** Told why, once, when they are ended because of what they took. */
+  /** Called once with the reason when they are ended for exceeding their memory. */
   onExhausted: (reason: string) => void = () => undefined;
   readonly #watch: MemoryWatch;
   readonly #processes = new Set<WatchedProcess>();
-  /** Whether they were ended because of what they took. */
+  /** Whether they were ended for exceeding their memory. */
   isExhausted = false;
 
   constructor(watch: MemoryWatch) {
@@ -76,14 +76,14 @@ export class WatchedGroup {
     this.#watch.delete(process);
   }
 
-  /** Memory that they took when last measured, in bytes. */
+  /** Memory when last measured, in bytes. */
   get bytes(): number {
     let bytes = 0;
     for (const { ownBytes } of this.#processes) bytes += ownBytes;
     return bytes;
   }
 
-  /** Ends them at once, for good. Their callers are told that there was no memory. */
+  /** Ends them for good. Callers of runs get `ExhaustedRun`. */
   exhaust(reason: string): void {
     for (const process of [...this.#processes]) process.exhaust(reason);
   }

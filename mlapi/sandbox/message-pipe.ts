@@ -1,34 +1,34 @@
 import type { Duplex } from 'node:stream';
 import { deserialize, serialize } from 'node:v8';
 
-/** Asked before a large message is read. */
+/** Reserves memory before a large message is read. */
 export interface MessageMemory {
   take(bytes: number): boolean;
   give(bytes: number): void;
 }
 
 interface MessagePipeOptions {
-  /** A sender that announces more is broken, or hostile. */
+  /** Larger messages are a fault: the sender is broken or hostile. */
   readonly maxBytes: number;
   readonly memory?: MessageMemory;
-  /** Makes a message of its bytes, and throws where they are none; by default, any that a program of ours sends. */
+  /** Decodes a message and throws if it is malformed. Default: `deserialize`, for trusted senders only. */
   readonly decode?: (body: Buffer) => unknown;
   readonly onMessage: (message: unknown) => void;
-  /** A message came for which there was no memory: it was read and thrown away. */
+  /** A message was discarded because there was no memory for it. */
   readonly onDropped?: () => void;
-  /** Called for bytes that are no message; nothing more is read. */
+  /** Called for malformed data; nothing more is read. */
   readonly onFault?: (reason: string) => void;
   readonly onClose?: () => void;
 }
 
-/** Its length in bytes, little-endian, stands before each message. */
+/** Each message is preceded by its length (uint32, little endian). */
 const lengthBytes = 4;
-/** Smaller ones are read without asking. */
+/** Smaller messages are read without reserving memory. */
 const fewBytes = 65_536;
 
 /**
- * Messages between this process and a child. Node's own channel reads whatever it is sent: a model's process that sends gigabytes would
- * fill the one that serves requests. Here a message is no longer than its bound, and asked for before it is kept.
+ * Messages between this process and a child. Node's own IPC channel reads any amount: a hostile model process could fill this one's memory.
+ * Here the size is bounded, and memory is reserved before a message is kept.
  */
 export class MessagePipe {
   readonly #pipe: Duplex;
@@ -45,7 +45,7 @@ export class MessagePipe {
     this.#pipe = pipe;
     this.#options = options;
     pipe.on('data', (chunk: Buffer) => this.#read(chunk));
-    // A message that cannot be sent means that the other process has ended, which is handled there.
+    // If a message cannot be sent, the other process has exited, which is handled there.
     pipe.on('error', () => undefined);
     pipe.once('close', () => {
       this.#release();
@@ -57,7 +57,7 @@ export class MessagePipe {
     this.sendBytes(serialize(message));
   }
 
-  /** @param body what `serialize` made of a message */
+  /** @param body a message encoded by `serialize` */
   sendBytes(body: Buffer): void {
     const head = Buffer.allocUnsafe(lengthBytes);
     head.writeUInt32LE(body.length);
@@ -91,7 +91,7 @@ export class MessagePipe {
   #begin(length: number): void {
     const { maxBytes, memory } = this.#options;
     if (length === 0 || length > maxBytes) {
-      this.#fail(`it sent a message of ${length} bytes, and ${maxBytes} are the most`);
+      this.#fail(`it sent a message of ${length} bytes; the limit is ${maxBytes}`);
       return;
     }
     this.#length = length;
@@ -100,7 +100,7 @@ export class MessagePipe {
       if (!memory.take(length)) return;
       this.#heldBytes = length;
     }
-    // The system gives its memory as it is filled: announced alone, it takes nothing.
+    // The system allocates pages when they are written, so an announced size costs nothing.
     this.#body = Buffer.allocUnsafeSlow(length);
   }
 
@@ -117,7 +117,7 @@ export class MessagePipe {
       const { decode = deserialize } = this.#options;
       message = decode(body);
     } catch {
-      this.#fail('it sent what is no message');
+      this.#fail('it sent a malformed message');
       return;
     }
     this.#options.onMessage(message);

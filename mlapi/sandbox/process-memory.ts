@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** No tree is followed further: one that is larger is over every limit. */
+/** Larger process trees exceed every limit anyway. */
 const maxProcesses = 64;
-/** Private memory of a process, in RAM and swap, in kB. File pages of programs and libraries are shared, and not counted. */
+/** Private memory in RAM and swap, in kB. File pages of programs and libraries are shared and not counted. */
 const ownPages = /^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$/gm;
 
 export interface TreeMemory {
-  /** Private and shared memory, without file pages. */
+  /** Private and shared memory without file pages, in bytes. */
   readonly bytes: number;
   readonly pids: readonly number[];
 }
 
-/** Returns the memory of a process and its descendants, as Linux counts it; undefined on other systems, or if it has ended. */
+/** Returns the memory of a process and its descendants, as Linux counts it; undefined on other systems or if the process has exited. */
 export function readTreeMemory(pid: number): TreeMemory | undefined {
   const pids = [pid];
   let bytes = 0;
@@ -26,7 +26,7 @@ export function readTreeMemory(pid: number): TreeMemory | undefined {
   return isThere ? { bytes, pids } : undefined;
 }
 
-/** Each thread has its own. */
+/** Children are listed per thread. */
 function childrenOf(pid: number): number[] {
   let threads: string[];
   try {

@@ -7,20 +7,20 @@ import { loaderVariables } from './programs.ts';
 
 interface Started {
   readonly confinement?: Confinement | undefined;
-  /** Files and folders that it may read besides the service's programs. */
+  /** Files and folders that it may read, besides the service's programs. */
   readonly files: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
 
 export interface StartedProgram {
   readonly child: ChildProcess;
-  /** The one way between the two: `MessagePipe` reads it within bounds, as Node's own channel does not. */
+  /** The only channel to the program; `MessagePipe` reads it within bounds. */
   readonly pipe: Duplex;
 }
 
 /**
- * Starts a module of the service in a process of its own, at a lower priority than this one. It gets nothing of this process: no variables,
- * which may hold secrets, no folder, no streams but the pipe.
+ * Starts a module of the service in another process with lower priority. It inherits nothing: no environment variables, which may hold
+ * secrets, no working directory, no streams but the pipe.
  */
 export function startProgram(module: URL, { confinement, files, env }: Started): StartedProgram {
   const { execPath, execArgv, parentPid, hasOwnSession, filter } = launch(confinement, files);
@@ -32,7 +32,7 @@ export function startProgram(module: URL, { confinement, files, env }: Started):
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', ...(filter === undefined ? [] : (['pipe'] as const))],
   });
   sendFilter(child, filter);
-  // As soon as there is a process, before a model is loaded.
+  // Before it loads a model.
   if (child.pid !== undefined) markExpendable(child.pid);
   return { child, pipe: child.stdio[3] as Duplex };
 }

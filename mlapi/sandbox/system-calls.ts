@@ -1,10 +1,10 @@
-/** Numbers by architecture; the names that are the same on all of them stand below. */
+/** System call numbers by architecture. Those common to all are listed below. */
 const numbers = {
   x64: {
     architecture: 0xc000003e,
     clone: 56,
     mmap: 9,
-    // A second table of calls (x32) begins here.
+    // The second system call table (x32) begins here.
     end: 0x40000000,
     processes: { fork: 57, vfork: 58 },
     denied: {
@@ -35,7 +35,7 @@ const deniedEverywhere = {
   ...{ io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427, pidfd_getfd: 438, memfd_secret: 447 },
 };
 
-/** Classic BPF (`linux/filter.h`), and what it may read: `struct seccomp_data`. */
+/** Classic BPF (`linux/filter.h`) over `struct seccomp_data`. */
 const load = 0x20;
 const and = 0x54;
 const ifEqual = 0x15;
@@ -62,10 +62,10 @@ const answer = (value: number): Instruction => [giveBack, 0, 0, value];
 const responseFor = (call: number, value: number): Instruction[] => [[ifEqual, 0, 1, call], answer(value)];
 
 /**
- * What a process behind the wall may ask of the kernel, as a program for it (seccomp): no process, no namespace or mount, no shared
- * memory, no other's memory, nothing that takes memory which is not counted as its own. What is refused fails with EPERM.
- * @param startsProcesses from source, the loader starts its compiler
- * @returns undefined where the numbers of the calls are not known
+ * Returns a seccomp program for the confined process: no new processes, namespaces or mounts, no shared memory, no access to other
+ * processes' memory, and nothing that uses memory not counted as its own. Denied calls fail with EPERM.
+ * @param startsProcesses when run from source, the loader starts its compiler
+ * @returns undefined for architectures whose call numbers are unknown
  */
 export function systemCallFilter(startsProcesses: boolean, architecture: string = process.arch): Buffer | undefined {
   if (architecture !== 'x64' && architecture !== 'arm64') return undefined;
@@ -79,7 +79,7 @@ export function systemCallFilter(startsProcesses: boolean, architecture: string 
     [ifAtLeast, 0, 1, end],
     answer(notImplemented),
     ...refused.flatMap((call) => responseFor(call, notPermitted)),
-    // Its flags stand in memory, where a filter can't look. The C library then takes `clone`.
+    // Its flags are in memory, which a filter cannot read. On ENOSYS, the C library falls back to `clone`.
     ...responseFor(clone3, notImplemented),
     [ifEqual, 0, 6, clone],
     [load, 0, 0, argumentAt(0)],

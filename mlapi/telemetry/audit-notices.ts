@@ -2,24 +2,27 @@ import type { Database } from '../persistence/database.ts';
 import { recordAudit, type AuditDetails, type AuditEvent } from './audit-trail.ts';
 
 const windowMs = 60_000;
-/** Past them nothing more is written in this minute: there are never so many clients at once. */
+/** Most notices per minute: there are never that many clients. */
 const maxNoted = 10_000;
 
 interface AuditNoticesOptions {
   readonly database: Database;
   readonly clock: () => number;
-  /** Milliseconds that only go forward. */
+  /** Monotonic, in milliseconds. */
   readonly monotonicClock: () => number;
 }
 
 interface NoticeOptions {
-  /** Kind of the event, from a small set: each kind has a row of its own. */
+  /** Kind of the event from a small set; each kind is recorded separately. */
   readonly kind?: string;
-  /** Whether the database is asked once a minute, whatever comes of it. Otherwise the next refusal tries again. */
+  /** Whether a failed write is not repeated in this minute. Otherwise the next rejection tries again. */
   readonly mayBeLost?: boolean;
 }
 
-/** Records what a client can cause at will: once a minute for each client, event and kind of it, in each process. So no refusal costs a row. */
+/**
+ * Audits events that a client can cause at will: once a minute per client, event and kind, in each process, so that a rejection rarely
+ * costs a database write.
+ */
 export class AuditNotices {
   readonly #options: AuditNoticesOptions;
   readonly #noted = new Set<string>();
@@ -29,7 +32,7 @@ export class AuditNotices {
     this.#options = options;
   }
 
-  /** @returns a promise where a row is written, and nothing where there is one */
+  /** @returns a promise if a row is being written, undefined if one exists already */
   note(
     event: AuditEvent,
     details: AuditDetails & { readonly clientId: string },
@@ -43,7 +46,7 @@ export class AuditNotices {
     }
     const key = `${event} ${kind} ${details.clientId}`;
     if (this.#noted.has(key) || this.#noted.size >= maxNoted) return undefined;
-    // At once: where the database is slow, the next refusal does not wait for it, too.
+    // Before the write, so that further rejections do not wait for a slow database.
     this.#noted.add(key);
     const recorded = recordAudit(database, clock(), event, details);
     if (mayBeLost) return recorded;

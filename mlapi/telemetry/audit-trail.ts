@@ -26,7 +26,7 @@ export type AuditEvent =
   | 'passphrase_changed'
   | 'credentials_voided';
 
-/** The actor and the origin of an event: never a token, a password or a body. */
+/** Who and where of an event; never a token, a password or a body. */
 export interface AuditDetails {
   readonly clientId?: string;
   readonly familyId?: string;
@@ -35,7 +35,7 @@ export interface AuditDetails {
   readonly detail?: string;
 }
 
-/** Writes one audit row, in the caller's transaction: what is not recorded has not happened. */
+/** Writes an audit row in the caller's transaction: if the row cannot be written, the event is rolled back. */
 export async function recordAudit(
   queries: Queries,
   at: number,

@@ -5,19 +5,19 @@ const maxEntries = 50;
 const maxValues = 500;
 const maxTextLength = 2_000;
 const secretName = /authorization|password|passphrase|secret|cookie|token$|private/i;
-/** Nothing shorter has the form of a token, nor anything without one of these. */
+/** Text is scanned for tokens only if it is at least this long and contains `.` or `eyJ`. */
 const shortestToken = 11;
 const isSuspect = (text: string) => text.length >= shortestToken && (text.includes('.') || text.includes('eyJ'));
 
-/** State of one call: an object that is met again within itself is a circle. */
+/** State of one call. An object met again inside itself is a cycle. */
 interface Walk {
   readonly inside: Set<object>;
   valuesLeft: number;
 }
 
 /**
- * A copy of any value that is safe to log: secrets are redacted by name, tokens by form; text, depth, width and size are
- * bounded; what JSON cannot hold becomes text. Never throws, whatever the value does.
+ * Returns a copy of any value that is safe to log: secrets are redacted by name, tokens by form; length, depth, width and number of values
+ * are bounded; values that JSON cannot represent become text. Never throws.
  */
 export function toLoggable(value: unknown): unknown {
   return copy(value, { inside: new Set(), valuesLeft: maxValues });
@@ -87,7 +87,7 @@ function errorFields(error: Error): Record<string, unknown> {
   };
 }
 
-/** Bounded, and without tokens. */
+/** Shortens the text and removes tokens. */
 export function redactText(text: string): string {
   const bounded = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}...` : text;
   return isSuspect(bounded) ? redactTokens(bounded) : bounded;

@@ -2,10 +2,10 @@ import winston from 'winston';
 import type { CoreConfig } from '../config/core-config.ts';
 import { redactText, toLoggable } from './loggable.ts';
 
-/** Maximum bytes that may wait for a slow or stalled reader of the log; more is dropped, and counted. */
+/** Most bytes buffered for a slow or stalled log reader; further lines are dropped and counted. */
 const maxWaitingBytes = 1_048_576;
 const exitLimitMs = 1_000;
-/** How long a line may wait for others: only what kills the process at once takes it along. */
+/** How long frequent lines are collected before they are written, in milliseconds. Only a sudden death of the process loses them. */
 const gatherMs = 5;
 const lineSeparators = /[\u2028\u2029]/;
 let lastTime = { ms: NaN, text: '' };
@@ -13,11 +13,11 @@ let lastTime = { ms: NaN, text: '' };
 type Level = 'error' | 'warn' | 'info' | 'debug';
 
 /**
- * Writes one line an event to standard output. Whatever the fields hold, they are copied into something safe before winston
- * sees them: it reads, merges and interpolates what it is given.
+ * Writes one line per event to standard output. Fields are copied into a safe form first, because winston reads, merges and interpolates
+ * what it is given.
  */
 export class Logger {
-  /** Told how many lines were dropped since it was last said. */
+  /** Called with the number of lines dropped since the last call. */
   onDropped: (lines: number) => void = () => undefined;
   readonly #winston: winston.Logger;
   readonly #often: FrequentLines | undefined;
@@ -25,7 +25,10 @@ export class Logger {
   readonly #tellsInfo: boolean;
   #dropped = 0;
 
-  /** @param waitingBytes how much the log's reader has not taken yet @param often without it, `logOften` is as `log` */
+  /**
+   * @param waitingBytes returns the bytes that the log reader has not taken yet
+   * @param often writer for `logOften`; without it, `logOften` is the same as `log`
+   */
   constructor(logger: winston.Logger, waitingBytes: () => number = () => 0, often?: FrequentLines) {
     this.#winston = logger;
     this.#waitingBytes = waitingBytes;
@@ -39,7 +42,7 @@ export class Logger {
     this.#write(level, message, fields);
   }
 
-  /** The same for what comes with each request: past winston, and together with others of the same few milliseconds. */
+  /** Like `log`, for lines that every request causes: bypasses winston and writes the lines of a few milliseconds together. */
   logOften(level: Level, message: string, fields: FlatFields): void {
     if (this.#often === undefined || level !== 'info') this.log(level, message, fields);
     else if (this.#tellsInfo && !this.#isFull()) {
@@ -48,13 +51,13 @@ export class Logger {
     }
   }
 
-  /** Says how many lines were dropped since it was last said; before the end of the process nothing else would. */
+  /** Logs the number of lines dropped since the last report. Call it before the process exits. */
   tellDropped(): void {
     if (this.#dropped === 0) return;
     const lines = this.#dropped;
     this.#dropped = 0;
     this.onDropped(lines);
-    this.#write('error', 'log lines were dropped: their reader was too slow', { lines });
+    this.#write('error', 'log lines were dropped because the log reader is too slow', { lines });
   }
 
   error(message: string, fields?: object): void {
@@ -77,7 +80,7 @@ export class Logger {
   }
 }
 
-/** Logs in JSON, unless the configuration asks for text for people. */
+/** Logs JSON, or text for people if so configured. */
 export function createLogger({ logLevel, logFormat }: Pick<CoreConfig, 'logLevel' | 'logFormat'>): Logger {
   const format = logFormat === 'json' ? jsonLine : prettyLine;
   const often = new FrequentLines(
@@ -98,7 +101,7 @@ export function createLogger({ logLevel, logFormat }: Pick<CoreConfig, 'logLevel
   );
 }
 
-/** Fields of plain values, none of them deeper. */
+/** Fields with plain values. */
 export type FlatFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 interface Line {
@@ -107,10 +110,10 @@ interface Line {
   readonly fields?: unknown;
 }
 
-/** A line with its fields beside its level and message. */
+/** A line with its fields next to level and message. */
 type FlatLine = Record<string, unknown> & Line;
 
-/** Lines that are written together, some milliseconds after the first of them, or before whatever else is logged. */
+/** Collects lines and writes them together: a few milliseconds after the first one, or before any other line. */
 class FrequentLines {
   readonly #format: (line: FlatLine) => string;
   readonly #writeText: (text: string) => void;
@@ -143,34 +146,34 @@ class FrequentLines {
 }
 
 const unwritten = new Set<FrequentLines>();
-// Whatever ends the process: what was answered is in the log.
+// Flush at exit, so that the log contains every answered request.
 process.on('exit', () => {
   for (const lines of unwritten) lines.flush();
 });
 
-/** Ends the process once the log's reader has taken what waits for it; one that takes nothing holds the end up for a second. */
+/** Exits the process once the log reader has taken everything, but after a second at the latest. */
 export function exitAfterLog(code: number): void {
   setTimeout(() => process.exit(code), exitLimitMs);
   process.stdout.write('', () => process.exit(code));
 }
 
 function jsonLine({ level, message, fields }: Line): string {
-  // Before the fields for the reader, and after them because no field may stand in their place.
+  // First for readability, and last because no field may override them.
   const own = { time: isoTime(), level, message };
   return endLines(JSON.stringify({ ...own, ...(fields as object), ...own }));
 }
 
-/** The same where the code gives the fields their names: none of them stands in the place of one of ours. */
+/** For fields whose names come from the code and cannot override ours. */
 function toJsonText(line: FlatLine): string {
   return endLines(JSON.stringify(line));
 }
 
 function endLines(line: string): string {
-  // Legal in JSON, yet some log readers take them for line ends.
+  // Legal in JSON, but some log readers treat them as line breaks.
   return lineSeparators.test(line) ? line.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029') : line;
 }
 
-/** Lines of one millisecond share their time. */
+/** Lines of the same millisecond share the formatted time. */
 function isoTime(): string {
   const now = Date.now();
   if (now !== lastTime.ms) lastTime = { ms: now, text: new Date(now).toISOString() };

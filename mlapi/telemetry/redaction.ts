@@ -1,20 +1,20 @@
-/** A signed token has three parts; the first two of a real one are longer than this. */
+/** A signed token has three parts. The first two are at least this long. */
 const shortestPart = 10;
-/** The base64url of `{"`: how the first part of a token begins. */
+/** base64url of `{"`, with which the first part of a token begins. */
 const headStart = 'eyJ';
-/** A first part of this length is redacted also where the others are missing. */
+/** A first part of at least this length is redacted even without the other parts. */
 const shortestHead = 11;
 const replacement = '[token]';
 const dot = 0x2e;
 
-/** 1 for each character of base64url. */
+/** 1 for each base64url character. */
 const isBase64url = new Uint8Array(128);
 for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-')
   isBase64url[character.charCodeAt(0)] = 1;
 
 /**
- * Replaces everything that has the form of a signed token, or of the beginning of one, wherever it stands in the text. Work is
- * linear in the length of the text: strangers choose the paths that are logged.
+ * Replaces everything that looks like a signed token, or like the beginning of one. Runs in linear time, since clients choose the paths
+ * that are logged.
  */
 export function redactTokens(text: string): string {
   let redacted = '';
@@ -45,7 +45,7 @@ function endOfPart(text: string, start: number): number {
   return end;
 }
 
-/** @returns -1 where the part is not the first of three */
+/** @returns -1 if the part is not the first of three */
 function endOfThreeParts(text: string, start: number, end: number): number {
   if (end - start < shortestPart || text.charCodeAt(end) !== dot) return -1;
   const secondEnd = endOfPart(text, end + 1);
@@ -53,7 +53,7 @@ function endOfThreeParts(text: string, start: number, end: number): number {
   return endOfPart(text, secondEnd + 1);
 }
 
-/** @returns -1 where the part holds no beginning of a token */
+/** @returns -1 if the part contains no beginning of a token */
 function startOfHead(text: string, start: number, end: number): number {
   if (end - start < shortestHead) return -1;
   const found = text.slice(start, end - shortestHead + headStart.length).indexOf(headStart);

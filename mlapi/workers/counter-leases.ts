@@ -3,34 +3,34 @@ import type { WindowCounters } from '../http/limits/window-counters.ts';
 import type { Grant } from './messages.ts';
 
 const maxGranted = 1_000;
-/** A lease is at most the remainder below the limit, divided by this and by the number of workers. */
+/** A lease is at most the remainder below the limit divided by this and the number of workers. */
 const share = 4;
 
-/** A worker that counts by itself. */
+/** A worker that counts in advance. */
 export interface LeaseHolder {
-  /** @returns what is left of its lease, which it has then given back */
+  /** Takes a lease back. @returns the unused count of the lease */
   recall(key: string): Promise<number>;
 }
 
 /**
- * What the supervisor has handed out to be counted by its workers. Everything that is handed out is counted at once; what is not
- * used comes back before anybody is refused, or when its worker ends.
+ * Leases of counts that the supervisor has granted to workers. Leased counts are counted at once. Unused ones are returned before any
+ * request is rejected, or when their worker exits.
  */
 export class CounterLeases {
   readonly #counters: WindowCounters;
   readonly #workers: () => number;
-  /** By key and holder: handed out, and not known to be used. */
+  /** Leased counts that are not known to be used, by key and holder. */
   readonly #outstanding = new Map<string, Map<LeaseHolder, number>>();
   readonly #recalls = new Map<string, Promise<void>>();
   #window = NaN;
 
-  /** @param workers how many there are to share with */
+  /** @param workers returns the number of workers */
   constructor(counters: WindowCounters, workers: () => number) {
     this.#counters = counters;
     this.#workers = workers;
   }
 
-  /** Counts once, and more where the limit is far away. Nothing is granted to who is over it. */
+  /** Counts a request, and leases more counts if the limit is far away. Over the limit, nothing is leased. */
   take(holder: LeaseHolder, key: string, limit: number): Grant | Promise<Grant> {
     if (this.#count(key) < limit || !this.#outstanding.has(key)) return this.#grant(holder, key, limit);
     return this.#recallAll(key).then(() => this.take(holder, key, limit));
@@ -46,7 +46,7 @@ export class CounterLeases {
     return { ...this.#counters.add(key, granted), granted };
   }
 
-  /** A worker says what it has used. */
+  /** A worker reports which leased counts it has used. */
   used(holder: LeaseHolder, uses: readonly (readonly [key: string, times: number])[]): void {
     for (const [key, times] of uses) {
       const holders = this.#outstanding.get(key);
@@ -56,20 +56,20 @@ export class CounterLeases {
     }
   }
 
-  /** A worker has ended: what it did not use is there for the others. */
+  /** Returns the unused counts of a worker that has exited. */
   release(holder: LeaseHolder): void {
     for (const [key, holders] of [...this.#outstanding]) this.#giveBack(holder, key, holders.get(holder) ?? 0);
   }
 
   #count(key: string): number {
     const { count, windowStart } = this.#counters.peek(key);
-    // A new window begins without leases.
+    // Leases expire with their window.
     if (windowStart !== this.#window) this.#outstanding.clear();
     this.#window = windowStart;
     return count;
   }
 
-  /** Once for all who ask at the same time. */
+  /** Concurrent callers share one recall. */
   #recallAll(key: string): Promise<void> {
     const known = this.#recalls.get(key);
     if (known !== undefined) return known;
@@ -78,14 +78,14 @@ export class CounterLeases {
     return recall;
   }
 
-  /** In the next turn: what was granted in this one is on its way to the workers by then, ahead of the recall. */
+  /** Recalls in the next turn: grants of this turn are on their way to the workers by then, ahead of the recall. */
   async #recallNext(key: string): Promise<void> {
     await nextTurn();
     const holders = [...(this.#outstanding.get(key)?.keys() ?? [])];
     await Promise.all(
       holders.map(async (holder) => {
         const unused = await holder.recall(key);
-        // Not more than it had: the window may have ended meanwhile.
+        // At most what it had: the window may have ended meanwhile.
         this.#giveBack(holder, key, Math.min(unused, this.#outstanding.get(key)?.get(holder) ?? 0));
       }),
     );

@@ -1,16 +1,16 @@
 import type { Counters, WindowCount } from '../http/limits/counters.ts';
 import type { Grant } from './messages.ts';
 
-/** Soon enough that a worker which is killed takes next to nothing along, and too rarely to cost anything. */
+/** Delay of reports in milliseconds: short enough that a killed worker loses next to nothing, long enough to cost nothing. */
 const reportDelayMs = 25;
 const maxLeases = 10_000;
-/** Ends of one window, as two clocks see them, differ by less. */
+/** Two estimates of the end of the same window differ by less than this. */
 const sameWindowMs = 1_000;
 
-/** Requests that this worker may still count by itself, in one window. */
+/** Counts of one window that this worker may use without asking. */
 interface Lease {
   left: number;
-  /** By all workers, everything that was leased to them included. */
+  /** Total across workers, including outstanding leases. */
   counted: number;
   /** By `performance.now()`. */
   readonly endsAt: number;
@@ -18,17 +18,17 @@ interface Lease {
 
 interface LeasedCountersOptions {
   /**
-   * Asks the supervisor to count once, and for more that may be counted here. It answers by a call, not by a promise: a grant
-   * must be known before the next message, which may recall it.
+   * Asks the supervisor to count once and to grant a lease. Calls back rather than returning a promise, because a grant must be applied
+   * before the next message, which may recall it.
    */
   ask(key: string, resolve: (grant: Grant) => void, reject: (error: Error) => void): void;
-  /** Tells it what was counted here since it was told last. */
+  /** Reports the counts used since the last report. */
   report(uses: readonly (readonly [key: string, times: number])[]): void;
 }
 
 /**
- * Counters that are counted ahead: the supervisor hands out a share of what is left below the limit, so that most requests need no
- * word from it. It takes back what is not used once a client nears its limit, which therefore holds exactly over all workers.
+ * Counters with leases: the supervisor grants a share of what is left below the limit, so that most requests need no message. It recalls
+ * unused counts when a client nears its limit, so the limit is exact across workers.
  */
 export class LeasedCounters implements Counters {
   readonly #options: LeasedCountersOptions;
@@ -46,10 +46,10 @@ export class LeasedCounters implements Counters {
   }
 
   read(): never {
-    throw new Error('what is counted ahead is not read');
+    throw new Error('leased counters cannot be read');
   }
 
-  /** Gives back what is left of a lease. @returns how much */
+  /** Returns the lease. @returns its unused count */
   giveBack(key: string): number {
     const lease = this.#leases.get(key);
     this.#leases.delete(key);

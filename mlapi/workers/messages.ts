@@ -9,47 +9,47 @@ export interface SupervisedConfig extends CoreConfig, WorkersConfig, Partial<Otl
 
 /** Messages from the supervisor to a worker. */
 export type SupervisorMessage =
-  /** Serve with this configuration; `listensEarly` where nobody else answers yet, so that liveness does from the start. */
+  /** Serve with this configuration. `listensEarly`: listen before the models are loaded, because no other process answers liveness yet. */
   | { readonly type: 'start'; readonly config: SupervisedConfig; readonly listensEarly: boolean }
-  /** The service ends: say so in readiness, then finish what is in flight. */
+  /** The service stops: fail readiness, then finish the requests in flight. */
   | { readonly type: 'stop' }
-  /** A successor serves: take no more connections, and end when the open ones have. */
+  /** A successor serves: accept no more connections, and exit when the open ones have closed. */
   | { readonly type: 'leave' }
-  /** Answers to questions of a `count`. */
+  /** Answers to the questions of `count`. */
   | { readonly type: 'counts'; readonly answers: readonly CountResponse[] }
-  /** Give back what is left to be counted of the requests of this client. */
+  /** Return the unused lease of this client. */
   | { readonly type: 'recall'; readonly key: string }
-  /** Somebody reads the metrics. */
+  /** Metrics were requested. */
   | { readonly type: 'measure' };
 
 /** Messages from a worker to its supervisor. */
 export type WorkerMessage =
-  /** It listens to its supervisor from now on: what was said before is lost. */
+  /** The worker receives messages from now on; earlier ones are lost. */
   | { readonly type: 'here' }
   | { readonly type: 'ready'; readonly address: string }
-  /** It could not start; the message is the operator's. `isPassing`: storage is away, and may come back. */
+  /** The worker could not start; the message is for the operator. `isPassing`: storage is unavailable and may recover. */
   | { readonly type: 'failed'; readonly message: string; readonly isPassing: boolean }
-  /** Said every second: the event loop turns. */
+  /** Sent every second while the event loop runs. */
   | { readonly type: 'alive' }
   | { readonly type: 'count'; readonly questions: readonly CountQuestion[] }
-  /** Requests that it has counted by itself, out of those that were granted. */
+  /** Leased counts that were used. */
   | { readonly type: 'counted'; readonly uses: readonly (readonly [key: string, times: number])[] }
   | { readonly type: 'returned'; readonly key: string; readonly unused: number }
-  /** Its metrics: when it is asked, and at its end. */
+  /** Metrics of the worker: on request and at its end. */
   | { readonly type: 'measured'; readonly metrics: readonly MetricSnapshot[] };
 
-/** Question to a counter: to count the key once more, or only to read its count. */
+/** A request to count a key once, or only to read its count. */
 export interface CountQuestion {
-  /** Its answer has the same. */
+  /** Copied into the answer. */
   readonly id: number;
   readonly name: CounterName;
   readonly key: string;
   readonly isCounted: boolean;
-  /** Where it is given, more than one may be granted below it. */
+  /** If given, counts below this limit may be leased. */
   readonly limit?: number;
 }
 
-/** An answer to it: the worker may count as often as was granted, of which the question is the first. */
+/** Answer to a question: the worker may count `granted` times, including the question itself. */
 export interface Grant extends WindowCount {
   readonly granted: number;
 }

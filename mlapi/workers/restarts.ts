@@ -1,20 +1,20 @@
-/** A worker that ends sooner than this after it got ready has not got anywhere. */
+/** A worker that exits sooner than this after becoming ready counts as failed. */
 const youngMs = 10_000;
-/** How often in a row the worker of one place may fail: without getting ready, and in all. */
+/** Most consecutive failures in one slot: without becoming ready, and in total. */
 const maxFailedStarts = 5;
 const maxFailures = 10;
 const firstDelayMs = 100;
 const maxDelayMs = 10_000;
 
-/** The restarts of one of the workers that shall be there, whichever process it is just now. */
+/** Restart policy of one worker slot, whatever process fills it. */
 export class Restarts {
   #failedStarts = 0;
   #failures = 0;
 
   /**
-   * Its process ended.
+   * Call when the process has exited.
    * @param readyForMs how long it had been ready; undefined if it never was
-   * @returns after how many milliseconds to start it again; undefined for a crash loop
+   * @returns milliseconds until the next start; undefined for a crash loop
    */
   next(readyForMs: number | undefined): number | undefined {
     if (readyForMs !== undefined && readyForMs >= youngMs) {

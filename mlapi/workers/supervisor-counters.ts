@@ -15,18 +15,18 @@ interface Asked {
 }
 
 /**
- * The counters that the supervisor keeps for all its workers, as one of them sees them: what one turn of the event loop asks goes
- * over in one message. No answer within two seconds is a refusal: 503.
+ * A worker's view of the counters that the supervisor keeps. Questions of one event-loop turn are sent in one message. Rejects with 503 if
+ * the supervisor does not answer within two seconds.
  */
 export class SupervisorCounterStore implements CounterStore {
   readonly #tell: (message: WorkerMessage) => boolean;
-  /** Leased counters of requests per client. */
+  /** Counters of requests per client, with leases. */
   #leased: LeasedCounters | undefined;
   readonly #pending = new Map<number, Asked>();
   #next: Asked[] = [];
   #lastId = 0;
 
-  /** @param tell says something to the supervisor, and whether there is one */
+  /** @param tell sends a message to the supervisor; returns false if it is gone */
   constructor(tell: (message: WorkerMessage) => boolean) {
     this.#tell = tell;
   }
@@ -46,7 +46,7 @@ export class SupervisorCounterStore implements CounterStore {
     };
   }
 
-  /** Takes answers of the supervisor. */
+  /** Handles answers of the supervisor. */
   answer(answers: readonly CountResponse[]): void {
     for (const { id, ...grant } of answers) {
       this.#pending.get(id)?.resolve(grant);
@@ -54,7 +54,7 @@ export class SupervisorCounterStore implements CounterStore {
     }
   }
 
-  /** Gives the supervisor back what is left of a lease. */
+  /** Returns a lease to the supervisor. */
   giveBack(key: string): void {
     this.#tell({ type: 'returned', key, unused: this.#leased?.giveBack(key) ?? 0 });
   }
@@ -89,8 +89,8 @@ export class SupervisorCounterStore implements CounterStore {
 }
 
 /**
- * The supervisor's side: counts, in the order of the questions. What can be answered now is answered together, and before
- * anything else is said to the worker; the rest as it comes.
+ * The supervisor's side: answers questions in order. Answers that are known at once are sent together, before any other message to the
+ * worker; the rest follow.
  */
 export function countAll(
   home: CounterStore,

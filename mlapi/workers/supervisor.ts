@@ -11,30 +11,29 @@ import { Systemd } from './systemd.ts';
 import { WorkerHandle } from './worker-handle.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
-/** How long a reload waits for a successor. */
+/** How long a reload waits for a successor to become ready. */
 const successorLimitMs = 60_000;
 /** Longer than a worker needs to drain. */
 const stopLimitMs = 12_000;
-/** How long a worker that found its storage away waits for the next try, of which there is no end. */
+/** Delay before a worker whose storage is unavailable is started again, however often. */
 const storageRetryMs = 2_000;
 
 /**
- * V8's space for new objects, in MiB: half of its default, and never another size. By itself it grows and shrinks between 1 and 16,
- * twice over, by when it last collected: what a worker holds then said nothing of what it needs. At 4 and less it serves fewer
- * requests. Node's own options, which come after, may say otherwise.
+ * Size of V8's young generation in MiB: half the default maximum, and fixed. By default it varies between 1 and 16 with the time of the
+ * last collection, so that a worker's memory would not show what it needs. At 4 and less, throughput drops. Node options override it.
  */
 const youngGeneration = ['--min-semi-space-size=8', '--max-semi-space-size=8'];
 
 /**
- * Keeps worker processes alive, which share the listening socket: one that ends comes back, ever more slowly; one that is stuck is
- * replaced; a crash loop ends the service. SIGHUP replaces them one at a time under a new configuration, SIGTERM stops them.
+ * Runs the worker processes, which share the listening socket. A worker that exits is restarted with growing delays, a stuck one is killed,
+ * and a crash loop ends the service. SIGHUP replaces the workers one at a time with the new configuration; SIGTERM stops them.
  */
 export class Supervisor {
   readonly #readConfig: () => SupervisedConfig;
   readonly #program: string | undefined;
   readonly #members = new Set<WorkerHandle>();
   readonly #systemd: Systemd;
-  /** Here, so that all workers count together, and a worker that ends takes nothing along. */
+  /** Kept here, so that all workers share the counts and an exiting worker loses none. */
   readonly #counters = new MemoryCounterStore(() => performance.now());
   readonly #leases = new CounterLeases(this.#counters.counter('per-client'), () => this.#config.workers);
   #metrics: WorkerMetrics | undefined;
@@ -47,26 +46,26 @@ export class Supervisor {
   #reload: Promise<void> = Promise.resolve();
 
   /**
-   * @param program what the workers run; without it, what this process runs
-   * @throws {ConfigError} if the configuration has mistakes; at a reload, the one before stays
+   * @param program program of the workers; default: that of this process
+   * @throws {ConfigError} if the configuration is invalid (a failed reload keeps the old one)
    */
   constructor(readConfig: () => SupervisedConfig, program?: string) {
     this.#readConfig = readConfig;
     this.#program = program;
     this.#config = readConfig();
     this.#logger = createLogger(this.#config);
-    this.#systemd = new Systemd(process.env, (cause) => this.#logger.error('systemd was not told', { cause }));
+    this.#systemd = new Systemd(process.env, (cause) => this.#logger.error('systemd could not be notified', { cause }));
   }
 
-  /** Starts the workers and watches over them until a signal ends the service. */
+  /** Starts the workers and supervises them until a signal ends the service. */
   async run(): Promise<void> {
-    // Where nobody reads the log any more, the service goes on.
+    // A closed log pipe must not end the service.
     process.stdout.on('error', () => undefined);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#stop(signal));
     process.on('SIGHUP', () => {
       this.#reload = this.#reload.then(() => this.#replaceAll());
     });
-    // The workers accept for themselves: no request passes through this process. What is set up first fixes the policy.
+    // Workers accept connections themselves; none pass through this process. The first setup fixes the policy.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     const program = this.#program === undefined ? {} : { exec: this.#program, args: [] };
     cluster.setupPrimary({ ...program, execArgv: [...youngGeneration, ...process.execArgv] });
@@ -78,28 +77,30 @@ export class Supervisor {
     this.#fill();
   }
 
-  /** On the port and to the collector of the configuration, or no more. Where it never had one, nothing of it is loaded. */
+  /** Serves and exports metrics as configured, or stops doing so. Nothing is loaded if metrics were never configured. */
   async #serveMetrics(): Promise<void> {
     const { metricsPort, otlpEndpoint } = this.#config;
     if (metricsPort === undefined && otlpEndpoint === undefined && this.#metrics === undefined) return;
     const { WorkerMetrics } = await import('./worker-metrics.ts');
     this.#metrics ??= new WorkerMetrics();
     const url = await this.#metrics.listen(metricsPort);
-    if (url !== undefined) this.#logger.info('metrics are served', { url });
+    if (url !== undefined) this.#logger.info('serving metrics', { url });
     await this.#metrics.export(this.#config, this.#logger);
   }
 
-  /** Starts what is missing. */
+  /** Starts missing workers. */
   #fill(): void {
     for (let count = this.#present().length; count < this.#config.workers; count += 1) {
       void this.#startInTurn(new Restarts());
     }
   }
 
-  /** One that listens before it can serve does so alone: beside a ready worker it would refuse what that one could answer. */
+  /**
+   * A worker that listens before it is ready must be alone: beside a ready worker, it would reject requests that the other could answer.
+   */
   async #startInTurn(restarts: Restarts): Promise<void> {
     for (let early = this.#earlyListener(); early !== undefined; early = this.#earlyListener()) await early.ready;
-    // A reload may have filled its place by now.
+    // A reload may have filled the slot meanwhile.
     if (!this.#isStopping && this.#present().length < this.#config.workers) this.#start('starting', restarts);
   }
 
@@ -133,14 +134,14 @@ export class Supervisor {
     return member;
   }
 
-  /** Workers share a socket by the port that they ask for: 0 as long as one holds it, and then the one that it was. */
+  /** The cluster shares sockets by requested port: 0 while a worker holds the socket, afterwards the port that the system chose. */
   #systemPort(): number {
     if (this.#members.size === 0) this.#askedPort = this.#chosenPort;
     return this.#askedPort;
   }
 
   #onReady({ pid }: WorkerHandle, address: string): void {
-    this.#logger.info('a worker is ready', { pid });
+    this.#logger.info('worker is ready', { pid });
     if (this.#wasEverReady) return;
     this.#wasEverReady = true;
     if (URL.canParse(address)) this.#chosenPort = Number(new URL(address).port);
@@ -148,12 +149,12 @@ export class Supervisor {
     void this.#systemd.notify('READY=1');
   }
 
-  /** A failed first start is for the operator to mend; later, the other workers go on serving. */
+  /** A failed first start ends the service. Later, the other workers keep serving. */
   #onFailedStart(message: string): void {
     if (this.#isStopping) return;
     if (!this.#wasEverReady) this.#giveUp(message);
-    this.#logger.error('a worker could not start', { reason: message });
-    // Something around the service has changed since it started, such as the passphrase: the configuration may know.
+    this.#logger.error('worker could not start', { reason: message });
+    // The environment may have changed since the start, such as the passphrase: read the configuration again.
     this.#config = this.#currentConfig() ?? this.#config;
   }
 
@@ -175,12 +176,12 @@ export class Supervisor {
     if (member.state === 'leaving' || member.state === 'candidate') return;
     this.#metrics?.countRestart();
     const delayMs = member.isStorageAway ? storageRetryMs : member.restarts.next(member.readyForMs);
-    this.#logger.error('a worker ended', { pid: member.pid, how, next_in_ms: delayMs });
-    if (delayMs === undefined) this.#giveUp(`the workers end soon after they start, the last one with ${how}`);
+    this.#logger.error('worker exited', { pid: member.pid, how, next_in_ms: delayMs });
+    if (delayMs === undefined) this.#giveUp(`the workers keep exiting soon after their start; last exit: ${how}`);
     else void delay(delayMs).then(() => this.#startInTurn(member.restarts));
   }
 
-  /** A successor must be ready before a worker leaves: where one does not get ready, all is as before. */
+  /** Replaces each worker once its successor is ready. If one does not become ready, the old workers and configuration stay. */
   async #replaceAll(): Promise<void> {
     if (this.#isStopping) return;
     const before = this.#config;
@@ -198,8 +199,10 @@ export class Supervisor {
       this.#config = before;
       for (const successor of successors) successor.dismiss();
       this.#fill();
-      await this.#serveMetrics().catch((cause: unknown) => this.#logger.error('no metrics are served', { cause }));
-      this.#logger.error('not reloaded', { reason: error instanceof Error ? error.message : String(error) });
+      await this.#serveMetrics().catch((cause: unknown) =>
+        this.#logger.error('metrics could not be served', { cause }),
+      );
+      this.#logger.error('reload failed', { reason: error instanceof Error ? error.message : String(error) });
     }
     await this.#systemd.notify('READY=1');
   }
@@ -220,14 +223,14 @@ export class Supervisor {
     limit.abort();
     if (isReady) return successor;
     successor.dismiss();
-    throw new Error('a worker with the new configuration did not get ready');
+    throw new Error('a worker with the new configuration did not become ready');
   }
 
   #endStuck(): void {
     for (const member of this.#members) {
       member.countInterval();
       if (member.state !== 'ready' || !member.isSilent) continue;
-      this.#logger.error('a worker is stuck', { pid: member.pid });
+      this.#logger.error('worker is stuck', { pid: member.pid });
       member.kill();
     }
   }

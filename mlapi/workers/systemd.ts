@@ -1,15 +1,12 @@
 import { execFile } from 'node:child_process';
 
-/** States that systemd is notified of (sd_notify(3)). */
+/** States for sd_notify(3). */
 export type SystemdState = 'READY=1' | 'RELOADING=1' | 'STOPPING=1' | 'WATCHDOG=1';
 
-/**
- * Tells systemd how the service is, by its own command: Node.js has no datagram sockets of the Unix kind. Does nothing where no
- * systemd listens.
- */
+/** Notifies systemd by the command systemd-notify, since Node.js has no Unix datagram sockets. Does nothing outside of systemd. */
 export class Systemd {
   readonly #isThere: boolean;
-  /** How often the watchdog wants to hear of us; undefined where there is none. */
+  /** Interval for watchdog messages; undefined without a watchdog. */
   readonly watchdogIntervalMs: number | undefined;
   readonly #onError: (error: Error) => void;
   #last = Promise.resolve();
@@ -21,7 +18,7 @@ export class Systemd {
     this.#onError = onError;
   }
 
-  /** One after another, in the order in which they were told. @returns when systemd has heard it */
+  /** Notifies systemd, in the order of the calls. @returns when it has been notified */
   notify(state: SystemdState): Promise<void> {
     if (!this.#isThere) return Promise.resolve();
     this.#last = this.#last.then(

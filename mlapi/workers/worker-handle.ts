@@ -4,14 +4,14 @@ import type { LeaseHolder } from './counter-leases.ts';
 import type { CountQuestion, CountResponse, SupervisedConfig, SupervisorMessage, WorkerMessage } from './messages.ts';
 import type { Restarts } from './restarts.ts';
 
-/** A ready worker that has not said that it lives for so many of its intervals is stuck. */
+/** A ready worker that is silent for this many intervals is stuck. */
 const stuckIntervals = 10;
 const recallLimitMs = 500;
 const measureLimitMs = 1_000;
 
 type Uses = Extract<WorkerMessage, { type: 'counted' }>['uses'];
 
-/** A candidate is to replace another worker, and counts only once it is ready. */
+/** A candidate is the successor of another worker until it is ready. */
 type State = 'candidate' | 'starting' | 'ready' | 'leaving';
 
 interface WorkerHandleOptions {
@@ -19,7 +19,7 @@ interface WorkerHandleOptions {
   readonly config: SupervisedConfig;
   readonly listensEarly: boolean;
   readonly restarts: Restarts;
-  /** The supervisor's reactions to events of the worker. */
+  /** Called on events of the worker. */
   readonly supervisor: {
     onReady(member: WorkerHandle, address: string): void;
     onFailedStart(message: string): void;
@@ -29,18 +29,18 @@ interface WorkerHandleOptions {
   };
 }
 
-/** One worker process, as its supervisor sees it. */
+/** A worker process as the supervisor sees it. */
 export class WorkerHandle implements LeaseHolder {
-  /** Whether it got ready before it ended. */
+  /** Resolves with whether the worker became ready before it exited. */
   readonly ready: Promise<boolean>;
-  /** When it has ended, and all that it said is heard. */
+  /** Resolves when the worker has exited and its last message has been handled. */
   readonly exited: Promise<void>;
   readonly restarts: Restarts;
   readonly #worker: Worker;
   readonly #options: WorkerHandleOptions;
   #state: State;
   #readyAt: number | undefined;
-  /** Whether it hears what it is told. */
+  /** Whether the worker receives messages. */
   #isHere = false;
   #isStorageAway = false;
   #silentIntervals = 0;
@@ -59,20 +59,20 @@ export class WorkerHandle implements LeaseHolder {
         this.#onMessage(message);
         if (message.type === 'ready') resolve(true);
       });
-      // The process's own event: that of the cluster comes with other types.
+      // The process's own event, because the cluster's has other argument types.
       this.#worker.process.once('exit', (code, signal) => {
         resolve(false);
         options.supervisor.onEnd(this, signal ?? `code ${code}`);
       });
     });
-    // After the last message, and sooner or later than the exit.
+    // Emitted after the last message, before or after `exit`.
     this.exited = new Promise((resolve) => {
       this.#worker.process.once('disconnect', () => {
         resolve();
         this.#onMeasured();
       });
     });
-    // A worker that was killed may not have taken its last message.
+    // A killed worker may not have received its last message.
     this.#worker.on('error', () => undefined);
   }
 
@@ -84,7 +84,7 @@ export class WorkerHandle implements LeaseHolder {
     return this.#state;
   }
 
-  /** Whether somebody gets an answer from it, be it only that it starts. */
+  /** Whether it answers requests, if only with "starting". */
   get isListening(): boolean {
     return this.#state === 'ready' || (this.#state === 'starting' && this.#options.listensEarly);
   }
@@ -94,7 +94,7 @@ export class WorkerHandle implements LeaseHolder {
     return this.#readyAt === undefined ? undefined : performance.now() - this.#readyAt;
   }
 
-  /** Whether it could not start because storage is away: no fault of its own, and it may pass. */
+  /** Whether it could not start because storage was unavailable, which is not its own fault and may pass. */
   get isStorageAway(): boolean {
     return this.#isStorageAway;
   }
@@ -103,12 +103,12 @@ export class WorkerHandle implements LeaseHolder {
     return this.#silentIntervals > stuckIntervals;
   }
 
-  /** Its metrics, as it last told them. */
+  /** Its metrics as last reported. */
   get metrics(): readonly MetricSnapshot[] {
     return this.#metrics;
   }
 
-  /** Asks for its metrics. @returns whether it has told them within a second */
+  /** Requests its metrics. @returns whether it reported them within a second */
   measure(): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), measureLimitMs);
@@ -120,12 +120,12 @@ export class WorkerHandle implements LeaseHolder {
     });
   }
 
-  /** One more interval begins, in which it should say that it lives. */
+  /** Starts an interval in which the worker should report that it is alive. */
   countInterval(): void {
     this.#silentIntervals += 1;
   }
 
-  /** Takes back what is left of a lease. @returns how much; nothing from one that does not answer in time */
+  /** Recalls a lease. @returns its unused count; 0 if the worker does not answer within 500 ms */
   recall(key: string): Promise<number> {
     return new Promise((resolve) => {
       this.#recalls.set(key, resolve);
@@ -138,13 +138,13 @@ export class WorkerHandle implements LeaseHolder {
     this.#send({ type: 'counts', answers });
   }
 
-  /** The service ends, and it with it. */
+  /** Stops the worker, together with the service. */
   stop(): void {
     if (this.#isHere) this.#send({ type: 'stop' });
     else this.kill();
   }
 
-  /** Lets it go, and nobody replaces it: once it has served its connections, or at once if it never got ready. */
+  /** Removes the worker without replacement: after its connections have closed, or at once if it was never ready. */
   dismiss(): void {
     const wasReady = this.#state === 'ready';
     this.#state = 'leaving';

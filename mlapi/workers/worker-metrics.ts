@@ -9,12 +9,11 @@ import type { WorkerHandle } from './worker-handle.ts';
 const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving: ['leaving'] } as const;
 
 /**
- * The metrics of all workers as one, and those of the supervisor itself. What workers counted before they ended stays counted: of
- * one that was killed, up to the last time that somebody read.
+ * Combined metrics of all workers and the supervisor. Counts of exited workers are kept; those of a killed worker up to its last report.
  */
 export class WorkerMetrics {
   readonly #members = new Set<WorkerHandle>();
-  /** The counts of all workers that have ended, as one. */
+  /** Summed counts of all workers that have exited. */
   #ended: MetricSnapshot[] = [];
   #restarts = 0;
   #missed = 0;
@@ -25,9 +24,9 @@ export class WorkerMetrics {
   #export: MetricsExport | undefined;
 
   /**
-   * Serves on this port from now on; undefined: on none.
-   * @returns the URL, if it is a new one
-   * @throws {Error} if it cannot, and all is as before
+   * Serves the metrics on this port; undefined stops serving.
+   * @returns the URL, if it has changed
+   * @throws {Error} if it cannot listen; then nothing has changed
    */
   async listen(port: number | undefined): Promise<string | undefined> {
     if (port === this.#port) return undefined;
@@ -39,7 +38,7 @@ export class WorkerMetrics {
     return server?.url;
   }
 
-  /** Hands them to the collector of the configuration from now on; where it names none, to nobody. */
+  /** Exports the metrics to the configured collector, or to none. */
   async export(
     { otlpEndpoint: endpoint, otlpIntervalSeconds: intervalSeconds }: Partial<OtlpConfig>,
     logger: Pick<Logger, 'error' | 'info'>,
@@ -55,7 +54,7 @@ export class WorkerMetrics {
     logger.info('metrics are exported', { collector: new URL(endpoint).origin, interval_seconds: intervalSeconds });
   }
 
-  /** The workers have ended: what they counted last is exported, too. */
+  /** Exports the last counts, after the workers have exited. */
   async finish(): Promise<void> {
     await this.#export?.finish();
   }
@@ -72,7 +71,7 @@ export class WorkerMetrics {
     this.#restarts += 1;
   }
 
-  /** Requests during a reading share its result. */
+  /** Concurrent requests share one reading. */
   #read(): Promise<MetricSnapshot[][]> {
     this.#reading ??= this.#readAll().finally(() => (this.#reading = undefined));
     return this.#reading;
@@ -83,7 +82,7 @@ export class WorkerMetrics {
     const isAnswered = await Promise.all(asked.map((member) => member.measure()));
     const fresh = new Set(asked.filter((_member, index) => isAnswered[index]));
     this.#missed += asked.length - fresh.size;
-    // Those that ended meanwhile are among the ended.
+    // Workers that exited meanwhile are in `#ended`.
     const members = [...this.#members].map((member) =>
       fresh.has(member) ? [...member.metrics] : countsOf(member.metrics),
     );
@@ -102,13 +101,13 @@ export class WorkerMetrics {
       {
         ...counter,
         name: 'mlapi_worker_restarts_total',
-        help: 'Workers that ended by themselves.',
+        help: 'Workers that exited unexpectedly.',
         values: [{ labels: {}, value: this.#restarts }],
       },
       {
         ...counter,
         name: 'mlapi_metrics_missed_total',
-        help: 'Workers that did not tell their metrics in time.',
+        help: 'Worker metrics that were not reported in time.',
         values: [{ labels: {}, value: this.#missed }],
       },
     ];

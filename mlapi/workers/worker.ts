@@ -18,15 +18,15 @@ export type Serve<Config extends SupervisedConfig> = (config: Config, options: S
 
 interface ServeOptions {
   readonly listensEarly: boolean;
-  /** Where requests are counted for all workers together. */
+  /** Counter store shared by all workers. */
   readonly localCounters: CounterStore;
   /** Metrics of this process. */
   readonly metrics: Metrics;
 }
 
 /**
- * This process as a worker: it serves what its supervisor hands it, and ends when that says so, or is gone. Signals are the
- * supervisor's; a worker that gets SIGTERM by itself makes room for another one.
+ * Runs this process as a worker: serves with the configuration of its supervisor and exits when told to, or when the supervisor is gone.
+ * The supervisor handles signals; a worker that receives SIGTERM alone is replaced.
  */
 export function runWorker<Config extends SupervisedConfig>(serve: Serve<Config>): void {
   const localCounters = new SupervisorCounterStore(tell);
@@ -77,14 +77,14 @@ export function runWorker<Config extends SupervisedConfig>(serve: Serve<Config>)
   setInterval(() => tell({ type: 'alive' }), aliveIntervalMs).unref();
 }
 
-/** @returns false if there is no supervisor any more: its disconnection ends this process */
+/** @returns false if the supervisor is gone; its disconnection ends this process */
 function tell(message: WorkerMessage): boolean {
   if (!process.connected || process.send === undefined) return false;
   process.send(message, undefined, undefined, () => undefined);
   return true;
 }
 
-/** So that nothing that it counted ends with it. */
+/** Reports the last metrics, so that no counts are lost. */
 async function tellLast(metrics: Metrics): Promise<void> {
   const last: WorkerMessage = { type: 'measured', metrics: await metrics.read() };
   if (last.metrics.length === 0 || !process.connected) return;
@@ -92,7 +92,7 @@ async function tellLast(metrics: Metrics): Promise<void> {
   await Promise.race([isTold, delay(lastWordLimitMs)]);
 }
 
-/** If metrics cannot be read, the supervisor notices that no answer comes. */
+/** If metrics cannot be read, the supervisor's request times out. */
 const ignore = () => undefined;
 
 function fail(error: unknown): void {

@@ -75,11 +75,11 @@ describe('refusals', () => {
       name: 'ApiError',
       status: 400,
       code: 'invalid_rows',
-      detail: 'The rows do not fit the contract of the model.',
+      detail: 'The rows do not match the contract of the model.',
       requestId: expect.stringMatching(/^[\w-]{8,}$/),
     });
     expect(error.errors).toEqual([{ pointer: '/2/duration', detail: expect.stringContaining('"x"') }]);
-    expect(error.message).toBe('400 invalid_rows: The rows do not fit the contract of the model.');
+    expect(error.message).toBe('400 invalid_rows: The rows do not match the contract of the model.');
   });
 
   test('403, 404 and 413 are not tried again', async () => {

@@ -166,7 +166,7 @@ def refusals():
     error = refused(lambda: client.infer("fp32", one, headers=wrong))
     assert error.status() == "401" and error.message().startswith("A valid bearer token is required."), error
     error = refused(lambda: infer("fp32", [numbers([[1, 2, 3]], "f4")]))
-    assert error.status() == "400" and 'The input "x" has the shape [rows, 2]' in error.message(), error
+    assert error.status() == "400" and 'The input "x" must have the shape [rows, 2]' in error.message(), error
     error = refused(lambda: infer("fp32", [numbers([[1, 2]], "f8")]))
     assert error.status() == "400" and 'The input "x" is FP32' in error.message(), error
     error = refused(lambda: infer("fp32", one, outputs=[http.InferRequestedOutput("z")]))

@@ -28,9 +28,9 @@ describe('a reader of many requests', () => {
     const json = jsonOf(2);
     reader.read(binaryOf(json, 1, 2), String(json.length));
     const again = (...values: number[]) => reader.read(binaryOf(json, ...values), String(json.length));
-    expect(() => again(1)).toThrow('not as many bytes');
+    expect(() => again(1)).toThrow('fewer bytes');
     expect(() => again(1, 2, 3)).toThrow('more bytes than its inputs');
-    expect(() => again(1, NaN)).toThrow('no finite number');
+    expect(() => again(1, NaN)).toThrow('not a finite number');
     const wrong = json.replace('FP32', 'FP33');
     for (let time = 0; time < 2; time += 1)
       expect(() => reader.read(binaryOf(wrong, 1, 2), String(wrong.length))).toThrow('inputs[0].datatype');

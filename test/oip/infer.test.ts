@@ -57,7 +57,7 @@ describe('POST /v2/models/{name}/infer', () => {
 
     expect(status).toBe(400);
     expect(json()).toEqual({
-      error: expect.stringMatching(/^The rows do not fit the contract.* \/0\/size: /) as unknown,
+      error: expect.stringMatching(/^The rows do not match the contract.* \/0\/size: /) as unknown,
     });
   });
 

@@ -118,8 +118,8 @@ describe('a model of any tensors', () => {
     ['another fixed dimension', 'any-fp32', ok, 'the shape [-1, 1, 2]'],
     ['no elements', 'any-fp32', tensors('FP32', [0, 1, 2], []), 'the shape [-1, 1, 2]'],
     ['a scalar with a dimension', 'scalar', tensors('FP64', [1], [1]), 'the shape []'],
-    ['fewer elements', 'free', tensors('FP32', [2, 2, 2], [1, 2, 3, 4]), 'its shape has 8 elements'],
-    ['a missing input', 'two', { inputs: [mask] }, 'The inputs of this model are \\"text\\", \\"mask\\"'],
+    ['fewer elements', 'free', tensors('FP32', [2, 2, 2], [1, 2, 3, 4]), 'the shape has 8 elements'],
+    ['a missing input', 'two', { inputs: [mask] }, 'Send each input of this model once: \\"text\\", \\"mask\\"'],
     [
       'one input too many',
       'two',
@@ -127,7 +127,7 @@ describe('a model of any tensors', () => {
       'The inputs of this',
     ],
     ['an unknown output', 'free', { ...ok, outputs: [{ name: 'x' }] }, 'The outputs of this model are \\"X\\"'],
-    ['text that the runtime would cut', 'any-bytes', tensors('BYTES', [1, 1, 2], ['a', 'b\0c']), 'a zero character'],
+    ['text that the runtime would cut', 'any-bytes', tensors('BYTES', [1, 1, 2], ['a', 'b\0c']), 'a NUL character'],
     ['a boolean as a number', 'any-bool', tensors('BOOL', [1, 1, 2], [1, 0]), 'true or false'],
   ])('400: %s', async (_, model, body, message) => {
     const { status, body: answer } = await send(model, body);

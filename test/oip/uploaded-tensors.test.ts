@@ -55,12 +55,12 @@ describe('an uploaded model of any tensors', () => {
       { contract: { name: 'a', features: [{ name: 'a', type: 'number' }], output: { kind: 'values' } } },
       /takes tensors/,
     ],
-    ['a sample of rows', { sample: { a: 1 } }, /the sample is no inference request/],
-    ['a sample of another input', { sample: rangeRequest(1) }, /The inputs of this model are "x"/],
+    ['a sample of rows', { sample: { a: 1 } }, /the sample is not an inference request/],
+    ['a sample of another input', { sample: rangeRequest(1) }, /Send each input of this model once: "x"/],
     [
       'a sample that does not fit itself',
       { sample: { inputs: [{ name: 'x', datatype: 'INT64', shape: [1, 2, 2], data: [1] }] } },
-      /its shape has 4 elements, and there are 1/,
+      /the shape has 4 elements, got 1/,
     ],
   ])('422: %s is a mistake, and is named', async (_, files, reason) => {
     const { status, body } = await upload(service, token, ['mistaken', '1'], { model: echoModel([port]), ...files });

@@ -6,7 +6,7 @@ export type Series = Readonly<Record<string, number>>;
 
 /** Where the metrics of a service are. */
 export async function metricsUrlOf(service: TestProcess): Promise<string> {
-  const [, url = ''] = await service.says(/"metrics are served","url":"(http[^"]+)"/);
+  const [, url = ''] = await service.says(/"serving metrics","url":"(http[^"]+)"/);
   return url;
 }
 

@@ -11,7 +11,7 @@ export function childrenOf({ child: { pid } }: TestProcess): number[] {
 
 /** Those of its worker processes that serve. */
 export function readyWorkersOf(service: TestProcess): number[] {
-  return childrenOf(service).filter((pid) => service.stdout.includes(`"a worker is ready","pid":${pid}}`));
+  return childrenOf(service).filter((pid) => service.stdout.includes(`"worker is ready","pid":${pid}}`));
 }
 
 /** Waits until something holds. @throws after a minute and a half */

@@ -23,7 +23,7 @@ describe('a worker that ends after something around it has changed', () => {
 
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
 
-    await service.says(/"a worker could not start","reason":"the passphrase does not open/);
+    await service.says(/"worker could not start","reason":"wrong passphrase/);
     await allReady(url);
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
@@ -35,7 +35,7 @@ describe('a worker that ends after something around it has changed', () => {
     await server.stop();
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
     // More often than a worker that cannot start for another reason would be.
-    await service.says(/(?:"a worker could not start","reason":"the database of MLAPI_DATABASE_URL[^]*){7}/);
+    await service.says(/(?:"worker could not start","reason":"the database of MLAPI_DATABASE_URL[^]*){7}/);
     await server.run();
     await allReady(url);
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });

@@ -71,7 +71,7 @@ async function disturb(ledger: Ledger, service: TestProcess): Promise<number> {
     const workers = childrenOf(service);
     ledger.killedAt.push(performance.now());
     process.kill(workers[ledger.killedAt.length % workers.length]!, 'SIGKILL');
-    await until(() => count(service, /"a worker ended"/g) === ledger.killedAt.length);
+    await until(() => count(service, /"worker exited"/g) === ledger.killedAt.length);
     await until(() => readyWorkersOf(service).length === 3);
     await delay(200);
     service.child.kill('SIGHUP');

@@ -22,7 +22,7 @@ describe('workers count together', () => {
     // A worker tells what it counted by itself within a few milliseconds.
     await delay(250);
     for (const pid of childrenOf(service).slice(0, 2)) process.kill(pid, 'SIGKILL');
-    await service.says(/"a worker ended".*"a worker ended"/s);
+    await service.says(/"worker exited".*"worker exited"/s);
     await until(() => readyWorkersOf(service).length === 3);
     expect(await statuses(60, request)).toEqual({ 200: 40, 429: 20 });
     await service.kill('SIGTERM');

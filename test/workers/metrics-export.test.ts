@@ -74,15 +74,15 @@ test('a collector that refuses, or is away, costs one line in the log, and nothi
   collector.status = 503;
   const { started, url } = await exportTo(port);
   await ask(url);
-  await started.says(/"the collector takes no telemetry","reason":"it answered 503"/);
+  await started.says(/"telemetry cannot be sent to the collector","reason":"the collector responded with status 503"/);
   const refused = collector.received.length;
   await collector.gets(() => collector!.received.length > refused + 1);
   await collector.close();
   expect((await ask(url)).status).toBe(200);
   collector = await TestCollector.open(port);
   await collector.gets((received) => totalOf(received, 'http_requests_total') === 2);
-  await started.says(/"the collector takes telemetry again"/);
-  expect(started.stdout.match(/takes no telemetry/g)).toHaveLength(1);
+  await started.says(/"the collector accepts telemetry again"/);
+  expect(started.stdout.match(/telemetry cannot be sent/g)).toHaveLength(1);
 });
 
 test('a reload takes the metrics to another collector, with all that was counted', async () => {

@@ -67,7 +67,7 @@ describe('the metrics of two workers', () => {
     expect(first['nodejs_heap_space_size_total_bytes{space="new"}']).toBe(2 * 16 * 1_048_576);
 
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
-    await service.says(/"a worker ended"/);
+    await service.says(/"worker exited"/);
     const killed = await scrape(metricsUrl);
     expect(killed[counter]).toBe(sent);
     expect(killed.process_cpu_seconds_total).toBeGreaterThanOrEqual(first.process_cpu_seconds_total!);
@@ -125,7 +125,7 @@ describe('MLAPI_METRICS_PORT', () => {
   test('unset: nothing is served or measured; a reload takes a port, another, and takes it away', async () => {
     const cwd = temporaryFolder();
     const { service, url } = await startMetered(cwd, {});
-    expect(service.stdout).not.toContain('metrics are served');
+    expect(service.stdout).not.toContain('serving metrics');
     const reload = async (line: string, count: number) => {
       writeFileSync(join(cwd, '.env'), line);
       service.child.kill('SIGHUP');
@@ -167,7 +167,7 @@ describe('MLAPI_METRICS_PORT', () => {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_METRICS_PORT: String(port) },
     });
     expect(await refused.ended).toEqual({ code: 1, signal: null });
-    expect(refused.stderr).toBe(`mlapi: the metrics port ${port} cannot be listened on: EADDRINUSE\n`);
+    expect(refused.stderr).toBe(`mlapi: cannot listen on the metrics port ${port}: EADDRINUSE\n`);
 
     const cwd = temporaryFolder();
     writeFileSync(join(cwd, '.env'), 'MLAPI_METRICS_PORT=0\n');
@@ -175,7 +175,7 @@ describe('MLAPI_METRICS_PORT', () => {
     const workers = childrenOf(service);
     writeFileSync(join(cwd, '.env'), `MLAPI_METRICS_PORT=${port}\n`);
     service.child.kill('SIGHUP');
-    await service.says(/"not reloaded","reason":"the metrics port/);
+    await service.says(/"reload failed","reason":"cannot listen on the metrics port/);
     expect(childrenOf(service)).toEqual(workers);
     expect((await scrape(await metricsUrlOf(service)))['mlapi_workers{state="ready"}']).toBe(2);
     await service.kill('SIGTERM');

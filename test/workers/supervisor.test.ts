@@ -71,7 +71,7 @@ describe('a worker that ends', () => {
     const { service, url } = await serveReady();
     const [first = 0, second = 0] = childrenOf(service);
     process.kill(first, 'SIGKILL');
-    await service.says(/"a worker ended".*"how":"SIGKILL"/);
+    await service.says(/"worker exited".*"how":"SIGKILL"/);
     for (let count = 0; count < 20; count += 1) expect((await ask(`${url}/api/readiness`)).status).toBe(200);
     await until(() => childrenOf(service).length === 2);
     expect(childrenOf(service)).toContain(second);
@@ -83,7 +83,7 @@ describe('a worker that ends', () => {
     const { service, url } = await serveReady();
     const [first = 0] = childrenOf(service);
     process.kill(first, 'SIGTERM');
-    await service.says(/"a worker ended".*"how":"code 0"/);
+    await service.says(/"worker exited".*"how":"code 0"/);
     await until(() => childrenOf(service).length === 2);
     expect((await ask(`${url}/api/readiness`)).status).toBe(200);
     await service.kill('SIGTERM');
@@ -92,7 +92,7 @@ describe('a worker that ends', () => {
   test('that is the only one, comes back too', async () => {
     const { service, url } = await serveReady({});
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
-    await service.says(/"a worker ended"/);
+    await service.says(/"worker exited"/);
     await allReady(url);
     await service.kill('SIGTERM');
   });
@@ -104,15 +104,15 @@ describe('a worker that ends', () => {
     writeFileSync(join(models, 'iris/model.onnx'), 'no model at all');
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
     expect(await service.ended).toEqual({ code: 1, signal: null });
-    expect(service.stdout).toMatch(/"a worker could not start","reason":"[^"]*model\.onnx/);
-    expect(service.stderr).toMatch(/^mlapi: the workers end soon after they start, the last one with code 1\n$/);
+    expect(service.stdout).toMatch(/"worker could not start","reason":"[^"]*model\.onnx/);
+    expect(service.stderr).toMatch(/^mlapi: the workers keep exiting soon after their start; last exit: code 1\n$/);
   });
 
   test('because it is stuck is replaced', async () => {
     const { service, url } = await serveReady();
     const [first = 0] = childrenOf(service);
     process.kill(first, 'SIGSTOP');
-    await service.says(/"a worker is stuck"/);
+    await service.says(/"worker is stuck"/);
     await until(() => childrenOf(service).length === 2 && !childrenOf(service).includes(first));
     await allReady(url);
     await service.kill('SIGTERM');
@@ -170,7 +170,7 @@ describe('SIGHUP', () => {
     const before = childrenOf(service);
     writeFileSync(join(cwd, '.env'), 'MLAPI_PROT=1\n');
     service.child.kill('SIGHUP');
-    await service.says(/"not reloaded".*MLAPI_PROT is not a variable/);
+    await service.says(/"reload failed".*MLAPI_PROT is not a variable/);
     expect(childrenOf(service)).toEqual(before);
     expect((await ask(`${url}/api/readiness`)).status).toBe(200);
     await service.kill('SIGTERM');
@@ -182,7 +182,7 @@ describe('SIGHUP', () => {
     const before = childrenOf(service);
     writeFileSync(join(cwd, 'models/iris/model.onnx'), 'no model at all');
     service.child.kill('SIGHUP');
-    await service.says(/"not reloaded".*did not get ready/);
+    await service.says(/"reload failed".*did not become ready/);
     await until(() => childrenOf(service).length === 1);
     expect(childrenOf(service)).toEqual(before);
     expect((await ask(`${url}/api/readiness`)).status).toBe(200);

@@ -34,7 +34,7 @@ describe('systemd is told', () => {
     const { service } = await serve(temporaryFolder(), { variables: { ...variables, WATCHDOG_USEC: '200000' } });
     await until(() => told().filter((line) => line === 'WATCHDOG=1').length >= 3);
     process.kill(childrenOf(service)[0]!, 'SIGSTOP');
-    await service.says(/"a worker is stuck"/);
+    await service.says(/"worker is stuck"/);
     const count = told().length;
     await service.kill('SIGTERM');
     expect(

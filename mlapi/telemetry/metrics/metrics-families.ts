@@ -3,8 +3,8 @@ import type { MetricSnapshot } from './metrics.ts';
 type Labels = Readonly<Record<string, string>>;
 
 /**
- * The cells of one metric, one for each combination of label values. Whoever counts keeps the cell that it found: counting is then
- * an addition, where prom-client builds a string and looks it up for each value.
+ * The cells of one metric, one per combination of label values. Callers keep the cell they got: counting is then an addition, whereas
+ * prom-client builds and looks up a string each time.
  */
 class Cells<Cell extends { readonly labels: Labels }> {
   readonly all: Cell[] = [];
@@ -14,7 +14,7 @@ class Cells<Cell extends { readonly labels: Labels }> {
     this.#make = make;
   }
 
-  /** Finds the cell of these labels, or makes it. They come in the same order each time. */
+  /** Returns the cell of these labels, creating it if needed. Pass the labels in the same order each time. */
   of(labels: Labels): Cell {
     const values = Object.values(labels);
     const known = this.all.find((cell) => Object.values(cell.labels).every((value, index) => value === values[index]));
@@ -25,7 +25,7 @@ class Cells<Cell extends { readonly labels: Labels }> {
   }
 }
 
-/** Counts that only grow. */
+/** A counter. */
 export class CounterFamily {
   readonly #name: string;
   readonly #help: string;
@@ -36,7 +36,7 @@ export class CounterFamily {
     this.#help = help;
   }
 
-  /** @param labels their values come from a bounded set */
+  /** @param labels their values must come from a bounded set */
   cell(labels: Labels): CounterCell {
     return this.#cells.of(labels);
   }
@@ -60,14 +60,14 @@ export class CounterCell {
   }
 }
 
-/** How often values fell between bounds. */
+/** A histogram. */
 export class HistogramFamily {
   readonly #name: string;
   readonly #help: string;
   readonly #bounds: readonly number[];
   readonly #cells: Cells<HistogramCell>;
 
-  /** @param bounds the upper ends of the buckets, ascending */
+  /** @param bounds upper bounds of the buckets, ascending */
   constructor(name: string, help: string, bounds: readonly number[]) {
     this.#name = name;
     this.#help = help;
@@ -75,7 +75,7 @@ export class HistogramFamily {
     this.#cells = new Cells((labels) => new HistogramCell(labels, bounds));
   }
 
-  /** @param labels their values come from a bounded set */
+  /** @param labels their values must come from a bounded set */
   cell(labels: Labels): HistogramCell {
     return this.#cells.of(labels);
   }
@@ -98,7 +98,7 @@ export class HistogramFamily {
 
 export class HistogramCell {
   readonly #bounds: readonly number[];
-  /** One for each bound, and one for what is above them all. */
+  /** One per bound, plus one for larger values. */
   readonly #counts: number[];
   readonly labels: Labels;
   sum = 0;
@@ -109,7 +109,7 @@ export class HistogramCell {
     this.#counts = new Array<number>(bounds.length + 1).fill(0);
   }
 
-  /** Ignores values that are not numbers of 0 or more: they would spoil the sum for good. */
+  /** Ignores negative values, NaN and infinities, which would corrupt the sum. */
   observe(value: number): void {
     if (!(value >= 0 && value < Infinity)) return;
     let index = 0;
@@ -118,7 +118,7 @@ export class HistogramCell {
     this.sum += value;
   }
 
-  /** How many values were at most each bound, in their order, and how many there were. */
+  /** Number of values up to each bound, ascending, then the total. */
   cumulativeCounts(): number[] {
     let sum = 0;
     return this.#counts.map((count) => (sum += count));

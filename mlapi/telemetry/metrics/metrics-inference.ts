@@ -1,7 +1,7 @@
 import { type CounterCell, CounterFamily, type HistogramCell, HistogramFamily } from './metrics-families.ts';
 import type { MetricSnapshot, ObservedModel, ObservedRun } from './metrics.ts';
 
-/** Seconds: a small model runs in 10 µs. */
+/** In seconds; a small model runs in 10 µs. */
 const secondBounds = [
   0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
   5, 10,
@@ -9,10 +9,10 @@ const secondBounds = [
 const requestBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 const rowBounds = [...requestBounds, 2_048, 4_096, 8_192, 16_384];
 
-/** The models past this many are counted together, as `other`. */
+/** Further models are counted together as `other`. */
 const maxModels = 200;
 
-/** Cells that the runs of one model count in: looked up once, and kept. */
+/** The cells of one model, looked up once and kept. */
 interface ModelCells {
   readonly model: string;
   readonly queueSeconds: HistogramCell;
@@ -28,13 +28,9 @@ interface ExecutorCells {
   readonly runs: Readonly<Record<ObservedRun['outcome'], CounterCell>>;
 }
 
-/** Counts the runs of models. */
+/** Metrics of model runs. */
 export class InferenceMetrics {
-  readonly #seconds = new HistogramFamily(
-    'mlapi_inference_duration_seconds',
-    'Time that one run of a model took.',
-    secondBounds,
-  );
+  readonly #seconds = new HistogramFamily('mlapi_inference_duration_seconds', 'Duration of a model run.', secondBounds);
   readonly #queueSeconds = new HistogramFamily(
     'mlapi_inference_queue_seconds',
     'Time from the arrival of the oldest request of a run to the start of the run.',
@@ -47,7 +43,7 @@ export class InferenceMetrics {
     requestBounds,
   );
   readonly #runs = new CounterFamily('mlapi_inference_runs_total', 'Runs of a model.');
-  readonly #shed = new CounterFamily('mlapi_inference_shed_total', 'Requests refused because too many waited.');
+  readonly #shed = new CounterFamily('mlapi_inference_shed_total', 'Requests rejected because the queue was too long.');
   readonly #models = new Map<string, ModelCells>();
 
   ran({ model, executor, requests, rows, queueSeconds, runSeconds, outcome }: ObservedRun): void {

@@ -6,18 +6,21 @@ import type { AnsweredRequest, LimitName, Metrics, MetricSnapshot, MetricSources
 import type { ObservedModel, ObservedRun } from './metrics.ts';
 
 const delaySampleMs = 20;
-/** Seconds. */
+/** In seconds. */
 const delayBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** The metrics of this process: what is counted for each request is our own, what Node says of itself comes from prom-client. */
+/** Metrics of this process. Those counted on every request are our own; those of Node.js come from prom-client. */
 export class ProcessMetrics implements Metrics {
   readonly #registry = new Registry();
   readonly #requests = new RequestMetrics();
   readonly #inference = new InferenceMetrics();
-  readonly #tokenLookups = new CounterFamily('mlapi_token_cache_requests_total', 'Tokens that were looked up.');
+  readonly #tokenLookups = new CounterFamily(
+    'mlapi_token_cache_requests_total',
+    'Lookups in the cache of verified tokens.',
+  );
   readonly #tokenHits = this.#tokenLookups.cell({ result: 'hit' });
   readonly #tokenMisses = this.#tokenLookups.cell({ result: 'miss' });
-  readonly #rateLimited = new CounterFamily('mlapi_rate_limited_total', 'Requests that a limit refused.');
+  readonly #rateLimited = new CounterFamily('mlapi_rate_limited_total', 'Requests rejected by a rate limit.');
   readonly #limits = {
     'per-address': this.#rateLimited.cell({ limit: 'per-address' }),
     'per-client': this.#rateLimited.cell({ limit: 'per-client' }),
@@ -25,20 +28,20 @@ export class ProcessMetrics implements Metrics {
   };
   readonly #dropped = new CounterFamily(
     'mlapi_log_lines_dropped_total',
-    'Log lines that were too many for their reader.',
+    'Log lines dropped because the log reader is too slow.',
   );
   readonly #droppedLines = this.#dropped.cell({});
-  // That of prom-client has its own interval in every value, and its percentiles can't be added up over processes.
+  // prom-client's version depends on its own interval, and its percentiles cannot be added up over processes.
   readonly #delays = new HistogramFamily(
     'mlapi_event_loop_delay_seconds',
-    `How late a timer was that is due every ${delaySampleMs} ms.`,
+    `Delay of a timer that is due every ${delaySampleMs} ms.`,
     delayBounds,
   );
   #sources: MetricSources = {};
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
-    // Gauges whose names say that they are counters; the sums of others that are there.
+    // Gauges that are named like counters; they only sum up other metrics.
     for (const name of ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'])
       this.#registry.removeSingleMetric(name);
     this.#sampleDelays();
@@ -90,9 +93,13 @@ export class ProcessMetrics implements Metrics {
     const bytes = [...(modelMemoryBytes?.() ?? [])].map(([model, value]) => ({ labels: { model }, value }));
     const verdicts = [...(modelVerdicts?.() ?? [])].map(({ models, ...labels }) => ({ labels, value: models }));
     return [
-      gauge('mlapi_token_cache_entries', 'Tokens that are remembered.', entries),
-      gauge('mlapi_model_memory_bytes', 'Memory that the sessions of a model take.', bytes),
-      gauge('mlapi_model_row_wise', 'Models in memory, by whether requests may share their runs.', verdicts),
+      gauge('mlapi_token_cache_entries', 'Verified tokens in the cache.', entries),
+      gauge('mlapi_model_memory_bytes', 'Memory of the sessions of a model.', bytes),
+      gauge(
+        'mlapi_model_row_wise',
+        'Models in memory by row-wise verdict: requests may share runs unless unproved.',
+        verdicts,
+      ),
       ...(others?.() ?? []),
     ];
   }

@@ -1,13 +1,13 @@
 import { type CounterCell, CounterFamily, type HistogramCell, HistogramFamily } from './metrics-families.ts';
 import type { AnsweredRequest, MetricSnapshot } from './metrics.ts';
 
-/** Seconds. */
+/** In seconds. */
 const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** The methods that are told apart: a caller may make up others. */
+/** Methods with their own label; callers may make up others. */
 const methods = ['other', 'GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'];
-/** The routes past this many are counted together, as `other`. */
+/** Further routes are counted together as `other`. */
 const maxRoutes = 200;
-/** So are the combinations past this many, whatever callers try. */
+/** Limit for combinations of route, method and status, whatever callers send. */
 const maxCombinations = 1_000;
 
 interface Cells {
@@ -16,17 +16,17 @@ interface Cells {
 }
 
 /**
- * Counts requests by method, route and status. The times of those that were refused are kept by route and class of status: anybody
- * may try each method on each route, and each status would have a histogram.
+ * Counts requests by method, route and status. Durations of rejected requests are kept by route and status class only: anybody may try
+ * every method on every route, and a histogram per status would be large.
  */
 export class RequestMetrics {
   readonly #counts = new CounterFamily('http_requests_total', 'Requests answered.');
   readonly #seconds = new HistogramFamily(
     'http_request_duration_seconds',
-    'Time from the arrival of a request to the end of its answer.',
+    'Time from the arrival of a request to the end of its response.',
     bounds,
   );
-  /** By route, then by status and method as one number. */
+  /** By route, then by status and method combined into one number. */
   readonly #routes = new Map<string, Map<number, Cells>>();
   #combinations = 0;
 

@@ -7,10 +7,10 @@ const maxConnections = 16;
 const maxHeaderBytes = 8_192;
 const requestTimeoutMs = 5_000;
 const keepAliveTimeoutMs = 5_000;
-/** For a reader that takes nothing. */
+/** For readers that stop reading. */
 const idleTimeoutMs = 10_000;
 
-/** Serves the metrics to this machine: `GET /metrics`, and nothing else. */
+/** Serves `GET /metrics` to this machine only. */
 export class MetricsServer {
   readonly #server: Server;
 
@@ -19,9 +19,10 @@ export class MetricsServer {
   }
 
   /**
-   * @param port 0: the system chooses
-   * @param read makes the text
-   * @throws {Error} if the port cannot be listened on
+   * Starts listening on 127.0.0.1.
+   * @param port 0: chosen by the system
+   * @param read returns the metrics as text
+   * @throws {Error} if the port cannot be used
    */
   static async open(port: number, read: () => Promise<string>): Promise<MetricsServer> {
     const options = {
@@ -36,7 +37,7 @@ export class MetricsServer {
     server.timeout = idleTimeoutMs;
     await new Promise<void>((resolve, reject) => {
       server.once('error', ({ code }: NodeJS.ErrnoException) =>
-        reject(new Error(`the metrics port ${port} cannot be listened on: ${code}`)),
+        reject(new Error(`cannot listen on the metrics port ${port}: ${code}`)),
       );
       server.listen(port, host, resolve);
     });
@@ -54,7 +55,7 @@ export class MetricsServer {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, read: () => Promise<string>): Promise<void> {
-  // A page of somebody else, under a name that leads here, must not read it through a browser on this machine.
+  // DNS rebinding: another site, whose name resolves to this machine, must not read the metrics through a local browser.
   if (!/^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(request.headers.host ?? '')) send(response, 421);
   else if (request.url !== '/metrics') send(response, 404);
   else if (request.method !== 'GET') send(response, 405, { allow: 'GET' });

@@ -1,9 +1,9 @@
-/** A metric at one moment, in the form in which prom-client hands it from process to process. */
+/** A metric at one moment, in the form in which prom-client passes it between processes. */
 export interface MetricSnapshot {
   readonly name: string;
   readonly help: string;
   readonly type: string;
-  /** How the values of several processes become one. */
+  /** How the values of several processes are aggregated. */
   readonly aggregator: string;
   readonly values: readonly MetricValue[];
 }
@@ -11,16 +11,16 @@ export interface MetricSnapshot {
 export interface MetricValue {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
-  /** Name of a histogram's series, with `_bucket`, `_sum` or `_count`. */
+  /** Name of a histogram series, with `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string;
 }
 
-/** The counters' names, as the limits have them. */
+/** Names of the rate limits. */
 export type LimitName = 'per-address' | 'per-client' | 'failed-passwords';
 
 export interface AnsweredRequest {
   readonly method: string;
-  /** The path of its endpoint, as `/api/models/{name}`; `other` where no endpoint has it. Never what a caller sent. */
+  /** Path of the endpoint, such as `/api/models/{name}`, or `other`. Never the path that a caller sent. */
   readonly route: string;
   readonly status: number;
   readonly seconds: number;
@@ -32,7 +32,7 @@ export interface ObservedModel {
   readonly version: string;
 }
 
-/** One run of a model, which several requests may have shared. */
+/** One run of a model, possibly shared by several requests. */
 export interface ObservedRun extends ObservedModel {
   readonly executor: 'inline' | 'child' | 'remote';
   readonly requests: number;
@@ -42,37 +42,37 @@ export interface ObservedRun extends ObservedModel {
   readonly outcome: 'ok' | 'failed' | 'timeout' | 'crashed';
 }
 
-/** Values that are read only when metrics are asked for. */
+/** Values that are read only when metrics are requested. */
 export interface MetricSources {
   readonly tokenCacheEntries?: () => number;
   /** Bytes by model. */
   readonly modelMemoryBytes?: () => Iterable<readonly [model: string, bytes: number]>;
-  /** Models in memory, by whether requests may share their runs. */
+  /** Number of models in memory, by row-wise verdict. */
   readonly modelVerdicts?: () => Iterable<{
     readonly model: string;
     readonly verdict: string;
     readonly models: number;
   }>;
-  /** Metrics that features count themselves. */
+  /** Metrics of features. */
   readonly others?: () => readonly MetricSnapshot[];
 }
 
-/** Metrics of this process. Every method is cheap enough to be called for every request. */
+/** Metrics of this process. Every method is cheap enough to call on every request. */
 export interface Metrics {
   requestAnswered(request: AnsweredRequest): void;
   rateLimited(limit: LimitName): void;
-  /** Whether a token was known already. */
+  /** Counts a lookup in the token cache. */
   tokenLookup(isHit: boolean): void;
   logLinesDropped(lines: number): void;
-  /** An observer of the inference engine has this method and the next. */
+  /** Counts a run; with `shed`, satisfies `InferenceObserver`. */
   ran(run: ObservedRun): void;
-  /** A request was refused because too many wait. */
+  /** Counts a request rejected because the queue was too long. */
   shed(model: ObservedModel): void;
   watch(sources: MetricSources): void;
   read(): Promise<MetricSnapshot[]>;
 }
 
-/** Where nobody reads, nothing is counted. */
+/** Used when metrics are not configured. */
 export const noMetrics: Metrics = {
   requestAnswered: () => undefined,
   rateLimited: () => undefined,

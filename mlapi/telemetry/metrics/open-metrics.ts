@@ -2,7 +2,7 @@ import type { CoreConfig } from '../../config/core-config.ts';
 import type { OtlpConfig } from '../otlp/variables.ts';
 import { type Metrics, noMetrics } from './metrics.ts';
 
-/** Measures where `MLAPI_METRICS_PORT` or `MLAPI_OTLP_ENDPOINT` is set. Elsewhere nothing of it is even loaded. */
+/** Creates metrics if `MLAPI_METRICS_PORT` or `MLAPI_OTLP_ENDPOINT` is set. Otherwise, nothing is loaded. */
 export async function createMetrics({
   metricsPort,
   otlpEndpoint,

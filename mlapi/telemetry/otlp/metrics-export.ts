@@ -14,7 +14,7 @@ interface ExportOptions {
   read(): Promise<readonly MetricSnapshot[]>;
 }
 
-/** Hands the metrics to a collector in regular intervals, one export at a time. */
+/** Exports metrics to a collector in regular intervals, one export at a time. */
 export class MetricsExport {
   readonly #options: ExportOptions;
   readonly #client: OtlpClient;
@@ -27,7 +27,7 @@ export class MetricsExport {
     this.#timer = setInterval(() => void this.#exportInTurn(), options.intervalSeconds * 1_000);
   }
 
-  /** Whether it does just this already. */
+  /** Whether it already exports to this endpoint in this interval. */
   isTo(endpoint: string, intervalSeconds: number): boolean {
     return endpoint === this.#options.endpoint && intervalSeconds === this.#options.intervalSeconds;
   }
@@ -36,7 +36,7 @@ export class MetricsExport {
     clearInterval(this.#timer);
   }
 
-  /** Ends it with what was counted since the last export; a collector that takes nothing holds the end up for a second. */
+  /** Stops with a last export, for up to a second. */
   async finish(): Promise<void> {
     this.stop();
     await this.#export(lastLimitMs);
@@ -55,7 +55,7 @@ export class MetricsExport {
       const metrics = toOtlpMetrics(await this.#options.read(), { startedAt, now: Date.now() });
       await this.#client.sendMetrics(metrics, limitMs);
     } catch (cause) {
-      logger.error('the metrics cannot be read', { cause });
+      logger.error('metrics could not be exported', { cause });
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Logger } from '../logger.ts';
 import type { Tracing } from '../tracing.ts';
 import type { OtlpConfig } from './variables.ts';
 
-/** Traces where `MLAPI_OTLP_ENDPOINT` is set. Elsewhere nothing of it is even loaded. */
+/** Enables tracing if `MLAPI_OTLP_ENDPOINT` is set. Otherwise, nothing is loaded. */
 export async function openTracing(
   { otlpEndpoint }: Partial<OtlpConfig>,
   logger: Pick<Logger, 'error' | 'info'>,

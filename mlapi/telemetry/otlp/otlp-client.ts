@@ -6,7 +6,7 @@ import type { Logger } from '../logger.ts';
 
 const timeoutMs = 5_000;
 
-/** This process, in OpenTelemetry's words. */
+/** Identity of this process as an OpenTelemetry resource. */
 const resource = {
   attributes: attributesOf({
     'service.name': 'mlapi',
@@ -18,26 +18,26 @@ const resource = {
 const scope = { name: 'mlapi', version };
 
 /**
- * Hands telemetry to an OpenTelemetry collector: OTLP over HTTP in its JSON encoding. What a collector does not take is not kept;
- * that it is away is said once, and that it is back.
+ * Sends telemetry to an OpenTelemetry collector: OTLP over HTTP with JSON. Telemetry that cannot be sent is dropped; an outage is logged
+ * once, and so is its end.
  */
 export class OtlpClient {
   readonly #endpoint: string;
   readonly #logger: Pick<Logger, 'error' | 'info'>;
   #isAway = false;
 
-  /** @param endpoint the base URL, to which `/v1/metrics` or `/v1/traces` is added */
+  /** @param endpoint base URL, to which `/v1/metrics` or `/v1/traces` is appended */
   constructor(endpoint: string, logger: Pick<Logger, 'error' | 'info'>) {
     this.#endpoint = withoutSlashAtEnd(endpoint);
     this.#logger = logger;
   }
 
-  /** Never rejects, and takes no more than five seconds, or this limit. */
+  /** Never rejects. @param limitMs time limit, by default 5 s */
   async sendMetrics(metrics: readonly object[], limitMs = timeoutMs): Promise<void> {
     await this.#send('metrics', { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics }] }] }, limitMs);
   }
 
-  /** The same for spans. */
+  /** Like `sendMetrics`. */
   async sendSpans(spans: readonly object[], limitMs = timeoutMs): Promise<void> {
     await this.#send('traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }] }, limitMs);
   }
@@ -52,33 +52,33 @@ export class OtlpClient {
         signal: AbortSignal.timeout(limitMs),
       });
       await response.body?.cancel();
-      if (!response.ok) throw new Error(`it answered ${response.status}`);
-      if (this.#isAway) this.#logger.info('the collector takes telemetry again');
+      if (!response.ok) throw new Error(`the collector responded with status ${response.status}`);
+      if (this.#isAway) this.#logger.info('the collector accepts telemetry again');
       this.#isAway = false;
     } catch (error) {
-      if (!this.#isAway) this.#logger.error('the collector takes no telemetry', { reason: reasonOf(error) });
+      if (!this.#isAway) this.#logger.error('telemetry cannot be sent to the collector', { reason: reasonOf(error) });
       this.#isAway = true;
     }
   }
 }
 
-/** A list of attributes; what is undefined is left out. */
+/** Returns a list of OTLP attributes; undefined values are left out. */
 export function attributesOf(values: Readonly<Record<string, string | number | undefined>>): object[] {
   return Object.entries(values)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => ({
       key,
-      // In JSON, 64-bit integers are strings.
+      // OTLP/JSON represents 64-bit integers as strings.
       value: typeof value === 'number' ? { intValue: String(value) } : { stringValue: value },
     }));
 }
 
-/** Nanoseconds since the epoch, which no number holds. */
+/** Nanoseconds since the epoch as text: a number cannot hold them exactly. */
 export function nanoseconds(epochMs: number): string {
   return String(BigInt(Math.round(epochMs * 1_000)) * 1_000n);
 }
 
-/** Returns the cause of a failed `fetch`, whose own message says only "fetch failed". */
+/** Returns the cause of a failed `fetch`, whose message says only "fetch failed". */
 function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;

@@ -1,7 +1,7 @@
 import type { MetricSnapshot, MetricValue } from '../metrics/metrics.ts';
 import { attributesOf, nanoseconds } from './otlp-client.ts';
 
-/** Counted since the beginning, not since the last export: what an export loses is in the next one. */
+/** Counted since the start of the process: a lost export is covered by the next one. */
 const cumulative = 2;
 
 interface Period {
@@ -10,7 +10,7 @@ interface Period {
   readonly now: number;
 }
 
-/** The metrics as OTLP has them (opentelemetry-proto, metrics.proto), in its JSON encoding: 64-bit integers as strings, enums as numbers. */
+/** Converts metrics to OTLP/JSON (opentelemetry-proto, metrics.proto): 64-bit integers as strings, enums as numbers. */
 export function toOtlpMetrics(metrics: readonly MetricSnapshot[], { startedAt, now }: Period): object[] {
   const period = { startTimeUnixNano: nanoseconds(startedAt), timeUnixNano: nanoseconds(now) };
   return metrics.flatMap((metric) => {
@@ -23,7 +23,7 @@ export function toOtlpMetrics(metrics: readonly MetricSnapshot[], { startedAt, n
 type Times = Readonly<Record<'startTimeUnixNano' | 'timeUnixNano', string>>;
 
 function dataOf({ type, values }: MetricSnapshot, times: Times): object | undefined {
-  // JSON has no NaN.
+  // JSON cannot represent NaN.
   const finite = values.filter(({ value }) => Number.isFinite(value));
   if (finite.length === 0) return undefined;
   if (type === 'histogram')
@@ -39,12 +39,12 @@ function dataOf({ type, values }: MetricSnapshot, times: Times): object | undefi
 
 interface Buckets {
   readonly labels: MetricValue['labels'];
-  /** By their upper bounds, ascending, as they come: each holds those before. */
+  /** Cumulative counts by upper bound, ascending. */
   readonly cumulative: [bound: number, count: number][];
   sum: number;
 }
 
-/** Prometheus has a value for each bucket, OTLP a point for all, whose buckets do not hold each other. */
+/** Combines the series of a Prometheus histogram into one OTLP data point with non-cumulative buckets. */
 function buckets(values: readonly MetricValue[], times: Times): object[] {
   const points = new Map<string, Buckets>();
   for (const { labels: all, value, metricName = '' } of values) {
@@ -73,7 +73,7 @@ function textAttributes(labels: MetricValue['labels']): object[] {
   return attributesOf(Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)])));
 }
 
-/** UCUM, as far as the names say it. */
+/** UCUM unit, derived from the name. */
 function unitOf(name: string): { unit?: string } {
   const [, word] = /_(seconds|bytes)(?:_total)?$/.exec(name) ?? [];
   return word === undefined ? {} : { unit: word === 'seconds' ? 's' : 'By' };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { TraceContext, TracedRequest, Tracing } from '../tracing.ts';
 import { attributesOf, nanoseconds, type OtlpClient } from './otlp-client.ts';
 
-// The sizes that OpenTelemetry's own SDKs have.
+// Sizes and interval of OpenTelemetry's SDKs.
 const intervalMs = 5_000;
 const maxPerExport = 512;
 const maxWaiting = 2_048;
@@ -10,7 +10,7 @@ const lastLimitMs = 1_000;
 const serverKind = 2;
 const errorStatus = 2;
 
-/** Hands spans to a collector, many at a time, one export after another; those for which there is no room are dropped. */
+/** Exports spans to a collector in batches, one export at a time. Spans beyond 2,048 queued ones are dropped. */
 export class SpanExport implements Tracing {
   readonly #client: Pick<OtlpClient, 'sendSpans'>;
   readonly #timer: NodeJS.Timeout;
@@ -42,7 +42,7 @@ export class SpanExport implements Tracing {
   }
 }
 
-/** As OTLP has it (opentelemetry-proto, trace.proto), the attributes by OpenTelemetry's conventions for HTTP servers. */
+/** Builds an OTLP span (opentelemetry-proto, trace.proto) with OpenTelemetry's attributes for HTTP servers. */
 function toSpan(
   { traceId, parentId }: TraceContext,
   { method, route, status, milliseconds, requestId }: TracedRequest,

@@ -39,7 +39,7 @@ describe('external data elsewhere is never read', () => {
     write({ 'model.onnx': externalModel() });
 
     await expect(answer()).rejects.toThrow(
-      `${path}: its external data "${data}" is missing: put the file itself beside model.onnx, or save the model with its weights inside`,
+      `${path}: its external data "${data}" is missing: put the file itself beside model.onnx, or save the weights inside the model file`,
     );
     write({ [data]: weights });
     expect(await answer()).toEqual([4, 6]);
@@ -68,9 +68,9 @@ describe('external data elsewhere is never read', () => {
       /is a symbolic link/,
     ],
     ['a link to nothing', () => symlinkSync('/nowhere/at/all', join(folder, data)), /is a symbolic link/],
-    ['a hard link', (outside) => linkSync(outside, join(folder, data)), /has another name elsewhere/],
-    ['a pipe', () => execFileSync('mkfifo', [join(folder, data)]), /is no regular file/],
-    ['a folder', () => mkdirSync(join(folder, data)), /is no regular file/],
+    ['a hard link', (outside) => linkSync(outside, join(folder, data)), /is a hard link to another file/],
+    ['a pipe', () => execFileSync('mkfifo', [join(folder, data)]), /is not a regular file/],
+    ['a folder', () => mkdirSync(join(folder, data)), /is not a regular file/],
     ['a link to a device', () => symlinkSync('/dev/zero', join(folder, data)), /is a symbolic link/],
   ])('%s', async (_, place, cause) => {
     const outside = join(temporaryFolder(), 'outside.bin');
@@ -89,7 +89,7 @@ describe('external data elsewhere is never read', () => {
     symlinkSync(outside, join(folder, 'weights'));
     write({ 'model.onnx': externalModel('weights/w.bin') });
 
-    await expect(answer()).rejects.toThrow(/"weights\/w\.bin" is reached over a link/);
+    await expect(answer()).rejects.toThrow(/"weights\/w\.bin" is reached through a link/);
   });
 
   const outside = [
@@ -108,7 +108,7 @@ describe('external data elsewhere is never read', () => {
     write({ 'model.onnx': externalModel(location), 'w.bin': weights });
     writeFileSync(join(folder, '../..', 'w.bin'), weights);
 
-    await expect(answer()).rejects.toThrow(/is no path inside its folder: put the file itself beside model\.onnx/);
+    await expect(answer()).rejects.toThrow(/is not a path inside its folder: put the file itself beside model\.onnx/);
     rmSync(join(folder, '../..', 'w.bin'));
   });
 
@@ -121,23 +121,23 @@ describe('external data elsewhere is never read', () => {
       ]),
     });
 
-    await expect(answer()).rejects.toThrow(/is no path inside its folder/);
+    await expect(answer()).rejects.toThrow(/is not a path inside its folder/);
   });
 });
 
 describe('hostile entries', () => {
   const location = ['location', data] as const;
-  const tooLong = /has 16 bytes, and the model reads up to byte/;
+  const tooLong = /has 16 bytes, but the model reads up to byte/;
   test.each<[string, readonly (readonly [string, string])[], RegExp]>([
     ['an offset behind the end', [location, ['offset', '17'], ['length', '0']], tooLong],
     ['a length over the end', [location, ['offset', '4'], ['length', '16']], tooLong],
     ['a sum that would overflow', [location, ['offset', '999999999999999'], ['length', '999999999999999']], tooLong],
     ['an offset over the end, without a length', [location, ['offset', '8']], /out of bounds/],
     ['another length than the shape has', [location, ['offset', '0'], ['length', '8']], /size mismatch|out of bounds/],
-    ['a negative offset', [location, ['offset', '-1']], /is no number of bytes/],
-    ['an offset of 2^64', [location, ['offset', '18446744073709551616']], /is no number of bytes/],
-    ['a length in hexadecimal', [location, ['length', '0x10']], /is no number of bytes/],
-    ['two locations', [location, ['location', 'b']], /a key twice/],
+    ['a negative offset', [location, ['offset', '-1']], /an invalid offset or length/],
+    ['an offset of 2^64', [location, ['offset', '18446744073709551616']], /an invalid offset or length/],
+    ['a length in hexadecimal', [location, ['length', '0x10']], /an invalid offset or length/],
+    ['two locations', [location, ['location', 'b']], /repeats a key/],
     ['no location', [['offset', '0']], /no location/],
     ['an empty location', [['location', '']], /no location/],
     ['a key of the runtime', [location, ['prepacked_0', 'x']], /the key "prepacked_0"/],
@@ -169,7 +169,9 @@ describe('hostile entries', () => {
   ])('in %s, where the runtime takes none that it is given', async (_, onnx) => {
     write({ 'model.onnx': onnx, [data]: weights });
 
-    await expect(answer()).rejects.toThrow(/the tensor "w" is no initializer of the main graph, and has external data/);
+    await expect(answer()).rejects.toThrow(
+      /the tensor "w" has external data but is not an initializer of the main graph/,
+    );
   });
 
   test('nested without end', async () => {

@@ -152,7 +152,7 @@ function logIn(port: number, passwords: ReadonlyMap<string, string>): Promise<st
 }
 
 function readyWorkers(logFile: string): number {
-  return readFileSync(logFile, 'latin1').split('"a worker is ready"').length - 1;
+  return readFileSync(logFile, 'latin1').split('"worker is ready"').length - 1;
 }
 
 /** How many lines stand in its log: each request must have its own. */

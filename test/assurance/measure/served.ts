@@ -78,7 +78,7 @@ export class Served {
 
   /** The longest delay of the event loop since this was last asked; the 10 ms between two looks at it are in it. */
   async longestDelayMs(): Promise<number> {
-    const [, url = ''] = /"metrics are served","url":"(http[^"]+)"/.exec(this.#log()) ?? [];
+    const [, url = ''] = /"serving metrics","url":"(http[^"]+)"/.exec(this.#log()) ?? [];
     const series = await scrape(url);
     const longest = Object.entries(series).filter(([name]) => name.startsWith('nodejs_eventloop_lag_max_seconds'));
     if (longest.length === 0) throw new Error('the metrics have no delay of the event loop');
