@@ -8,13 +8,13 @@ import { actorOf } from './types.ts';
 
 const aliasBodyBytes = 4_096;
 const aliasPath = '/api/models/{name}/aliases/{alias}';
-const moved = { 412: 'It was moved meanwhile (If-Match)' };
+const moved = { 412: 'The alias has changed meanwhile (If-Match)' };
 const conditions = {
   'If-Match': { description: 'The ETag that the alias must have', schema: { type: 'string' } },
-  'If-None-Match': { description: '`*`: only where there is no such alias', schema: { type: 'string' } },
+  'If-None-Match': { description: '`*`: only if the alias does not exist', schema: { type: 'string' } },
 };
 
-/** Moving names for versions. */
+/** Endpoints for aliases: movable names for versions. */
 export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpointsOptions): Endpoint[] {
   const answer = { schema: aliasResponseSchema };
   return [
@@ -28,7 +28,7 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         params,
         operationId: 'setAlias',
         summary:
-          'Lets an alias point to a version; a share of the clients to a canary, and of the requests also to a shadow',
+          'Point an alias to a version; optionally a share of clients to a canary, and a copy of a share of requests to a shadow',
         headers: conditions,
         statuses: { ...missing, ...foreign, ...moved },
         answer,
@@ -51,7 +51,7 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         tag,
         params,
         operationId: 'listAliases',
-        summary: 'The aliases of a model',
+        summary: 'List the aliases of a model',
         statuses: missing,
         answer: { schema: aliasesSchema },
       },
@@ -67,7 +67,7 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         tag,
         params,
         operationId: 'getAlias',
-        summary: 'An alias',
+        summary: 'Get an alias',
         statuses: { 304: 'Unchanged', 404: 'No such model or alias' },
         answer,
       },
@@ -85,7 +85,7 @@ export function aliasEndpoints({ store, service, predictors }: ModelStoreEndpoin
         tag,
         params,
         operationId: 'removeAlias',
-        summary: 'Removes an alias',
+        summary: 'Remove an alias',
         headers: conditions,
         statuses: { ...foreign, ...moved, 204: 'Done', 404: 'No such model or alias' },
       },

@@ -5,7 +5,7 @@ import type { ModelStore } from './serving/model-store.ts';
 import type { Traffic } from './traffic/traffic.ts';
 import type { ModelStoreConfig } from './variables.ts';
 
-/** Where its endpoints stand in the documents, and what their samples are about. */
+/** Tag in the documentation, and example values for path parameters. */
 export const tag = 'model store';
 export const params = { name: 'my-model', version: '1', alias: 'stable' };
 
@@ -18,7 +18,7 @@ export interface ModelStoreEndpointsOptions {
   readonly store: ModelStore;
   readonly service: ModelService;
   readonly traffic: Traffic;
-  /** Those that the service ships with: they have one version each, and no aliases. */
+  /** The models of the folders; they have one version each and no aliases. */
   readonly predictors: ModelRegistry;
   readonly config: Pick<ModelStoreConfig, 'modelLimitBytes'>;
 }

@@ -2,7 +2,7 @@ import type { Feature } from '../http/feature.ts';
 import { modelStoreScopes } from './scopes.ts';
 import { modelStoreVariables } from './variables.ts';
 
-/** Models that clients bring over the API: versions, aliases, traffic. */
+/** Models that clients upload: versions, aliases, traffic. */
 export const modelStore = {
   variables: modelStoreVariables,
   scopes: modelStoreScopes,

@@ -10,7 +10,7 @@ export const modelStoreMigrations: Migrations = {
 };
 
 async function createModelTables(db: Kysely<unknown>): Promise<void> {
-  // Names are in the order of their bytes, whatever the language of the database is.
+  // Names sort by bytes, whatever the locale of the database.
   const name = isPostgres(db) ? sql`text collate "C"` : 'text';
   await db.schema
     .createTable('models')
@@ -71,7 +71,7 @@ async function createTrafficTables(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('model_traffic_by_time').on('model_traffic').column('at').execute();
 }
 
-/** Only versions that serve: those that are retired are kept for ever, and no list may have to walk past them. */
+/** Indexes of serving versions only: retired ones are kept for ever, and lists must not scan them. */
 async function createListIndexes(db: Kysely<unknown>): Promise<void> {
   const indexes = {
     model_versions_serving: ['model', 'version'],

@@ -34,7 +34,7 @@ interface ModelStoreFoundations extends Omit<ModelStoreOptions, 'confirm'> {
   readonly logger: Logger;
 }
 
-/** Opens the model store: predictions find its models beside those of the folders. */
+/** Opens the model store; predictions find its models next to those of the folders. */
 export function openModelStore(foundations: ModelStoreFoundations) {
   const { config, predictors, tokens, logger } = foundations;
   const built = buildModelStore({ ...foundations, confirm: (...session) => tokens.confirm(...session) });
@@ -47,7 +47,7 @@ export function openModelStore(foundations: ModelStoreFoundations) {
   return { ...feature, ...built };
 }
 
-/** Builds the model store alone, as the commands of an operator need it. */
+/** Builds the model store without its endpoints, for operator commands. */
 export function buildModelStore(options: ModelStoreOptions) {
   const { config, database, predictors, confirm, clock, observers, logger } = options;
   const untrusted = new UntrustedModels({ ...config, observer: observers?.uploaded, ...(logger && { logger }) });

@@ -2,7 +2,7 @@ import type { EndpointResponse } from '../http/endpoint.ts';
 import type { Predictor } from '../inference/serving/predictor.ts';
 import { tagOf, type Alias, type VersionRecord } from './types.ts';
 
-/** A version as clients see it. */
+/** Returns a version as sent to clients. */
 export function versionResponse({ model, version, sha256, sizeBytes, createdAt, retiredAt }: VersionRecord): object {
   return {
     ...{ name: model, version, sha256, sizeBytes },
@@ -15,13 +15,13 @@ export function aliasResponse({ alias, version, canary, shadow, updatedAt }: Ali
   return { alias, version, canary, shadow, updatedAt: new Date(updatedAt).toISOString() };
 }
 
-/** The same of a model that lies in a folder of the service: how large and how old it is, nobody has written down. */
+/** Returns a model of the folders as a version; its size and age are unknown. */
 export function shippedResponse({ contract: { name, version }, headers }: Predictor): object {
   const sha256 = headers['x-model-sha256'];
   return { name, version, sha256, sizeBytes: null, createdAt: null, retiredAt: null };
 }
 
-/** With the tag that `If-Match` takes. */
+/** Adds the entity tag that `If-Match` takes. */
 export function taggedAlias(alias: Alias): EndpointResponse & { headers: { etag: string } } {
   return { headers: { etag: tagOf(alias) }, body: aliasResponse(alias) };
 }

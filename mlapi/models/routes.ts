@@ -15,7 +15,7 @@ import { uploadSchema } from './upload/upload.ts';
 
 const versionPath = '/api/models/{name}/versions/{version}';
 
-/** Versions and aliases of models, in an order in which they can be tried one after the other. */
+/** Endpoints for versions, aliases and traffic, in an order in which they can be tried one after another. */
 export function modelStoreEndpoints(options: ModelStoreEndpointsOptions): Endpoint[] {
   return [
     ...versionEndpoints(options),
@@ -36,7 +36,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         params,
         operationId: `${action}Version`,
         summary,
-        statuses: { ...missing, ...foreign, 204: 'Done' },
+        statuses: { ...missing, ...foreign, 204: 'Success' },
       },
       handle: async (call) => {
         const name = checkName(call.params.name);
@@ -56,13 +56,13 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         params,
         operationId: 'uploadVersion',
         summary:
-          'Adds a version: an ONNX file; or a form with the files model (unless it is remote), contract, encoding, sample, and data for each file of external data',
+          'Upload a version: an ONNX file, or a form with the files model (unless it is remote), contract, encoding, sample, and data for each file of external data',
         statuses: {
           ...foreign,
-          201: { text: 'The version serves', schema: versionSchema },
-          409: 'There is, or was, a version of this name',
-          422: 'The model was refused; the detail says why',
-          507: 'No room',
+          201: { text: 'The version is ready', schema: versionSchema },
+          409: 'The version exists or existed already',
+          422: 'The model was rejected; see detail',
+          507: 'Not enough storage',
         },
         body: {
           examples: {},
@@ -86,7 +86,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         tag,
         params,
         operationId: 'listVersions',
-        summary: 'The versions of a model, by name',
+        summary: 'List the versions of a model by name',
         statuses: missing,
         answer: { schema: versionsSchema },
       },
@@ -107,7 +107,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         tag,
         params,
         operationId: 'getVersion',
-        summary: 'One version, or the one that an alias (@stable) points to',
+        summary: 'Describe a version, or the one that an alias (@stable) points to',
         statuses: missing,
         answer: { schema: versionSchema },
       },
@@ -132,7 +132,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         tag,
         params,
         operationId: 'downloadVersion',
-        summary: 'The ONNX file of a version; with ?file=, a file of its external data',
+        summary: 'Download the ONNX file of a version, or with ?file= a file of its external data',
         statuses: { ...missing, 304: 'Unchanged' },
         answer: { schema: { type: 'string', format: 'binary' }, mediaType: 'application/octet-stream' },
       },
@@ -142,8 +142,8 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         return download(store, record, file, call.headers);
       },
     }),
-    move('load', 'Loads a version before it is used'),
-    move('unload', 'Lets the memory of a version go until it is used again'),
+    move('load', 'Load a version before it is used'),
+    move('unload', 'Free the memory of a version until it is used again'),
   ];
 }
 
@@ -156,8 +156,8 @@ function retireEndpoint({ service }: ModelStoreEndpointsOptions): Endpoint {
       tag,
       params,
       operationId: 'retireVersion',
-      summary: 'Retires a version, for good: its name stays taken',
-      statuses: { ...missing, ...foreign, 204: 'Done', 409: 'An alias points to it' },
+      summary: 'Retire a version for good; its name cannot be reused',
+      statuses: { ...missing, ...foreign, 204: 'Success', 409: 'An alias points to the version' },
     },
     handle: async (call) => {
       await service.retire(versionOf(call), actorOf(call));
@@ -183,15 +183,20 @@ async function download(
       404,
       'no_artifact',
       record.sizeBytes === 0
-        ? 'This version has no file: it computes on another server.'
-        : 'This version has no file of this name: its information lists those that it has.',
+        ? 'This version has no file: it runs on another server.'
+        : 'This version has no file of this name. GET the version to list its files.',
     );
   const etag = `"${found.sha256}"`;
   if (isUnchanged(conditions, etag)) return { status: 304, headers: { etag } };
   const file = await open(found.path).catch((cause: unknown) => {
-    throw new Problem(503, 'model_unavailable', 'The file of this version cannot be read at the moment.', { cause });
+    throw new Problem(
+      503,
+      'model_unavailable',
+      'The file of this version cannot be read at the moment; try again later.',
+      { cause },
+    );
   });
-  // The ONNX file names its external data: they keep their names.
+  // External data keeps its name, because the ONNX file refers to it.
   const savedAs = name === 'model.onnx' ? `${model}-${version}.onnx` : name;
   return {
     headers: {

@@ -7,7 +7,7 @@ import type { AliasTarget, Share } from './types.ts';
 const version = Joi.string().pattern(pathName);
 const share = Joi.object<Share, true>({
   version: version.invalid(Joi.ref('...version')).required().messages({
-    'any.invalid': '{{#label}} must be another version than the one beside it',
+    'any.invalid': '{{#label}} must differ from the version of the alias',
   }),
   share: Joi.number().min(0).max(1).required(),
 })
@@ -22,7 +22,7 @@ export const aliasSchema = Joi.object<AliasTarget, true>({
   .required()
   .meta({ title: 'AliasRequest' });
 
-/** As far back as it is kept. */
+/** Traffic is kept for a day. */
 const maxMinutes = 1_440;
 
 export const trafficQuery = Joi.object<{ readonly minutes: number }, true>({

@@ -13,7 +13,7 @@ interface TrafficEndpointsOptions {
   readonly predictors: ModelRegistry;
 }
 
-/** Endpoints for the traffic of a model's versions: answers, times, and drift of inputs. */
+/** Endpoint for the traffic of a model's versions: responses, latencies and input drift. */
 export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpointsOptions): Endpoint[] {
   const contractOf = (name: string, version: string): Promise<Contract | undefined> => {
     if (!predictors.has(name)) return store.contract(name, version);
@@ -29,7 +29,7 @@ export function trafficEndpoints({ traffic, store, predictors }: TrafficEndpoint
         tag,
         params: { name: 'my-model' },
         operationId: 'getTraffic',
-        summary: 'Requests, latency, disagreement and drift of the versions of a model in the last minutes',
+        summary: 'Requests, latencies, disagreement and input drift per version in the last minutes',
         statuses: { 404: 'No such model' },
         answer: { schema: trafficSchema },
       },

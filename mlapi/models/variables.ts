@@ -3,36 +3,36 @@ import { integer, variable, type VariableGroup } from '../config/variable.ts';
 export interface ModelStoreConfig {
   /** Maximum size of one upload, in bytes. */
   readonly modelLimitBytes: number;
-  /** Maximum memory of each process that holds an uploaded model. */
+  /** Memory limit of each process with an uploaded model, in bytes. */
   readonly modelMemoryBytes: number;
-  /** Maximum memory of all these processes together. */
+  /** Memory limit of all these processes together, in bytes. */
   readonly modelsMemoryBytes: number;
-  /** Versions, and their bytes, that a client may have in the store. */
+  /** Versions, and their total bytes, that a client may have in the store. */
   readonly clientModels: number;
   readonly clientModelsBytes: number;
 }
 
 export const modelStoreVariables: VariableGroup<ModelStoreConfig> = {
   variables: [
-    variable('MLAPI_MODEL_LIMIT_BYTES', integer(1_024, 2_000_000_000), '104857600', 'largest upload of a model'),
+    variable('MLAPI_MODEL_LIMIT_BYTES', integer(1_024, 2_000_000_000), '104857600', 'maximum size of a model upload'),
     variable(
       'MLAPI_MODEL_MEMORY_BYTES',
       integer(268_435_456, 68_719_476_736),
       '1073741824',
-      'memory of each process that holds an uploaded model; at most its worker’s part of all',
+      'memory limit of each process with an uploaded model; at most its worker’s share',
     ),
     variable(
       'MLAPI_MODELS_MEMORY_BYTES',
       integer(268_435_456, 68_719_476_736),
       '1073741824',
-      'memory of all loaded uploaded models, divided among the workers; owners have equal shares',
+      'memory limit of all loaded uploaded models, split evenly among workers and then owners',
     ),
-    variable('MLAPI_CLIENT_MODELS', integer(0, 1_000_000), '100', 'versions that a client may have in the store'),
+    variable('MLAPI_CLIENT_MODELS', integer(0, 1_000_000), '100', 'maximum number of versions per client in the store'),
     variable(
       'MLAPI_CLIENT_MODELS_BYTES',
       integer(0, 68_719_476_736),
       '1073741824',
-      'bytes that a client may have in the store',
+      'maximum bytes per client in the store',
     ),
   ],
   read: (values) => ({

@@ -84,7 +84,7 @@ describe('models', () => {
     expect((await models('stored')).stdout).toMatch(/^iris\t1\t\d+ bytes\tstored\n/);
     expect(await models('add', iris)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('versions never change'),
+      stderr: expect.stringContaining('versions are immutable'),
     });
     cpSync(join(iris, 'expected.json'), join(folder, 'no-model', 'x.json'));
     expect(await models('check', join(folder, 'no-model'))).toMatchObject({ code: 1, stdout: '' });

@@ -67,11 +67,11 @@ describe('the commands', () => {
     expect(answer).toMatchObject({ status: 200, body: { version: '7' } });
     expect(await mlapi(dataDir, ['models', 'add', shipped, '--name', 'traffic', '--version', '7'])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('versions never change'),
+      stderr: expect.stringContaining('versions are immutable'),
     });
     expect(await mlapi(dataDir, ['models', 'add', shipped])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('The service comes with a model of this name'),
+      stderr: expect.stringContaining('The service has a model of this name'),
     });
   }, 120_000);
 

@@ -15,13 +15,13 @@ export async function findAlias(
   return row === undefined ? undefined : toAlias(row);
 }
 
-/** Lists the aliases of one model, by name. */
+/** Lists the aliases of a model by name. */
 export async function listAliases(queries: Queries, model: string): Promise<Alias[]> {
   const query = queries.selectFrom('model_aliases').selectAll().where('model', '=', model).orderBy('alias');
   return (await query.execute()).map(toAlias);
 }
 
-/** Lets it point to a version from now on, whether it was there or not. */
+/** Creates or changes an alias. */
 export async function setAlias(queries: Queries, { model, alias, ...moved }: Alias): Promise<void> {
   const { version, canary, shadow, revision, updatedAt } = moved;
   const target = {

@@ -54,9 +54,9 @@ interface ModelServiceOptions {
   readonly untrusted: Pick<UntrustedModels, 'inspect'>;
   readonly resolver: VersionResolver;
   readonly loaded: Pick<ModelCache, 'whileTried'>;
-  /** Those that the service comes with. */
+  /** The models of the folders. */
   readonly predictors: Pick<ModelRegistry, 'has'>;
-  /** Whether a client's session still stands, within a transaction. @throws {Problem} 401 */
+  /** Confirms a client's session within a transaction. @throws {Problem} 401 */
   readonly confirm: ConfirmSession;
   readonly clock: () => number;
 }
@@ -69,10 +69,10 @@ interface VersionName {
   readonly version: string;
 }
 
-/** Puts a model's files into a folder. */
+/** Receives a model's files into a folder. */
 type Receive = (folder: string) => Promise<Upload>;
 
-/** The rules of the model store: what comes in, whose it is, and how it ends. Versions never change, and no name is used twice. */
+/** Rules of the model store: uploads, ownership, aliases and retirement. Versions are immutable, and their names are never reused. */
 export class ModelService {
   readonly #options: ModelServiceOptions;
   readonly #admission = new AdmissionControl();
@@ -81,10 +81,10 @@ export class ModelService {
     this.#options = options;
   }
 
-  /** A model that a client sends. @throws {Problem} 400, 403, 409, 413, 422, 503 */
+  /** Adds a model uploaded by a client. @throws {Problem} 400, 403, 409, 413, 422, 503, 507 */
   async upload(name: VersionName, body: StreamedBody, actor: Actor): Promise<VersionRecord> {
     try {
-      // Before anything is written.
+      // Check before anything is written.
       await this.#check(this.#options.database, name, actor);
       return await this.add(name, (folder) => receiveUpload(body, folder), actor);
     } catch (cause) {
@@ -93,7 +93,7 @@ export class ModelService {
     }
   }
 
-  /** Takes a model in: all of it, or nothing of it. @throws {Problem} */
+  /** Adds a model: completely, or not at all. @throws {Problem} */
   add(name: VersionName, receive: Receive, actor: Actor): Promise<VersionRecord> {
     const id = randomUUID();
     const { artifacts } = this.#options;
@@ -106,7 +106,7 @@ export class ModelService {
         isKept = true;
         return record;
       } catch (cause) {
-        // Nobody knows whether it was written down: the sweep will.
+        // It is unknown whether the version was committed; the sweep of abandoned files decides.
         isKept = isStorageFault(cause);
         throw storageFull(cause);
       } finally {
@@ -115,14 +115,15 @@ export class ModelService {
     });
   }
 
-  /** It serves no more; its name stays taken. @throws {Problem} 403, 404 */
+  /** Retires a version: it no longer serves, and its name stays taken. @throws {Problem} 403, 404, 409 */
   async retire({ model, version }: VersionName, actor: Actor): Promise<void> {
     const { artifacts } = this.#options;
     const id = await this.#transaction(actor, async (queries) => {
       const record = assertServing(await findRecord(queries, { model, version }));
       await this.#checkOwner(queries, model, actor);
       const aliases = (await listAliases(queries, model)).filter((alias) => versionsOf(alias).includes(version));
-      if (aliases.length > 0) throw conflict(`The alias ${aliases[0]!.alias} points to this version: move it first.`);
+      if (aliases.length > 0)
+        throw conflict(`The alias ${aliases[0]!.alias} points to this version. Move or remove the alias first.`);
       if (!(await retireVersion(queries, record.id, this.#options.clock()))) throw modelNotFound();
       await this.#record(queries, 'model_retired', actor, `${model} ${version}`);
       return record.id;
@@ -131,7 +132,11 @@ export class ModelService {
     await artifacts.remove(id);
   }
 
-  /** @param conditions of the request: the alias may have moved since its client saw it. @throws {Problem} 403, 404, 412 */
+  /**
+   * Creates or changes an alias.
+   * @param conditions `If-Match` and `If-None-Match` of the request
+   * @throws {Problem} 403, 404, 412
+   */
   async setAlias(
     { model, alias, ...target }: Pick<Alias, 'model' | 'alias'> & AliasTarget,
     conditions: Conditions,
@@ -200,7 +205,7 @@ export class ModelService {
       if (record.ownerId !== null) await lockOwner(queries, record.ownerId);
       await this.#check(queries, name, actor, sizeBytes);
       await insertModel(queries, { name: model, ownerId: record.ownerId }, record.createdAt);
-      // Another one may have been faster since: the first keeps the name.
+      // Another upload may have been faster: the first one owns the name.
       await this.#checkOwner(queries, model, actor);
       if (!(await insertVersion(queries, record))) throw versionExists();
       await this.#record(queries, 'model_added', actor, `${model} ${version} ${record.sha256}`);
@@ -209,7 +214,7 @@ export class ModelService {
     return record;
   }
 
-  /** Changes the store for somebody whose rights still hold when it does. @throws {Problem} 401 */
+  /** Runs a change in a transaction, after confirming the caller's session. @throws {Problem} 401 */
   #transaction<T>(actor: Actor, change: (queries: Queries) => Promise<T>): Promise<T> {
     return this.#options.database.transaction().execute(async (queries) => {
       const { clientId, familyId = '' } = actor;
@@ -218,7 +223,7 @@ export class ModelService {
     });
   }
 
-  /** Whether this may come in. @param bytes how large it is, where that is known. @throws {Problem} 403, 409, 413 */
+  /** Checks name, ownership and quota. @param bytes size of the model, if known. @throws {Problem} 403, 409 */
   async #check(queries: Queries, { model, version }: VersionName, actor: Actor, bytes = 0): Promise<void> {
     const { config, predictors } = this.#options;
     if (reservedNames.includes(model)) throw nameReserved(model);

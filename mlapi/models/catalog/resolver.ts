@@ -5,9 +5,9 @@ import { assertServing, type Share, type VersionRecord } from '../types.ts';
 import { findAlias } from './alias-store.ts';
 import { findNewest, findRecord } from './version-store.ts';
 
-/** The version that a name stands for, and the canary and shadow beside it if it is an alias that has them. */
+/** The version that a name denotes; with an alias, also its canary and shadow. */
 export interface Target extends VersionRecord {
-  /** Empty where the version itself is named, or is the newest. */
+  /** Empty unless an alias was named, or `default` was used. */
   readonly alias: string;
   readonly canary: SharedVersion | undefined;
   readonly shadow: SharedVersion | undefined;
@@ -23,30 +23,30 @@ interface Known {
   readonly untilMs: number;
 }
 
-/** Every process knows within a second what another one has changed. */
+/** Cache time. Every process sees the changes of others within a second. */
 const knownForMs = 500;
 const maxKnown = 10_000;
 
-/** Finds what names stand for, and knows it for a moment: each is looked up twice a second at most. */
+/** Resolves names to versions. Results are cached for half a second, so each name is looked up at most twice a second. */
 export class VersionResolver {
   readonly #queries: Queries;
   readonly #known = new Map<string, Known>();
-  /** Lookups under way: requests for the same name share one. */
+  /** Lookups in progress; concurrent requests for a name share one. */
   readonly #finding = new Map<string, Promise<Target>>();
-  /** Counts what has changed here: what was read before is not known after it. */
+  /** Change counter: a result read before a change is not cached after it. */
   #changes = 0;
 
   constructor(queries: Queries) {
     this.#queries = queries;
   }
 
-  /** As it was found just now. */
+  /** Returns a cached result. */
   known(model: string, version: string | undefined): Target | undefined {
     const known = this.#known.get(keyOf(model, version));
     return known !== undefined && known.untilMs > performance.now() ? known.target : undefined;
   }
 
-  /** As the database has it. @throws {Problem} 404 */
+  /** Returns the current result. @throws {Problem} 404 */
   find(model: string, version: string | undefined): Promise<Target> {
     const key = keyOf(model, version);
     const running = this.#finding.get(key);
@@ -67,14 +67,14 @@ export class VersionResolver {
     return target;
   }
 
-  /** Something of this model has changed here: whoever asks next gets to know it. Other processes follow by themselves. */
+  /** Drops cached results of a model that has changed here. In other processes they expire by themselves. */
   forget(model: string): void {
     this.#changes += 1;
     this.#finding.clear();
     for (const key of this.#known.keys()) if (key.startsWith(keyOf(model))) this.#known.delete(key);
   }
 
-  /** The one that is named, or an alias points to; without either, the alias `default`, or the newest. */
+  /** Resolves a version or alias; without either, the alias `default`, otherwise the newest version. */
   async #read(model: string, version: string | undefined): Promise<Target> {
     const name = version === undefined ? 'default' : version.startsWith('@') ? version.slice(1) : undefined;
     const alias = name === undefined ? undefined : await findAlias(this.#queries, { model, alias: name });
@@ -102,8 +102,8 @@ export class VersionResolver {
 }
 
 /**
- * Whether a client is among those whom an alias sends to its canary: always the same ones, and as the share grows, these and more.
- * Each alias draws others.
+ * Whether an alias sends a client to its canary. Deterministic: the same clients as long as the share stays the same, and these plus more
+ * as it grows. Different aliases choose different clients.
  */
 export function isCanaryClient({ model, alias, canary }: Target, client: string): boolean {
   if (canary === undefined) return false;
@@ -111,7 +111,7 @@ export function isCanaryClient({ model, alias, canary }: Target, client: string)
   return digest.readUIntBE(0, 6) < canary.share * 2 ** 48;
 }
 
-/** No name has a slash in it. */
+/** Names contain no slash. */
 function keyOf(model: string, version = ''): string {
   return `${model}/${version}`;
 }

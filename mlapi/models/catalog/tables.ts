@@ -1,4 +1,4 @@
-/** The tables of the model store, beside those of the core. */
+/** The tables of the model store, in addition to those of the core. */
 declare module '../../persistence/schema.ts' {
   interface Tables {
     models: ModelRow;
@@ -8,10 +8,10 @@ declare module '../../persistence/schema.ts' {
   }
 }
 
-/** A name, and whose it is; it is never given to anybody else. */
+/** A model name and its owner. It never passes to another owner. */
 export interface ModelRow {
   name: string;
-  /** Null for an operator's. */
+  /** Null for an operator. */
   owner_id: string | null;
   created_at: number;
 }
@@ -20,13 +20,13 @@ export interface ModelVersionRow {
   id: string;
   model: string;
   version: string;
-  /** Counts the versions of a model as they came. */
+  /** Sequence number of the version within its model. */
   ordinal: number;
   owner_id: string | null;
   sha256: string;
   size_bytes: number;
   description: string;
-  /** JSON: what was found when it was inspected. */
+  /** JSON: contract as found by the inspection. */
   contract: string;
   facts: string;
   created_at: number;
@@ -37,7 +37,7 @@ export interface ModelAliasRow {
   model: string;
   alias: string;
   version: string;
-  /** Null in both or in neither, and so for the shadow. */
+  /** Canary and its share are both null or both set; so are shadow and its share. */
   canary_version: string | null;
   canary_share: number | null;
   shadow_version: string | null;
@@ -46,16 +46,16 @@ export interface ModelAliasRow {
   updated_at: number;
 }
 
-/** Counts of one version, by one process, in one period. */
+/** Counts of one version by one process in one period. */
 export interface ModelTrafficRow {
   model: string;
   version: string;
-  /** `primary`, `canary`, `shadow`; or `inputs`. */
+  /** `primary`, `canary`, `shadow` or `inputs`. */
   kind: string;
-  /** When the period began. */
+  /** Start of the period, in epoch milliseconds. */
   at: number;
   /** The process that counted. */
   writer: string;
-  /** JSON */
+  /** JSON. */
   counts: string;
 }

@@ -3,9 +3,9 @@ import type { NameRange } from '../../http/name-ranges.ts';
 import type { ModelPage, ModelSummary } from '../../inference/model-source.ts';
 import type { Queries } from '../../persistence/database.ts';
 
-/*
- * Each list reads what it answers, and no row besides, however many models, and versions of them, there are or were: it goes
- * along an index that has only versions that serve. Names are compared by their bytes, in SQLite and (`collate "C"`) in PostgreSQL.
+/**
+ * Every list reads only the rows it returns, however many models and versions exist: it follows an index of serving versions. Names are
+ * compared by bytes, in SQLite and (`collate "C"`) in PostgreSQL.
  */
 interface IndexedVersion {
   readonly id: string;
@@ -13,7 +13,7 @@ interface IndexedVersion {
   readonly version: string;
 }
 
-/** Versions that serve, by model and version: those in the range that come after `after`. */
+/** Lists serving versions in a range, by model and version, starting after `after`. */
 export async function listServing(
   queries: Queries,
   range: NameRange,
@@ -23,7 +23,7 @@ export async function listServing(
   return servingQuery(queries, range, after, limit).execute();
 }
 
-/** One page of the list of models, by name, with the version that each name stands for. */
+/** Returns one page of the list of models by name, each with the version that its name denotes. */
 export async function listSummaries(queries: Queries, page: ModelPage): Promise<ModelSummary[]> {
   return page.ranges.length === 0 ? [] : summariesQuery(queries, page).execute();
 }
@@ -31,7 +31,7 @@ export async function listSummaries(queries: Queries, page: ModelPage): Promise<
 export function servingQuery(
   queries: Queries,
   { from, to }: NameRange,
-  // No version is called so: all come after it.
+  // No version has an empty name, so all come after it.
   after: Pick<IndexedVersion, 'name' | 'version'> = { name: from, version: '' },
   limit: number,
 ) {
@@ -46,7 +46,7 @@ export function servingQuery(
     .limit(limit);
 }
 
-/** @param page with one range at least */
+/** @param page must have at least one range */
 export function summariesQuery(queries: Queries, page: ModelPage) {
   const default_ = sql`(select version from model_aliases as a where a.model = named.model and a.alias = 'default')`;
   const newest = sql`(
@@ -64,7 +64,7 @@ export function summariesQuery(queries: Queries, page: ModelPage) {
     .orderBy('named.model');
 }
 
-/** Names of models that have a version that serves, in their order. */
+/** Names of models that have a serving version, sorted. */
 function namesQuery(queries: Queries, { ranges: [first, ...others], ownerId, limit }: ModelPage) {
   const namesIn = ({ from, to }: NameRange) => {
     const query = queries

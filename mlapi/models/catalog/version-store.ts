@@ -11,7 +11,7 @@ const recordColumns = [
 
 type RecordRow = Pick<ModelVersionRow, (typeof recordColumns)[number]>;
 
-/** Versions and bytes that a client has in the store. */
+/** Number and size of a client's versions in the store. */
 export interface Usage {
   readonly versions: number;
   readonly bytes: number;
@@ -27,7 +27,7 @@ export async function findModel(queries: Queries, name: string): Promise<ModelOw
   return row === undefined ? undefined : { name: row.name, ownerId: row.owner_id };
 }
 
-/** As `findModel`, for a transaction that goes on to change the model: others wait for its end. */
+/** Like `findModel`, with a row lock for a transaction that changes the model. */
 export async function lockModel(queries: Queries, name: string): Promise<ModelOwner | undefined> {
   const query = queries.selectFrom('models').selectAll().where('name', '=', name).forUpdate();
   const row = await query.executeTakeFirst();
@@ -49,7 +49,7 @@ export async function insertModel(queries: Queries, { name, ownerId }: ModelOwne
   return numInsertedOrUpdatedRows === 1n;
 }
 
-/** @returns false if the model has, or had, a version of this name. Whoever adds one holds the lock of its model */
+/** Call it with the model locked. @returns false if the model has, or had, a version of this name */
 export async function insertVersion(queries: Queries, version: StoredVersion): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await queries
     .insertInto('model_versions')
@@ -72,7 +72,7 @@ export async function insertVersion(queries: Queries, version: StoredVersion): P
   return numInsertedOrUpdatedRows === 1n;
 }
 
-/** Also a retired one. */
+/** Finds a version, even a retired one. */
 export async function findRecord(
   queries: Queries,
   { model, version }: { model: string; version: string },
@@ -86,7 +86,7 @@ export async function findRecord(
   return row === undefined ? undefined : toRecord(row);
 }
 
-/** The newest version that serves. */
+/** Finds the newest serving version. */
 export async function findNewest(queries: Queries, model: string): Promise<VersionRecord | undefined> {
   const row = await queries
     .selectFrom('model_versions')
@@ -115,7 +115,7 @@ export async function readForeignModel(queries: Queries, id: string): Promise<Ow
   };
 }
 
-/** Lists the versions of one model after `after`, by name, retired ones included. */
+/** Lists the versions of a model after `after`, by name, including retired ones. */
 export async function listRecords(
   queries: Queries,
   { model, after, limit }: { model: string; after: string; limit: number },
@@ -136,7 +136,7 @@ export async function listAllRecords(queries: Queries): Promise<VersionRecord[]>
   return (await query.execute()).map(toRecord);
 }
 
-/** Which of these versions still serve. */
+/** Returns those of these versions that still serve. */
 export async function findServing(queries: Queries, ids: readonly string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set();
   const rows = await queries
@@ -162,7 +162,7 @@ export async function readUsage(queries: Queries, ownerId: string): Promise<Usag
 export async function retireVersion(queries: Queries, id: string, at: number): Promise<boolean> {
   const { numUpdatedRows } = await queries
     .updateTable('model_versions')
-    // Nobody reads them any more, and names are never given away: what stays of it must be small.
+    // Clear what nobody reads any more: the row is kept for ever, so it must be small.
     .set({ retired_at: at, contract: '{}', facts: '{}' })
     .where('id', '=', id)
     .where('retired_at', 'is', null)

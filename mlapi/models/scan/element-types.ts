@@ -1,12 +1,12 @@
-/** Size of a tensor's element, and the field that holds it if it is not raw; by number of TensorProto.DataType. */
+/** Element size of a tensor, and the field that holds the elements if they are not raw, by TensorProto.DataType. */
 interface ElementType {
   readonly bits: number;
   readonly field: string;
-  /** Elements that share one entry of that field. */
+  /** Number of elements per entry of that field. */
   readonly perEntry: number;
 }
 
-/** Bits that the runtime keeps for a string, however short. */
+/** Memory of a string in the runtime, however short, in bits. */
 const stringBits = 256;
 
 const rows: readonly (readonly [type: number, bits: number, field: string, perEntry?: number])[] = [
@@ -35,7 +35,7 @@ const rows: readonly (readonly [type: number, bits: number, field: string, perEn
   [26, 2, 'int32_data', 4],
 ];
 
-/** The types that the runtime serves: neither complex numbers nor those that it does not know. */
+/** Element types that the runtime supports; complex numbers are not among them. */
 export const elementTypes: ReadonlyMap<number, ElementType> = new Map(
   rows.map(([type, bits, field, perEntry = 1]) => [type, { bits, field, perEntry }]),
 );

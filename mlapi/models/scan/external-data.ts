@@ -3,39 +3,39 @@ import type { MessageRule } from './rules/message-rule.ts';
 import type { ScanContext } from './scan-context.ts';
 import { quote, refuse } from './scan-refusals.ts';
 
-/** The files beside the model that its tensors keep their data in. */
+/** The files beside the model file in which its tensors store their data. */
 export class ExternalFiles {
   readonly #mayBe: boolean;
-  /** By name, the byte behind the last one that a tensor reads. */
+  /** End offset of the data that tensors read, by file name. */
   readonly ends = new Map<string, number>();
 
-  /** @param mayBe whether other files come with the model */
+  /** @param mayBe whether other files are uploaded with the model */
   constructor(mayBe: boolean) {
     this.#mayBe = mayBe;
   }
 
-  /** A tensor has, or may have, its data elsewhere. */
+  /** Called when a tensor refers to external data. @throws {Problem} 422 `external_data` if none may be uploaded */
   refuseIfAlone(): void {
     if (!this.#mayBe)
       refuse(
         'external_data',
-        'A tensor keeps its data in another file: send a form with the model as part "model" and that file as part "data", or save the model as one file, with the weights inside.',
+        'A tensor has external data: send a form with the model as part "model" and that file as part "data", or save the weights inside the model file.',
       );
   }
 
   add(name: string, end: number): void {
     this.ends.set(name, Math.max(this.ends.get(name) ?? 0, end));
     if (this.ends.size > maxDataFiles)
-      refuse('model_too_complex', `The model keeps its data in more than ${maxDataFiles} files; save it with one.`);
+      refuse('model_too_complex', `The model has more than ${maxDataFiles} files of external data; save it with one.`);
   }
 }
 
 const inFile = 1;
 const numberOfBytes = /^\d{1,15}$/;
-/** A checksum is not needed: the whole file has a digest. */
+/** Checksums are ignored, because whole files are hashed. */
 const keys: readonly string[] = ['location', 'offset', 'length', 'checksum'];
 
-/** Reference of one tensor to its data in another file. */
+/** Reference of a tensor to its external data. */
 export class ExternalPlace {
   readonly #context: ScanContext;
   readonly #entries = new Map<string, string>();
@@ -60,21 +60,27 @@ export class ExternalPlace {
     return this.#location !== 0 || this.#entries.size > 0;
   }
 
-  /** Where the tensor's data end is noted. @param bytes what its shape needs @param shown the tensor's name, quoted */
+  /**
+   * Checks the reference and records the end of its data.
+   * @param bytes size required by the tensor's shape
+   * @param shown quoted name of the tensor
+   */
   take(bytes: number, shown: string): void {
     const { location = '', offset = '0', length = String(bytes) } = Object.fromEntries(this.#entries);
     const refuseIt = (what: string) => refuse('external_data', `The tensor ${shown} ${what}.`);
-    if (this.#location !== inFile) refuseIt('names another file, but does not say that its data lies there');
-    if (!isDataFileName(location)) refuseIt('keeps its data in no plain file name; save the model and its data again');
+    if (this.#location !== inFile) refuseIt('refers to external data but its data_location is not EXTERNAL');
+    if (!isDataFileName(location))
+      refuseIt('has external data whose location is not a plain file name; save the model again');
     if (!numberOfBytes.test(offset) || !numberOfBytes.test(length))
-      refuseIt('has data at an offset, or of a length, that is no number of bytes');
-    if (Number(length) !== bytes) refuseIt(`has data of ${length} bytes, but a shape for ${bytes}`);
+      refuseIt('has external data with an invalid offset or length');
+    if (Number(length) !== bytes) refuseIt(`has external data of ${length} bytes, but its shape needs ${bytes}`);
     this.#context.external.add(location, Number(offset) + bytes);
   }
 
   #add(key: string, text: string): void {
-    if (!keys.includes(key)) refuse('external_data', `A tensor’s data in another file has the key ${quote(key)}.`);
-    if (this.#entries.has(key)) refuse('external_data', `A tensor’s data in another file has ${key} twice.`);
+    if (!keys.includes(key))
+      refuse('external_data', `The external data of a tensor has the unknown key ${quote(key)}.`);
+    if (this.#entries.has(key)) refuse('external_data', `The external data of a tensor repeats the key ${key}.`);
     this.#entries.set(key, text);
   }
 }

@@ -1,11 +1,11 @@
 import type { ScanCode } from './scan-refusals.ts';
 
 /**
- * The messages of onnx.proto as of ONNX 1.23 (IR version 14): field name, number and type; `*` may repeat.
- * - `name` and `text` are UTF-8 strings and are handed on; of `bytes` only the length is.
- * - `int32` and `int64` are handed on; of `varint`, `fixed32` and `fixed64` only how many there are.
- * - `refused` fields end the scan wherever they stand, unread: `refusals` says why.
- * A number that is not here ends the scan, too: the runtime might know more than we do.
+ * The messages of onnx.proto as of ONNX 1.23 (IR version 14): field name, number and type; `*` means repeated.
+ * - `name` and `text` are UTF-8 strings and are passed on; for `bytes`, only the length is.
+ * - `int32` and `int64` are passed on; `varint`, `fixed32` and `fixed64` are only counted.
+ * - `refused` fields end the scan without being read; `refusals` has the reasons.
+ * Unknown field numbers end the scan too: the runtime might interpret them.
  */
 const messages = {
   ModelProto: {
@@ -108,49 +108,52 @@ const messages = {
   DimensionProto: { dim_value: '1 int64', dim_param: '2 name', denotation: '3 name' },
 } as const;
 
-const sparse = ['unsupported_model', 'The model holds a sparse tensor; only dense ones are served.'] as const;
-const device = ['unsupported_model', 'The model is laid out over several devices; save it without that.'] as const;
+const sparse = ['unsupported_model', 'The model holds a sparse tensor; only dense tensors are supported.'] as const;
+const device = [
+  'unsupported_model',
+  'The model is distributed over several devices; save it without a device configuration.',
+] as const;
 
-/** The texts for refused fields, by the name of the field. */
+/** Error messages for refused fields, by field name. */
 export const refusals: Readonly<Record<string, readonly [ScanCode, string]>> = {
   training_info: ['unsupported_model', 'The model holds training information; save it for inference.'],
-  functions: ['unsupported_model', 'The model defines functions of its own; save it with the functions inlined.'],
+  functions: ['unsupported_model', 'The model defines its own functions; save it with the functions inlined.'],
   overload: ['unsupported_model', 'A node calls an overloaded function; save the model with the functions inlined.'],
-  ref_attr_name: ['unsupported_model', 'An attribute refers to that of a function, but functions are not served.'],
+  ref_attr_name: ['unsupported_model', 'An attribute refers to a function attribute; functions are not supported.'],
   configuration: device,
   device_configurations: device,
   sparse_initializer: sparse,
   sparse_tensor: sparse,
   sparse_tensors: sparse,
   sparse_tensor_type: sparse,
-  opaque_type: ['unsupported_model', 'The model has a value of an opaque type, which is not served.'],
-  segment: ['unsupported_model', 'A tensor is stored in segments, which is not served.'],
+  opaque_type: ['unsupported_model', 'The model has a value of an opaque type, which is not supported.'],
+  segment: ['unsupported_model', 'A tensor is stored in segments, which is not supported.'],
 };
 
 const wireTypes = { int32: 0, int64: 0, varint: 0, fixed64: 1, fixed32: 5, name: 2, text: 2, bytes: 2, refused: 2 };
 
 export type FieldKind = keyof typeof wireTypes | 'message';
 
-/** One field of a message. */
+/** A field of a message. */
 export interface Field {
   readonly name: string;
   readonly kind: FieldKind;
   readonly wireType: number;
   readonly isRepeated: boolean;
-  /** The message that the field holds, if it holds one. */
+  /** The embedded message type, if the field has one. */
   readonly message: Message | undefined;
 }
 
-/** A message: its fields by their numbers, all under 32. */
+/** A message type: its fields by number; all numbers are below 32. */
 export interface Message {
   readonly name: string;
   readonly fields: readonly (Field | undefined)[];
 }
 
-/** Where a file begins. */
+/** Message type of a model file. */
 export const modelMessage: Message = linkMessages();
 
-/** Messages hold each other in circles, so they are made first and filled then. */
+/** Message types refer to each other in cycles, so they are created first and filled afterwards. */
 function linkMessages(): Message {
   const made = new Map(Object.keys(messages).map((name) => [name, { name, fields: [] as (Field | undefined)[] }]));
   for (const [name, fields] of Object.entries(messages))

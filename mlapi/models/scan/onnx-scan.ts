@@ -7,28 +7,27 @@ import { scanLimits, Tally, type ScanLimits } from './scan-limits.ts';
 import { refuse } from './scan-refusals.ts';
 import { WireReader } from './wire-reader.ts';
 
-/** Summary of a file that passed. */
+/** Summary of an accepted file. */
 export interface OnnxSummary {
   readonly bytes: number;
   readonly irVersion: number;
-  /** Version by domain; the standard's is `ai.onnx`. */
+  /** Version by domain; the standard domain is `ai.onnx`. */
   readonly opsets: Readonly<Record<string, number>>;
-  /** With those of the sub-graphs. */
+  /** Includes those of subgraphs. */
   readonly nodes: number;
   readonly initializers: number;
-  /** Size of all tensors, as their shapes declare it. */
+  /** Size of all tensors as declared by their shapes, in bytes. */
   readonly tensorBytes: number;
-  /** Inputs of the model's graph, without those that have a default value (an initializer). */
+  /** Inputs of the graph without those that have a default value (an initializer). */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
 
 /**
- * Looks at an ONNX file before anything loads it, while it is being uploaded: fed in any pieces, it refuses at the first
- * byte that shows a reason, with a `Problem` of status 422. It keeps names and counts, but no tensor, and its time
- * grows with the bytes alone. What passes is well-formed and bounded, and uses only operators of the list; what those
- * compute is bounded elsewhere, by the process that runs them.
- * For the event loop: a piece of 4 KiB takes a millisecond at the very worst, one of a tensor's values nothing.
+ * Scans an ONNX file while it is uploaded, before anything loads it. Accepts chunks of any size and throws a `Problem` with status 422 at
+ * the first byte that is not allowed. Keeps names and counts but no tensors; runs in linear time. An accepted file is well-formed and
+ * bounded and uses only listed operators. What those compute is limited by the process that runs them. A chunk of 4 KiB blocks the event
+ * loop for at most a millisecond; tensor values are skipped.
  */
 export class OnnxScan {
   readonly #tally: Tally;
@@ -36,12 +35,12 @@ export class OnnxScan {
   readonly #reader: WireReader;
   readonly #usedDomains = new Set<string>();
   readonly #external: ExternalFiles;
-  /** The first bytes, until there are enough to recognise other formats by. */
+  /** The first bytes, until there are enough to recognise other formats. */
   #head: Buffer | undefined = Buffer.alloc(0);
   #bytes = 0;
   #refusal: Problem | undefined;
 
-  /** @param hasDataFiles whether the model may keep data in files that come beside it: `dataFiles` says in which */
+  /** @param hasDataFiles whether files of external data may be uploaded with the model; `dataFiles` then lists them */
   constructor({ hasDataFiles = false, limits = scanLimits }: { hasDataFiles?: boolean; limits?: ScanLimits } = {}) {
     this.#tally = new Tally(limits);
     const names = new ValueNames(this.#tally);
@@ -51,12 +50,12 @@ export class OnnxScan {
     this.#reader = new WireReader(this.#model, this.#tally);
   }
 
-  /** The other files that the model needs; by name, the byte behind the last one that it reads. Whole at the end. */
+  /** Files of external data that the model needs: end offset of the data it reads, by name. Complete after `end`. */
   get dataFiles(): ReadonlyMap<string, number> {
     return this.#external.ends;
   }
 
-  /** The next bytes of the file; they may be changed afterwards. */
+  /** Scans the next bytes. The chunk may be reused afterwards. @throws {Problem} 422 */
   write(chunk: Buffer): void {
     this.#guard(() => {
       const { maxFileBytes } = this.#tally.limits;
@@ -70,7 +69,7 @@ export class OnnxScan {
     });
   }
 
-  /** The file is complete. */
+  /** Ends the scan. @throws {Problem} 422 */
   end(): OnnxSummary {
     return this.#guard(() => {
       if (this.#head !== undefined) this.#readHead(this.#head);
@@ -94,7 +93,7 @@ export class OnnxScan {
     this.#reader.write(head);
   }
 
-  /** After a refusal, every further step is refused, too. */
+  /** After a rejection, every further step throws the same error. */
   #guard<T>(step: () => T): T {
     if (this.#refusal !== undefined) throw this.#refusal;
     try {

@@ -1,13 +1,13 @@
 import { quote, refuse } from './scan-refusals.ts';
 
-/*
- * The operators of the ONNX standard that the CPU provider of onnxruntime 1.30 computes, up to operator set 26 of ai.onnx
- * and 5 of ai.onnx.ml. Left out, although the runtime knows them:
- * - Bernoulli, Multinomial, Random*: a prediction must not be a matter of chance, and must be repeatable;
- * - NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss, ai.onnx.preview.training: losses and steps of training;
- * - ImageDecoder: decoders of image files are an attack surface of their own, and the CPU provider has none;
- * - com.microsoft, com.ms.*: extensions that change with the runtime, EPContext among them, which names a library or a
- *   file to load; what the runtime adds to ai.onnx by itself (Memcpy*, *_TRT, Affine, Crop, GRUUnit, Scale ...).
+/**
+ * Operators of the ONNX standard that the CPU provider of onnxruntime 1.30 implements, up to operator set 26 of ai.onnx and 5 of
+ * ai.onnx.ml. Excluded, although the runtime knows them:
+ * - Bernoulli, Multinomial, Random*: predictions must be repeatable
+ * - NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss, ai.onnx.preview.training: training only
+ * - ImageDecoder: image decoders are an attack surface, and the CPU provider has none
+ * - com.microsoft, com.ms.*: extensions that change with the runtime, including EPContext, which names a library or a file to load
+ * - operators that the runtime adds to ai.onnx by itself: Memcpy*, *_TRT, Affine, Crop, GRUUnit, Scale and others
  */
 const standard = `
   Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization
@@ -41,7 +41,7 @@ interface Domain {
   readonly maxVersion: number;
 }
 
-/** By domain. The runtime promises models from operator set 7 of the standard on. */
+/** By domain. The runtime supports models from operator set 7 of the standard on. */
 export const domains: ReadonlyMap<string, Domain> = new Map([
   ['ai.onnx', { operators: listed(standard), minVersion: 7, maxVersion: 26 }],
   ['ai.onnx.ml', { operators: listed(machineLearning), minVersion: 1, maxVersion: 5 }],
@@ -51,19 +51,19 @@ function listed(names: string): ReadonlySet<string> {
   return new Set(names.trim().split(/\s+/));
 }
 
-/** The standard's domain has two names. */
+/** The standard domain has two names. */
 export function domainOf(name: string): string {
   return name === '' ? 'ai.onnx' : name;
 }
 
-/** Refuses what is not on the list. */
+/** @throws {Problem} 422 `operator_not_allowed` for an operator that is not listed */
 export function checkOperator(domain: string, operator: string, node: string): void {
   if (domains.get(domain)?.operators.has(operator) === true) return;
   const shown = domain === 'ai.onnx' ? quote(operator) : quote(`${domain}::${operator}`);
   refuse('operator_not_allowed', `The node ${quote(node)} uses the operator ${shown}, which is not allowed.`);
 }
 
-/** Refuses an operator set that the runtime has not, or not in this version. */
+/** @throws {Problem} 422 for an operator set that is not allowed, or in an unsupported version */
 export function checkOperatorSet(domain: string, version: number): void {
   const known = domains.get(domain);
   if (known === undefined)
@@ -71,6 +71,6 @@ export function checkOperatorSet(domain: string, version: number): void {
   if (version < known.minVersion || version > known.maxVersion)
     refuse(
       'unsupported_model',
-      `The model needs version ${version} of ${domain}; versions ${known.minVersion} to ${known.maxVersion} are served.`,
+      `The model needs version ${version} of ${domain}; versions ${known.minVersion} to ${known.maxVersion} are supported.`,
     );
 }

@@ -1,7 +1,7 @@
 import type { ExternalFiles } from './external-data.ts';
 import type { Tally } from './scan-limits.ts';
 
-/** The names of values as numbers: each text is kept once, however often the nodes use it. */
+/** Numbers the names of values, so that each text is stored once. */
 export class ValueNames {
   readonly #tally: Tally;
   readonly #ids = new Map<string, number>();
@@ -21,9 +21,9 @@ export class ValueNames {
     return id;
   }
 
-  /** Slow: for the end of a scan. */
+  /** Slow; call it at the end of a scan only. */
   textsOf(ids: Iterable<number>): string[] {
-    // A map keeps the order in which its keys came, and that is the order of the ids.
+    // A map keeps insertion order, which is the order of the ids.
     const keys = [...this.#ids.keys()];
     return Array.from(ids, (id) => keys[id]!.replace(/^:/, ''));
   }
@@ -33,17 +33,17 @@ export class ValueNames {
   }
 }
 
-/** The prefix keeps digits from being hashed as numbers, which is without a seed: names could be made to collide. */
+/** V8 hashes numeric strings without a seed, so that collisions could be crafted. The prefix makes the key non-numeric. */
 function keyOf(text: string): string {
   const first = text.charCodeAt(0);
   return first >= 0x30 && first <= 0x3a ? `:${text}` : text;
 }
 
-/** State that the rules of one scan share. */
+/** State shared by the rules of one scan. */
 export interface ScanContext {
   readonly tally: Tally;
   readonly names: ValueNames;
   readonly external: ExternalFiles;
-  /** The domains that nodes took their operators from. */
+  /** Domains whose operators are used. */
   readonly usedDomains: Set<string>;
 }

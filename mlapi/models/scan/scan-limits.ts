@@ -5,34 +5,34 @@ const mebibyte = 1024 * 1024;
 /** Limits of one model file. */
 export interface ScanLimits {
   readonly maxFileBytes: number;
-  /** All tensors, as their shapes declare them; also each fixed shape of a value alone. */
+  /** All tensors together, as declared by their shapes; also each fixed shape alone. */
   readonly maxTensorBytes: number;
-  /** With those of the sub-graphs, as everything below. */
+  /** Including those of subgraphs, like all limits below. */
   readonly maxNodes: number;
   readonly maxInitializers: number;
   readonly maxInputs: number;
   readonly maxOutputs: number;
   readonly maxAttributesPerNode: number;
-  /** Different names of values, and their uses. */
+  /** Distinct names of values, and uses of them. */
   readonly maxNames: number;
   readonly maxNameUses: number;
   readonly maxNameBytes: number;
-  /** One documentation string or metadata value, and all of them with the names. */
+  /** Per documentation string or metadata value; and the total, including names. */
   readonly maxTextBytes: number;
   readonly maxTotalTextBytes: number;
   readonly maxMetadataEntries: number;
-  /** Strings in tensors and attributes: an empty one takes two bytes here and many in memory. */
+  /** Strings in tensors and attributes: an empty one takes two bytes in the file and many in memory. */
   readonly maxStrings: number;
-  /** Messages of every kind: an empty one takes two bytes here and a hundred in memory. */
+  /** Messages of all kinds: an empty one takes two bytes in the file and about a hundred in memory. */
   readonly maxMessages: number;
   readonly maxMessageDepth: number;
   readonly maxGraphDepth: number;
-  /** Values that a sub-graph takes from outside. */
+  /** Values that a subgraph uses from outside. */
   readonly maxCapturesPerGraph: number;
   readonly maxRank: number;
 }
 
-/** Generous to what people train and serve from one machine. */
+/** Generous for models that are trained and served on one machine. */
 export const scanLimits: ScanLimits = Object.freeze({
   maxFileBytes: 512 * mebibyte,
   maxTensorBytes: 512 * mebibyte,
@@ -55,7 +55,7 @@ export const scanLimits: ScanLimits = Object.freeze({
   maxRank: 32,
 });
 
-/** Adds up one kind of thing in the file, and refuses the first that is too many. */
+/** Counts one kind of element and rejects the file above a limit. */
 class Counter {
   readonly #limit: number;
   readonly #noun: string;
@@ -78,7 +78,7 @@ class Counter {
   }
 }
 
-/** Counts of what the file held so far. */
+/** Counts of the elements found so far. */
 export class Tally {
   readonly limits: ScanLimits;
   readonly tensorBytes: Counter;

@@ -1,6 +1,6 @@
 import { Problem } from '../../http/problem.ts';
 
-/** Every code that the scan of a model file refuses with; each is answered with status 422. */
+/** Error codes of the scan; all have status 422. */
 export const scanCodes = [
   'not_onnx',
   'malformed_model',
@@ -13,18 +13,18 @@ export const scanCodes = [
 
 export type ScanCode = (typeof scanCodes)[number];
 
-/** Ends the scan. */
+/** Rejects the file. @throws {Problem} 422 */
 export function refuse(code: ScanCode, text: string): never {
   throw new Problem(422, code, text);
 }
 
 const shownCharacters = 64;
-// Controls, bidirectional and other invisible formatting, line ends, and what has no meaning yet.
+// Control characters, bidirectional and other invisible formatting, line breaks and unassigned code points.
 const unprintable = /[\p{C}\p{Zl}\p{Zp}"\\]/gu;
 
-/** A name from the file, quoted: cut, and with nothing in it that a terminal or a log would act on. */
+/** Quotes a name from the file: shortened, and without characters that affect a terminal or a log. */
 export function quote(name: string): string {
-  // No code point takes more than two units: what is cut here would not be shown anyway.
+  // A code point takes at most two units, so nothing that would be shown is cut off here.
   const characters = Array.from(name.slice(0, 2 * shownCharacters + 2));
   const shown = characters.slice(0, shownCharacters).join('').replace(unprintable, escape);
   return `"${shown}${characters.length > shownCharacters ? '…' : ''}"`;

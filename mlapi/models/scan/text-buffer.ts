@@ -5,7 +5,7 @@ const shortBytes = 12;
 const replacement = '\ufffd';
 const memoryMarker = '_ORT_MEM_ADDR_';
 
-/** Collects the bytes of one string, whose length the reader has bounded, over any number of chunks. */
+/** Collects the bytes of one string across chunks. The reader has limited its length. */
 export class TextBuffer {
   #collected = Buffer.alloc(0);
   #filled = 0;
@@ -20,7 +20,7 @@ export class TextBuffer {
     return this.#length - this.#filled;
   }
 
-  /** The string, if the part of the chunk completes it. */
+  /** Adds part of a chunk. @returns the string once it is complete */
   take(chunk: Buffer, start: number, end: number): string | undefined {
     if (end - start === this.#length) return decode(chunk, start, end);
     if (this.#collected.length < this.#length) this.#collected = Buffer.alloc(this.#length);
@@ -31,16 +31,16 @@ export class TextBuffer {
 
 function decode(bytes: Buffer, start: number, end: number): string {
   const text = end - start <= shortBytes ? decodeShort(bytes, start, end) : bytes.toString('utf8', start, end);
-  // Invalid bytes decode to the replacement character; only if there is one is it worth checking whether the file contains it.
+  // Invalid bytes decode to the replacement character; only if there is one, check whether the file really contains it.
   if (text.includes(replacement) && !isUtf8(bytes.subarray(start, end)))
-    refuse('malformed_model', 'The file holds a string that is not UTF-8.');
-  if (text.includes('\0')) refuse('malformed_model', 'The file holds a string with a NUL character.');
-  // Names a place in the memory of the process where the runtime would read a tensor.
+    refuse('malformed_model', 'The file contains a string that is not UTF-8.');
+  if (text.includes('\0')) refuse('malformed_model', 'The file contains a string with a NUL character.');
+  // This marker refers to an address in the memory of the process, from which the runtime would read a tensor.
   if (text.includes(memoryMarker)) refuse('external_data', 'The model refers to the memory of the server.');
   return text;
 }
 
-/** Most names are short and plain, and the general way costs several times as much. */
+/** Most names are short and ASCII, and toString costs several times as much. */
 function decodeShort(bytes: Buffer, start: number, end: number): string {
   let text = '';
   for (let at = start; at < end; at++) {

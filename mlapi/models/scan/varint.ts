@@ -2,7 +2,7 @@ import { refuse } from './scan-refusals.ts';
 
 const maxBytes = 10;
 
-/** Puts a protobuf integer together, byte by byte; `value` is signed, and exact as far as a double is. */
+/** Decodes a protobuf varint byte by byte. `value` is signed, and exact up to 2^53. */
 export class Varint {
   value = 0;
   #low = 0;
@@ -15,7 +15,7 @@ export class Varint {
     return this.#bytes === 0;
   }
 
-  /** True with the last byte of the integer. */
+  /** Takes a byte. @returns whether it completed the integer */
   take(byte: number): boolean {
     if (byte < 0x80 && this.#bytes === 0) {
       this.value = byte;
@@ -29,16 +29,17 @@ export class Varint {
     if (index < 4) this.#low |= bits << (7 * index);
     else if (index < 8) this.#middle |= bits << (7 * (index - 4));
     else this.#high |= bits << (7 * (index - 8));
-    if (index === maxBytes - 1 && byte > 1) refuse('malformed_model', 'The file holds an integer of over 64 bits.');
+    if (index === maxBytes - 1 && byte > 1)
+      refuse('malformed_model', 'The file contains an integer of more than 64 bits.');
     if (byte >= 0x80) return false;
-    if (byte === 0) refuse('malformed_model', 'The file holds an integer that is longer than it needs to be.');
+    if (byte === 0) refuse('malformed_model', 'The file contains an integer that is not encoded in its shortest form.');
     this.#finish();
     return true;
   }
 
   #finish(): void {
     const high = this.#high >= 0x80 ? this.#high - 0x100 : this.#high;
-    // From the left: so a small negative number stays exact.
+    // Added from the most significant part, so that small negative numbers stay exact.
     this.value = high * 2 ** 56 + this.#middle * 2 ** 28 + this.#low;
     this.#low = this.#middle = this.#high = this.#bytes = 0;
   }

@@ -5,13 +5,13 @@ import { refuse } from './scan-refusals.ts';
 import { TextBuffer } from './text-buffer.ts';
 import { Varint } from './varint.ts';
 
-/** A message that has begun and not ended. */
+/** A message that has begun but not ended. */
 interface Frame {
   readonly message: Message;
   readonly rule: MessageRule;
-  /** The place in the file behind its last byte. */
+  /** Offset after its last byte. */
   readonly end: number;
-  /** One bit for each field that must not come again. */
+  /** One bit per field that must not be repeated. */
   seen: number;
 }
 
@@ -22,8 +22,8 @@ const int32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 const passedOver: MessageRule = {};
 
 /**
- * Reads protobuf as it comes and tells the rules what it holds. It keeps the open messages and one string, never a
- * tensor, and believes no length: bytes are passed over where they are, and memory follows what came, not what is said.
+ * Parses protobuf while it arrives and passes its contents to the rules. Keeps the open messages and one string, never a tensor. Declared
+ * lengths are not trusted: nothing is allocated for them.
  */
 export class WireReader {
   readonly #tally: Tally;
@@ -33,11 +33,11 @@ export class WireReader {
   #field: Field | undefined;
   readonly #varint = new Varint();
   readonly #text = new TextBuffer();
-  /** Bytes yet to be passed over. */
+  /** Bytes left to skip. */
   #skipped = 0;
-  /** Where the packed integers end that are being read; 0 when none are. */
+  /** End of the packed integers being read; 0 if none are. */
   #packedEnd = 0;
-  /** The place in the file of the chunk, and of the next byte. */
+  /** Offsets of the chunk and of the next byte. */
   #chunkStart = 0;
   #position = 0;
 
@@ -56,10 +56,10 @@ export class WireReader {
     }
   }
 
-  /** The file has ended: so must have everything in it. */
+  /** Ends the file. @throws {Problem} 422 if it is truncated */
   end(): void {
     if (this.#frames.length > 1 || this.#state !== 'tag' || !this.#varint.isDone)
-      refuse('malformed_model', `The file ends in the middle of ${this.#frame.message.name}; it was cut off.`);
+      refuse('malformed_model', `The file ends in the middle of ${this.#frame.message.name}; it is truncated.`);
     this.#frame.rule.end?.();
   }
 
@@ -100,7 +100,7 @@ export class WireReader {
   }
 
   #seeOnce(field: Field, bit: number): void {
-    if ((this.#frame.seen & bit) !== 0) this.#refuseField(field, 'is there twice');
+    if ((this.#frame.seen & bit) !== 0) this.#refuseField(field, 'is repeated');
     this.#frame.seen |= bit;
   }
 
@@ -113,7 +113,7 @@ export class WireReader {
   #takeNumber(field: Field, value: number): void {
     if (field.kind === 'varint') this.#frame.rule.count?.(field.name, 1);
     else {
-      // A parser would cut a longer one to 32 bits, and read another number than we do.
+      // A protobuf parser would truncate a larger value to 32 bits and so read another number.
       if (field.kind === 'int32' && (value < int32.min || value > int32.max))
         this.#refuseField(field, 'is out of range');
       this.#frame.rule.number?.(field.name, value);
@@ -208,6 +208,6 @@ export class WireReader {
   #overrun(): never {
     if (this.#frames.length === 1)
       refuse('model_too_large', `The model is larger than ${this.#tally.limits.maxFileBytes} bytes.`);
-    refuse('malformed_model', `${this.#frame.message.name} holds something that is longer than itself.`);
+    refuse('malformed_model', `${this.#frame.message.name} contains a part that is longer than itself.`);
   }
 }

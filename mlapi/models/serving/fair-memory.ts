@@ -1,23 +1,24 @@
-/** One model that is in memory, or on its way into it. */
+/** A model in memory or being loaded. */
 export interface Holder {
-  /** The client whose model it is; empty for operators. */
+  /** Id of the owning client; empty for operators. */
   readonly owner: string;
   readonly bytes: number;
   /** By `performance.now()`. */
   readonly usedMs: number;
-  /** Whether requests of it are being computed. */
+  /** Whether it is computing. */
   readonly isBusy: boolean;
 }
 
-/** A model used since then leaves only for the sake of a poorer owner: otherwise models would take turns, and none would serve. */
+/** A model used more recently is unloaded only for an owner with less memory: otherwise models would keep displacing each other. */
 const leastIdleMs = 1_000;
 
 /**
- * The model that leaves so that another may come. The owners furthest above an equal share come first, and of each the model used the
- * longest ago. One in use leaves where its owner is above the share and the newcomer's is not, or keeps as much as the newcomer's gets.
- * @param holders all but the newcomer, as far as they can leave
- * @param all also those that cannot, and the newcomer
- * @returns undefined where the newcomer has to wait
+ * Chooses the model to unload so that another can be loaded. Owners furthest above an equal share come first, and of each owner the least
+ * recently used model. A model in use is chosen only if its owner is above the share while the newcomer's is not, or still keeps at least
+ * as much as the newcomer's owner gets.
+ * @param holders models that can be unloaded, without the newcomer
+ * @param all all models, including those that cannot be unloaded and the newcomer
+ * @returns undefined if the newcomer has to wait
  */
 export function chooseLeaver<T extends Holder>(
   holders: readonly T[],
@@ -40,8 +41,9 @@ export function chooseLeaver<T extends Holder>(
 }
 
 /**
- * The model that is ended because all of them together take more than there is: of the owner who takes the most, an idle one, used the
- * longest ago; if all compute, the largest. @returns undefined where there is enough
+ * Chooses the model to stop when all together exceed the memory limit: of the owner who uses most, the least recently used idle model, or
+ * if all are computing, the largest.
+ * @returns undefined while the limit is not exceeded
  */
 export function chooseEnded<T extends Holder>(holders: readonly T[], totalBytes: number): T | undefined {
   const used = usageOf(holders);

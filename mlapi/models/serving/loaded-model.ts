@@ -3,10 +3,10 @@ import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { ServedModel } from '../traffic/served-model.ts';
 import type { Holder } from './fair-memory.ts';
 
-/** Least memory that a process is counted with when room is made: it may grow to that in its first runs. Shared file pages are not counted. */
+/** Least memory counted for a process when room is made, since it may grow to that in its first runs. Shared file pages are not counted. */
 const leastProcessBytes = 100 * 1_048_576;
 
-/** One model that is in memory, on its way into it, or could not be loaded a moment ago. */
+/** A model in memory, being loaded, or that has just failed to load. */
 export class LoadedModel implements Holder {
   readonly id: string;
   readonly group: WatchedGroup;
@@ -14,7 +14,7 @@ export class LoadedModel implements Holder {
   owner = '';
   served: ServedModel | undefined;
   hasFailed = false;
-  /** Once it is known whose it is, and it asks for room. */
+  /** Set once its owner is known and it needs room. */
   isCounted = false;
   usedMs = performance.now();
   #starting: Promise<ServedModel> = Promise.reject(new Error('it was not started'));
@@ -31,7 +31,7 @@ export class LoadedModel implements Holder {
   }
 
   set starting(starting: Promise<ServedModel>) {
-    // Nobody need wait for it.
+    // It may fail before anybody awaits it.
     starting.catch(() => undefined);
     this.#starting = starting;
   }
@@ -44,11 +44,11 @@ export class LoadedModel implements Holder {
     return this.predictor?.isBusy ?? true;
   }
 
-  /** Memory that it is counted with when room is made. */
+  /** Memory counted for it when room is made. */
   get bytes(): number {
     const { bytes } = this.group;
     if (this.predictor === undefined || bytes > 0) return Math.max(leastProcessBytes, bytes);
-    // On another server, or on a system that does not say.
+    // The model is on another server, or the system reports no memory.
     return this.predictor.memoryBytes;
   }
 }

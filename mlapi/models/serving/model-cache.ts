@@ -19,28 +19,28 @@ interface LoadedModelsOptions {
   readonly logger?: Pick<Logger, 'log'> | undefined;
 }
 
-/** A model and whose it is: a client's, or with an empty name an operator's. */
+/** A model and its owner: a client's id, or empty for an operator. */
 export interface OwnedModel extends UntrustedModel {
   readonly owner: string;
 }
 
-/** A model in memory, and its owner. */
+/** A model in memory and its owner. */
 interface Watched extends Pick<Holder, 'owner' | 'usedMs' | 'isBusy'> {
   readonly name: string;
   readonly group: WatchedGroup;
 }
 
-/** How long one that could not be loaded is not tried again. */
+/** How long a failed load is not retried. */
 const failedForMs = 2_000;
 
 /**
- * Models in memory: each is loaded when it is first used, and leaves when others need the room. Owners have equal shares (see
- * `fair-memory.ts`). If models grow past what there is, some are ended at once.
+ * The models in memory: loaded on first use, unloaded when others need the room. Owners have equal shares (see `fair-memory.ts`). If models
+ * outgrow the limit, some are stopped at once.
  */
 export class ModelCache {
   readonly #options: LoadedModelsOptions;
   readonly #byId = new Map<string, LoadedModel>();
-  /** Uploads that are being tried: they take memory, too. */
+  /** Uploads being inspected: they take memory too. */
   readonly #tried = new Set<Watched>();
   readonly #leaving = new Map<LoadedModel, Promise<void>>();
   readonly #rests = new RestPeriods();
@@ -50,7 +50,7 @@ export class ModelCache {
     options.untrusted.memory.onLook = () => this.#keepWithin();
   }
 
-  /** A version that is loaded, at once. */
+  /** Returns a loaded version. */
   get(id: string): ServedModel | undefined {
     const loaded = this.#byId.get(id);
     if (loaded === undefined) return undefined;
@@ -58,7 +58,7 @@ export class ModelCache {
     return loaded.served;
   }
 
-  /** Loads a version, once for all who wait for it. @throws {Problem} 503 */
+  /** Loads a version; concurrent callers share the load. @throws {Problem} 503 */
   load(id: string, read: () => Promise<OwnedModel>): Promise<ServedModel> {
     const known = this.#byId.get(id);
     if (known !== undefined) return known.starting;
@@ -70,13 +70,13 @@ export class ModelCache {
     this.#byId.set(id, loaded);
     starting.then(
       (served) => (loaded.served = served),
-      // Requests in the meantime get the same answer, because each try costs a process.
+      // Until then, all requests get the same error, because each attempt costs a process.
       () => this.#rest(loaded, failedForMs),
     );
     return starting;
   }
 
-  /** Counts the memory of an upload while it is tried. */
+  /** Counts the memory of an upload while it is inspected. */
   async whileTried<T>(owner: string, name: string, work: (group: WatchedGroup) => Promise<T>): Promise<T> {
     const group = this.#options.untrusted.watchGroup();
     const tried = { owner, name, group, usedMs: performance.now(), isBusy: true };
@@ -89,7 +89,7 @@ export class ModelCache {
     }
   }
 
-  /** Lets a version go, after the predictions that it was asked for. */
+  /** Unloads a version after its accepted predictions. */
   async unload(id: string): Promise<void> {
     const loaded = this.#byId.get(id);
     if (loaded === undefined) return;
@@ -105,7 +105,7 @@ export class ModelCache {
     return this.entries().map(([, predictor]) => predictor);
   }
 
-  /** Those that are loaded, by their ids; to look at them is not to use them. */
+  /** Loaded versions by id. Does not count as use. */
   entries(): [id: string, predictor: Predictor][] {
     return [...this.#byId].flatMap(([id, { predictor }]) => (predictor === undefined ? [] : [[id, predictor]]));
   }
@@ -129,9 +129,9 @@ export class ModelCache {
   }
 
   /**
-   * The room is there when those who leave have left. Those that start are given up where a model in use would have to leave: waiting
-   * for them, two would wait for each other, and whoever loads and loads would keep the others out.
-   * @throws {Problem} 503 where all of it is in use
+   * Waits for unloaded models to leave. Models being loaded are given up rather than waited for: two could wait for each other, and an
+   * owner who keeps loading would keep others out.
+   * @throws {Problem} 503 if all memory is in use
    */
   async #makeRoom(newcomer: LoadedModel): Promise<void> {
     const { memoryBytes: totalBytes } = this.#options;
@@ -147,13 +147,13 @@ export class ModelCache {
     }
   }
 
-  /** It did nothing wrong, and rests no longer than what could not be loaded. */
+  /** The model did nothing wrong, so it may be loaded again as soon as after a failed load. */
   #giveUp(starting: LoadedModel): void {
     this.#rest(starting, failedForMs);
-    starting.group.exhaust('it was being loaded, and made room for a model of another owner');
+    starting.group.exhaust('its loading was cancelled to make room for a model of another owner');
   }
 
-  /** After each look at what they really take, those on their way in or out included. */
+  /** Runs after each measurement. Includes models being loaded, inspected or unloaded. */
   #keepWithin(): void {
     const { memoryBytes } = this.#options;
     for (;;) {
@@ -163,11 +163,14 @@ export class ModelCache {
         .map(({ owner, usedMs, isBusy, group }) => ({ owner, usedMs, isBusy, group, bytes: group.bytes }));
       const ended = chooseEnded(holders, memoryBytes);
       if (ended === undefined) return;
-      ended.group.exhaust(`all models took more than ${memoryBytes} bytes of memory, ${ended.bytes} of them this one`);
+      ended.group.exhaust(`all models together exceeded ${memoryBytes} bytes of memory; this one used ${ended.bytes}`);
     }
   }
 
-  /** Its processes were ended. One that computed nothing may be loaded again at once; others would do it again, and rest. */
+  /**
+   * Its processes were stopped. A model that was idle may be loaded again at once; one that was computing would exceed the limit again, so
+   * it has to wait.
+   */
   #end(loaded: LoadedModel, reason: string): void {
     const { id, predictor, isBusy } = loaded;
     this.#tell(loaded, reason);
@@ -202,6 +205,6 @@ export class ModelCache {
 
   #tell({ name, owner, isBusy, group }: Watched, reason: string): void {
     const fields = { model: name, owner, reason, bytes: group.bytes, limitBytes: this.#options.memoryBytes };
-    this.#options.logger?.log(isBusy ? 'warn' : 'info', 'a model was ended because of its memory', fields);
+    this.#options.logger?.log(isBusy ? 'warn' : 'info', 'model stopped because of its memory use', fields);
   }
 }

@@ -39,7 +39,7 @@ const dropRetiredMs = 500;
 const writeTrafficMs = 5_000;
 const sweepMs = 3_600_000;
 
-/** The models that clients brought, as predictions find them: by name, and version or alias. */
+/** The uploaded models as predictions see them: by name, and version or alias. */
 export class ModelStore implements ModelSource {
   readonly #options: ModelStoreOptions;
   #timers: NodeJS.Timeout[] = [];
@@ -48,10 +48,10 @@ export class ModelStore implements ModelSource {
     this.#options = options;
   }
 
-  /** Lets go what others retire, from now on, takes away what was left behind, and writes down what was counted. */
+  /** Starts three background jobs: unload retired versions (every 0.5 s), flush traffic counts (5 s), delete abandoned uploads (1 h). */
   startMaintenance(logger: Pick<Logger, 'error'>): void {
     const quietly = (work: () => Promise<void>) => () =>
-      void work().catch((cause: unknown) => logger.error('the model store was not looked after', { cause }));
+      void work().catch((cause: unknown) => logger.error('maintenance of the model store failed', { cause }));
     const dropRetired = quietly(() => this.#dropRetired());
     const sweep = quietly(() => this.#sweep());
     const writeTraffic = quietly(() => this.#options.traffic.write());
@@ -96,21 +96,18 @@ export class ModelStore implements ModelSource {
     return found.map(({ id, name, version }) => ({ name, version, predictor: inMemory.get(id) }));
   }
 
-  /**
-   * The version that a name stands for: the one that is named, or an alias points to; without either, the alias `default`, or the
-   * newest. @throws {Problem} 404
-   */
+  /** Resolves a version or alias; without either, the alias `default`, otherwise the newest version. @throws {Problem} 404 */
   resolve(model: string, version: string | undefined): Promise<VersionRecord> {
     return this.#options.resolver.find(model, version);
   }
 
-  /** Lists the versions of one model, retired ones included. @throws {Problem} 404 */
+  /** Lists the versions of a model, including retired ones. @throws {Problem} 404 */
   async versions(model: string, page: { after: string; limit: number }): Promise<VersionRecord[]> {
     await this.checkModel(model);
     return listRecords(this.#options.database, { model, ...page });
   }
 
-  /** All there is, also what is retired. */
+  /** All versions, including retired ones. */
   all(): Promise<VersionRecord[]> {
     return listAllRecords(this.#options.database);
   }
@@ -139,13 +136,13 @@ export class ModelStore implements ModelSource {
     return record?.retiredAt === null ? (await this.#read(record.id)).contract : undefined;
   }
 
-  /** A file of a version, and where it lies; undefined if it has none of this name. */
+  /** Returns a file of a version and its path; undefined if there is none of this name. */
   async artifactOf(
     { id, sha256, sizeBytes }: VersionRecord,
     name: string,
   ): Promise<(ModelFile & { path: string }) | undefined> {
     const { files } = (await this.#read(id)).metadata;
-    // Where there is no external data, what is known of the version is known of its one file.
+    // Without external data, the digest and size of the version are those of its only file.
     const all = files ?? (sizeBytes === 0 ? [] : [{ name: 'model.onnx', sha256, sizeBytes }]);
     const found = all.find((file) => file.name === name);
     return found && { ...found, path: this.#options.artifacts.fileOf(id, name) };
@@ -158,7 +155,7 @@ export class ModelStore implements ModelSource {
     return record;
   }
 
-  /** In this process; whoever asks for it later loads it again. @throws {Problem} 404 */
+  /** Unloads a version in this process; the next use loads it again. @throws {Problem} 404 */
   async unload(name: string, version: string | undefined): Promise<void> {
     const { id } = await this.resolve(name, version);
     await this.#options.loaded.unload(id);

@@ -3,12 +3,15 @@ const longestMs = 60_000;
 const forgottenAfterMs = 300_000;
 const maxRemembered = 1_000;
 
-/** How long models rest that were ended: twice as long each time, until one has lasted for five minutes. */
+/** How long stopped models must not be loaded: 2 s, then doubled each time up to a minute, until one has lasted five minutes. */
 export class RestPeriods {
-  /** The newest last. */
+  /** Newest last. */
   readonly #byId = new Map<string, { ms: number; endedMs: number }>();
 
-  /** @param nowMs by `performance.now()`. @returns how long it is not loaded again */
+  /**
+   * @param nowMs by `performance.now()`
+   * @returns milliseconds until it may be loaded again
+   */
   after(id: string, nowMs: number): number {
     const before = this.#byId.get(id);
     const isRecent = before !== undefined && nowMs - before.endedMs < forgottenAfterMs;

@@ -7,7 +7,7 @@ import { actorOf } from '../types.ts';
 
 const permission = 'models:write';
 
-/** Loads and unloads the version that a name stands for, for faces that have words of their own for that. The rules are the store's. */
+/** Loads and unloads models for protocols that have operations for it. The rules are those of the store. */
 export class StoreCommands {
   readonly #store: Pick<ModelStore, 'checkModel' | 'load' | 'unload'>;
   readonly #service: Pick<ModelService, 'checkOwner'>;
@@ -29,7 +29,7 @@ export class StoreCommands {
     await this.#store.unload(name, undefined);
   }
 
-  /** The caller may read the model, so its existence is no secret. */
+  /** The caller may read the model, so 403 reveals nothing. */
   async #check(name: string, call: Call): Promise<void> {
     await this.#store.checkModel(name);
     if (!holdsFor(call.session?.scopes ?? [], permission, name))

@@ -1,18 +1,18 @@
 import { serviceBusy } from '../../http/problem.ts';
 
-/** Models that may come in at once, of one client and of all: each has a folder of its own. */
+/** Concurrent uploads per client and in total; each has a folder of its own. */
 const maxPerClient = 8;
 const maxAll = 64;
-/** Each inspection is a process that computes. */
+/** Each inspection runs a process. */
 const maxInspections = 2;
 
 type Work<T> = () => Promise<T>;
 
-/** A client that has models here. */
+/** A client with uploads in progress. */
 interface Slot {
   active: number;
   inspected: number;
-  /** When one of its inspections was last begun: by their number. */
+  /** Sequence number of its last inspection. */
   lastTurn: number;
 }
 
@@ -29,7 +29,11 @@ export class AdmissionControl {
   #inspections = 0;
   #turns = 0;
 
-  /** @param work gets what it passes its inspection through. @throws {Problem} 503 where there is no room */
+  /**
+   * Runs an upload.
+   * @param work receives a function that schedules its inspection
+   * @throws {Problem} 503 if too many uploads are in progress
+   */
   async admit<T>(clientId: string, work: (inspecting: (inspection: Work<T>) => Promise<T>) => Promise<T>): Promise<T> {
     const slot = this.#slots.get(clientId) ?? { active: 0, inspected: 0, lastTurn: 0 };
     if (slot.active >= maxPerClient || this.#all >= maxAll) throw serviceBusy();
@@ -58,7 +62,7 @@ export class AdmissionControl {
     }
   }
 
-  /** The client with the fewest inspections; among equals, whose last one is the longest ago; of its models, the first. */
+  /** Next: the client with the fewest running inspections, then the one that has waited longest, then its first upload. */
   #startNext(): void {
     if (this.#inspections >= maxInspections) return;
     const [next] = [...this.#waiting].sort(

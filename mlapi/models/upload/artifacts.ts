@@ -2,13 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** An upload has less time than this, so an older folder belongs to a process that ended. */
+/** Longer than an upload may take: an older folder was left behind by a process that has exited. */
 const abandonedMs = 3_600_000;
 
 /**
- * The files of models, a folder for each version, named by its id: never by what a client wrote. In it, only external data
- * has names that a client chose, and those are plain. A folder is filled where nobody
- * looks for it, and gets its place when all of it is on the disk.
+ * Files of models: one folder per version, named by its id and never by client input. Only external data inside it has client-chosen names,
+ * which are plain file names. A folder is filled elsewhere and moved into place once it is on disk completely.
  */
 export class Artifacts {
   readonly #incoming: string;
@@ -19,17 +18,17 @@ export class Artifacts {
     this.#versions = join(dataDir, 'models', 'versions');
   }
 
-  /** The ONNX file of a version. */
+  /** Path of a version's ONNX file. */
   pathOf(id: string): string {
     return this.fileOf(id, 'model.onnx');
   }
 
-  /** One of the files of a version. @param name that was checked when it came */
+  /** Path of a file of a version. @param name validated at upload */
   fileOf(id: string, name: string): string {
     return join(this.#versions, id, name);
   }
 
-  /** A new folder for what comes in under this id. */
+  /** Creates the folder for an upload. */
   async begin(id: string): Promise<string> {
     for (const folder of [this.#incoming, this.#versions]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const folder = join(this.#incoming, id);
@@ -37,7 +36,7 @@ export class Artifacts {
     return folder;
   }
 
-  /** Gives a folder that came in its place. */
+  /** Syncs an uploaded folder to disk and moves it into place. */
   async keep(id: string): Promise<void> {
     const from = join(this.#incoming, id);
     for (const name of await readdir(from)) await syncToDisk(join(from, name));
@@ -46,12 +45,12 @@ export class Artifacts {
     await syncToDisk(this.#versions);
   }
 
-  /** Takes away all there is of an id. */
+  /** Deletes the folders of an id. */
   async remove(id: string): Promise<void> {
     for (const folder of [this.#incoming, this.#versions]) await rm(join(folder, id), { recursive: true, force: true });
   }
 
-  /** Takes away what processes left behind that ended meanwhile. @param isKnown whether a version of this id is served */
+  /** Deletes folders left behind by processes that have exited. @param isKnown whether a version of this id serves */
   async sweep(isKnown: (id: string) => Promise<boolean>): Promise<void> {
     for (const folder of [this.#incoming, this.#versions]) {
       for (const id of await readdir(folder).catch(() => [])) {

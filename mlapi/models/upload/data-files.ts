@@ -4,11 +4,11 @@ import { isDataFileName, maxDataFiles } from '../scan/data-file-names.ts';
 import { quote } from '../scan/scan-refusals.ts';
 import { FileSink } from './file-sink.ts';
 
-const dataFileRule = '1 to 128 ASCII letters and digits, with ".", "_", "-" and blanks between them';
-/** As large as the model file itself may be. */
+const dataFileRule = '1 to 128 ASCII letters and digits, with ".", "_", "-" and spaces between them';
+/** As large as the model file may be. */
 const maxDataBytes = 536_870_912;
 
-/** The external data that comes in beside a model, each file once. */
+/** Files of external data uploaded with a model. */
 export class DataFiles {
   readonly #folder: string;
   readonly #sinks = new Map<string, FileSink>();
@@ -18,10 +18,14 @@ export class DataFiles {
     this.#folder = folder;
   }
 
-  /** The file that a part becomes. @throws {Problem} 400 */
+  /** Opens the file for a form part. @throws {Problem} 400 */
   open(name: string | undefined): FileSink {
     if (name === undefined || !isDataFileName(name))
-      throw new Problem(400, 'invalid_request', `A part "data" has a file name that the model names: ${dataFileRule}.`);
+      throw new Problem(
+        400,
+        'invalid_request',
+        `A part "data" must have the file name that the model refers to: ${dataFileRule}.`,
+      );
     if (this.#sinks.size >= maxDataFiles)
       throw new Problem(400, 'invalid_request', `The form has more than ${maxDataFiles} parts "data".`);
     const isTaken = [...this.#sinks.keys()].some((other) => other.toLowerCase() === name.toLowerCase());
@@ -41,8 +45,8 @@ export class DataFiles {
   }
 
   /**
-   * The files, once all have come, if they are those that the model names.
-   * @param ends by name, the byte behind the last one that a tensor reads
+   * Checks that the received files are those that the model refers to, and returns them.
+   * @param ends end offset of the data that the model reads, by file name
    * @throws {Problem} 422 `external_data`
    */
   check(ends: ReadonlyMap<string, number>): ModelFile[] {
@@ -50,21 +54,23 @@ export class DataFiles {
       const file = this.#written.get(name);
       if (file === undefined)
         throw refused(
-          `The model keeps data in ${quote(name)}, which did not come: send that file, under that name, as a part "data" of the form, ${orInside}`,
+          `The model refers to the file ${quote(name)}, which is missing: send it under that name as a part "data" of the form, ${orInside}`,
         );
       if (file.sizeBytes < end)
         throw refused(
-          `${quote(name)} has ${file.sizeBytes} bytes, and the model reads up to byte ${end}: send the whole file.`,
+          `${quote(name)} has ${file.sizeBytes} bytes, but the model reads up to byte ${end}: send the complete file.`,
         );
     }
     for (const name of this.#written.keys())
       if (!ends.has(name))
-        throw refused(`The model keeps no data in ${quote(name)}: leave the part out, or name it as the model does.`);
+        throw refused(
+          `The model does not refer to the file ${quote(name)}: remove the part, or rename it as in the model.`,
+        );
     return [...this.#written.values()];
   }
 }
 
-const orInside = 'or save the model as one file, with the weights inside.';
+const orInside = 'or save the weights inside the model file.';
 
 function refused(text: string): Problem {
   return new Problem(422, 'external_data', text);

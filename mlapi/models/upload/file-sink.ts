@@ -5,18 +5,18 @@ import { yieldToEventLoop } from '../../http/event-loop.ts';
 import { Problem } from '../../http/problem.ts';
 import type { OnnxScan } from '../scan/onnx-scan.ts';
 
-/** So long is looked at bytes in one turn, whoever sends them: a tensor's take nothing, the worst ones milliseconds. */
+/** Time for scanning per turn of the event loop, in milliseconds. Tensor data costs almost nothing, the worst data milliseconds. */
 const msPerTurn = 2;
-/** So many bytes at a time. */
+/** Bytes scanned between two looks at the clock. */
 const bytesPerLook = 4_096;
 
 interface FileSinkOptions {
   readonly maxBytes?: number;
-  /** Looks at each piece before it is written. */
+  /** Scans each chunk before it is written. */
   readonly scan?: OnnxScan;
 }
 
-/** Writes one file as it comes, for this user alone, and digests it. */
+/** Writes a file while it arrives, readable by this user only, and computes its digest. */
 export class FileSink {
   readonly #path: string;
   readonly #name: string;
@@ -32,7 +32,7 @@ export class FileSink {
     this.#options = options;
   }
 
-  /** @throws {Problem} 413, 422 */
+  /** @throws {Problem} 413 `body_too_large`, 422 if the scan rejects it */
   write(chunk: Buffer): Promise<void> {
     this.#last = this.#write(chunk);
     return this.#last;
@@ -42,7 +42,7 @@ export class FileSink {
     const { maxBytes = Infinity, scan } = this.#options;
     this.#length += chunk.length;
     if (this.#length > maxBytes)
-      throw new Problem(413, 'body_too_large', `The file ${this.#name} may have ${maxBytes} bytes.`);
+      throw new Problem(413, 'body_too_large', `The file ${this.#name} may have at most ${maxBytes} bytes.`);
     if (scan !== undefined) await scanInTurns(scan, chunk);
     this.#hash.update(chunk);
     this.#file ??= await open(this.#path, 'wx', 0o600);

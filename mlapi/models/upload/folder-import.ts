@@ -10,7 +10,7 @@ import { OnnxScan } from '../scan/onnx-scan.ts';
 import { quote } from '../scan/scan-refusals.ts';
 import type { Upload } from './upload.ts';
 
-/** Takes a model in from a folder of this machine, as an upload is taken in: looked through, copied and digested. @throws {Problem} 422 */
+/** Imports a model from a folder of this machine, like an upload: scanned, copied and hashed. @throws {Problem} 422 */
 export async function receiveFolder(from: string, folder: string): Promise<Upload> {
   const names = await namesIn(from);
   const parts = { 'model.json': 'model.json', 'encoding.csv': names.encoding, 'sample.json': names.sample };
@@ -28,7 +28,10 @@ export async function receiveFolder(from: string, folder: string): Promise<Uploa
   return { files: [model, ...data.check(scan.dataFiles)] };
 }
 
-/** External data of a folder, as it is read when the folder itself is served: a regular file with one name. @throws {Problem} 422 */
+/**
+ * Opens external data of a folder under the same rules as when the folder is served: a regular file without further hard links.
+ * @throws {Problem} 422
+ */
 async function openDataFile(from: string, name: string): Promise<FileHandle | undefined> {
   const path = join(from, name);
   const found = await lstat(path).catch(() => undefined);
@@ -39,14 +42,14 @@ async function openDataFile(from: string, name: string): Promise<FileHandle | un
   const opened = await file?.stat();
   if (opened?.isFile() === true && opened.nlink === 1) return file;
   await file?.close();
-  const text = `${quote(name)} is a link, or no regular file: put the file itself beside model.onnx.`;
+  const text = `${quote(name)} is a link or not a regular file: put the file itself beside model.onnx.`;
   throw new Problem(422, 'external_data', text);
 }
 
-/** A file of this folder, and none elsewhere. */
+/** A file name without a path. */
 const besideIt = /^\w[\w.-]*$/;
 
-/** Reads the names of the encoding and the sample from the contract. Other faults are reported when it is read. */
+/** Reads the names of the encoding and sample files from the contract. Its other mistakes are reported by the inspection. */
 async function namesIn(from: string): Promise<{ encoding: string; sample: string }> {
   const usual = { encoding: 'encoding.csv', sample: 'sample.json' };
   try {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Files of an upload that has only a contract, because the model is on another server. */
 export const noFile = { files: [] };
 
-/** Whether a folder's contract may name a model elsewhere. What it really says is read later, by a process of its own. */
+/** Whether a folder's contract may name a remote model. A child process parses it later. */
 export async function mayBeRemote(folder: string): Promise<boolean> {
   const contract = await readFile(join(folder, 'model.json')).catch(() => undefined);
   return contract?.includes('"remote"') ?? false;

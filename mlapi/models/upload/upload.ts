@@ -10,7 +10,7 @@ import { DataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
 import { mayBeRemote, noFile } from './remote-upload.ts';
 
-/** The parts of a form that may be there once, by their names, and the files that they become. Beside them: `data`, for each file of external data. */
+/** Form parts that may occur once, with the files they become. Besides them: `data`, once per file of external data. */
 const parts = {
   model: { file: 'model.onnx', maxBytes: Infinity },
   contract: { file: 'model.json', maxBytes: 524_288 },
@@ -18,7 +18,7 @@ const parts = {
   sample: { file: 'sample.json', maxBytes: 131_072 },
 } as const;
 
-/** JSON Schema of that form. */
+/** JSON Schema of the upload form. */
 export const uploadSchema = {
   title: 'ModelUpload',
   type: 'object',
@@ -30,7 +30,7 @@ export const uploadSchema = {
       type: 'array',
       maxItems: maxDataFiles,
       items: { type: 'string', format: 'binary' },
-      description: 'files of external data, each under the file name that the model gives',
+      description: 'files of external data, each under the file name in the model',
     },
   },
   additionalProperties: false,
@@ -42,13 +42,13 @@ const maxParts = Object.keys(parts).length + maxDataFiles;
 
 /** The received files. */
 export interface Upload {
-  /** The ONNX file, and those of its external data; none where the model is on another server. */
+  /** The ONNX file and its external data; empty if the model is on another server. */
   readonly files: readonly ModelFile[];
 }
 
 /**
- * Receives a model into a folder: its ONNX file alone, or a form with its other files. The file is looked through while it comes.
- * A refusal waits for the end of the body, so that its sender reads it.
+ * Receives a model into a folder: its ONNX file as the body, or a form with further files. Scans the file while it arrives. On an error,
+ * the rest of the body is read first, so that the client reads the response.
  * @throws {Problem} 400, 413, 422
  */
 export async function receiveUpload(body: StreamedBody, folder: string): Promise<Upload> {
@@ -61,7 +61,7 @@ export async function receiveUpload(body: StreamedBody, folder: string): Promise
   }
 }
 
-/** Reads a body to its end and keeps nothing: its sender is about to be refused. */
+/** Reads and discards a body, so that the client reads the error that follows. */
 export async function discard(body: StreamedBody): Promise<void> {
   await body.into(() => ({ write: () => undefined, end: () => undefined }));
 }
@@ -70,7 +70,7 @@ interface UploadSink extends BodySink<Upload> {
   close(): Promise<void>;
 }
 
-/** The ONNX file alone. */
+/** Receives an ONNX file as the whole body. */
 class ModelSink implements UploadSink {
   readonly #file: FileSink;
   #refusal: unknown;
@@ -94,7 +94,7 @@ class ModelSink implements UploadSink {
   }
 }
 
-/** A form: each part at most once but `data`, and none that is not known. */
+/** Receives a form: known parts only, each at most once except `data`. */
 class FormSink implements UploadSink {
   readonly #folder: string;
   readonly #parser: InstanceType<typeof Busboy>;
@@ -128,7 +128,7 @@ class FormSink implements UploadSink {
 
   async write(chunk: Buffer): Promise<void> {
     if (this.#refusal !== undefined || this.#parser.write(chunk)) return;
-    // Errors in the meantime are noted by a listener of their own.
+    // Errors in the meantime are handled by the parser's own listener.
     await once(this.#parser, 'drain').catch(() => undefined);
   }
 
@@ -141,7 +141,7 @@ class FormSink implements UploadSink {
     }
     if (this.#refusal !== undefined) throw this.#refusal as Error;
     if (this.#model === undefined && !(await mayBeRemote(this.#folder)))
-      throw new Problem(400, 'invalid_request', 'The form lacks its part "model".');
+      throw new Problem(400, 'invalid_request', 'The form has no part "model".');
     const data = this.#data.check(this.#scan.dataFiles);
     return this.#model === undefined ? noFile : { files: [this.#model, ...data] };
   }
@@ -154,7 +154,7 @@ class FormSink implements UploadSink {
   async #take(name: string, stream: Readable, fileName: string): Promise<void> {
     try {
       const sink = name === 'data' ? this.#openData(fileName) : this.#open(name);
-      // Read to its end even if refused: leaving the loop would destroy the part, and the parser would wait for its reader forever.
+      // Read to the end even after an error: leaving the loop would destroy the part, and the parser would wait for its reader forever.
       for await (const chunk of stream)
         if (this.#refusal === undefined)
           await sink?.write(chunk as Buffer).catch((cause: unknown) => this.#refuse(cause));
@@ -167,7 +167,7 @@ class FormSink implements UploadSink {
     }
   }
 
-  /** The file that a part becomes; undefined, and the form is refused, where there is none of this name. */
+  /** Opens the file for a part. Returns undefined and rejects the form if there is no such part. */
   #open(name: string): FileSink | undefined {
     if (!isPart(name) || this.#files.has(name)) {
       this.#refuse(unknownPart());
@@ -199,7 +199,11 @@ function isPart(name: string): name is PartName {
 
 function unknownPart(): Problem {
   const names = Object.keys(parts).join(', ');
-  return new Problem(400, 'invalid_request', `The parts of the form are ${names}, each at most once, and data.`);
+  return new Problem(
+    400,
+    'invalid_request',
+    `Unknown or repeated form part. Allowed: ${names}, each at most once, and data.`,
+  );
 }
 
 function malformedForm(cause: unknown): Problem {

@@ -95,7 +95,7 @@ test('tensors go and come as binary data where the server announces it', async (
   expect(output).toEqual({ data: matrix.data, shape: [1, 3] });
   expect(server.inferences[0]!.headers['content-type']).toBe('application/octet-stream');
   server.infer = (response) => response.writeHead(200, { 'inference-header-content-length': '900' }).end('{}');
-  expect(await run(opened)).toContain('shorter than it says');
+  expect(await run(opened)).toContain('shorter than its header says');
   const tensor = { name: 'y', datatype: 'FP32', shape: [1, 3], parameters: { binary_data_size: 8 } };
   const json = JSON.stringify({ outputs: [tensor] });
   server.infer = (response) =>

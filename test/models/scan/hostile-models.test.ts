@@ -132,7 +132,7 @@ const cases: Record<string, readonly Refusal[]> = {
     [
       'malformed_model: a circle',
       model({ graph: graph({ nodes: [node({ inputs: ['y'], outputs: ['z'] }), node({ inputs: ['z'] })] }) }),
-      /before it is made/,
+      /before it is produced/,
     ],
     ['malformed_model: a node that takes what it makes', model({ graph: graph({ nodes: [node({ inputs: ['y'] })] }) })],
     ['malformed_model: a value from nowhere', withNode({ inputs: ['nowhere'] }), /"nowhere" is used/],
@@ -154,7 +154,7 @@ const cases: Record<string, readonly Refusal[]> = {
         ],
       }),
     ],
-    ['malformed_model: a value made twice', withNode({ outputs: ['y'] }), /"y" is made twice/],
+    ['malformed_model: a value made twice', withNode({ outputs: ['y'] }), /"y" is produced twice/],
     ['malformed_model: an input made again', withNode({ outputs: ['x'] })],
     ['malformed_model: an initializer made again', model({ graph: graph({ more: [bytes(5, tensor('y', [1], 1))] }) })],
     ['malformed_model: an initializer twice', inGraph(bytes(5, tensor('w', [1], 1)), bytes(5, tensor('w', [1], 1)))],
@@ -162,7 +162,7 @@ const cases: Record<string, readonly Refusal[]> = {
     [
       'malformed_model: an output that nothing makes',
       model({ graph: graph({ outputs: [value('z')] }) }),
-      /"z" is made by no node/,
+      /"z" is not produced by its graph/,
     ],
     [
       'malformed_model: an attribute twice',

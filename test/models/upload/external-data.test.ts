@@ -113,7 +113,7 @@ describe('422 external_data, with what to do', () => {
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'external_data' } });
     expect(answer.body.detail).toBe(
-      'A tensor keeps its data in another file: send a form with the model as part "model" and that file as part "data", or save the model as one file, with the weights inside.',
+      'A tensor has external data: send a form with the model as part "model" and that file as part "data", or save the weights inside the model file.',
     );
   });
 
@@ -121,19 +121,19 @@ describe('422 external_data, with what to do', () => {
     [
       'a form without the part',
       { model, contract: { name: 'm' } },
-      /keeps data in "model\.onnx\.data", which did not come: send that file, under that name, as a part "data"/,
+      /refers to the file "model\.onnx\.data", which is missing: send it under that name as a part "data"/,
     ],
-    ['under another name', { model, data: { 'other.data': weights } }, /"model\.onnx\.data", which did not come/],
+    ['under another name', { model, data: { 'other.data': weights } }, /"model\.onnx\.data", which is missing/],
     ['cut off', { model, data: { [name]: weights.subarray(1) } }, /has 15 bytes, but the model reads up to byte 16/],
     [
       'one too many',
       { model, data: { [name]: weights, 'b.bin': weights } },
-      /keeps no data in "b\.bin": leave the part out/,
+      /does not refer to the file "b\.bin": remove the part/,
     ],
     [
       'for a model that needs none',
       { model: identityModel(1), data: { [name]: weights } },
-      /keeps no data in "model\.onnx\.data"/,
+      /does not refer to the file "model\.onnx\.data"/,
     ],
   ])('%s', async (_, files, detail) => {
     const answer = await upload(service, token, ['wrong', '1'], files);
@@ -177,9 +177,9 @@ describe('folders, as operators bring them', () => {
     const onnx = { 'model.onnx': model };
     const outside = join(temporaryFolder(), 'outside.bin');
     writeFileSync(outside, weights);
-    const link = /"model\.onnx\.data" is a link, or no regular file: put the file itself beside model\.onnx/;
+    const link = /"model\.onnx\.data" is a link or not a regular file: put the file itself beside model\.onnx/;
 
-    await expect(received(onnx)).rejects.toThrow(/"model\.onnx\.data", which did not come/);
+    await expect(received(onnx)).rejects.toThrow(/"model\.onnx\.data", which is missing/);
     await expect(received(onnx, (from) => symlinkSync(outside, join(from, name)))).rejects.toThrow(link);
     await expect(received(onnx, (from) => linkSync(outside, join(from, name)))).rejects.toThrow(link);
     await expect(received(onnx, (from) => execFileSync('mkfifo', [join(from, name)]))).rejects.toThrow(link);

@@ -5,7 +5,7 @@ import type { MessageRule } from './message-rule.ts';
 import { TensorRule } from './tensor-rule.ts';
 import { attributeType } from './type-rule.ts';
 
-/** The fields that hold an attribute's value, by AttributeProto.AttributeType. */
+/** The field that holds an attribute's value, by AttributeProto.AttributeType. */
 const valueFields: ReadonlyMap<number, string> = new Map([
   [1, 'f'],
   [2, 'i'],
@@ -21,16 +21,16 @@ const valueFields: ReadonlyMap<number, string> = new Map([
   [14, 'type_protos'],
 ]);
 
-/** Without their message, these have no value that could stand for it. */
+/** Types without a default: their message must be present. */
 const needed: ReadonlySet<string> = new Set(['t', 'g', 'tp']);
 
 interface Found {
   readonly name: (name: string) => void;
-  /** A value that a sub-graph takes from outside of itself. */
+  /** Called for a value that a subgraph uses from outside. */
   readonly capture: (id: number) => void;
 }
 
-/** An AttributeProto: one value, of the type that it says. */
+/** Rule for AttributeProto: exactly one value, of the declared type. */
 export class AttributeRule implements MessageRule {
   readonly #context: ScanContext;
   readonly #depth: number;
@@ -72,9 +72,9 @@ export class AttributeRule implements MessageRule {
   end(): void {
     if (this.#name === '') refuse('malformed_model', 'A node has an attribute without a name.');
     const expected = valueFields.get(this.#type);
-    if (expected === undefined) this.#refuse('has no type that is known');
+    if (expected === undefined) this.#refuse('has an unknown type');
     if (this.#field !== expected && (this.#field !== undefined || needed.has(expected)))
-      this.#refuse('has a value of another type than it says');
+      this.#refuse('has a value of another type than declared');
     this.#found.name(this.#name);
   }
 

@@ -7,9 +7,9 @@ import { TensorRule } from './tensor-rule.ts';
 import { checkInput, ValueInfoRule } from './type-rule.ts';
 
 /**
- * A GraphProto: every value is made once, before it is used. So there are no circles, and every output is made.
- * It is checked while the nodes come, although inputs and initializers come after them: a value that is not known yet
- * is one to be captured, until an input or an initializer turns up; what is left is asked of the graph around.
+ * Rule for GraphProto: every value is produced once, and before it is used. So there are no cycles, and every output is produced. Checked
+ * while nodes arrive, although inputs and initializers follow them: an unknown value counts as captured from outside until an input or
+ * initializer defines it; the rest is looked up in the outer graph.
  */
 export class GraphRule implements MessageRule, Scope {
   readonly #context: ScanContext;
@@ -18,7 +18,7 @@ export class GraphRule implements MessageRule, Scope {
   readonly #inputs = new Set<number>();
   readonly #outputs = new Set<number>();
   readonly #initializers = new Set<number>();
-  /** By the nodes so far. */
+  /** Values produced by the nodes so far. */
   readonly #made = new Set<number>();
   readonly #captures = new Set<number>();
 
@@ -63,48 +63,48 @@ export class GraphRule implements MessageRule, Scope {
   end(): void {
     for (const id of this.#outputs)
       if (!this.#made.has(id) && !this.#isGiven(id))
-        refuse('malformed_model', `The output ${this.#shown(id)} is made by no node of its graph.`);
+        refuse('malformed_model', `The output ${this.#shown(id)} is not produced by its graph.`);
     for (const id of this.#captures) this.#capture(id);
   }
 
   use(id: number): void {
     if (this.#made.has(id) || this.#isGiven(id)) return;
     const { maxCapturesPerGraph } = this.#context.tally.limits;
-    // Each level asks the next one for all of them at once.
+    // Each level passes all its captures on to the outer level.
     if (this.#captures.add(id).size > maxCapturesPerGraph && this.#depth > 1)
-      refuse('model_too_complex', `A sub-graph takes more than ${maxCapturesPerGraph} values from outside.`);
+      refuse('model_too_complex', `A subgraph uses more than ${maxCapturesPerGraph} values from outside.`);
   }
 
   make(id: number): void {
     if (this.#made.has(id) || this.#isGiven(id))
-      refuse('malformed_model', `The value ${this.#shown(id)} is made twice.`);
+      refuse('malformed_model', `The value ${this.#shown(id)} is produced twice.`);
     if (this.#captures.has(id))
-      refuse('malformed_model', `The value ${this.#shown(id)} is used before it is made; sort the nodes.`);
+      refuse('malformed_model', `The value ${this.#shown(id)} is used before it is produced; sort the nodes.`);
     this.#made.add(id);
   }
 
-  /** The names of the inputs without those of the initializers, and of the outputs. */
+  /** Names of the inputs, without initializers, and of the outputs. */
   ports(): { inputs: string[]; outputs: string[] } {
     const { names } = this.#context;
     const inputs = [...this.#inputs].filter((id) => !this.#initializers.has(id));
     return { inputs: names.textsOf(inputs), outputs: names.textsOf(this.#outputs) };
   }
 
-  // Old files list the initializers among the inputs, too.
+  // Old files list initializers among the inputs too.
   #isGiven(id: number): boolean {
     return this.#inputs.has(id) || this.#initializers.has(id);
   }
 
   #give(ids: Set<number>, name: string, what: string): void {
     const id = this.#addNew(ids, name, what);
-    if (this.#made.has(id)) refuse('malformed_model', `The value ${quote(name)} is made twice.`);
+    if (this.#made.has(id)) refuse('malformed_model', `The value ${quote(name)} is produced twice.`);
     this.#captures.delete(id);
   }
 
   #addNew(ids: Set<number>, name: string, what: string): number {
     if (name === '') refuse('malformed_model', `An ${what} has no name.`);
     const id = this.#context.names.idOf(name);
-    if (ids.has(id)) refuse('malformed_model', `The ${what} ${quote(name)} is there twice.`);
+    if (ids.has(id)) refuse('malformed_model', `The ${what} ${quote(name)} is repeated.`);
     ids.add(id);
     return id;
   }

@@ -1,16 +1,16 @@
 /**
- * What is asked of one message of the file, told while it is read: fields come in the order of the file, which may be
- * any, so most questions are answered at the end. Whatever a rule leaves out is passed over.
+ * Rule for one message of the file, called while it is read. Fields arrive in file order, which may be any, so most checks are made in
+ * `end`. Fields without a callback are skipped.
  */
 export interface MessageRule {
   /** An integer: exact up to 2^53, rounded beyond. */
   number?(field: string, value: number): void;
-  /** Scalars that are not kept: how many more of them there are. */
+  /** Number of further scalars, whose values are not kept. */
   count?(field: string, values: number): void;
   text?(field: string, value: string): void;
-  /** Bytes that are not kept: how many. They have yet to come. */
+  /** Length of a byte field, which is not kept. Called before the bytes arrive. */
   bytes?(field: string, length: number): void;
-  /** The rule of a message inside this one. */
+  /** Returns the rule for an embedded message. */
   enter?(field: string): MessageRule | undefined;
   end?(): void;
 }

@@ -5,10 +5,10 @@ import { GraphRule } from './graph-rule.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
 
-/** Versions that the runtime accepts; files older than 3 lack fields that the rules look at. */
+/** IR versions that the runtime accepts; files below 3 lack fields that the rules check. */
 const irVersions = { min: 3, max: 13 };
 
-/** The ModelProto itself: versions that the runtime has, every domain imported in one version, and one graph. */
+/** Rule for ModelProto: supported versions, one version per imported domain, exactly one graph. */
 export class ModelRule implements MessageRule {
   readonly #context: ScanContext;
   readonly opsets = new Map<string, number>();
@@ -44,7 +44,7 @@ export class ModelRule implements MessageRule {
     if (this.opsets.size === 0) refuse('malformed_model', 'The model imports no operator set.');
   }
 
-  /** Inputs and outputs of the graph; call once the model was read to its end. */
+  /** Inputs and outputs of the graph; call it after the end of the model. */
   ports(): { inputs: string[]; outputs: string[] } {
     return this.#graph!.ports();
   }
@@ -52,12 +52,12 @@ export class ModelRule implements MessageRule {
   #checkIrVersion(): void {
     const { min, max } = irVersions;
     if (this.#irVersion < min || this.#irVersion > max)
-      refuse('unsupported_model', `The model has the IR version ${this.#irVersion}; ${min} to ${max} are served.`);
+      refuse('unsupported_model', `The model has the IR version ${this.#irVersion}; ${min} to ${max} are supported.`);
   }
 
   #import(domain: string, version: number): void {
     checkOperatorSet(domain, version);
-    // skl2onnx writes the same import twice; two versions would leave open which one counts.
+    // skl2onnx imports the same set twice; two different versions would be ambiguous.
     const other = this.opsets.get(domain);
     if (other !== undefined && other !== version)
       refuse('malformed_model', `The model imports two versions of ${domain}, ${other} and ${version}.`);
@@ -66,11 +66,11 @@ export class ModelRule implements MessageRule {
 
   #refuseCapture(id: number): never {
     const name = quote(this.#context.names.textOf(id));
-    refuse('malformed_model', `The value ${name} is used, but neither given nor made before.`);
+    refuse('malformed_model', `The value ${name} is used but never defined.`);
   }
 }
 
-/** An OperatorSetIdProto. */
+/** Rule for OperatorSetIdProto. */
 class OperatorSetRule implements MessageRule {
   readonly #found: (domain: string, version: number) => void;
   #domain = '';

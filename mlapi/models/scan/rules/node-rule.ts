@@ -5,18 +5,18 @@ import { AttributeRule } from './attribute-rule.ts';
 import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
 
-/** The graph around a node: where its values come from and go to. */
+/** The graph around a node. */
 export interface Scope {
   use(id: number): void;
   make(id: number): void;
 }
 
-/** A NodeProto: an operator of the list, with attributes of different names. */
+/** Rule for NodeProto: a listed operator with unique attribute names. */
 export class NodeRule implements MessageRule {
   readonly #context: ScanContext;
   readonly #depth: number;
   readonly #scope: Scope;
-  /** Made at the end: neither the node itself nor its sub-graphs can use them. */
+  /** Registered at the end: neither the node nor its subgraphs may use its outputs. */
   readonly #outputs: number[] = [];
   readonly #attributes: string[] = [];
   #name = '';
@@ -31,7 +31,7 @@ export class NodeRule implements MessageRule {
   }
 
   text(field: string, value: string): void {
-    // An input or output without a name is one that was left out.
+    // An empty name means that an optional input or output is absent.
     if (field === 'input') {
       if (value !== '') this.#scope.use(this.#context.names.idOf(value));
     } else if (field === 'output') {
@@ -58,7 +58,7 @@ export class NodeRule implements MessageRule {
   }
 
   #addAttribute(name: string, limit: number): void {
-    if (this.#attributes.includes(name)) refuse('malformed_model', 'A node has an attribute twice.');
+    if (this.#attributes.includes(name)) refuse('malformed_model', 'A node repeats an attribute.');
     if (this.#attributes.push(name) > limit) refuse('model_too_complex', `A node has more than ${limit} attributes.`);
   }
 }

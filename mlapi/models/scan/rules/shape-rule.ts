@@ -4,10 +4,10 @@ import type { MessageRule } from './message-rule.ts';
 
 const smallestElementBits = 2;
 
-/** The sizes of a tensor, multiplied as they come: never further than the limit, so nothing can overflow. */
+/** Multiplies the dimensions of a tensor while they arrive, never beyond the limit, so that nothing overflows. */
 export class Shape {
   readonly #context: ScanContext;
-  /** Zeros left out, or one would hide the others. */
+  /** Zeros are left out of the product: one zero would hide the other dimensions. */
   #product = 1;
   #hasZero = false;
   #rank = 0;
@@ -16,7 +16,7 @@ export class Shape {
     this.#context = context;
   }
 
-  /** `undefined` is a size that is left open. */
+  /** `undefined` is a dynamic dimension. */
   add(size: number | undefined): void {
     const { maxRank, maxTensorBytes } = this.#context.tally.limits;
     if (++this.#rank > maxRank) refuse('model_too_complex', `A tensor has more than ${maxRank} dimensions.`);
@@ -35,15 +35,15 @@ export class Shape {
     return this.#hasZero ? 0 : this.#product;
   }
 
-  /** The bytes of a tensor of the shape, refused over the limit also where a zero makes it empty. */
+  /** Bytes of a tensor with this shape. @throws {Problem} 422 above the limit, even if a zero makes the tensor empty */
   bytesOf(bits: number, limit = this.#context.tally.limits.maxTensorBytes): number {
     if (this.#product * bits > limit * 8)
-      refuse('model_too_large', `A tensor has a shape of more than ${limit} bytes.`);
+      refuse('model_too_large', `The shape of a tensor needs more than ${limit} bytes.`);
     return Math.ceil((this.elements * bits) / 8);
   }
 }
 
-/** A TensorShapeProto: fixed sizes and open ones. */
+/** Rule for TensorShapeProto: fixed and dynamic dimensions. */
 export class ShapeRule implements MessageRule {
   readonly #shape: Shape;
 
@@ -74,8 +74,8 @@ class DimensionRule implements MessageRule {
   }
 
   end(): void {
-    if (this.#isNamed && this.#size !== undefined) refuse('malformed_model', 'A dimension has a size and a name.');
-    // Old exporters write an open size so, and the runtime reads it so.
+    if (this.#isNamed && this.#size !== undefined) refuse('malformed_model', 'A dimension has both a size and a name.');
+    // Old exporters write -1 for a dynamic dimension, and the runtime accepts it.
     this.#shape.add(this.#size === -1 ? undefined : this.#size);
   }
 }

@@ -6,7 +6,7 @@ import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
 import { Shape } from './shape-rule.ts';
 
-/** A TensorProto: its shape must be that of the values that are really there, in the file or, where they may be, in another. */
+/** Rule for TensorProto: its shape must match the values that are present, in the file or as external data. */
 export class TensorRule implements MessageRule {
   readonly #context: ScanContext;
   readonly #found: (name: string) => void;
@@ -16,11 +16,11 @@ export class TensorRule implements MessageRule {
   #name = '';
   #type = 0;
   #rawBytes: number | undefined;
-  /** The field with the values, where they are not raw, and how many they are. */
+  /** The field with the values if they are not raw, and their number. */
   #field: string | undefined;
   #entries = 0;
 
-  /** @param canBeExternal only an initializer of the main graph: the runtime takes other files for no other tensor */
+  /** @param canBeExternal true for initializers of the main graph only: the runtime supports external data for no other tensor */
   constructor(context: ScanContext, found: (name: string) => void, canBeExternal = false) {
     this.#context = context;
     this.#found = found;
@@ -61,15 +61,15 @@ export class TensorRule implements MessageRule {
   end(): void {
     const type = elementTypes.get(this.#type);
     if (type === undefined)
-      refuse('unsupported_model', `The tensor ${quote(this.#name)} has an element type that is not served.`);
+      refuse('unsupported_model', `The tensor ${quote(this.#name)} has an unsupported element type.`);
     const bytes = this.#shape.bytesOf(type.bits);
     this.#context.tally.tensorBytes.add(bytes);
     if (this.#external.isGiven) this.#checkExternal(bytes);
     else if (this.#rawBytes === undefined)
       this.#checkEntries(type.field, Math.ceil(this.#shape.elements / type.perEntry));
-    else if (this.#field !== undefined) this.#refuse('has its values twice');
+    else if (this.#field !== undefined) this.#refuse('has both raw and typed values');
     else if (this.#type === stringType) this.#refuse('has strings as raw bytes');
-    else if (this.#rawBytes !== bytes) this.#refuse(`has ${this.#rawBytes} bytes, but a shape for ${bytes}`);
+    else if (this.#rawBytes !== bytes) this.#refuse(`has ${this.#rawBytes} bytes, but its shape needs ${bytes}`);
     this.#found(this.#name);
   }
 
@@ -78,16 +78,17 @@ export class TensorRule implements MessageRule {
     if (!this.#canBeExternal)
       refuse(
         'external_data',
-        `The tensor ${shown} is no initializer of the main graph: save its data in the model file.`,
+        `The tensor ${shown} is not an initializer of the main graph: save its data in the model file.`,
       );
-    if (this.#rawBytes !== undefined || this.#field !== undefined) this.#refuse('has its values twice');
-    if (this.#type === stringType) this.#refuse('has strings in another file');
+    if (this.#rawBytes !== undefined || this.#field !== undefined)
+      this.#refuse('has values both in the model file and outside');
+    if (this.#type === stringType) this.#refuse('has strings as external data');
     this.#external.take(bytes, shown);
   }
 
   #checkEntries(field: string, expected: number): void {
-    if (this.#field !== undefined && this.#field !== field) this.#refuse('has values of another type than it says');
-    if (this.#entries !== expected) this.#refuse(`has ${this.#entries} values, but a shape for ${expected}`);
+    if (this.#field !== undefined && this.#field !== field) this.#refuse('has values of another type than declared');
+    if (this.#entries !== expected) this.#refuse(`has ${this.#entries} values, but its shape needs ${expected}`);
   }
 
   #refuse(what: string): never {

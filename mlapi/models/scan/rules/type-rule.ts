@@ -5,7 +5,7 @@ import type { MessageRule } from './message-rule.ts';
 import { MetadataRule } from './metadata-rule.ts';
 import { Shape, ShapeRule } from './shape-rule.ts';
 
-/** A TypeProto, or what a sequence or a map holds: at most one type, its element type known, its shape bounded. */
+/** Rule for TypeProto, also inside sequences and maps: at most one type, a known element type, a bounded shape. */
 class TypeRule implements MessageRule {
   readonly #context: ScanContext;
   readonly #found: (shape?: Shape) => void;
@@ -52,26 +52,26 @@ class TensorTypeRule implements MessageRule {
   }
 }
 
-/** 0 leaves the type open, as some exporters do inside of graphs. */
+/** 0 leaves the type open, as some exporters do inside graphs. */
 function checkElementType(type: number): void {
   if (type !== 0 && !elementTypes.has(type))
-    refuse('unsupported_model', `A value has the element type ${type}, which is not served.`);
+    refuse('unsupported_model', `A value has the element type ${type}, which is not supported.`);
 }
 
-/** A TypeProto as an attribute. */
+/** Rule for a TypeProto as an attribute. */
 export function attributeType(context: ScanContext): MessageRule {
   return new TypeRule(context, () => undefined);
 }
 
-/** Content of a ValueInfoProto: an input, an output or a value between. */
+/** Content of a ValueInfoProto: an input, an output or an intermediate value. */
 export interface ValueInfo {
   readonly name: string;
   readonly hasType: boolean;
-  /** A fixed dimension of zero: no row fits in. */
+  /** Whether it has a fixed dimension of zero: no row fits. */
   readonly isEmpty: boolean;
 }
 
-/** A ValueInfoProto: a name, and mostly a type. */
+/** Rule for ValueInfoProto: a name and usually a type. */
 export class ValueInfoRule implements MessageRule {
   readonly #context: ScanContext;
   readonly #found: (value: ValueInfo) => void;
@@ -102,8 +102,8 @@ export class ValueInfoRule implements MessageRule {
   }
 }
 
-/** Refuses an input of the model that no row could be given to. */
+/** @throws {Problem} 422 for a model input that no row could be given to */
 export function checkInput({ name, hasType, isEmpty }: ValueInfo): void {
   if (!hasType) refuse('malformed_model', `The input ${quote(name)} has no type.`);
-  if (isEmpty) refuse('unsupported_model', `The input ${quote(name)} has a dimension of zero, so that no row fits in.`);
+  if (isEmpty) refuse('unsupported_model', `The input ${quote(name)} has a dimension of zero, so that no row fits.`);
 }
