@@ -16,7 +16,7 @@ import { openTracing } from './telemetry/otlp/open-tracing.ts';
 export interface FoundationOptions {
   /** Epoch milliseconds. */
   readonly clock?: () => number;
-  /** Milliseconds that only go forward. */
+  /** Monotonic, in milliseconds. */
   readonly monotonicClock?: () => number;
   readonly logger?: Logger;
   readonly metrics?: Metrics;

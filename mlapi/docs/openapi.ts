@@ -23,11 +23,11 @@ function oauthScheme(endpoints: readonly Endpoint[]): object {
 }
 
 const tagDescriptions: Readonly<Record<string, string>> = {
-  health: 'Whether the service lives and can serve',
-  auth: 'Where tokens come from, and where they end',
-  discovery: 'What other services need to verify the tokens',
-  models: 'Information about the models, and their predictions',
-  documents: 'This description',
+  health: 'Liveness and readiness',
+  auth: 'Obtain and revoke tokens',
+  discovery: 'Keys and metadata for services that verify tokens',
+  models: 'Describe models and predict with them',
+  documents: 'This documentation',
 };
 
 /** Parts of the document that features add. */
@@ -37,7 +37,7 @@ export interface DocumentOptions {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** OpenAPI 3.1 for a list of endpoints: the same objects that serve, guard and validate them. */
+/** Builds the OpenAPI 3.1 document from the endpoints that are served. */
 export function openApiDocument(
   endpoints: readonly Endpoint[],
   version: string,

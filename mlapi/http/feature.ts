@@ -45,15 +45,15 @@ type Open = (base: never) => OpenFeature;
  * }
  */
 export interface OpenFeature {
-  /** Answered to everybody, without a token. */
+  /** Served without a token. */
   readonly publicEndpoints?: readonly Endpoint[];
-  /** Behind the guard: each names the scope that it needs. */
+  /** Served behind the guard; each names the scope it needs. */
   readonly endpoints?: readonly Endpoint[];
   /** Checks that must pass for the service to be ready. */
   readonly healthChecks?: readonly HealthCheck[];
-  /** Metrics that it counts itself, read whenever they are asked for. */
+  /** Metrics of this feature, read on every scrape. */
   readonly metrics?: () => readonly MetricSnapshot[];
-  /** Starts its background jobs, once the service is built. */
+  /** Starts background jobs once the service is built. */
   readonly startMaintenance?: () => void;
 }
 
@@ -73,12 +73,17 @@ type BaseOf<All extends Features> = (
   ? Base
   : unknown;
 
-/** Opens features in the order in which they are listed. Each gets `base`, and the features that were opened before it, by their names. */
+/**
+ * Opens features in the listed order. Each opener gets `base` and the features opened before it, by name.
+ * @example
+ * const base = { config };
+ * const { greetings } = openFeatures({ greetings: openGreetings }, base);
+ */
 export async function openFeatures<All extends Features>(features: All, base: BaseOf<All>): Promise<Opened<All>> {
   const opened: Record<string, OpenFeature> = {};
   for (const [name, { open: load }] of Object.entries<Feature>(features)) {
     const open = await load?.();
-    // The type of `base` says that each finds what it needs.
+    // `BaseOf` guarantees that each opener gets what it needs.
     if (open !== undefined) opened[name] = open({ ...(base as object), ...opened } as never);
   }
   return opened as Opened<All>;

@@ -1,16 +1,16 @@
 import { everyName, rangeOfName, rangeOfPrefix, unionOf, type NameRange } from './name-ranges.ts';
 
-/** A permission, alone or for some models: `models:predict`, `models:predict:churn`, `models:predict:churn-*`. */
+/** A permission, optionally limited to models: `models:predict`, `models:predict:churn`, `models:predict:churn-*`. */
 const form = /^([a-z]+:[a-z]+)(?::([a-z0-9][a-z0-9._-]*)(\*?))?$/;
 const maxNameLength = 64;
 
 interface Scope {
   readonly permission: string;
-  /** A name, or the beginning of names with `*` behind it; undefined for all models. */
+  /** A model name, or a name prefix followed by `*`; undefined for all models. */
   readonly models: string | undefined;
 }
 
-/** Only a prefix of names may end with punctuation. */
+/** A name must not end with punctuation; a prefix may. */
 function readScope(text: string): Scope | undefined {
   const [, permission, name, star = ''] = form.exec(text) ?? [];
   if (permission === undefined) return undefined;
@@ -19,13 +19,13 @@ function readScope(text: string): Scope | undefined {
   return { permission, models: name + star };
 }
 
-/** @returns whether it is written as a scope, of one of these permissions */
+/** Whether the text is a well-formed scope for one of these permissions. */
 export function isScope(text: string, permissions: readonly string[]): boolean {
   const permission = readScope(text)?.permission;
   return permission !== undefined && permissions.includes(permission);
 }
 
-/** Whether who holds `granted` may also hold `asked`: the same, or less of it. */
+/** Whether `granted` includes `asked`: the same scope or a narrower one. */
 export function covers(granted: string, asked: string): boolean {
   if (granted === asked) return true;
   const [held, wanted] = [readScope(granted), readScope(asked)];
@@ -35,7 +35,7 @@ export function covers(granted: string, asked: string): boolean {
   return wanted.models?.startsWith(models.slice(0, -1)) === true && models.endsWith('*');
 }
 
-/** Whether these scopes hold a permission for some models, if not for all. */
+/** Whether these scopes hold a permission for at least one model. */
 export function holdsSome(scopes: readonly string[], permission: string): boolean {
   return scopes.some((scope) => scope === permission || scope.startsWith(`${permission}:`));
 }
@@ -45,7 +45,7 @@ export function holdsFor(scopes: readonly string[], permission: string, model: s
   return scopes.includes(permission) || scopes.some((scope) => covers(scope, `${permission}:${model}`));
 }
 
-/** The names of the models for which these scopes hold a permission: `holdsFor`, for lists that are too long to be asked name by name. */
+/** Returns the model names for which these scopes hold a permission, as ranges: `holdsFor` for long lists. */
 export function namesHeld(scopes: readonly string[], permission: string): NameRange[] {
   const ranges = scopes.flatMap((scope) => {
     const held = readScope(scope);

@@ -5,5 +5,5 @@ export function modelNotFound(): Problem {
   return new Problem(404, 'model_not_found', 'No such model or version.');
 }
 
-/** Resource of an endpoint whose path names a model: a scope may be for some models, and the others do not exist for its holder. */
+/** Resource of an endpoint whose path names a model. A client whose scopes cover only other models gets 404. */
 export const namedModel = { param: 'name', hidden: modelNotFound, event: 'model_hidden' } as const;

@@ -6,7 +6,7 @@ import { modelStoreVariables } from './variables.ts';
 export const modelStore = {
   variables: modelStoreVariables,
   scopes: modelStoreScopes,
-  tags: { 'model store': 'Versions that clients bring, and aliases for them' },
+  tags: { 'model store': 'Uploaded versions and their aliases' },
   migrations: async () => (await import('./migrations.ts')).modelStoreMigrations,
   commands: async () => (await import('./commands/store-commands.ts')).modelStoreCommands,
   open: async () => (await import('./open-model-store.ts')).openModelStore,

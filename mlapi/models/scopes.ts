@@ -1,4 +1,4 @@
-/** Over what belongs to others. */
+/** Scope for managing models that other clients own. */
 export const administration = 'models:admin';
 
 /** Permissions of the model store, beside those to predict and to read. */

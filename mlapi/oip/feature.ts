@@ -6,6 +6,6 @@ import { oipHealthEndpoints, tag } from './health-routes.ts';
 export const oip = {
   errorShape: oipErrorShape,
   startingEndpoints: oipHealthEndpoints,
-  tags: { [tag]: 'The same models in the words of the Open Inference Protocol, and its extensions' },
+  tags: { [tag]: 'The same models through the Open Inference Protocol and its extensions' },
   open: async () => (await import('./open-oip.ts')).openOip,
 } satisfies Feature;

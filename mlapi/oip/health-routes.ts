@@ -9,7 +9,7 @@ import { oipSchemas } from './schemas.ts';
 export const tag = 'open inference protocol';
 const extensions = ['binary_tensor_data', 'classification', 'model_repository', 'statistics'];
 
-/** Public: that the protocol is spoken here, whether the process lives, and whether its models can serve. */
+/** Public: server metadata, liveness and readiness. */
 export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
   const health = { access: 'public', method: 'GET' } as const;
   const server = { name: 'mlapi', version, extensions };
@@ -20,7 +20,7 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
       docs: {
         tag,
         operationId: 'getServer',
-        summary: 'The server',
+        summary: 'Describe the server',
         statuses: {},
         answer: { schema: oipSchemas.server, example: server },
       },
@@ -44,7 +44,7 @@ export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks):
       docs: {
         tag,
         operationId: 'checkReady',
-        summary: 'Whether every model can serve, and the database',
+        summary: 'Whether the models and the database can serve',
         statuses: { 503: { text: 'Not ready', schema: oipSchemas.ready } },
         answer: { schema: oipSchemas.ready },
       },

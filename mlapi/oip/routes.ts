@@ -44,7 +44,7 @@ const headerLength = {
 };
 const noModel = { 404: 'No such model' };
 
-/** The Open Inference Protocol and its extensions, over models that are found elsewhere. */
+/** The endpoints of the Open Inference Protocol and its extensions. */
 export function oipEndpoints(options: OipOptions): Endpoint[] {
   return [
     ...inferEndpoints(options),

@@ -40,7 +40,7 @@ export interface TokenFamilyRow {
   created_at: number;
   ended_at: number | null;
   ended_by: string | null;
-  /** Rate-limit key of the address that last reset or refreshed. */
+  /** Rate-limit key of the address of the last reset or refresh. */
   last_address: string;
 }
 

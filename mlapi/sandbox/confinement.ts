@@ -35,7 +35,7 @@ export interface Launch {
 /** After the standard streams and the message pipe. */
 const filterDescriptor = 4;
 
-/** Node 24 sets half a gigabyte aside for the code that it compiles, for each thread. Here is nothing that is worth it. */
+/** Node 24 reserves 512 MB of code space per thread; we need far less. */
 const noCompiler = '--jitless';
 const bubblewrap = '/usr/bin/bwrap';
 const shell = '/bin/sh';
@@ -111,8 +111,8 @@ function packageFiles(): string[] {
 }
 
 /**
- * Returns what this machine allows: some containers and service units forbid namespaces, and some have no bubblewrap.
- * @param needed a module that must load behind the wall
+ * Returns the strongest isolation that works here: some containers and service units forbid namespaces, and bubblewrap may be missing.
+ * @param needed a module that must load inside the namespaces
  */
 export function findIsolation(needed: URL): Promise<Isolation> {
   if (!existsSync(bubblewrap)) return Promise.resolve('limits');

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 
-/** Whether the service runs from its sources, which Node needs a loader for. */
+/** Whether the service runs from its sources, which needs a loader. */
 export const isSource = import.meta.url.endsWith('.ts');
 /** Options of Node that every program is started with. */
 export const loader: readonly string[] = isSource ? ['--import', require.resolve('tsx')] : [];
@@ -16,9 +16,9 @@ export function programsFolder(): string {
 }
 
 /**
- * URL of a module of the service, from its sources or compiled.
- * @param path relative to `base`, without an extension
- * @param base the `import.meta.url` of the caller
+ * Returns the URL of a module of the service, run from source or compiled.
+ * @param path relative to `base`, without extension
+ * @param base `import.meta.url` of the caller
  */
 export function moduleUrl(path: string, base: string): URL {
   return new URL(`${path}.${isSource ? 'ts' : 'js'}`, base);

@@ -9,22 +9,22 @@ import { send } from './send.ts';
 const maxDiscardedBytes = 1_048_576;
 const problemMediaType = 'application/problem+json';
 
-/** Ends the list of routes. */
+/** Last handler: 404. */
 export const notFound: RequestHandler = () => {
-  throw new Problem(404, 'not_found', 'There is nothing at this path.');
+  throw new Problem(404, 'not_found', 'Nothing is served at this path.');
 };
 
-/** Where errors of the application become responses. */
+/** Turns errors thrown by handlers into responses. */
 export const errorResponses: ErrorRequestHandler = (error: unknown, request, _response, _next) => {
   sendError(error, Exchange.of(request));
 };
 
-/** Where errors of requests become responses, in the shape of the protocol that the path belongs to. */
+/** Sends an error in the format of the protocol that the path belongs to. */
 export function sendError(error: unknown, exchange: Exchange): void {
   const problem = toProblem(error);
   const { request, response, target } = exchange;
   if (response.headersSent) {
-    // Half an answer cannot be taken back: the client must not take it for a whole one.
+    // Part of a response has been sent: break the connection, so that the client does not take it for complete.
     if (!response.writableEnded) response.destroy();
     return;
   }
@@ -40,8 +40,8 @@ export function sendError(error: unknown, exchange: Exchange): void {
 }
 
 /**
- * Whether Node may throw away what is left of the body and keep the connection: closing at once could reset it before the
- * sender has read the answer. Nobody may send without end. (Node itself closes where it did not say "100 Continue".)
+ * Whether Node may discard the rest of the body and keep the connection. Closing at once could reset the connection before the client has
+ * read the response. Bodies of unknown or large size are not read. (Node closes by itself if it has not sent "100 Continue".)
  */
 function canDiscardRest({ complete, headers }: IncomingMessage): boolean {
   if (complete) return true;
@@ -51,12 +51,17 @@ function canDiscardRest({ complete, headers }: IncomingMessage): boolean {
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (isStorageFault(error)) return serviceBusy(error);
-  return new Problem(500, 'internal_error', 'The service failed; the operator finds the cause under the request id.', {
-    cause: error,
-  });
+  return new Problem(
+    500,
+    'internal_error',
+    'Internal error; the operator can find the cause in the log by the request id.',
+    {
+      cause: error,
+    },
+  );
 }
 
-/** RFC 9457. */
+/** Returns an error as problem details (RFC 9457). */
 export function problemDetails(problem: Problem, target: string, requestId: string): object {
   const { status, code, message, errors } = problem;
   return {

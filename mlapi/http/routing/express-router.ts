@@ -7,7 +7,7 @@ import { handle, publicOnly, runChecks } from './handle.ts';
 
 const verbs = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'delete' } as const;
 
-/** Express as it is used here: for its routing alone. */
+/** Express, used for routing only. */
 export function createExpress(): Express {
   const application = express();
   return application
@@ -17,7 +17,7 @@ export function createExpress(): Express {
     .set('query parser', false);
 }
 
-/** An Express router for a list of endpoints behind checks. Another method on their paths is 405; HEAD works where GET does. */
+/** Builds an Express router for endpoints. Other methods on their paths get 405; HEAD works where GET does. */
 export function routes(endpoints: readonly Endpoint[], checks: readonly Check[] = [publicOnly]): Router {
   const router = express.Router({ caseSensitive: true });
   const paths = new Set(endpoints.map(({ path }) => path));
@@ -40,7 +40,7 @@ export function routes(endpoints: readonly Endpoint[], checks: readonly Check[] 
   return router;
 }
 
-/** Says which route a request is for ahead of a middleware, so that also what this one refuses is counted with it. */
+/** Sets the route before the checks run, so that requests they reject are counted under it. */
 export function routeNames(endpoints: readonly Endpoint[]): Router {
   const router = express.Router({ caseSensitive: true });
   for (const path of new Set(endpoints.map((endpoint) => endpoint.path)))
@@ -51,7 +51,7 @@ export function routeNames(endpoints: readonly Endpoint[]): Router {
   return router;
 }
 
-/** Runs checks on requests that no endpoint has taken. */
+/** Adapts checks to Express middleware. */
 export function checked(checks: readonly Check[]): RequestHandler {
   return async (request, _response, next) => {
     await runChecks(checks, Exchange.of(request), undefined);

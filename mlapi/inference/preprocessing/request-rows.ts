@@ -22,7 +22,7 @@ export function findRows(body: unknown): RequestRows {
 function findBareRows(value: unknown, pointer: string): RequestRows {
   if (isObject(value)) return { rows: [value], pointer, pointerTo: () => pointer };
   if (!Array.isArray(value)) throw invalidRows([{ pointer, detail: 'expected a list of rows or one named row' }]);
-  if (value.length === 0) throw invalidRows([{ pointer, detail: 'there must be at least one row' }]);
+  if (value.length === 0) throw invalidRows([{ pointer, detail: 'at least one row is required' }]);
   return { rows: value, pointer, pointerTo: (index) => `${pointer}/${index}` };
 }
 

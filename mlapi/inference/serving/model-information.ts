@@ -2,7 +2,7 @@ import type { Contract } from '../contract/types.ts';
 import { rowWiseVerdict, type RowWiseVerdict } from '../row-wise/verdict.ts';
 import type { ModelFile, ModelMetadata, TensorInfo } from '../tensors/types.ts';
 
-/** Returns what clients may know of a model. */
+/** Returns what clients may know about a model. */
 export function modelInformation(contract: Contract, metadata: ModelMetadata): ModelInformation {
   const { name, version, description, features, output, metrics, sample } = contract;
   const { sha256, files, inputs, outputs, platform = 'onnx_onnxv1' } = metadata;
@@ -19,14 +19,14 @@ export interface ModelInformation
   readonly platform: string;
   /** SHA-256 over all files of the model. */
   readonly sha256: string;
-  /** Where it has external data. */
+  /** With external data: all files of the model. */
   readonly files?: readonly ModelFile[];
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly classes: readonly (string | number)[];
 }
 
-/** Equal for models that encode the same rows to the same numbers. */
+/** Fingerprint of the encoding: equal for models that encode the same rows to the same numbers. */
 export function encodingOf({ features }: Contract, { inputs }: ModelMetadata): string {
   const told = features.map(({ description: _description, unit: _unit, ...rules }) => rules);
   return JSON.stringify([inputs.map(({ datatype }) => datatype), told]);

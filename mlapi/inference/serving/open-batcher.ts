@@ -16,44 +16,45 @@ import type { RunInput, TensorInfo } from '../tensors/types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from '../warmup/warm-up.ts';
 
 export interface EngineConfig extends Pick<CoreConfig, 'maxRows' | 'predictTimeoutMs'>, AllowedServers {
-  /** Processes that share the processors; unset: this one alone. */
+  /** Processes that share the CPUs; default: 1. */
   readonly workers?: number;
 }
 
 export interface EngineOptions extends EngineConfig {
   readonly observer?: InferenceObserver | undefined;
-  /** Confinement of the child processes, if the model was uploaded. */
+  /** Confinement of the child processes, for an uploaded model. */
   readonly confinement?: Confinement;
-  /** Looks at what their processes take. */
+  /** Measures the memory of the child processes. */
   readonly watch?: WatchedGroup;
 }
 
-/** One that is loaded in this process. */
+/** A model loaded in this process. */
 export interface LoadedModel extends KnownModel {
   readonly wrapper: ModelWrapper;
 }
 
-/** A hop to another process costs about a quarter of this. */
+/** Limit for inline runs in seconds; a message to another process costs about a quarter of it. */
 const longestInlineRunSeconds = 0.0005;
 /** Longest inline run, in seconds, for a model whose requests cannot be split. */
 const longestInlineRequestSeconds = 0.05;
-/** Maximum cells in one run, since the input of a child goes through a pipe. */
+/** Most cells of one run: the input of a child process passes through a pipe. */
 const maxCellsPerRun = 131_072;
 /** Requests of the largest size that may wait for one model. */
 const maxLargestRequests = 10;
-/** Requests of tensors that may wait, each as large as a body. */
+/** Tensor requests that may wait for one model, each as large as a body may be. */
 const maxTensorRequests = 256;
 
 /**
- * Finds out where the model computes. It is measured one model at a time: others would be in the way.
- * @returns for a model that computes inline, what its warm-up found; undefined for one that belongs in child processes
+ * Decides where the model runs, by measuring it in this process. Call it for one model at a time, since others would disturb the
+ * measurement.
+ * @returns the warm-up result of a model that runs inline; undefined for one that belongs in child processes
  */
 export async function measureInline(model: LoadedModel, { maxRows }: EngineOptions): Promise<WarmUp | undefined> {
   const { wrapper, metadata, contract, outputName, probe } = model;
   if (contract.executor === 'child') return undefined;
   const others = secondaryOutputs(model);
   const run = (input: RunInput, allOutputs = false) => wrapper.run(input, outputName, allOutputs ? others : undefined);
-  // The first run of a session prepares the others.
+  // The first run of a session initialises it.
   await run(probe.sample);
   const isInline = contract.executor === 'inline';
   if (!isInline && (await timeOneRow({ run, sample: probe.sample })) > longestInlineRunSeconds) return undefined;
@@ -71,12 +72,15 @@ function warmUpProbe(run: Parameters<typeof timeOneRow>[0]['run'], model: KnownM
   return warmUp({ run, ...probe, takesOneRow: metadata.takesOneRow, mayShare: mayShareRuns(model) });
 }
 
-/** Whether what the warm-up computed is all that a request can bring. */
+/** Whether requests cannot be larger than the sample of the warm-up. */
 function isOfOneSize({ datatype, shape }: TensorInfo): boolean {
   return datatype !== 'BYTES' && !shape.includes(-1);
 }
 
-/** @param inline what `measureInline` said; without it, child processes are started, and the model in this one is released */
+/**
+ * Opens a batcher for a model loaded in this process.
+ * @param inline result of `measureInline`; if undefined, releases the model and starts child processes
+ */
 export async function openBatcher(
   model: LoadedModel,
   options: EngineOptions,
@@ -93,12 +97,12 @@ export async function openBatcher(
   return createBatcher(model, options, isPinned ? executor : new AdaptiveExecutor(executor, startPool), inline);
 }
 
-/** A batcher over child processes; this one never loads the model. */
+/** Opens a batcher over child processes, without loading the model in this process. */
 export async function openChildBatcher(model: KnownModel, options: EngineOptions): Promise<Batcher> {
   return openWarm(model, options, await ProcessPool.start(poolOptions(model, options)));
 }
 
-/** A batcher over an executor, after its warm-up. */
+/** Warms the executor up and opens a batcher over it; releases the executor on failure. */
 export async function openWarm(model: KnownModel, options: EngineOptions, executor: Executor): Promise<Batcher> {
   const run = async (input: RunInput, allOutputs?: boolean) => (await executor.run(input, Infinity, allOutputs)).output;
   try {
@@ -110,13 +114,13 @@ export async function openWarm(model: KnownModel, options: EngineOptions, execut
   }
 }
 
-/** The tensors that the model answers beside the one that the contract reads, in its order. */
+/** Names of the outputs beside the contract's, in the model's order. */
 export function secondaryOutputs({ metadata, outputName }: Pick<KnownModel, 'metadata' | 'outputName'>): string[] {
   return metadata.outputs.map(({ name }) => name).filter((name) => name !== outputName);
 }
 
 function poolOptions(model: KnownModel, { workers = 1, confinement, watch }: EngineOptions) {
-  // There may be many uploaded models, so each has one process.
+  // Uploaded models get one process each, since there may be many.
   const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
   const { path, metadata, outputName } = model;
   return { path, sha256: metadata.sha256, outputName, others: secondaryOutputs(model), slots, confinement, watch };

@@ -24,9 +24,9 @@ import { secondaryOutputs, type EngineOptions } from './open-batcher.ts';
 import { prepareModel, refuseModel, type PreparedModel } from './prepare-model.ts';
 
 export interface CallerOptions {
-  /** Client that the request belongs to: clients take turns. */
+  /** Id of the client; clients take turns. */
   readonly client?: string;
-  /** Asked before the outputs are kept and the answer is made; without it, that is the service's own request. */
+  /** Reserves memory for outputs and response; undefined for the service's own requests. */
   readonly memory?: ResponseMemory | undefined;
 }
 
@@ -35,32 +35,34 @@ export interface PredictOptions extends CallerOptions {
 }
 
 export interface InferOptions extends CallerOptions {
-  /** The outputs to answer, by their names; without it, all of them. */
+  /** Names of the outputs to return; default: all. */
   readonly outputs?: readonly string[] | undefined;
 }
 
 /**
- * One model, ready to serve, with a verb for each step: encode, run, decode. `predict` takes rows through them, and `infer` tensors;
- * a caller that needs what is between the steps calls the verbs itself.
+ * Serves one model, with a method for each step: encode, run, decode. `predict` takes rows through all of them, `infer` tensors. Callers
+ * that need intermediate results call the steps themselves.
  * @example
+ * const model = await Predictor.load('resources/models/wine', { maxRows: 1_000, predictTimeoutMs: 1_000 });
  * const matrix = await model.encode([[13.2, 1.78]]);
  * const output = await model.run(matrix, { client: 'ada' });
  * const { predictions } = model.decode(output, matrix.rows);
+ * await model.release();
  */
 export class Predictor {
   readonly contract: Contract;
   /** Response headers that identify the model file: `x-model-sha256`. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Response to the contract's sample: computed at warm-up, shown in the documents. */
+  /** Response to the contract's sample: computed at warm-up, shown in the documentation. */
   sampleResponse: PredictionResponse | undefined;
-  /** Undefined for a model that takes no rows. */
+  /** Undefined for a model that takes tensors. */
   readonly #preprocessor: Preprocessor | undefined;
   readonly #metadata: ModelMetadata;
   readonly #batcher: Batcher;
   readonly #responder: PredictionResponder;
   /** Maximum number of rows in one request. */
   readonly maxRows: number;
-  /** Where a run has each output: the contract's at -1, the others at their index. */
+  /** Index of each output in the result of a run: -1 for the contract's, otherwise its index among the secondary outputs. */
   readonly #outputs: ReadonlyMap<string, TensorInfo>;
   readonly #places: ReadonlyMap<string, number>;
   #isReleased = false;
@@ -80,12 +82,12 @@ export class Predictor {
     this.#responder = new PredictionResponder(prepared);
   }
 
-  /** Loads a model folder and predicts its sample, so that what cannot serve never starts. @throws {ModelFolderError} */
+  /** Loads a model folder and predicts its sample, so that a broken model stops the start. @throws {ModelFolderError} */
   static async load(folder: string, options: EngineOptions): Promise<Predictor> {
     return Predictor.start(await prepareModel(folder, options), options);
   }
 
-  /** The second half of `load`, which may be done for several models at once. @throws {ModelFolderError} */
+  /** Second phase of `load`; safe to run for several models concurrently. @throws {ModelFolderError} */
   static async start(prepared: PreparedModel, options: EngineOptions): Promise<Predictor> {
     const { contract, sourcePath } = prepared;
     try {
@@ -94,7 +96,7 @@ export class Predictor {
       try {
         if (prepared.preprocessor !== undefined) predictor.sampleResponse = await predictor.predict(contract.sample);
       } catch (cause) {
-        // Its processes would go on without anybody who knows of them.
+        // Otherwise its processes would be leaked.
         await predictor.release();
         throw cause;
       }
@@ -105,9 +107,10 @@ export class Predictor {
   }
 
   /**
-   * Validates rows and encodes them: at once, or by a promise where they are a stream of CSV.
-   * @param body rows as JSON has them, or CSV
-   * @throws {Problem} 400 or 409, at once or by its promise; 413
+   * Validates and encodes rows: synchronously, or as a promise for streamed CSV.
+   * @param body rows in JSON form (a list of rows or one named row, bare or as `{ instances }`), or CSV as a `StreamedBody`
+   * @returns a matrix of shape [rows, features]
+   * @throws {Problem} 409 `takes_tensors`; 400 or 413 for invalid rows, thrown or as a rejection
    */
   encode(body: unknown): Matrix | Promise<Matrix> {
     const preprocessor = this.#preprocessor;
@@ -116,62 +119,62 @@ export class Predictor {
     return preprocessor.preprocess(body);
   }
 
-  /** The same for raw tensors, past the contract: nothing is validated but that they are what the model takes. @throws {Problem} 400 or 413 */
+  /** Checks that tensors are what the model takes; the contract's rules are not applied. @throws {Problem} 400 or 413 */
   encodeTensors(inputs: readonly InputTensor[]): RunInput {
     if (this.#preprocessor === undefined) return toTensorInput(inputs, this.#metadata);
     const width = this.contract.features.length;
     return toMatrix(inputs, { metadata: this.#metadata, width, maxRows: this.maxRows });
   }
 
-  /** Outputs by their names, in this order; without names, all of them. @throws {Problem} 400 */
+  /** Returns outputs by name, in this order; without names, all of them. @throws {Problem} 400 `invalid_tensors` */
   selectOutputs(names: readonly string[] | undefined): readonly TensorInfo[] {
     const { outputs } = this.#metadata;
     if (names === undefined) return outputs;
     return names.map((name) => {
       const found = this.#outputs.get(name);
       if (found !== undefined) return found;
-      throw invalidTensors(`The outputs of this model are ${quoteNames(outputs)}`);
+      throw invalidTensors(`Unknown output; the outputs of this model are ${quoteNames(outputs)}`);
     });
   }
 
   /**
-   * Computes, in turn with other clients.
-   * @param outputs those that are wanted; without it, the one that the contract reads
-   * @throws {Problem} 503 at once; 422, 503 or 504 by its promise
+   * Runs the model, in turn with other clients.
+   * @param outputs the wanted outputs; default: the one that the contract reads
+   * @throws {Problem} 503 synchronously; 422, 503 or 504 as a rejection
    */
   run(input: RunInput, { client, memory }: CallerOptions = {}, outputs?: readonly TensorInfo[]): Promise<RunOutput> {
-    // It made room for another while this request's rows were still coming.
+    // The model was unloaded while this request's rows were still arriving.
     if (this.#isReleased) throw serviceBusy();
     const allOutputs = outputs?.some(({ name }) => this.#places.get(name) !== -1) ?? false;
     return this.#batcher.run(input, client, allOutputs, memory);
   }
 
-  /** Makes the answer of what a run computed for some rows. @throws {Problem} 422 or 503 */
+  /** Builds the response from the output of a run over rows. @throws {Problem} 422 or 503 */
   decode(output: RunOutput, rows: number, { scores = false, memory }: PredictOptions = {}): PredictionResponse {
     return this.#responder.answer(output, rows, scores, memory);
   }
 
-  /** Raw outputs of a run that was asked for them. */
+  /** Returns the outputs of a run that requested them. */
   decodeTensors(output: RunOutput, outputs: readonly TensorInfo[]): NamedOutput[] {
     return outputs.map((info) => this.#named(info, output));
   }
 
-  /** Answers rows. @throws {Problem} what `encode`, `run` and `decode` throw */
+  /** Predicts rows. @throws {Problem} what `encode`, `run` and `decode` throw */
   predict(body: unknown, options: PredictOptions = {}): Promise<PredictionResponse> {
-    // An async function would keep the body while its rows wait: many times the memory of its matrix, copied by every collection.
+    // Not async: an async function would keep the body alive while its rows wait, many times the memory of the matrix.
     const encoded = this.encode(body);
     return encoded instanceof Promise
       ? encoded.then((matrix) => this.predictEncoded(matrix, options))
       : this.predictEncoded(encoded, options);
   }
 
-  /** The same for rows that are encoded already. @throws {Problem} 422, 503 or 504 */
+  /** Predicts encoded rows. @throws {Problem} 422, 503 or 504 */
   async predictEncoded(matrix: Matrix, options: PredictOptions = {}): Promise<PredictionResponse> {
     const output = await this.run(matrix, options);
     return this.decode(output, matrix.rows, options);
   }
 
-  /** Answers raw tensors. @throws {Problem} 400, 413 or 503, at once; 422, 503 or 504 */
+  /** Runs the model on tensors. @throws {Problem} 400, 413 or 503 synchronously; 422, 503 or 504 as a rejection */
   infer(inputs: readonly InputTensor[], options: InferOptions = {}): Promise<NamedOutput[]> {
     const input = this.encodeTensors(inputs);
     const outputs = this.selectOutputs(options.outputs);
@@ -182,7 +185,7 @@ export class Predictor {
     return this.#batcher.executor.fault === undefined;
   }
 
-  /** Fails while the model cannot compute. */
+  /** @throws {Error} while the model cannot compute */
   check(): void {
     const { fault } = this.#batcher.executor;
     if (fault !== undefined) throw new Error(`${this.contract.name}: ${fault.message}`);
@@ -194,39 +197,39 @@ export class Predictor {
     return { name, datatype, data, shape };
   }
 
-  /** Whether requests may share its runs. */
+  /** Whether requests may share its runs, and why not. */
   get verdict(): RowWiseVerdict {
     return rowWiseVerdict({ contract: this.contract, metadata: this.#metadata });
   }
 
-  /** Where it computes, and what memory that takes. */
+  /** Executor kind and memory of the processes that hold the model. */
   sessions(): { kind: ExecutorKind; memory: SessionMemory[] } {
     const { executor } = this.#batcher;
     return { kind: executor.kind, memory: executor.memory() };
   }
 
-  /** Whether it computes. */
+  /** Whether a run is in progress. */
   get isBusy(): boolean {
     const { free, slots } = this.#batcher.executor;
     return free < slots;
   }
 
-  /** Memory of the processes that hold the model, as far as it is known. */
+  /** Memory in bytes of the processes that hold the model, as far as it is known. */
   get memoryBytes(): number {
     return this.#batcher.executor.memory().reduce((sum, { rssBytes }) => sum + rssBytes, 0);
   }
 
-  /** Equal for models that encode the same rows to the same numbers. */
+  /** Fingerprint of the encoding: equal for models that encode the same rows to the same numbers. */
   get encoding(): string {
     return (this.#encoding ??= encodingOf(this.contract, this.#metadata));
   }
 
-  /** Returns all that a client needs in order to call: identity, contract, measured quality, one row to start from. */
+  /** Returns what a client needs to call the model: identity, contract, metrics and a sample row. */
   information(): ModelInformation {
     return modelInformation(this.contract, this.#metadata);
   }
 
-  /** Ends it, after the predictions that were accepted. */
+  /** Releases the model after the accepted predictions. */
   release(): Promise<void> {
     this.#isReleased = true;
     return this.#batcher.release();

@@ -24,19 +24,19 @@ import {
   type EngineOptions,
 } from './open-batcher.ts';
 
-/** A model that can be started: what is known of it is read and checked. */
+/** A model that was read and checked and can be started. */
 export interface PreparedModel extends KnownModel {
-  /** Undefined for a model that takes no rows. */
+  /** Undefined for a model that takes tensors. */
   readonly preprocessor: Preprocessor | undefined;
-  /** The file to mend, if it cannot serve. */
+  /** The file to fix if the model cannot be served. */
   readonly sourcePath: string;
-  /** Whether answers say by their digest which file gave them. */
+  /** Whether responses contain the model's digest. */
   readonly includesDigest: boolean;
-  /** Starts what computes. */
+  /** Starts the executor. */
   open(options: EngineOptions): Promise<Batcher>;
 }
 
-/** The first half of a folder's start, which is for one model at a time. @throws {ModelFolderError} */
+/** First phase of loading a folder; run it for one model at a time, since it measures the model. @throws {ModelFolderError} */
 export async function prepareModel(folder: string, options: EngineOptions): Promise<PreparedModel> {
   const path = join(folder, 'model.onnx');
   const contractPath = join(folder, 'model.json');
@@ -60,7 +60,7 @@ export async function prepareModel(folder: string, options: EngineOptions): Prom
   }
 }
 
-/** A model that is never loaded in this process: what it is was found out in another one. @throws {ModelFolderError} */
+/** Prepares a model that is never loaded in this process: another process has described it. @throws {ModelFolderError} */
 export function prepareUntrusted(
   known: { path: string; metadata: ModelMetadata; contract: Contract },
   options: EngineOptions,
@@ -73,7 +73,7 @@ export function prepareUntrusted(
   }
 }
 
-/** The contract of a folder whose model is on another server; undefined for all others. @throws {ModelFolderError} */
+/** Returns the contract of a folder whose model is on another server; undefined for all others. @throws {ModelFolderError} */
 export function readRemoteContract(folder: string): RemoteContract | undefined {
   if (existsSync(join(folder, 'model.onnx')) || !existsSync(join(folder, 'model.json'))) return undefined;
   const contract = readContract(folder, unknownInput);
@@ -86,7 +86,11 @@ export function isRemote(contract: Contract): contract is RemoteContract {
   return contract.remote !== undefined;
 }
 
-/** A model on another server. It is asked there what it is. @throws {ModelFolderError} @throws {Problem} 422 `remote_not_allowed` */
+/**
+ * Prepares a model on another server, which is asked for its description.
+ * @throws {ModelFolderError}
+ * @throws {Problem} 422 `remote_not_allowed`
+ */
 export async function prepareRemote(
   { path, contract, sha256 }: { path: string; contract: RemoteContract; sha256?: string },
   options: EngineOptions,
@@ -98,9 +102,9 @@ export async function prepareRemote(
     const described = await describeRemote(server, reference, performance.now() + timeoutMs);
     const { metadata } = described;
     if (sha256 !== undefined && sha256 !== metadata.sha256)
-      throw new Error('its server describes another model than before');
+      throw new Error('its server now describes another model than before');
     if (contract.features.length > 0 && metadata.inputType === undefined)
-      throw new ModelFolderError(path, 'has "features", but the model takes no rows of them: it takes tensors');
+      throw new ModelFolderError(path, 'has "features", but the model takes tensors, not rows');
     checkWidth(path, contract, metadata.width);
     const model = describeModel({ path, metadata, contract }, options);
     const { outputName } = model;
@@ -118,7 +122,7 @@ export async function prepareRemote(
   }
 }
 
-/** What follows from a model's contract and from what it says of itself. */
+/** Derives output, preprocessor and warm-up inputs from contract and metadata. */
 function describeModel(
   { path, metadata, contract }: { path: string; metadata: ModelMetadata; contract: Contract },
   { maxRows }: EngineOptions,
@@ -140,7 +144,7 @@ function describeModel(
   return { path, metadata, contract, outputName, probe: { sample, other }, preprocessor };
 }
 
-/** What stops the start. */
+/** Turns any error into the one that stops the start. */
 export function refuseModel(sourcePath: string, cause: unknown): ModelFolderError {
   if (cause instanceof ModelFolderError) return cause;
   if (cause instanceof Problem) return new ModelFolderError(sourcePath, describeRefusal(cause), { cause });
@@ -149,5 +153,5 @@ export function refuseModel(sourcePath: string, cause: unknown): ModelFolderErro
 
 function describeRefusal({ message, errors = [] }: Problem): string {
   const cells = errors.map(({ pointer, detail }) => ` ${pointer} ${detail}.`).join('');
-  return `the model cannot compute its sample: ${message}${cells}`;
+  return `the model cannot predict its sample: ${message}${cells}`;
 }

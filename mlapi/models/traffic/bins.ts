@@ -1,6 +1,6 @@
 import type { FeatureReference } from '../../inference/contract/reference.ts';
 
-/** The bin of a value. */
+/** Returns the index of the bin that contains a value. */
 export function binOf(value: number, { edges: ends }: Pick<FeatureReference, 'edges'>): number {
   let low = 0;
   let high = ends.length;

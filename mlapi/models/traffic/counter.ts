@@ -1,13 +1,13 @@
 import { countResponse, newCounts, type Counts, type Outcome, type Role } from './counts.ts';
 
-/** Counts one version in one role: since the process started, and in the current period. */
+/** Counts of one version in one role: since the process started, and in the current period. */
 export class Counter {
   readonly model: string;
   readonly version: string;
   readonly role: Role;
   readonly total = newCounts();
   period: Counts = newCounts();
-  /** Whether the period has something that is not written down yet. */
+  /** Whether the period has counts that are not stored yet. */
   isChanged = false;
 
   constructor({ model, version, role }: Pick<Counter, 'model' | 'version' | 'role'>) {

@@ -1,22 +1,22 @@
-/** Role of a version: it answers all clients, a canary's share of them, or as a shadow none. */
+/** Role of a version: serves all clients, a canary's share of them, or as a shadow none. */
 export type Role = 'primary' | 'canary' | 'shadow';
 
 export type Outcome = 'ok' | 'refused' | 'failed' | 'skipped';
 
-/** Seconds: upper ends of the bins of latencies. */
+/** Upper bounds of the latency bins, in seconds. */
 export const latencyBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Counts of a version: plain data, which can be stored and added up. */
+/** Counts of a version. Plain data, which can be stored and added. */
 export interface Counts {
-  /** `refused`: the caller's mistake; `failed`: the model's, or too much to do; `skipped`: a shadow had too much to do. */
+  /** `refused`: invalid request. `failed`: failure or overload of the model. `skipped`: the shadow was overloaded. */
   readonly requests: Record<Outcome, number>;
-  /** Rows of the requests that were answered. */
+  /** Rows of successful requests. */
   rows: number;
-  /** Total time of these requests, from the call to the answer. */
+  /** Total duration of these requests. */
   seconds: number;
-  /** How many of them fell between the bounds; the last are above them all. */
+  /** Successful requests per latency bin; the last bin is above all bounds. */
   readonly latency: number[];
-  /** Rows that both a version and its shadow answered, and how many of them the shadow answered differently. */
+  /** Rows that both a version and its shadow predicted, and how many of them differ. */
   compared: number;
   disagreements: number;
 }
@@ -51,7 +51,7 @@ export function addCounts(sum: Counts, more: Counts): void {
   more.latency.forEach((count, bin) => (sum.latency[bin]! += count));
 }
 
-/** The bound below which this share of the answers came; undefined above the last one, or where there are none. */
+/** Returns the bound below which this share of the latencies lies; undefined above the last bound or without any. */
 export function latencyQuantile({ latency }: Pick<Counts, 'latency'>, share: number): number | undefined {
   const total = latency.reduce((sum, count) => sum + count, 0);
   let below = 0;

@@ -1,10 +1,10 @@
 import type { Prediction } from '../../inference/contract/types.ts';
 import type { NamedOutput } from '../../inference/tensors/types.ts';
 
-/** Two models hardly ever compute the very same number. */
+/** Relative tolerance: two models hardly ever compute exactly the same number. */
 const tolerance = 0.01;
 
-/** @param isMeasured whether predictions are measurements, which agree when they are close: not labels, nor numbers of classes */
+/** @param isMeasured whether predictions are measurements, which agree if close; labels and class numbers must be equal */
 export function countDifferingRows(
   one: readonly Prediction[],
   other: readonly Prediction[],
@@ -14,8 +14,8 @@ export function countDifferingRows(
 }
 
 /**
- * Counts differing rows of tensors. Where the first dimension is the rows, they are compared row by row; what is one for all rows differs in all of them
- * or in none, and so does a tensor of another shape.
+ * Counts differing rows of tensors. A tensor whose first dimension is the rows is compared row by row. A difference in any other tensor, or
+ * in shape, counts for all rows.
  */
 export function countDifferingTensorRows(
   one: readonly NamedOutput[],
@@ -38,7 +38,7 @@ function rowDiffers(pair: [NamedOutput, NamedOutput], row: number, rows: number)
 }
 
 function partDiffers([{ data, datatype }, other]: [NamedOutput, NamedOutput], from: number, to: number): boolean {
-  // Halves are their bits here: they agree where those do.
+  // FP16 is held as bits here: halves agree if their bits do.
   const isMeasured = datatype === 'FP32' || datatype === 'FP64';
   for (let at = from; at < to; at += 1) if (differ(data[at]!, other.data[at]!, isMeasured)) return true;
   return false;

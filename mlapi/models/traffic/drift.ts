@@ -6,14 +6,14 @@ export interface FeatureDrift {
   readonly psi: number;
 }
 
-/** Fewer say nothing: chance alone would look like drift. */
+/** With fewer rows, chance would look like drift. */
 const fewestRows = 100;
-/** An empty bin stands for a share this small, or one row would make an infinite index. */
+/** Share assumed for an empty bin: with zero, a single row would make the index infinite. */
 const leastShare = 0.0001;
 
 /**
- * The population stability index, sum of (actual - expected) * ln(actual / expected) over the bins. By a rule of thumb in credit
- * scoring (Siddiqi, Credit Risk Scorecards, 2006), below 0.1 nothing has changed, and above 0.25 much has.
+ * Population stability index: sum of (actual - expected) * ln(actual / expected) over the bins. Rule of thumb (Siddiqi, Credit Risk
+ * Scorecards, 2006): below 0.1 no change, above 0.25 a large one.
  */
 function stabilityIndex(counts: readonly number[], shares: readonly number[]): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -24,7 +24,7 @@ function stabilityIndex(counts: readonly number[], shares: readonly number[]): n
   }, 0);
 }
 
-/** Returns the drift of each feature of the reference, the most changed first; undefined while too few rows were seen. */
+/** Returns the drift of each feature with a reference, largest first; undefined while there are too few rows. */
 export function driftOf(
   { features, reference = {} }: Pick<Contract, 'features' | 'reference'>,
   { rows, bins }: InputCounts,

@@ -15,7 +15,7 @@ interface WatchedFeature extends ReferredFeature {
   readonly counts: number[];
 }
 
-/** Those that the contract has a reference of. */
+/** Returns the features for which the contract has a reference. */
 function watchedFeatures({ features, reference = {} }: WatchedContract): ReferredFeature[] {
   return features.flatMap(({ name }, column) => {
     const found = Object.hasOwn(reference, name) ? reference[name] : undefined;
@@ -23,16 +23,16 @@ function watchedFeatures({ features, reference = {} }: WatchedContract): Referre
   });
 }
 
-/** Says what a contract's inputs are counted by: only counts of the same edges are comparable. */
+/** Identifies the bin edges of a contract: only counts with equal edges are comparable. */
 export function edgesDigest(contract: WatchedContract): string {
   const edges = watchedFeatures(contract).map((feature) => [feature.name, feature.edges]);
   return createHash('sha256').update(JSON.stringify(edges)).digest('base64url').slice(0, 16);
 }
 
-/** Rows of one request that are looked at; of a larger one, some, evenly spread. */
+/** Most rows counted per request; of larger requests, evenly spread rows are sampled. */
 const maxRows = 32;
 
-/** Counts the bins into which the encoded features of a model's requests fall. */
+/** Counts the encoded features of a model's requests by bin. */
 export class InputBins {
   readonly #edges: string;
   readonly #features: readonly WatchedFeature[];
@@ -48,7 +48,7 @@ export class InputBins {
   observe({ data, rows, width }: Matrix): void {
     if (this.#features.length === 0) return;
     const step = Math.ceil(rows / maxRows);
-    // A random start, so that rows in a rhythm are not sampled at the same beat each time.
+    // Random offset, so that periodic rows are not always sampled at the same phase.
     for (let row = Math.floor(Math.random() * step); row < rows; row += step) {
       this.#rows += 1;
       for (const feature of this.#features)
@@ -56,19 +56,19 @@ export class InputBins {
     }
   }
 
-  /** Since the period began. */
+  /** Rows counted in this period. */
   get rows(): number {
     return this.#rows;
   }
 
-  /** A new period. */
+  /** Starts a new period. */
   begin(): void {
     this.#last = structuredClone(this.read());
     this.#rows = 0;
     for (const { counts } of this.#features) counts.fill(0);
   }
 
-  /** Counts of this period and the last. */
+  /** Counts of this period and the previous one. */
   recent(): InputCounts {
     return addInputs(this.#last === undefined ? [this.read()] : [this.#last, this.read()]);
   }
@@ -79,15 +79,15 @@ export class InputBins {
   }
 }
 
-/** Counts of inputs, in the order of the reference's features. */
+/** Counts of inputs, in the order of the features with a reference. */
 export interface InputCounts {
-  /** The digest of those that it was counted by. */
+  /** Digest of the bin edges. */
   readonly edges: string;
   readonly rows: number;
   readonly bins: readonly (readonly number[])[];
 }
 
-/** Adds counts up that have the same edges. */
+/** Adds counts with equal edges. */
 export function addInputs([first, ...others]: readonly [InputCounts, ...InputCounts[]]): InputCounts {
   let { rows } = first;
   const bins = first.bins.map((counts) => [...counts]);

@@ -3,15 +3,15 @@ import type { Feature } from '../../inference/contract/types.ts';
 import type { Matrix } from '../../inference/tensors/types.ts';
 import { binOf } from './bins.ts';
 
-/** Fewer, where there are very many features. */
+/** Bins per number; fewer if there are very many features. */
 const usualBins = 10;
-/** As many as a contract may have. */
+/** Limit of a contract. */
 const maxBins = 4_096;
 const digits = 1e6;
 
 /**
- * Makes a reference from rows: for a number, bins that hold about as many rows each (tenths, or fewer where values repeat);
- * otherwise a bin for each code.
+ * Makes a reference from rows. Numbers get bins with about equally many rows (tenths, or fewer if values repeat); all other features get
+ * one bin per code.
  */
 export function makeReference(features: readonly Feature[], { data, rows, width }: Matrix): Reference {
   const numberBins = Math.max(2, Math.min(usualBins, Math.floor(maxBins / features.length) - 1));
@@ -21,7 +21,7 @@ export function makeReference(features: readonly Feature[], { data, rows, width 
     const ends = isNumber
       ? Array.from({ length: numberBins - 1 }, (_, tenth) => values[Math.ceil(((tenth + 1) / numberBins) * rows) - 1]!)
       : [...values];
-    // Above the last edge there may be nothing yet: a bin for what was never seen.
+    // The bin above the last edge is empty: it is for values not seen in training.
     const edges = [...new Set(ends)];
     return [name, { edges, shares: sharesOf(values, edges) }];
   });

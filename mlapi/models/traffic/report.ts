@@ -4,13 +4,13 @@ import { driftOf, type FeatureDrift } from './drift.ts';
 import { addInputs, edgesDigest, type InputCounts } from './input-bins.ts';
 import type { TrafficRecord } from './traffic-store.ts';
 
-/** Answers of a version in one role. */
+/** Traffic of a version in one role. */
 interface VersionTraffic {
   readonly version: string;
   readonly role: Role;
   readonly requests: Counts['requests'];
   readonly rows: number;
-  /** Each of the last three is the bound below which so many of the answers came; null without answers, or above the last bound. */
+  /** Mean and quantiles. Quantiles are upper bounds of latency bins; null without requests or above the last bound. */
   readonly seconds: {
     readonly mean: number | null;
     readonly p50: number | null;
@@ -24,16 +24,16 @@ interface VersionTraffic {
 /** Inputs of a version, compared with the reference of its contract. */
 interface VersionInputs {
   readonly version: string;
-  /** Those that were looked at. */
+  /** Number of sampled rows. */
   readonly rows: number;
-  /** The most changed first; null while too few rows were seen. */
+  /** Largest drift first; null while there are too few rows. */
   readonly drift: readonly FeatureDrift[] | null;
 }
 
-/** Adds up what the processes wrote of a model. */
+/** Sums up what the processes recorded for a model. */
 export class TrafficSum {
   readonly #counts = new Map<string, { version: string; role: Role; counts: Counts }>();
-  /** Inputs of each version, by bin edges: another contract of the same version may have other edges. */
+  /** Inputs per version and digest of bin edges: a replaced contract may have other edges. */
   readonly #inputs = new Map<string, Map<string, InputCounts>>();
 
   add(record: TrafficRecord): void {
@@ -55,7 +55,7 @@ export class TrafficSum {
     return [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => describe(sum));
   }
 
-  /** @param contractOf finds the contract of a version, where there is one */
+  /** @param contractOf returns the contract of a version, if it has one */
   async inputs(contractOf: (version: string) => Promise<Contract | undefined>): Promise<VersionInputs[]> {
     const inputs: VersionInputs[] = [];
     for (const [version, byEdges] of [...this.#inputs].sort(([a], [b]) => (a < b ? -1 : 1))) {

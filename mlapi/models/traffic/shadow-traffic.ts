@@ -6,16 +6,16 @@ import { countDifferingRows, countDifferingTensorRows } from './disagreements.ts
 import type { PerPeriod } from './per-period.ts';
 
 export interface ShadowOptions {
-  /** The version whose answers count. */
+  /** The version whose responses are returned to clients. */
   readonly primary: Pick<Serving, 'contract' | 'encoding'>;
-  /** Share of the requests that are sent to the shadow, 0 to 1. */
+  /** Share of requests copied to the shadow, 0 to 1. */
   readonly share: number;
   readonly find: () => Promise<Serving>;
   readonly counter: PerPeriod<Counter>;
   readonly slots: Semaphore;
 }
 
-/** How many requests of this process may be with shadows at once: what they hold is not counted against their callers. */
+/** Limits concurrent shadow requests of this process, since their memory is not counted against callers. */
 export class Semaphore {
   #free: number;
 
@@ -34,13 +34,13 @@ export class Semaphore {
   }
 }
 
-/** Most that one shadow request may hold: responses of rows have at most a million numbers, and larger outputs are not asked for again. */
+/** Most bytes that a shadow request may hold. Row responses have at most a million numbers; larger tensor outputs are not compared. */
 const maxShadowBytes = 8_388_608;
 
-/** Shadows take turns with callers as one client. */
+/** For fair scheduling, all shadow requests count as one client. */
 const client = 'shadow';
 
-/** Asks a second version what a first one has answered, and counts where they disagree. Nobody gets its answers. */
+/** Sends a copy of requests to a second version and counts how often it disagrees. Its responses are discarded. */
 export class ShadowTraffic {
   readonly #options: ShadowOptions;
 
@@ -48,7 +48,7 @@ export class ShadowTraffic {
     this.#options = options;
   }
 
-  /** Itself, for so many of the requests. */
+  /** Returns itself for `share` of the calls. */
   chosen(): this | undefined {
     const { counter, share } = this.#options;
     // A shadow that is never chosen is listed among the counts, too.
@@ -56,7 +56,11 @@ export class ShadowTraffic {
     return Math.random() < share ? this : undefined;
   }
 
-  /** @param rows as the first one had them, and as they came, where they can still be had. Never rejects */
+  /**
+   * Repeats a prediction with the shadow. Never rejects.
+   * @param encoded rows as encoded for the primary version
+   * @param body the rows as received, if still available
+   */
   predict({ encoded, body }: { encoded: Matrix; body: unknown }, made: PredictionResponse): Promise<void> {
     const { primary, counter } = this.#options;
     return this.#ask(async (shadow) => {
@@ -73,7 +77,7 @@ export class ShadowTraffic {
     });
   }
 
-  /** The same for raw tensors. Never rejects. */
+  /** Repeats an inference with tensors. Never rejects. */
   infer(
     inputs: readonly InputTensor[],
     { outputs, rows }: { outputs: readonly NamedOutput[]; rows: number },
@@ -99,7 +103,7 @@ export class ShadowTraffic {
     try {
       const shadow = await find().catch(() => undefined);
       if (shadow === undefined) counter.current().refused('failed');
-      // Failures are counted where they happen, and no caller is told.
+      // Failures are counted where they happen and reach no caller.
       else await work(shadow).catch(() => undefined);
     } finally {
       slots.release();
@@ -107,7 +111,7 @@ export class ShadowTraffic {
   }
 }
 
-/** Whether outputs take more bytes than these; texts count 128 besides their characters, and are counted no further than needed. */
+/** Whether outputs exceed this many bytes. Strings count 128 bytes plus their characters; counting stops at the limit. */
 function takeMore(outputs: readonly NamedOutput[], most: number): boolean {
   let bytes = 0;
   for (const { data } of outputs) {

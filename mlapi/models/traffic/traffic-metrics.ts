@@ -17,7 +17,7 @@ interface WatchedInputs {
   readonly bins: InputBins;
 }
 
-/** The versions past these are counted together, as `other`. */
+/** Further versions are counted together as `other`. */
 const maxSeries = 200;
 
 export function trafficMetrics(counters: readonly Counter[], inputs: readonly WatchedInputs[]): MetricSnapshot[] {
@@ -34,7 +34,7 @@ export function trafficMetrics(counters: readonly Counter[], inputs: readonly Wa
   return [
     count(
       'mlapi_traffic_requests_total',
-      'Predictions by version, and what became of them.',
+      'Predictions by version and outcome.',
       series.flatMap(({ labels, counts }) =>
         Object.entries(counts.requests).map(([outcome, value]) => ({ labels: { ...labels, outcome }, value })),
       ),
@@ -42,17 +42,17 @@ export function trafficMetrics(counters: readonly Counter[], inputs: readonly Wa
     durations(series),
     count(
       'mlapi_traffic_compared_rows_total',
-      'Rows that a shadow was asked, too.',
+      'Rows that were also predicted by a shadow.',
       shadows.map(({ labels, counts }) => ({ labels, value: counts.compared })),
     ),
     count(
       'mlapi_traffic_disagreeing_rows_total',
-      'Rows that a shadow answered otherwise.',
+      'Rows that a shadow predicted differently.',
       shadows.map(({ labels, counts }) => ({ labels, value: counts.disagreements })),
     ),
     {
       name: 'mlapi_traffic_input_drift',
-      help: 'The largest population stability index of a version’s features, in the last ten to twenty minutes.',
+      help: 'Largest population stability index of a version’s features over the last 10 to 20 minutes.',
       type: 'gauge',
       aggregator: 'average',
       values: inputs.slice(0, maxSeries).flatMap(({ model, version, contract, bins }) => {
@@ -82,6 +82,6 @@ function durations(series: readonly Series[]): MetricSnapshot {
     ];
     return [...buckets, ...rest];
   });
-  const help = 'Time from the call of a version to its answer.';
+  const help = 'Duration of a prediction by version.';
   return { name, help, type: 'histogram', aggregator: 'sum', values };
 }

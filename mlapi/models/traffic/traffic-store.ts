@@ -2,15 +2,15 @@ import type { Queries } from '../../persistence/database.ts';
 import type { Counts, Role } from './counts.ts';
 import type { InputCounts } from './input-bins.ts';
 
-/** Counts of one version by one process in one period: of predictions, or of their inputs. */
+/** Counts of one version by one process in one period: of predictions or of inputs. */
 export type TrafficRecord = {
   readonly model: string;
   readonly version: string;
-  /** When the period began, in epoch milliseconds. */
+  /** Start of the period, in epoch milliseconds. */
   readonly at: number;
 } & ({ readonly kind: Role; readonly counts: Counts } | { readonly kind: 'inputs'; readonly counts: InputCounts });
 
-/** Writes what a process has counted so far in a period, in place of what it wrote of it before. */
+/** Stores what a process has counted so far in a period, replacing what it stored for that period before. */
 export async function writeTraffic(queries: Queries, writer: string, records: readonly TrafficRecord[]): Promise<void> {
   await queries
     .insertInto('model_traffic')
@@ -23,7 +23,7 @@ export async function writeTraffic(queries: Queries, writer: string, records: re
     .execute();
 }
 
-/** Reads what all processes wrote in one period. */
+/** Reads what all processes stored for one period. */
 export async function readTraffic(queries: Queries, model: string, at: number): Promise<TrafficRecord[]> {
   const rows = await queries
     .selectFrom('model_traffic')

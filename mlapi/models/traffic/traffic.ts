@@ -34,26 +34,26 @@ interface Inputs {
 }
 
 const minuteMs = 60_000;
-/** Bins for contracts without a reference: nothing is counted. */
+/** Bins for contracts without a reference; counts nothing. */
 const nothingWatched = new InputBins({ features: [] });
 const periodMs = 10 * minuteMs;
 const keptMs = 24 * 60 * minuteMs;
-/** Requests of this process that are with shadows at once. */
+/** Concurrent shadow requests of this process. */
 const maxShadowed = 8;
-/** More versions than these are forgotten after a period in which nobody asked for them. */
+/** Above this number, versions without requests in a period are dropped. */
 const maxRemembered = 1_000;
-/** Rows of one statement. */
+/** Rows per statement. */
 const maxWritten = 100;
 
-/** Counts what versions answer, how fast and to what inputs, and writes it down for all processes to read. */
+/** Counts predictions, latencies and inputs per version, and stores the counts for all processes to read. */
 export class Traffic {
   readonly #options: TrafficOptions;
   readonly #writer = randomUUID();
   readonly #counters = new Map<string, Counter>();
   readonly #inputs = new Map<string, Inputs>();
-  /** Requests with shadows take a slot each. */
+  /** Wrappers of primary versions without a shadow. */
   readonly shadowSlots = new Semaphore(maxShadowed);
-  /** Counted, and not written yet. */
+  /** Counted but not stored yet. */
   readonly #unwritten = new Map<string, TrafficRecord>();
   #at: number;
   #periods = 0;
@@ -74,7 +74,7 @@ export class Traffic {
     return new PerPeriod(this, () => this.#counter(version, role));
   }
 
-  /** Adds up what all processes have counted of a model in the last minutes and have written; this one writes first. */
+  /** Sums up what all processes have stored for a model in the last minutes, after storing this process's own counts. */
   async read(model: string, minutes: number): Promise<TrafficSum> {
     await this.write();
     const { database, clock } = this.#options;
@@ -82,13 +82,13 @@ export class Traffic {
     const now = clock();
     for (let at = periodOf(now - minutes * minuteMs); at <= now; at += periodMs) {
       for (const record of await readTraffic(database, model, at)) sum.add(record);
-      // Others have their turn: a day of many versions is much to read.
+      // Yield to other requests: a day of many versions is a lot to read.
       await setImmediate();
     }
     return sum;
   }
 
-  /** Writes down what is new. */
+  /** Stores new counts. */
   write(): Promise<void> {
     const written = this.#writing.catch(() => undefined).then(() => this.#write());
     this.#writing = written;
@@ -138,13 +138,13 @@ export class Traffic {
         this.#writer,
         some.map(([, record]) => record),
       );
-      // Unless it has grown meanwhile.
+      // Keep a record that has grown meanwhile.
       for (const [key, record] of some) if (this.#unwritten.get(key) === record) this.#unwritten.delete(key);
     }
     if (isNewPeriod) await deleteTraffic(database, at - keptMs);
   }
 
-  /** Notes what is new in this period. */
+  /** Queues the new counts of this period. */
   #collect(): void {
     const at = this.#at;
     const note = (record: TrafficRecord) =>
@@ -165,7 +165,7 @@ export class Traffic {
 
   #begin(at: number): void {
     this.#at = at;
-    // Counters that were idle may be forgotten, so that each is looked up again.
+    // The wrappers refer to counters that may be dropped.
     this.#periods += 1;
     const isCrowded = this.#counters.size > maxRemembered;
     for (const [key, counter] of this.#counters) {

@@ -21,19 +21,19 @@ interface WatchOptions {
   readonly shadowTraffic?: ShadowTraffic;
 }
 
-/** A request whose rows are encoded. */
+/** A request with encoded rows. */
 interface EncodedRequest {
-  /** When it began, by `performance.now()`: its rows were still to be encoded. */
+  /** Start of the request, before its rows were encoded, by `performance.now()`. */
   readonly beganMs: number;
   /** Counts of the period in which it began. */
   readonly tally: Tally;
   /** Where a shadow is asked, too. */
   readonly shadowTraffic?: ShadowTraffic | undefined;
-  /** The rows as they came, where a shadow may have to encode them in its own way. */
+  /** The rows as received, in case the shadow encodes them differently. */
   readonly body?: unknown;
 }
 
-/** A model whose predictions are counted, and some of them asked again of a shadow. */
+/** Counts the predictions of a model and sends some of them to a shadow as well. */
 export class WatchedPredictor implements Serving {
   readonly contract: Serving['contract'];
   readonly headers: Serving['headers'];
@@ -80,12 +80,12 @@ export class WatchedPredictor implements Serving {
     return this.#model.decodeTensors(output, outputs);
   }
 
-  /** Not async: only a shadow may hold the body while its rows wait (see `Predictor.predict`). */
+  /** Not async: only a shadow may keep the body alive while its rows wait (see `Predictor.predict`). */
   predict(body: unknown, options: PredictOptions = {}): Promise<PredictionResponse> {
     const beganMs = performance.now();
     const tally = this.#tally.current();
     const shadowTraffic = this.#shadowTraffic?.chosen();
-    // A streamed table is gone once it was read, so it cannot be encoded again.
+    // A streamed table has been consumed and cannot be encoded again.
     const kept = shadowTraffic === undefined || body instanceof StreamedBody ? undefined : body;
     const request = { beganMs, tally, shadowTraffic, body: kept };
     let encoded: Matrix | Promise<Matrix>;
@@ -105,7 +105,7 @@ export class WatchedPredictor implements Serving {
     return this.#predict(matrix, options, { beganMs: performance.now(), tally: this.#tally.current() });
   }
 
-  /** Not async, as `predict`. */
+  /** Not async, like `predict`. */
   infer(inputs: readonly InputTensor[], options: InferOptions = {}): Promise<NamedOutput[]> {
     const beganMs = performance.now();
     const tally = this.#tally.current();
@@ -125,7 +125,7 @@ export class WatchedPredictor implements Serving {
     });
   }
 
-  /** The shadow is asked when the caller has its answer, and never makes it wait. */
+  /** The shadow runs after the caller has its response and never delays it. */
   async #predict(
     matrix: Matrix,
     options: PredictOptions,
@@ -158,7 +158,7 @@ export class WatchedPredictor implements Serving {
   }
 }
 
-/** Counts a request that is not answered, and throws what it threw. */
+  /** Counts a request without a response, and rethrows. */
 function refuse(cause: unknown, { counter }: Tally): never {
   const isRefused = cause instanceof Problem && cause.status < 500 && cause.status !== 422;
   counter.refused(isRefused ? 'refused' : 'failed');
