@@ -115,7 +115,7 @@ export class ModelRegistry {
     return predictor;
   }
 
-  /** Finds the target of a client's predictions; synchronously for a model of the folders. @throws {Problem} 404, 503 */
+  /** Returns what serves a client's predictions; synchronously for models of the folders. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
     if (this.#source === undefined || this.has(name)) return this.#served(this.get(name, version));
     return this.#source.serve(name, version, client);
@@ -216,7 +216,7 @@ export class ModelRegistry {
     return this.#watched.get(predictor.contract.name) ?? predictor;
   }
 
-  /** Those whose servers are away come later, unless there are no others: then there is nothing to show, and no start. */
+  /** Starts remote models. Those with an unreachable server are retried later, unless there is no other model: then the start fails. */
   async #startRemote(
     names: readonly string[],
     load: (name: string) => Promise<Predictor>,

@@ -14,7 +14,7 @@ interface LoadedModelsOptions {
   readonly untrusted: Pick<UntrustedModels, 'start' | 'watchGroup' | 'memory'>;
   readonly artifacts: Artifacts;
   readonly traffic: Traffic;
-  /** Memory that the models of this process may take. */
+  /** Memory limit of the models of this process, in bytes. */
   readonly memoryBytes: number;
   readonly logger?: Pick<Logger, 'log'> | undefined;
 }

@@ -27,7 +27,7 @@ interface EncodedRequest {
   readonly beganMs: number;
   /** Counts of the period in which it began. */
   readonly tally: Tally;
-  /** Where a shadow is asked, too. */
+  /** Set if the request is also sent to a shadow. */
   readonly shadowTraffic?: ShadowTraffic | undefined;
   /** The rows as received, in case the shadow encodes them differently. */
   readonly body?: unknown;
@@ -158,7 +158,7 @@ export class WatchedPredictor implements Serving {
   }
 }
 
-  /** Counts a request without a response, and rethrows. */
+/** Counts a request without a response, and rethrows. */
 function refuse(cause: unknown, { counter }: Tally): never {
   const isRefused = cause instanceof Problem && cause.status < 500 && cause.status !== 422;
   counter.refused(isRefused ? 'refused' : 'failed');
