@@ -12,6 +12,7 @@ import { observing } from './scenarios/observing.ts';
 import { allCells, matrix, quickCells } from './scenarios/matrix.ts';
 import { models } from './scenarios/models.ts';
 import { protocol } from './scenarios/protocol.ts';
+import { routing } from './scenarios/routing.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { slow } from './scenarios/slow.ts';
 import { start } from './scenarios/start.ts';
@@ -50,6 +51,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   models,
   state,
   observing,
+  routing,
   start,
   ...(values.against !== undefined && { before: before(compileOther(values.against)) }),
 };
