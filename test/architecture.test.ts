@@ -10,7 +10,7 @@ interface Import {
   readonly isType: boolean;
 }
 
-const foundations = ['commands', 'config', 'http', 'telemetry', 'persistence', 'sandbox', 'workers'];
+const foundations = ['commands', 'config', 'http', 'telemetry', 'persistence', 'maintenance', 'sandbox', 'workers'];
 /** What every service has: tokens and predictions. */
 const core = ['auth', 'inference'];
 const faces = ['cli', 'docs', 'oip'];

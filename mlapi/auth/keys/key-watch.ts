@@ -1,8 +1,9 @@
+import { Schedule } from '../../maintenance/schedule.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { KeyManager } from './key-manager.ts';
 
 /** Every process learns of created and retired keys within a second. */
-const pauseMs = 500;
+const everyMs = 500;
 
 /** Reloads the stored keys every half second, so that no request has to. Failures are logged once; the known keys stay in use. */
 export class KeyWatch {
@@ -10,32 +11,24 @@ export class KeyWatch {
   readonly #logger: Pick<Logger, 'error' | 'info'>;
   readonly #reported = new Set<string>();
   #isFailing = false;
-  #isStopped = false;
-  #timer: NodeJS.Timeout | undefined;
-  #look = Promise.resolve();
+  readonly #schedule: Schedule;
 
   constructor(keys: Pick<KeyManager, 'reload' | 'unopened'>, logger: Pick<Logger, 'error' | 'info'>) {
     this.#keys = keys;
     this.#logger = logger;
-    this.#schedule();
+    this.#schedule = new Schedule(() => this.#look(), {
+      everyMs,
+      logger,
+      failure: 'the watch over signing keys failed',
+    });
   }
 
   /** Stops the watch and waits for a running reload. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#look;
+  stop(): Promise<void> {
+    return this.#schedule.stop();
   }
 
-  #schedule(): void {
-    this.#timer = setTimeout(() => {
-      this.#look = this.#lookOnce().then(() => {
-        if (!this.#isStopped) this.#schedule();
-      });
-    }, pauseMs).unref();
-  }
-
-  async #lookOnce(): Promise<void> {
+  async #look(): Promise<void> {
     try {
       await this.#keys.reload();
       if (this.#isFailing) this.#logger.info('signing keys can be read again');

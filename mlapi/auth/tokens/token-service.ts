@@ -4,6 +4,7 @@ import { addressKey } from '../../http/limits/rate-limits.ts';
 import { Problem } from '../../http/problem.ts';
 import { covers } from '../../http/scopes.ts';
 import type { Session } from '../../http/session.ts';
+import { Schedule } from '../../maintenance/schedule.ts';
 import { readChanges, type Database, type Queries } from '../../persistence/database.ts';
 import { recordAudit, type AuditDetails } from '../../telemetry/audit-trail.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -194,9 +195,7 @@ export class TokenService {
 
   /** Purges now and every hour. A failure is logged and retried an hour later. */
   async schedulePurge(logger: Logger): Promise<void> {
-    const purge = () => this.purge().catch((cause: unknown) => logger.error('purge failed', { cause }));
-    setInterval(() => void purge(), hourMs).unref();
-    await purge();
+    await new Schedule(() => this.purge(), { everyMs: hourMs, logger, failure: 'purge failed' }).run();
   }
 
   /** Deletes families that expired more than a day ago. */

@@ -6,6 +6,7 @@ import type { ModelInformation } from '../../inference/serving/model-information
 import type { Predictor } from '../../inference/serving/predictor.ts';
 import type { ModelFile } from '../../inference/tensors/types.ts';
 import type { UntrustedModels } from '../../inference/untrusted/untrusted-models.ts';
+import { Schedule } from '../../maintenance/schedule.ts';
 import type { Database } from '../../persistence/database.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { findAlias, listAliases } from '../catalog/alias-store.ts';
@@ -42,7 +43,7 @@ const sweepMs = 3_600_000;
 /** The uploaded models as predictions see them: by name, and version or alias. */
 export class ModelStore implements ModelSource {
   readonly #options: ModelStoreOptions;
-  #timers: NodeJS.Timeout[] = [];
+  #schedules: readonly Schedule[] = [];
 
   constructor(options: ModelStoreOptions) {
     this.#options = options;
@@ -50,18 +51,15 @@ export class ModelStore implements ModelSource {
 
   /** Starts three background jobs: unload retired versions (every 0.5 s), flush traffic counts (5 s), delete abandoned uploads (1 h). */
   startMaintenance(logger: Pick<Logger, 'error'>): void {
-    const quietly = (work: () => Promise<void>) => () =>
-      void work().catch((cause: unknown) => logger.error('maintenance of the model store failed', { cause }));
-    const dropRetired = quietly(() => this.#dropRetired());
-    const sweep = quietly(() => this.#sweep());
-    const writeTraffic = quietly(() => this.#options.traffic.write());
-    const jobs: [() => void, number][] = [
-      [dropRetired, dropRetiredMs],
-      [writeTraffic, writeTrafficMs],
-      [sweep, sweepMs],
+    const failure = 'maintenance of the model store failed';
+    const every = (everyMs: number, job: () => Promise<void>) => new Schedule(job, { everyMs, logger, failure });
+    const sweeps = every(sweepMs, () => this.#sweep());
+    this.#schedules = [
+      every(dropRetiredMs, () => this.#dropRetired()),
+      every(writeTrafficMs, () => this.#options.traffic.write()),
+      sweeps,
     ];
-    this.#timers = jobs.map(([job, everyMs]) => setInterval(job, everyMs).unref());
-    sweep();
+    void sweeps.run();
   }
 
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
@@ -166,7 +164,7 @@ export class ModelStore implements ModelSource {
   }
 
   async release(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all(this.#schedules.map((schedule) => schedule.stop()));
     await this.#options.loaded.release();
     await this.#options.traffic.write().catch(() => undefined);
   }

@@ -1,9 +1,11 @@
+import { Schedule } from '../../maintenance/schedule.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricSnapshot } from '../metrics/metrics.ts';
 import { OtlpClient } from './otlp-client.ts';
 import { toOtlpMetrics } from './otlp-metrics.ts';
 
 const lastLimitMs = 1_000;
+const failure = 'metrics could not be exported';
 
 interface ExportOptions {
   readonly endpoint: string;
@@ -18,13 +20,13 @@ interface ExportOptions {
 export class MetricsExport {
   readonly #options: ExportOptions;
   readonly #client: OtlpClient;
-  readonly #timer: NodeJS.Timeout;
-  #isExporting = false;
+  readonly #schedule: Schedule;
 
   constructor(options: ExportOptions) {
     this.#options = options;
     this.#client = new OtlpClient(options.endpoint, options.logger);
-    this.#timer = setInterval(() => void this.#exportInTurn(), options.intervalSeconds * 1_000);
+    const everyMs = options.intervalSeconds * 1_000;
+    this.#schedule = new Schedule(() => this.#export(), { everyMs, logger: options.logger, failure });
   }
 
   /** Whether it already exports to this endpoint in this interval. */
@@ -32,30 +34,20 @@ export class MetricsExport {
     return endpoint === this.#options.endpoint && intervalSeconds === this.#options.intervalSeconds;
   }
 
+  /** Ends it; an export that goes on is not waited for. */
   stop(): void {
-    clearInterval(this.#timer);
+    void this.#schedule.stop();
   }
 
   /** Stops with a last export, for up to a second. */
   async finish(): Promise<void> {
     this.stop();
-    await this.#export(lastLimitMs);
-  }
-
-  async #exportInTurn(): Promise<void> {
-    if (this.#isExporting) return;
-    this.#isExporting = true;
-    await this.#export();
-    this.#isExporting = false;
+    await this.#export(lastLimitMs).catch((cause: unknown) => this.#options.logger.error(failure, { cause }));
   }
 
   async #export(limitMs?: number): Promise<void> {
-    const { startedAt, logger } = this.#options;
-    try {
-      const metrics = toOtlpMetrics(await this.#options.read(), { startedAt, now: Date.now() });
-      await this.#client.sendMetrics(metrics, limitMs);
-    } catch (cause) {
-      logger.error('metrics could not be exported', { cause });
-    }
+    const { startedAt } = this.#options;
+    const metrics = toOtlpMetrics(await this.#options.read(), { startedAt, now: Date.now() });
+    await this.#client.sendMetrics(metrics, limitMs);
   }
 }

@@ -9,5 +9,5 @@ export async function openTracing(
 ): Promise<Tracing | undefined> {
   if (otlpEndpoint === undefined) return undefined;
   const [{ OtlpClient }, { SpanExport }] = await Promise.all([import('./otlp-client.ts'), import('./span-export.ts')]);
-  return new SpanExport(new OtlpClient(otlpEndpoint, logger));
+  return new SpanExport(new OtlpClient(otlpEndpoint, logger), logger);
 }

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { Schedule } from '../../maintenance/schedule.ts';
+import type { Logger } from '../logger.ts';
 import type { TraceContext, TracedRequest, Tracing } from '../tracing.ts';
 import { attributesOf, nanoseconds, type OtlpClient } from './otlp-client.ts';
 
@@ -13,32 +15,30 @@ const errorStatus = 2;
 /** Exports spans to a collector in batches, one export at a time. Spans beyond 2,048 queued ones are dropped. */
 export class SpanExport implements Tracing {
   readonly #client: Pick<OtlpClient, 'sendSpans'>;
-  readonly #timer: NodeJS.Timeout;
+  readonly #schedule: Schedule;
   #waiting: object[] = [];
-  #isExporting = false;
 
-  constructor(client: Pick<OtlpClient, 'sendSpans'>) {
+  constructor(client: Pick<OtlpClient, 'sendSpans'>, logger: Pick<Logger, 'error'>) {
     this.#client = client;
-    this.#timer = setInterval(() => void this.#exportInTurn(), intervalMs).unref();
+    const failure = 'spans could not be exported';
+    this.#schedule = new Schedule(() => this.#export(), { everyMs: intervalMs, logger, failure });
   }
 
   record(trace: TraceContext, request: TracedRequest): void {
     if (!trace.isSampled || this.#waiting.length >= maxWaiting) return;
     this.#waiting.push(toSpan(trace, request, Date.now()));
-    if (this.#waiting.length >= maxPerExport) void this.#exportInTurn();
+    if (this.#waiting.length >= maxPerExport) void this.#schedule.run();
   }
 
+  /** Hands over the last spans; an export that goes on is not waited for. */
   async finish(): Promise<void> {
-    clearInterval(this.#timer);
+    void this.#schedule.stop();
     const spans = this.#waiting.splice(0);
     if (spans.length > 0) await this.#client.sendSpans(spans, lastLimitMs);
   }
 
-  async #exportInTurn(): Promise<void> {
-    if (this.#isExporting) return;
-    this.#isExporting = true;
+  async #export(): Promise<void> {
     while (this.#waiting.length > 0) await this.#client.sendSpans(this.#waiting.splice(0, maxPerExport));
-    this.#isExporting = false;
   }
 }
 

@@ -104,7 +104,7 @@ describe('the requests of a service with a collector', () => {
 test('spans for which there is no room are dropped', async () => {
   const collector = await TestCollector.open();
   const logger = { error: () => undefined, info: () => undefined };
-  const spans = new SpanExport(new OtlpClient(`http://127.0.0.1:${collector.port}`, logger));
+  const spans = new SpanExport(new OtlpClient(`http://127.0.0.1:${collector.port}`, logger), logger);
   const request = { method: 'GET', route: '/', status: 503, milliseconds: 1, requestId: 'some-request' };
   for (let count = 0; count < 5_000; count += 1) spans.record({ traceId, parentId, isSampled: true }, request);
   await spans.finish();
