@@ -2,7 +2,7 @@
 export const corePermissions: readonly string[] = ['models:predict', 'models:read'];
 
 /** Scopes of a new client unless the operator names others: never those of a feature. */
-export const defaultScopes = corePermissions;
+export const defaultScopes: readonly string[] = [...corePermissions];
 
 /** The secret of a reusable client, as stored. Times are epoch milliseconds. */
 export interface ClientSecret {

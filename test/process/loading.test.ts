@@ -22,21 +22,35 @@ describe('what is loaded', () => {
     expect(ofWorker).toEqual(['onnxruntime', 'libsql', 'argon2']);
   });
 
+  test('the record of features loads no package but that of the configuration', async () => {
+    const packages = await packagesOf(`
+      const { readConfig } = await import(${JSON.stringify(join(projectRoot, 'mlapi/configuration.ts'))});
+      readConfig();`);
+    expect(packages).toContain('joi');
+    expect(packages.filter((name) => !/^(?:joi|@hapi.*|@standard-schema.*|tsx|esbuild)$/.test(name))).toEqual([]);
+  });
+
   test('a service without PostgreSQL, Redis, metrics and documents loads none of their packages', async () => {
-    const script = join(temporaryFolder(), 'load.mjs');
-    const text = `
-      import { createRequire } from 'node:module';
+    const packages = await packagesOf(`
       const { createServices, createApplication } = await import(${JSON.stringify(join(projectRoot, 'application.ts'))});
       const { readConfig } = await import(${JSON.stringify(join(projectRoot, 'mlapi/configuration.ts'))});
-      createApplication(await createServices(readConfig()));
-      const files = Object.keys(createRequire(import.meta.url).cache);
-      const packages = files.map((file) => /.*node_modules.((?:@[^/]+.)?[^/]+)/.exec(file)?.[1]);
-      process.stdout.write(JSON.stringify([...new Set(packages)]), () => process.exit(0));`;
-    writeFileSync(script, text);
-    const loading = startScript(script, [], { variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_DOCS: 'false' } });
-    expect(await loading.ended).toEqual({ code: 0, signal: null });
-    const packages = JSON.parse(loading.stdout) as string[];
+      createApplication(await createServices(readConfig()));`);
     expect(packages).toEqual(expect.arrayContaining(['express', 'libsql', 'joi', 'onnxruntime-node']));
     expect(packages.filter((name) => ['pg', '@redis/client', 'prom-client', 'joi-to-json'].includes(name))).toEqual([]);
   });
 });
+
+/** The CommonJS packages that a process has loaded when it has run this. */
+async function packagesOf(program: string): Promise<string[]> {
+  const script = join(temporaryFolder(), 'load.mjs');
+  const text = `
+    import { createRequire } from 'node:module';
+    ${program}
+    const files = Object.keys(createRequire(import.meta.url).cache);
+    const packages = files.map((file) => /.*node_modules.((?:@[^/]+.)?[^/]+)/.exec(file)?.[1]);
+    process.stdout.write(JSON.stringify([...new Set(packages)]), () => process.exit(0));`;
+  writeFileSync(script, text);
+  const loading = startScript(script, [], { variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_DOCS: 'false' } });
+  expect(await loading.ended).toEqual({ code: 0, signal: null });
+  return JSON.parse(loading.stdout) as string[];
+}
