@@ -1,13 +1,12 @@
 import Joi from 'joi';
-import { nameOrNothing } from '../http/request/path-names.ts';
+import { pageFields, type PageQuery } from '../http/request/paging.ts';
 
 /** Beginning of a model name, or an empty string. */
 const namePrefix = /^(?:[a-z0-9][a-z0-9._-]{0,63})?$/;
 
 export const predictQuery = Joi.object<PredictQuery, true>({ scores: Joi.boolean() });
 export const listQuery = Joi.object<ListQuery>({
-  limit: Joi.number().integer().min(1).max(100).default(20),
-  after: Joi.string().pattern(nameOrNothing).allow('').default(''),
+  ...pageFields,
   prefix: Joi.string().pattern(namePrefix).allow('').default(''),
   owner: Joi.valid('me'),
 });
@@ -16,9 +15,7 @@ export interface PredictQuery {
   readonly scores?: boolean;
 }
 
-export interface ListQuery {
-  readonly limit: number;
-  readonly after: string;
+export interface ListQuery extends PageQuery {
   readonly prefix: string;
   readonly owner?: 'me';
 }

@@ -3,6 +3,7 @@ import { tableBody } from '../http/body/readers.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint, type EndpointDocs } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
 import { prefers } from '../http/request/accept.ts';
+import { pageOf } from '../http/request/paging.ts';
 import { holdsFor, namesHeld } from '../http/scopes.ts';
 import type { Session } from '../http/session.ts';
 import { informationSchema, listSchema } from './contract/information-schema.ts';
@@ -138,8 +139,8 @@ async function page(
   const permitted = namesHeld(session?.scopes ?? [], 'models:read');
   const ranges = intersect(intersect(permitted, rangeOfPrefix(prefix)), rangeAfter(after));
   const found = await predictors.page({ ranges, ownerId, limit: limit + 1 });
-  const models = found.slice(0, limit);
-  return { models, next: found.length > limit ? models.at(-1)?.name : null };
+  const { items: models, next } = pageOf(found, limit, ({ name }) => name);
+  return { models, next };
 }
 
 function informationResponse(predictor: Predictor): NonNullable<EndpointDocs['answer']> {

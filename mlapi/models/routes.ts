@@ -3,6 +3,7 @@ import { fileBody } from '../http/body/readers.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint, type PathParams } from '../http/endpoint.ts';
 import { Problem } from '../http/problem.ts';
 import { isUnchanged, type Conditions } from '../http/request/conditional.ts';
+import { pageOf } from '../http/request/paging.ts';
 import { namedModel } from '../inference/named-model.ts';
 import { aliasEndpoints } from './alias-routes.ts';
 import { foreign, missing, params, read, tag, write, type ModelStoreEndpointsOptions } from './endpoint-parts.ts';
@@ -95,9 +96,8 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         if (predictors.has(name)) return { body: { versions: [shippedResponse(predictors.get(name))], next: null } };
         const { limit, after } = call.query;
         const found = await store.versions(name, { after, limit: limit + 1 });
-        const versions = found.slice(0, limit);
-        const next = found.length > limit ? versions.at(-1)?.version : null;
-        return { body: { versions: versions.map(versionResponse), next } };
+        const { items, next } = pageOf(found, limit, ({ version }) => version);
+        return { body: { versions: items.map(versionResponse), next } };
       },
     }),
     endpoint({

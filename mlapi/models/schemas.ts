@@ -1,6 +1,7 @@
 import Joi from 'joi';
 import { Problem } from '../http/problem.ts';
-import { nameOrNothing, pathName, pathNameRule } from '../http/request/path-names.ts';
+import { pageFields, type PageQuery } from '../http/request/paging.ts';
+import { pathName, pathNameRule } from '../http/request/path-names.ts';
 import { dataFileName } from './scan/data-file-names.ts';
 import type { AliasTarget, Share } from './types.ts';
 
@@ -29,10 +30,7 @@ export const trafficQuery = Joi.object<{ readonly minutes: number }, true>({
   minutes: Joi.number().integer().min(1).max(maxMinutes).default(60),
 });
 
-export const versionsQuery = Joi.object<{ readonly limit: number; readonly after: string }, true>({
-  limit: Joi.number().integer().min(1).max(100).default(20),
-  after: Joi.string().pattern(nameOrNothing).allow('').default(''),
-});
+export const versionsQuery = Joi.object<PageQuery, true>(pageFields);
 
 export const artifactQuery = Joi.object<{ readonly file: string }, true>({
   file: Joi.string().pattern(dataFileName).default('model.onnx'),
