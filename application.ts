@@ -22,13 +22,19 @@ import { createStartingApplication } from './mlapi/http/server/starting-applicat
 import { openInference } from './mlapi/inference/open-inference.ts';
 import { version } from './mlapi/version.ts';
 
-/** Everything that is built once. */
+/** The singletons of the service. */
 export type Services = Awaited<ReturnType<typeof createServices>>;
 
-/** Builds the singletons. Whatever is wrong with keys, database or models stops it here. */
+/**
+ * Builds the singletons.
+ * @throws if keys, database or models cannot be opened
+ * @example
+ * const services = await createServices(readConfig());
+ * await services.close();
+ */
 export async function createServices(config: Config, options: FoundationOptions = {}) {
   const foundations = await openFoundations(config, options);
-  // The models are loaded while the passphrase of the keys is stretched, on a thread of its own.
+  // scrypt stretches the passphrase on another thread; the models are loaded meanwhile.
   const opening = openAuth({ ...foundations, permissions });
   opening.catch(() => undefined);
   const models = await openInference(foundations);
@@ -69,7 +75,7 @@ export function mountRoutes(services: Services): { application: Express; fastPat
   // Public.
   application.use(routes([...open, ...docs], [scope]));
 
-  // Where tokens come from: public, and few requests from each address. Also what this limit refuses is counted with its route.
+  // Token endpoints: public, with a limit per address. Requests rejected by the limit are counted under their route too.
   application.use(routeNames([...auth, ...session]));
   application.use('/auth', addressRateLimit(config, counters.counter('per-address'), metrics));
   application.use(routes(auth, [scope]));
@@ -87,7 +93,7 @@ export function mountRoutes(services: Services): { application: Express; fastPat
   return { application, fastPath: createFastPath(guarded, checks) };
 }
 
-/** Handles requests before the services are open: health alone. */
+/** Handles requests until the services are open: health endpoints only. */
 export function createStartingListener(config: Config, lifecycle: Lifecycle, observers: Observers): RequestListener {
   return createStartingApplication(lifecycle, config, { ...observers, errorShapes }, startingEndpoints(lifecycle));
 }

@@ -23,7 +23,7 @@ const groups = [coreGroup, ...Object.values<Feature>(features).flatMap((feature)
 /** Every variable that the server reads, in the order of the README's table. */
 export const variables = groups.flatMap((group) => group.variables);
 
-/** Reads the environment, with `.env` in `root` beneath it. @throws {ConfigError} naming every mistake. */
+/** Reads the environment, which overrides `.env` in `root`. @throws {ConfigError} naming every mistake */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env, root = process.cwd()): Config {
   return readVariables(groups, environment, root) as Config;
 }

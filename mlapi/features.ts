@@ -12,7 +12,7 @@ import { postgresVariables } from './persistence/postgres-variables.ts';
 import { otlpVariables } from './telemetry/otlp/variables.ts';
 import { workersVariables } from './workers/variables.ts';
 
-/** The features beside the core, in the order in which they open. Without its line and its folder, one is gone. */
+/** The features besides the core, in the order in which they open. Remove its line and its folder to remove one. */
 export const features = {
   workers: { variables: workersVariables },
   postgres: { variables: postgresVariables },
@@ -31,7 +31,7 @@ export const permissions: readonly string[] = [
   ...declared.flatMap(({ scopes = [] }) => scopes),
 ].sort();
 
-/** How errors look, by path; all others are RFC 9457. */
+/** Error formats by path; all other paths use RFC 9457. */
 export const errorShapes = [oauthErrorShape, ...declared.flatMap(({ errorShape = [] }) => errorShape)];
 
 /** Descriptions of the tags of features, for the documents. */

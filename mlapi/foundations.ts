@@ -12,7 +12,7 @@ import { createLogger, type Logger } from './telemetry/logger.ts';
 import { noMetrics, type Metrics } from './telemetry/metrics/metrics.ts';
 import { openTracing } from './telemetry/otlp/open-tracing.ts';
 
-/** Parts that a worker, a test or a tool brings along; the others are opened by the configuration. */
+/** Parts that a worker, test or tool supplies; the others are created from the configuration. */
 export interface FoundationOptions {
   /** Epoch milliseconds. */
   readonly clock?: () => number;
@@ -21,12 +21,12 @@ export interface FoundationOptions {
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly lifecycle?: Lifecycle;
-  /** Counts requests where no Redis is configured. */
+  /** Counter store used without Redis. */
   readonly localCounters?: CounterStore;
   readonly securityTxtPath?: string;
 }
 
-/** Opens what every feature stands on: log, metrics, database, counters, traces. @throws {MigrationPending} */
+/** Opens what every feature builds on: log, metrics, database, counters, tracing. @throws {MigrationPending} */
 export async function openFoundations(config: Config, options: FoundationOptions) {
   const { clock = Date.now, monotonicClock = () => performance.now(), localCounters } = options;
   const { logger = createLogger(config), lifecycle = new Lifecycle(), metrics = noMetrics } = options;

@@ -36,7 +36,7 @@ class Mlapi:
         self.tokens = json.loads(self.file.read_text()) if self.file.exists() else None
 
     def reset(self, username, password):
-        """A password is good for one reset."""
+        """A password is valid for one reset."""
         self._keep(self._send("POST", "/auth/reset", json={"username": username, "password": password}))
 
     def refresh(self):

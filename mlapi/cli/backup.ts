@@ -11,7 +11,7 @@ import { asOperator } from './operator.ts';
 export const backupCommands: Readonly<Record<string, Command>> = {
   backup: {
     usage: 'backup FILE',
-    help: 'copy the database while the service runs; no password, secret, token or key in the copy is good',
+    help: 'copy the database while the service runs; passwords, secrets, tokens and keys in the copy are invalidated',
     run: async (given) => {
       const file = onlyWord(given, 'file');
       const config = readConfig();
@@ -22,7 +22,7 @@ export const backupCommands: Readonly<Record<string, Command>> = {
   },
   restore: {
     usage: 'restore FILE | --in-place',
-    help: 'make a copy the database of a stopped service; --in-place: it was restored by other means',
+    help: 'restore a copy into a stopped service; --in-place: after a restore by other means',
     options: { 'in-place': { type: 'boolean' } },
     run: async (given) => {
       const isInPlace = given.options['in-place'] === true;
@@ -40,7 +40,7 @@ export const backupCommands: Readonly<Record<string, Command>> = {
 async function restoreFile(file: string, { dataDir, databaseUrl }: Config): Promise<string[]> {
   refusePostgres({ databaseUrl }, 'pg_restore restores it, and then "restore --in-place" ends what came back');
   const path = sqliteFile(dataDir);
-  // A log that was left behind would be taken for one of the new file.
+  // A leftover log would be applied to the new file.
   const inTheWay = [path, `${path}-wal`, `${path}-shm`].filter((name) => existsSync(name));
   if (inTheWay.length > 0)
     throw new UsageError(`stop the service, and move these to another folder: ${inTheWay.join(', ')}`);
@@ -51,7 +51,7 @@ async function restoreFile(file: string, { dataDir, databaseUrl }: Config): Prom
 function voidInPlace(): Promise<string[]> {
   return asOperator(async (operator) => {
     const names = await operator.transaction(await voiding('restore'));
-    // Makes the new key: a service that runs finds it within a second.
+    // Creates the new key; a running service finds it within a second.
     await operator.keys();
     return names;
   });

@@ -37,14 +37,14 @@ export const certificateCommands: Readonly<Record<string, Command>> = {
   },
 };
 
-/** RFC 1123, or the wildcard of one label; 64 characters fit a common name. */
+/** RFC 1123 name, or a wildcard for one label; a common name has at most 64 characters. */
 function isHost(host: string): boolean {
   const labels = (host.startsWith('*.') ? host.slice(2) : host).split('.');
   const isName = labels.every((label) => /^[A-Za-z0-9-]{1,63}$/.test(label)) && !labels[0]!.startsWith('-');
   return isIP(host) > 0 || (isName && host.length <= 64);
 }
 
-/** A self-signed server certificate for DNS names and addresses, in PEM; SHA-256, RSA with 3072 bits. */
+/** Makes a self-signed server certificate for DNS names and addresses, PEM, SHA-256 with 3072-bit RSA. */
 export function makeCertificate(hosts: readonly string[], days: number): { certificate: string; key: string } {
   const { publicKey, privateKey } = forge.pki.rsa.generateKeyPair({ bits: modulusBits });
   const certificate = forge.pki.createCertificate();

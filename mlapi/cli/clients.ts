@@ -38,17 +38,17 @@ export const clientCommands: Readonly<Record<string, Command>> = {
   },
   'clients disable': {
     usage: 'clients disable NAME',
-    help: 'refuse a client from now on; its tokens end at once',
+    help: 'reject a client from now on and revoke its tokens',
     run: (given) => asOperator(async (operator) => (await operator.clients()).disable(onlyWord(given, 'name'))),
   },
   'clients enable': {
     usage: 'clients enable NAME',
-    help: 'let a disabled client get tokens again; its old ones stay dead',
+    help: 'allow a disabled client to get tokens again; its old tokens stay revoked',
     run: (given) => asOperator(async (operator) => (await operator.clients()).enable(onlyWord(given, 'name'))),
   },
   'clients scopes': {
     usage: 'clients scopes NAME --scopes A,B',
-    help: 'set what a client may do; its tokens end, unless it only got more',
+    help: 'set the scopes of a client; revokes its tokens, unless scopes were only added',
     options: scopesOption,
     run: async (given) => {
       const name = onlyWord(given, 'name');
@@ -59,7 +59,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
   },
   'clients reset-password': {
     usage: 'clients reset-password NAME [--stdin | --prompt]',
-    help: 'give a client a new password, good for one reset; its tokens end at once',
+    help: 'give a client a new password, valid for one reset, and revoke its tokens',
     options: secretOptions,
     run: async (given) => {
       const name = onlyWord(given, 'name');
@@ -79,7 +79,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
         (await operator.clients()).rotateSecret(name, overlap),
       );
       print(`secret: ${secret}`);
-      if (previousEndsAt === null) print('the old secret has ended, and so have all tokens of this client');
+      if (previousEndsAt === null) print('the old secret has expired and all tokens of this client are revoked');
       else print(`the old secret ends at ${new Date(previousEndsAt).toISOString()}`);
     },
   },
@@ -113,9 +113,9 @@ export const clientCommands: Readonly<Record<string, Command>> = {
 };
 
 async function addReusable(name: string, given: Arguments): Promise<void> {
-  // Its secret must be one that nobody can guess.
+  // The secret must be unguessable.
   if (given.options.stdin === true || given.options.prompt === true)
-    throw new UsageError('the secret of a reusable client is always made here: leave out --stdin and --prompt');
+    throw new UsageError('the secret of a reusable client is always generated: omit --stdin and --prompt');
   print(
     `secret: ${await asOperator(async (operator) => (await operator.clients()).addReusable(name, readScopes(given)))}`,
   );
@@ -133,7 +133,7 @@ function reusableState(isDisabled: boolean, { previous }: ClientSecret): string 
   return isOverlapping ? `reusable, old secret until ${new Date(previous.endsAt).toISOString()}` : 'reusable';
 }
 
-/** @throws {UsageError} unless it is a whole number of hours, a year at most */
+/** @throws {UsageError} unless it is a whole number of hours, at most a year */
 function readOverlap({ options: { overlap } }: Arguments): { overlapSeconds?: number } {
   if (typeof overlap !== 'string') return {};
   if (!/^\d{1,4}$/.test(overlap) || Number(overlap) > maxOverlapHours)
@@ -150,18 +150,18 @@ function readScopes({ options }: Arguments): { scopes?: string[] } {
   return typeof options.scopes === 'string' ? { scopes: options.scopes.split(',') } : {};
 }
 
-/** UTF-8, no header, exactly two columns; quotes as RFC 4180 has them. @throws {ClientError} that names each wrong line */
+/** Reads a CSV file: UTF-8, no header, exactly two columns, quoted as in RFC 4180. @throws {ClientError} that names each wrong line */
 function readUsers(path: string): ImportedClient[] {
   const rows = parseTable(readText(path), path);
   const mistakes = rows.flatMap(([name = '', password = '', ...rest], index) => {
-    if (index === 0 && isHeader(name, password)) return ['line 1: this is a header; the file has none'];
-    return password === '' || rest.length > 0 ? [`line ${index + 1}: there are not two columns`] : [];
+    if (index === 0 && isHeader(name, password)) return ['line 1: this is a header; the file must not have one'];
+    return password === '' || rest.length > 0 ? [`line ${index + 1}: expected two columns`] : [];
   });
   if (mistakes.length > 0) throw new ClientError(`${path}:\n${mistakes.slice(0, 20).join('\n')}`);
   return rows.map(([name = '', password = '']) => ({ name, password }));
 }
 
-/** Taken for a client, a header would be one whose password everybody guesses. */
+/** Imported as a client, a header would have a guessable password. */
 function isHeader(name: string, password: string): boolean {
   return (
     /^(?:login|user|username|name|client)$/i.test(name.trim()) &&
@@ -171,7 +171,7 @@ function isHeader(name: string, password: string): boolean {
 
 function readText(path: string): string {
   const bytes = readFileSync(path);
-  if (bytes.includes(0)) throw new ClientError(`${path}: there is a NUL in it`);
+  if (bytes.includes(0)) throw new ClientError(`${path}: contains a NUL character`);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -179,12 +179,12 @@ function readText(path: string): string {
   }
 }
 
-/** An empty line is a row, so that the numbers of rows are those of lines. */
+/** Empty lines are kept as rows, so that row numbers are line numbers. */
 function parseTable(content: string, path: string): string[][] {
   try {
     return parse(content, { relax_column_count: true, record_delimiter: ['\r\n', '\n'] });
   } catch (cause) {
-    // The parser's own message would show a piece of a password.
+    // The parser's message would quote part of a password.
     const line = cause instanceof CsvError ? ` at line ${String(cause.lines)}` : '';
     throw new ClientError(`${path}: a quote is out of place${line}`);
   }
@@ -194,7 +194,7 @@ function quote(cell: string): string {
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
 
-/** At no moment is there half a file, whatever breaks off. */
+/** Replaces the file atomically. */
 function replaceFile(path: string, content: string): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {

@@ -24,7 +24,7 @@ const coreCommands: Commands = {
   ...remoteCommands,
   migrate: {
     usage: 'migrate',
-    help: 'bring the database up to this version of the service; back it up before',
+    help: 'migrate the database to this version of the service; back it up first',
     run: async () => {
       const database = openDatabase(readConfig(), { isPatient: true });
       const names = await migrate(database, await allMigrations()).finally(() => database.destroy());
@@ -59,7 +59,7 @@ export async function run(words: readonly string[]): Promise<void> {
   const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((candidate) => Object.hasOwn(commands, candidate));
   const command = name === undefined ? undefined : commands[name];
   if (name === undefined || command === undefined)
-    throw new UsageError(words.length === 0 ? help() : `there is no such command; these are:\n${help()}`);
+    throw new UsageError(words.length === 0 ? help() : `unknown command; the commands are:\n${help()}`);
   refuseSwallowedOptions(name, command);
   const args = words.slice(name.split(' ').length);
   let parsed: ReturnType<typeof parseArgs>;
@@ -80,9 +80,9 @@ function help(): string {
   return `npm run mlapi -- COMMAND\n${lines.join('\n')}`;
 }
 
-/** Without the "--", npm keeps our options to itself, and a client would get more scopes than the operator wrote. */
+/** Without "--", npm consumes our options, and a client could get more scopes than the operator wrote. */
 function refuseSwallowedOptions(name: string, { options = {} }: Command): void {
   const swallowed = Object.keys(options).find((option) => process.env[`npm_config_${option}`] !== undefined);
   if (swallowed === undefined) return;
-  throw new UsageError(`npm kept --${swallowed} to itself: write "npm run mlapi -- ${name} ..."`);
+  throw new UsageError(`npm consumed --${swallowed}: write "npm run mlapi -- ${name} ..."`);
 }

@@ -9,12 +9,12 @@ import { print } from '../commands/command.ts';
 import { startService } from './start-service.ts';
 
 const demo = 'demo';
-/** All but administration. */
+/** All permissions but administration. */
 const scopes = permissions.filter((permission) => !permission.endsWith(':admin'));
-/** Takes the access token out of the answer; an error is shown, and is no token. */
+/** Shell filter that extracts the access token; errors are shown on standard error. */
 const readToken = `sed -n -e 's/.*"access_token":"\\([^"]*\\)".*/\\1/p' -e '/"error"/w /dev/stderr'`;
 
-/** Serves with what nobody should need to configure for a first look: passphrase, database, and a client with a password. */
+/** Serves with generated passphrase, database and client, so that a first look needs no configuration. */
 async function startDevelopment(): Promise<void> {
   refuseProduction(process.env.NODE_ENV);
   const config = readConfig();
@@ -36,7 +36,7 @@ function ensurePassphrase(config: Config): Config {
   return readConfig();
 }
 
-/** A new one at each start, good for one reset; the tokens of the starts before stay good. */
+/** Makes a new password at each start, valid for one reset. Earlier tokens stay valid. */
 async function freshPassword({ clients }: Services): Promise<string> {
   const exists = (await clients.list()).some(({ name }) => name === demo);
   if (!exists) return clients.add(demo, { scopes });

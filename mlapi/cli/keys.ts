@@ -15,14 +15,14 @@ export const keyCommands: Readonly<Record<string, Command>> = {
   },
   'keys rotate': {
     usage: 'keys rotate [--now]',
-    help: 'make a new signing key: published at once, signing after ten minutes, or now',
+    help: 'make a new signing key: published at once, signs after ten minutes, or at once with --now',
     options: { now: { type: 'boolean' } },
     run: (given) =>
       asOperator(async (operator) => print(await (await operator.keys()).rotate({ now: given.options.now === true }))),
   },
   'keys retire': {
     usage: 'keys retire KID [--now]',
-    help: 'end a key that no living token needs; with --now any key and its tokens: for one that leaked',
+    help: 'retire a key that no valid token needs; with --now any key, rejecting its tokens: for a leaked key',
     options: { now: { type: 'boolean' } },
     run: (given) =>
       asOperator(async (operator) => {
@@ -33,14 +33,14 @@ export const keyCommands: Readonly<Record<string, Command>> = {
   },
   'keys change-passphrase': {
     usage: 'keys change-passphrase --stdin | --prompt',
-    help: 'seal all keys under a new passphrase; give it to the service before its next start or reload',
+    help: 'encrypt all keys under a new passphrase; configure it before the next start or reload of the service',
     options: secretOptions,
     run: async (given) => {
       if (given.words.length > 0) throw new UsageError('expected options only');
       const passphrase = await readSecret(given, 'new passphrase: ');
-      if (passphrase === undefined) throw new UsageError('where from? --stdin or --prompt');
+      if (passphrase === undefined) throw new UsageError('expected --stdin or --prompt');
       const count = await asOperator(async (operator) => (await operator.keys()).changePassphrase(passphrase));
-      print(`${count} keys sealed anew: give the service the new passphrase before its next start or reload`);
+      print(`${count} keys encrypted: configure the new passphrase before the next start or reload of the service`);
     },
   },
   'keys export': {

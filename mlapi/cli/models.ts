@@ -22,15 +22,17 @@ export const modelCommands: Readonly<Record<string, Command>> = {
   },
   'models check': {
     usage: 'models check FOLDER',
-    help: 'load a model folder, predict its sample row, and show the answer and whether rows are kept apart',
+    help: 'load a model folder, predict its sample row, and show the response and the row-wise verdict',
     run: async (given) => {
       const folder = onlyWord(given, 'folder');
       const predictor = await Predictor.load(folder, readConfig());
       const { sampleResponse } = predictor;
       print(sampleResponse === undefined ? 'it takes tensors, and computes' : JSON.stringify(sampleResponse));
-      // A regressor's values would be cut, and nothing in the answer would say so.
+      // A regressor's values would be truncated without notice.
       if (sampleResponse !== undefined && !existsSync(join(folder, 'model.json')))
-        process.stderr.write('there is no model.json: what is predicted is taken for the number of a class\n');
+        process.stderr.write(
+          'No model.json: predictions are treated as class indices. For a regressor, add one with output.kind = "values".\n',
+        );
       const { rowWise, rowWiseReason } = predictor.verdict;
       process.stderr.write(`row-wise: ${rowWise}${rowWiseReason === undefined ? '' : `, ${rowWiseReason}`}\n`);
       await predictor.release();

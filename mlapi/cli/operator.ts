@@ -11,7 +11,7 @@ import { openDatabase, type Database, type Queries } from '../persistence/databa
 import { prepareDatabase } from '../persistence/migrations.ts';
 import { noMetrics } from '../telemetry/metrics/metrics.ts';
 
-/** Services for operators' commands: on the same database as the running service, without its models. */
+/** Services for operator commands: the database of the running service, without its models. */
 export interface Operator {
   clients(): Promise<ClientService>;
   keys(): Promise<KeyManager>;
@@ -19,11 +19,11 @@ export interface Operator {
   grants(): Promise<ClientGrants>;
   readonly config: Config;
   readonly database: Database;
-  /** Work on the tables themselves, all or nothing. */
+  /** Runs work on the tables in one transaction. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>;
 }
 
-/** Opens the database for one command, and closes it after. */
+/** Opens the database for one command and closes it afterwards. */
 export async function asOperator<T>(work: (operator: Operator) => Promise<T>): Promise<T> {
   const config = readConfig();
   const database = openDatabase(config);

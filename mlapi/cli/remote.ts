@@ -6,17 +6,17 @@ import { ApiError, Client, type NamedRow, type Row, type TokenResponse } from '.
 import { print, UsageError, type Arguments, type Command } from '../commands/command.ts';
 import { askSecret, readStandardInput } from './terminal.ts';
 
-/** Content of the session file: the tokens, and the only service that may see them. */
+/** Content of the session file: the tokens, and the only service they may be sent to. */
 interface StoredSession {
   readonly url: string;
   readonly tokens: TokenResponse;
 }
 
-/** Commands that call a running service over HTTP, and need nothing of it on this machine. */
+/** Commands that call a running service over HTTP; nothing else of it is needed on this machine. */
 export const remoteCommands: Readonly<Record<string, Command>> = {
   'remote login': {
     usage: 'remote login URL NAME --session FILE [--stdin]',
-    help: 'spend a password, from a prompt or standard input, for tokens in a file of your own',
+    help: 'exchange a password, from a prompt or standard input, for tokens in a session file',
     options: { session: { type: 'string' }, stdin: { type: 'boolean' } },
     run: async (given) => {
       const [url, username, ...rest] = given.words;
@@ -68,7 +68,7 @@ async function predict(client: Client, { model, rows, options }: Question): Prom
   print(JSON.stringify(await client.predict(model, read as NamedRow | readonly Row[], options)));
 }
 
-/** Says which row, too. */
+/** Adds request id and input errors to the message. */
 async function explained<T>(call: Promise<T>): Promise<T> {
   return call.catch((error: unknown) => {
     if (!(error instanceof ApiError)) throw error;
@@ -90,10 +90,10 @@ function readSession(file: string): StoredSession {
   } catch {
     // The content of the file must not be quoted.
   }
-  throw new UsageError(`${file} is no session: make one with "remote login"`);
+  throw new UsageError(`${file} is not a session file: create one with "remote login"`);
 }
 
-/** Whole or not at all, for its owner alone: the newest refresh token is the only good one. */
+/** Writes the file atomically for its owner only: the latest refresh token is the only valid one. */
 function store(file: string, session: StoredSession): void {
   const temporary = `${file}.new`;
   rmSync(temporary, { force: true });
@@ -101,7 +101,7 @@ function store(file: string, session: StoredSession): void {
   renameSync(temporary, file);
 }
 
-/** Two commands with the same tokens could refresh with the same one, and the service would end them as stolen. */
+/** Two commands could use the same refresh token, and the service would revoke the family as stolen. */
 async function withLock(file: string, work: (file: string) => Promise<void>): Promise<void> {
   const lock = `${file}.lock`;
   try {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../configuration.ts';
 import { exitWithMessage } from '../http/server/service.ts';
 
-/** Serves in worker processes, watched over by this one, which loads nothing of what they serve. */
+/** Supervises worker processes; this process loads nothing of what they serve. */
 async function superviseWorkers(): Promise<void> {
   const [{ Supervisor }, { readConfig }] = await Promise.all([
     import('../workers/supervisor.ts'),

@@ -7,11 +7,16 @@ import { createLogger } from '../telemetry/logger.ts';
 import { noMetrics } from '../telemetry/metrics/metrics.ts';
 
 interface StartOptions extends FoundationOptions {
-  /** Whether liveness is answered from the first moment on, while keys, database and models are opened. */
+  /** Whether liveness is answered while keys, database and models are opened. */
   readonly listensEarly?: boolean;
 }
 
-/** Serves in this process. @throws whatever is wrong with keys, database or models */
+/**
+ * Starts the service in this process.
+ * @throws if keys, database or models cannot be opened
+ * @example
+ * const { service, tokens } = await startService(readConfig());
+ */
 export async function startService(
   config: Config,
   options: StartOptions = {},

@@ -3,21 +3,21 @@ import { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { UsageError, type Arguments } from '../commands/command.ts';
 
-/** Where a secret comes from: never from an argument. */
+/** Sources of a secret; never a command-line argument. */
 export const secretOptions = { stdin: { type: 'boolean' }, prompt: { type: 'boolean' } } as const;
 
-/** A secret from where the options say, asked for twice on a prompt; undefined without one of them. @throws {UsageError} */
+/** Reads a secret from the chosen source; a prompt asks twice. Undefined if no source was chosen. @throws {UsageError} */
 export async function readSecret({ options }: Arguments, question: string): Promise<string | undefined> {
   if (options.stdin === true && options.prompt === true)
     throw new UsageError('--stdin and --prompt exclude each other');
   if (options.stdin === true) return readStandardInput();
   if (options.prompt !== true) return undefined;
   const secret = await askSecret(question);
-  if (secret !== (await askSecret('again: '))) throw new UsageError('the two are not the same');
+  if (secret !== (await askSecret('again: '))) throw new UsageError('the two entries differ');
   return secret;
 }
 
-/** Standard input whole, without the line end that a shell adds. @throws {UsageError} unless it is UTF-8 */
+/** Reads all of standard input, without the final line break that a shell adds. @throws {UsageError} unless it is UTF-8 */
 export async function readStandardInput(): Promise<string> {
   const bytes = await buffer(process.stdin);
   try {
@@ -27,9 +27,9 @@ export async function readStandardInput(): Promise<string> {
   }
 }
 
-/** Asks on the terminal, and shows nothing of the answer. @throws {UsageError} without a terminal or an answer */
+/** Asks on the terminal without echo. @throws {UsageError} without a terminal or an answer */
 export async function askSecret(question: string): Promise<string> {
-  if (!process.stdin.isTTY) throw new UsageError('there is no terminal to ask on: use --stdin');
+  if (!process.stdin.isTTY) throw new UsageError('no terminal: use --stdin');
   process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });

@@ -5,7 +5,7 @@ import { readStandardInput } from './terminal.ts';
 export const tokenCommands: Readonly<Record<string, Command>> = {
   'tokens issue': {
     usage: 'tokens issue NAME [--scopes A,B]',
-    help: 'print tokens for a client, as /auth/reset answers them (an access token alone for a reusable one); its other tokens stay good',
+    help: 'print tokens for a client, in the form of /auth/reset (only an access token for a reusable one); its other tokens stay valid',
     options: { scopes: { type: 'string' } },
     run: (given) =>
       asOperator(async (operator) => {
@@ -21,7 +21,7 @@ export const tokenCommands: Readonly<Record<string, Command>> = {
   },
   'tokens revoke': {
     usage: 'tokens revoke NAME | --stdin',
-    help: 'end all tokens of a client, or the family of the one token on standard input',
+    help: 'revoke all tokens of a client, or the family of the token on standard input',
     options: { stdin: { type: 'boolean' } },
     run: async (given) => {
       const isOneToken = given.options.stdin === true;

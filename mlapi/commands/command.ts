@@ -1,7 +1,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { Database } from '../persistence/database.ts';
 
-/** Arguments of a command: the words after its name, and its options. */
+/** Arguments of a command: positional words and options. */
 export interface Arguments {
   readonly words: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | string[] | undefined>>;
@@ -24,7 +24,7 @@ export type Operate<Config> = <T>(
   work: (opened: { readonly config: Config; readonly database: Database }) => Promise<T>,
 ) => Promise<T>;
 
-/** A mistake in how a command was called. */
+/** A command was called incorrectly. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message);

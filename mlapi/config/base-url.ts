@@ -1,18 +1,18 @@
-/** A base URL as it is compared: without the scheme's own port, and without a slash at the end. Undefined for what is none. */
+/** Normalises a base URL for comparison: without default port and trailing slash. Undefined if it is not a base URL. */
 export function normaliseBaseUrl(text: string): string | undefined {
   if (!/^https?:\/\/[^?#\s\\]+$/i.test(text) || !URL.canParse(text)) return undefined;
   const { origin, pathname, username, password } = new URL(text);
   return username === '' && password === '' ? origin + withoutSlashAtEnd(pathname) : undefined;
 }
 
-/** Whether it is a base URL that may stand in a log, and that a path may follow: http:// or https://, and no password in it. */
+/** Whether the value is an http(s) base URL that is safe to log: without credentials, query or fragment. */
 export function isBaseUrl(value: string): boolean {
   if (!/^https?:\/\/[^?#\s]+$/.test(value) || !URL.canParse(value)) return false;
   const { username, password } = new URL(value);
   return username === '' && password === '';
 }
 
-/** The text without any slashes at its end. */
+/** Removes all trailing slashes. */
 export function withoutSlashAtEnd(text: string): string {
   let end = text.length;
   while (text.charAt(end - 1) === '/') end -= 1;
@@ -21,7 +21,7 @@ export function withoutSlashAtEnd(text: string): string {
 
 const usualPort = 8080;
 
-/** Where people on this machine find a service; behind a proxy, they know better. */
+/** URL of a service as seen from this machine. Behind a proxy, the public URL differs. */
 export function localUrl({ host, port, socket }: { host: string; port: number; socket: string | undefined }): string {
   const isEverywhere = host === '0.0.0.0' || host === '::';
   const name = socket !== undefined || isEverywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;

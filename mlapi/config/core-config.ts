@@ -5,7 +5,7 @@ import { coreVariables } from './core-variables.ts';
 import { readSecretFile } from './secret-files.ts';
 import type { Environment, Reading, Values, VariableGroup } from './variable.ts';
 
-/** The configuration that a service without any feature has. Times carry their unit in the name. */
+/** Configuration of a service without features. Durations have their unit in the name. */
 export interface CoreConfig {
   readonly environment: Environment;
   readonly host: string;
@@ -14,7 +14,7 @@ export interface CoreConfig {
   readonly dataDir: string;
   readonly modelsDir: string;
   readonly defaultModel: string | undefined;
-  /** The URL of the service, without a path. */
+  /** URL of the service without a path. */
   readonly issuer: string;
   readonly audience: string;
   readonly accessTtlSeconds: number;
@@ -23,7 +23,7 @@ export interface CoreConfig {
   readonly refreshGraceSeconds: number;
   readonly resetOnce: boolean;
   readonly keyBits: number;
-  /** Undefined where only commands without keys are to run; the key manager refuses to open without it. */
+  /** Undefined for commands that need no keys; the key manager refuses to open without it. */
   readonly keyPassphrase: string | undefined;
   readonly trustProxy: string | number;
   readonly corsOrigins: readonly string[];
@@ -32,14 +32,14 @@ export interface CoreConfig {
   readonly predictTimeoutMs: number;
   readonly rateLimitPerMinute: number;
   readonly authRateLimitPerMinute: number;
-  /** Where Prometheus reads, on 127.0.0.1; 0: the system chooses; undefined: nothing is measured. */
+  /** Port for Prometheus on 127.0.0.1. 0: chosen by the system. Undefined: no metrics. */
   readonly metricsPort: number | undefined;
   readonly docs: boolean;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug' | 'silent';
   readonly logFormat: 'json' | 'pretty';
 }
 
-/** The variables that a service without any feature has. */
+/** Environment variables of a service without features. */
 export const coreGroup: VariableGroup<CoreConfig> = {
   variables: coreVariables,
   read: (values, reading) => {
@@ -50,7 +50,7 @@ export const coreGroup: VariableGroup<CoreConfig> = {
   },
 };
 
-/** Where `npm run dev` keeps the passphrase that it made; never read in production. */
+/** File in which `npm run dev` stores its generated passphrase; never read in production. */
 export function developmentPassphraseFile(dataDir: string): string {
   return join(dataDir, 'development-passphrase');
 }
@@ -78,7 +78,7 @@ function readPassphrase(values: Values, { environment, root, mistakes }: Reading
   return passphrase;
 }
 
-/** Without one, tokens of this service could not be told from those of another, and no OAuth library would find its metadata. */
+/** Without an issuer, tokens could not be told apart from those of other services, and OAuth libraries would not find the metadata. */
 function checkIssuer({ environment, isSet, mistakes }: Reading): void {
   if (environment !== 'production' || isSet('MLAPI_ISSUER')) return;
   mistakes.push(

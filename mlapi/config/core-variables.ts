@@ -15,7 +15,7 @@ const issuer = text.custom(refusing(isIssuer)).messages({
     '{{#label}} must be the URL of the service: https://, or http:// for this machine alone, and a host in lower case, without path, query or fragment',
 });
 
-/** Those of a service without any feature. */
+/** Variables of a service without features. */
 export const coreVariables: readonly Variable[] = [
   variable('MLAPI_HOST', text.hostname(), '127.0.0.1', 'address to listen on'),
   variable('MLAPI_PORT', integer(0, 65535), '8080', 'TCP port to listen on; 0 lets the system choose'),
@@ -30,14 +30,14 @@ export const coreVariables: readonly Variable[] = [
     "`iss` of the tokens: the service's own URL, `https://host`, at which OAuth libraries find it; required in production, in development its address on this machine",
   ),
   variable('MLAPI_AUDIENCE', text, 'mlapi', '`aud` of the access tokens'),
-  variable('MLAPI_ACCESS_TTL_SECONDS', integer(10, 86_400), '900', 'life of an access token'),
-  variable('MLAPI_REFRESH_TTL_SECONDS', integer(10, 31_536_000), '86400', 'idle life of a token family'),
-  variable('MLAPI_REFRESH_MAX_TTL_SECONDS', integer(10, 31_536_000), '2592000', 'absolute life of a token family'),
+  variable('MLAPI_ACCESS_TTL_SECONDS', integer(10, 86_400), '900', 'lifetime of an access token'),
+  variable('MLAPI_REFRESH_TTL_SECONDS', integer(10, 31_536_000), '86400', 'idle lifetime of a token family'),
+  variable('MLAPI_REFRESH_MAX_TTL_SECONDS', integer(10, 31_536_000), '2592000', 'maximum lifetime of a token family'),
   variable(
     'MLAPI_REFRESH_GRACE_SECONDS',
     integer(0, 60),
     '0',
-    '0: strict single use; more: a retry of the newest spent token gets the same successor',
+    '0: strict single use; otherwise a retry with the last used token gets the same successor',
   ),
   variable(
     'MLAPI_RESET_ONCE',
@@ -60,13 +60,13 @@ export const coreVariables: readonly Variable[] = [
     '',
     'exact origins that browsers may call from, comma-separated',
   ),
-  variable('MLAPI_BODY_LIMIT_BYTES', integer(1024, 268_435_456), '1048576', 'largest request body'),
-  variable('MLAPI_MAX_ROWS', integer(1, 1_000_000), '10000', 'most rows in one prediction'),
+  variable('MLAPI_BODY_LIMIT_BYTES', integer(1024, 268_435_456), '1048576', 'maximum size of a request body'),
+  variable('MLAPI_MAX_ROWS', integer(1, 1_000_000), '10000', 'maximum rows in one prediction'),
   variable(
     'MLAPI_PREDICT_TIMEOUT_MS',
     integer(10, 600_000),
     '10000',
-    'longest prediction, waiting included: then it is stopped',
+    'time limit of a prediction, including its time in the queue',
   ),
   variable('MLAPI_RATE_LIMIT_PER_MINUTE', integer(1, 10_000_000), '6000', 'requests per client on `/api`'),
   variable('MLAPI_AUTH_RATE_LIMIT_PER_MINUTE', integer(1, 1_000_000), '30', 'requests per address on `/auth`'),
@@ -86,12 +86,12 @@ export const coreVariables: readonly Variable[] = [
     'MLAPI_LOG_LEVEL',
     Joi.valid('error', 'warn', 'info', 'debug', 'silent'),
     'info',
-    'least severity that is logged',
+    'minimum severity that is logged',
   ),
   variable('MLAPI_LOG_FORMAT', Joi.valid('json', 'pretty'), '', '`json`; `pretty` in development'),
 ];
 
-/** Refuses values that Express would refuse at start, and values that would trust everybody. */
+/** Rejects values that Express would reject at start, and values that would trust every client. */
 function isTrustedProxy(value: string): boolean {
   return /^\d$/.test(value) || value.split(',').every((item) => isSubnet(item.trim()));
 }
@@ -104,14 +104,14 @@ function isSubnet(item: string): boolean {
   return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
 }
 
-/** RFC 8414 section 2, without a path: the metadata of an issuer with one would have another address. */
+/** RFC 8414 section 2. Without a path, because the metadata of an issuer with a path has another address. */
 function isIssuer(value: string): boolean {
   if (!isOrigin(value)) return false;
   const { protocol, hostname } = new URL(value);
   return protocol === 'https:' || /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }
 
-/** Exactly as a browser sends it: in lower case, without the scheme's own port. */
+/** Whether the value is an origin exactly as browsers send it: lower case, without the default port. */
 function isOrigin(value: string): boolean {
   return /^https?:\/\/[^*]+$/.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }

@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 import Joi from 'joi';
 import { Values, type Environment, type Variable, type VariableGroup } from './variable.ts';
 
-/** Every mistake in the environment at once: names and rules, never values. */
+/** All mistakes in the environment: names and rules, never values. */
 export class ConfigError extends Error {
   readonly mistakes: readonly string[];
 
@@ -18,8 +18,9 @@ export class ConfigError extends Error {
 const environmentSchema = Joi.valid('production', 'development', 'test').default('development');
 
 /**
- * Reads the variables of all groups from the environment, with `.env` in `root` beneath it. A variable of no group is a mistake.
- * @returns the fields of all groups, frozen. @throws {ConfigError} naming every mistake
+ * Reads the variables of all groups from the environment, which overrides `.env` in `root`. A `MLAPI_` variable of no group is a mistake.
+ * @returns the fields of all groups, frozen
+ * @throws {ConfigError} naming every mistake
  */
 export function readVariables(groups: readonly VariableGroup[], given: NodeJS.ProcessEnv, root: string): object {
   const merged = { ...readEnvFile(resolve(root, '.env')), ...given };
@@ -57,7 +58,7 @@ function validateAll(
     const given = environment[name];
     const raw = given === undefined || given === '' ? shownDefault : given;
     if (raw === '') continue;
-    // Joi would take " 8080 ", 1e3 and +80 for numbers.
+    // Joi would accept " 8080 ", 1e3 and +80 as numbers.
     if (schema.type === 'number' && !/^(?:0|[1-9]\d*)$/.test(raw)) {
       mistakes.push(`${name} must be a whole number, in digits`);
       continue;
@@ -70,7 +71,7 @@ function validateAll(
   return values;
 }
 
-/** Joi's message states the rule; the label of an array's item is turned back into the variable's name. */
+/** Joi's message states the rule. For items of a list, the variable's name is put in front. */
 function withoutValue(error: Joi.ValidationError, name: string): string {
   return error.message.startsWith(name) ? error.message : `${name}: ${error.message}`;
 }

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** @returns the text of the file that a variable names, or undefined, with a mistake that says why and never what is in it */
+/** @returns the text of the file that a variable names; undefined, with a mistake that does not quote the file, if it cannot be read */
 export function readSecretFile(name: string, file: string, root: string, mistakes: string[]): string | undefined {
   try {
     const path = resolve(root, file);

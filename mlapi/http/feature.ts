@@ -19,19 +19,19 @@ import type { Lifecycle } from './server/lifecycle.ts';
  */
 export interface Feature {
   readonly variables?: VariableGroup;
-  /** Permissions that its endpoints ask for, beside those of the core. */
+  /** Permissions that its endpoints require, in addition to those of the core. */
   readonly scopes?: readonly string[];
-  /** How errors under its paths look; unset: RFC 9457. */
+  /** Error format of its paths; default: RFC 9457. */
   readonly errorShape?: ErrorShape;
   /** Descriptions of the tags under which the documents list its endpoints. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** Public endpoints that are answered from the first moment on, while the rest is still being opened. */
+  /** Public endpoints that are served while the rest is still being opened. */
   readonly startingEndpoints?: (lifecycle: Lifecycle) => readonly Endpoint[];
-  /** Its tables. The names of all migrations are one order: `006-greetings`. */
+  /** Its tables. Migration names of all features sort into one order, such as `006-greetings`. */
   readonly migrations?: () => Promise<Migrations>;
   /** Operators' commands. They open the database with the function that they get. */
   readonly commands?: () => Promise<(operate: never) => Commands>;
-  /** Loads the function that opens it, with what the core is, and the features before it. */
+  /** Loads the function that opens the feature. It gets the core and the features opened before. */
   readonly open?: () => Promise<Open>;
 }
 
@@ -62,7 +62,7 @@ type OpenOf<Declared> = Declared extends { readonly open: () => Promise<infer Lo
 type Opened<All extends Features> = {
   readonly [Name in keyof All as OpenOf<All[Name]> extends never ? never : Name]: ReturnType<OpenOf<All[Name]>>;
 };
-/** The type that satisfies the parameters of all functions that open. */
+/** The type that satisfies the parameters of all opening functions. */
 type BaseOf<All extends Features> = (
   All[keyof All] extends infer Declared
     ? OpenOf<Declared> extends (base: infer Base) => OpenFeature
@@ -76,8 +76,7 @@ type BaseOf<All extends Features> = (
 /**
  * Opens features in the listed order. Each opener gets `base` and the features opened before it, by name.
  * @example
- * const base = { config };
- * const { greetings } = openFeatures({ greetings: openGreetings }, base);
+ * const { greetings } = await openFeatures({ greetings }, { config });
  */
 export async function openFeatures<All extends Features>(features: All, base: BaseOf<All>): Promise<Opened<All>> {
   const opened: Record<string, OpenFeature> = {};
@@ -89,7 +88,7 @@ export async function openFeatures<All extends Features>(features: All, base: Ba
   return opened as Opened<All>;
 }
 
-/** Everything that open features add, in the order in which they were opened. */
+/** Merges what the open features add, in the order in which they were opened. */
 export function contributionsOf(features: readonly OpenFeature[]) {
   return {
     publicEndpoints: features.flatMap(({ publicEndpoints = [] }) => publicEndpoints),

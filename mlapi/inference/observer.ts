@@ -1,4 +1,4 @@
-/** Where a model computes: in this process, in child processes, or on another server. */
+/** Place of a model's computation: in this process, in child processes, or on another server. */
 export type ExecutorKind = 'inline' | 'child' | 'remote';
 
 export interface ObservedModel {

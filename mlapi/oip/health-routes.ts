@@ -5,7 +5,7 @@ import type { Lifecycle } from '../http/server/lifecycle.ts';
 import { version } from '../version.ts';
 import { oipSchemas } from './schemas.ts';
 
-/** Where its endpoints stand in the documents. */
+/** Tag of its endpoints in the documents. */
 export const tag = 'open inference protocol';
 const extensions = ['binary_tensor_data', 'classification', 'model_repository', 'statistics'];
 

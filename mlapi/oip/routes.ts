@@ -21,7 +21,7 @@ import {
 import { oipSchemas } from './schemas.ts';
 import type { RunStatistics } from './statistics.ts';
 
-/** What the endpoints of the protocol need. */
+/** Dependencies of the protocol's endpoints. */
 export interface OipOptions {
   readonly describe: DescribeModel;
   readonly serve: ServeModel;

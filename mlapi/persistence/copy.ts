@@ -7,9 +7,9 @@ import type { Tables } from './schema.ts';
 const lockTimeoutMs = 5_000;
 
 /**
- * Copies a SQLite database into a new file for this user alone, while other processes write to it: the copy holds every
- * write that was acknowledged before. It gets its name after `change` has been made in it, all of it has been checked, and the
- * disk has it; whatever breaks off before leaves no file of that name.
+ * Copies a SQLite database into a new file readable by this user only, while other processes write to it. The copy contains every write
+ * acknowledged before. It gets its name only after `change` was applied, it was checked, and it is on disk; a failure leaves no file of
+ * that name.
  */
 export async function copyDatabase<T>(
   from: string,
@@ -24,7 +24,7 @@ export async function copyDatabase<T>(
     takeSnapshot(from, temporary);
     const result = await changeCopy(temporary, change);
     syncToDisk(temporary);
-    // Fails if the name was taken meanwhile, where a rename would replace.
+    // link fails if the name has been taken meanwhile; rename would replace the file.
     linkSync(temporary, to);
     return result;
   } catch (cause) {
@@ -48,7 +48,7 @@ function takeSnapshot(from: string, to: string): void {
 
 async function changeCopy<T>(path: string, change: (queries: Transaction<Tables>) => Promise<T>): Promise<T> {
   const file = new Libsql(path);
-  // Nobody else knows the file: no log beside it is needed. What the change takes out is overwritten, too.
+  // No other process uses the file, so it needs no write-ahead log. Deleted content is overwritten.
   file.exec('pragma journal_mode = memory');
   file.exec('pragma secure_delete = on');
   const database = new Kysely<Tables>({ dialect: new SqliteDialect({ database: file }) });

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { isPostgres } from './dialects.ts';
 import type { Migrations } from './migrations.ts';
 
-/** The tables that a service without any feature has. */
+/** The tables of a service without features. */
 export const coreMigrations: Migrations = {
   '001-clients-tokens-keys-audit': { up: createFirstTables },
   '004-client-secrets': { up: addClientSecrets },
@@ -50,7 +50,7 @@ async function createFirstTables(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema
     .createTable('audit_events')
-    // Numbers that the database gives, 64 bits wide: each has its own spelling.
+    // 64-bit ids assigned by the database; the syntax differs between databases.
     .addColumn('id', isPostgres(db) ? 'bigint' : 'integer', (column) =>
       isPostgres(db) ? column.primaryKey().generatedAlwaysAsIdentity() : column.primaryKey().autoIncrement(),
     )

@@ -7,15 +7,15 @@ import type { Tables } from './schema.ts';
 import { WalSqliteDialect } from './sqlite.ts';
 
 export type Database = Kysely<Tables>;
-/** The database itself, or a transaction of it: stores work with either. */
+/** The database or a transaction; stores work with both. */
 export type Queries = Kysely<Tables> | Transaction<Tables>;
 
 const sqliteDialects = new WeakMap<Database, WalSqliteDialect>();
 
 /**
- * Opens the database: PostgreSQL where a URL names it, which connects at the first query; otherwise SQLite, whose file is made if
- * there is none. Migrations are a step of their own.
- * @param options.isPatient for migrations: statements may take as long as they need
+ * Opens PostgreSQL if a URL is configured (connecting at the first query), otherwise SQLite, creating the file if needed. Does not run
+ * migrations.
+ * @param options.isPatient for migrations: no statement timeout
  */
 export function openDatabase(
   { dataDir, databaseUrl }: Pick<CoreConfig, 'dataDir'> & Partial<PostgresConfig>,
@@ -30,19 +30,19 @@ export function openDatabase(
 }
 
 /**
- * A number that changes with each commit of any process: as long as it is the same, what was read is still true. A few
- * microseconds; undefined for PostgreSQL, where to ask costs as much as to read again.
+ * A number that changes with every commit of any process: while it is equal, earlier reads are still valid. Takes a few microseconds.
+ * Undefined for PostgreSQL, where asking costs as much as reading again.
  */
 export function readChanges(database: Database): number | undefined {
   return sqliteDialects.get(database)?.readChanges();
 }
 
-/** Fails unless the database answers, and would take a write: a standby refuses the lock. Nothing is locked or written. */
+/** Rejects unless the database responds and accepts writes: a standby rejects the lock. Locks and writes nothing. */
 export async function checkDatabase(database: Database): Promise<void> {
   await database.selectFrom('clients').select('id').where('id', '=', '').forUpdate().execute();
 }
 
-/** Where SQLite keeps the database. */
+/** Path of the SQLite database. */
 export function sqliteFile(dataDir: string): string {
   return join(dataDir, 'mlapi.db');
 }

@@ -1,7 +1,7 @@
 import { Migrator, type Migration, type MigrationResult } from 'kysely';
 import type { Database } from './database.ts';
 
-/** A database that is older or newer than this code: it is never changed behind the operator's back. */
+/** The database is older or newer than this code. It is never migrated without the operator's command. */
 export class MigrationPending extends Error {
   constructor(message: string) {
     super(message);
@@ -11,7 +11,7 @@ export class MigrationPending extends Error {
 
 export type Migrations = Readonly<Record<string, Migration>>;
 
-/** Creates the tables of an empty database. @throws {MigrationPending} if an existing one is of another version */
+/** Creates the tables of an empty database. @throws {MigrationPending} if an existing database has another version */
 export async function prepareDatabase(database: Database, migrations: Migrations): Promise<void> {
   const states = await migrator(database, migrations).getMigrations();
   const pending = states.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
@@ -30,7 +30,7 @@ export async function prepareDatabase(database: Database, migrations: Migrations
   }
 }
 
-/** Runs every pending migration, all or none. @returns the names of those that ran. */
+/** Runs all pending migrations, all or none. @returns their names */
 export async function migrate(database: Database, migrations: Migrations): Promise<string[]> {
   const { error, results } = await migrator(database, migrations).migrateToLatest();
   if (error !== undefined) {
@@ -44,7 +44,7 @@ function migrator(database: Database, migrations: Migrations): Migrator {
   return new Migrator({
     db: database,
     provider: { getMigrations: () => Promise.resolve(migrations) },
-    // A feature that is added later brings migrations whose names come before some of those that ran.
+    // A feature added later may have migrations whose names sort before some that have run.
     allowUnorderedMigrations: true,
   });
 }

@@ -2,21 +2,21 @@ import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryRes
 import { DatabaseError, Pool, types, type PoolClient } from 'pg';
 import { DatabaseUnreachable } from './busy.ts';
 
-/** For each process: a server that takes 100 connections, PostgreSQL's default, has room for nine of them. */
+/** Per process: PostgreSQL's default of 100 connections suffices for nine processes. */
 const maxConnections = 10;
 const connectTimeoutMs = 2_000;
-/** How much later we give up ourselves: nothing came back, so the connection is taken for dead. */
+/** How much later than the server's timeout the connection is treated as dead. */
 const responseLeewayMs = 500;
-/** A process that hangs within a transaction, or whose machine went away, loses its locks. */
+/** A process that hangs in a transaction, or whose machine is gone, loses its locks. */
 const idleInTransactionTimeoutMs = 10_000;
 const readOnlyTransaction = '25006';
 
-/** Connections to PostgreSQL, whose waits are bounded: whoever gets none in time, or no answer, is told that it is away. */
+/** Connection pool with bounded waits: without a connection or a response in time, it throws DatabaseUnreachable. */
 export class BoundedPool implements PostgresPool {
   readonly #pool: Pool;
   readonly #statementTimeoutMs: number;
 
-  /** @param timeoutMs for one statement; 0: as long as it takes */
+  /** @param timeoutMs limit per statement; 0: none */
   constructor(databaseUrl: string, timeoutMs: number) {
     this.#statementTimeoutMs = timeoutMs;
     this.#pool = new Pool({
@@ -31,7 +31,7 @@ export class BoundedPool implements PostgresPool {
       allowExitOnIdle: true,
       types: { getTypeParser },
     });
-    // Without listeners, the loss of a connection would end the process; the pool has dropped it, and the next query connects anew.
+    // Without listeners, losing a connection would end the process. The pool drops it, and the next query reconnects.
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
@@ -76,7 +76,7 @@ class BoundedClient implements PostgresPoolClient {
       return await this.#client.query(text, [...parameters]);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw new DatabaseUnreachable(reasonOf(error), { cause: error });
-      // Since a fail-over the server at the other end is a standby: the next connection finds the new one.
+      // After a fail-over, this connection leads to a standby; a new connection finds the primary.
       if (error.code === readOnlyTransaction) this.#isSpoiled = true;
       throw error;
     } finally {
@@ -84,12 +84,12 @@ class BoundedClient implements PostgresPoolClient {
     }
   }
 
-  /** Ends a connection on which nothing comes back. @returns what ends the watch */
+  /** Destroys the connection if no response arrives. @returns a function that ends the watch */
   #watch(): () => void {
     if (this.#responseTimeoutMs === 0) return () => undefined;
     let isOver = false;
     const timer = setTimeout(() => {
-      // An answer may have come while this process was busy: it is read before we judge.
+      // A response may have arrived while this process was busy: let it be read first.
       setImmediate(() => {
         if (!isOver) this.#client.connection.stream.destroy(new Error('the server did not answer in time'));
       });
@@ -101,11 +101,11 @@ class BoundedClient implements PostgresPoolClient {
   }
 }
 
-/** 64-bit integers are times in milliseconds and counts here, which a number holds exactly. */
+/** 64-bit integers here are times in milliseconds and counts, which a number represents exactly. */
 const getTypeParser: typeof types.getTypeParser = (oid, format) =>
   oid === types.builtins.INT8 ? Number : (types.getTypeParser(oid, format) as never);
 
-/** In words of the driver, which never hold the password. Where several addresses were tried, Node gives no message but a code. */
+/** Returns the driver's message, which never contains the password. If several addresses were tried, Node sets only a code. */
 function reasonOf(error: unknown): string {
   const { message, code } = error as { message?: string; code?: string };
   return [message, code].find((text) => text !== undefined && text !== '') ?? 'for no known reason';

@@ -1,7 +1,7 @@
 import { url, variable, type VariableGroup } from '../config/variable.ts';
 
 export interface PostgresConfig {
-  /** PostgreSQL; undefined for SQLite in the data directory. It may hold a password. */
+  /** URL of PostgreSQL; undefined for SQLite in the data directory. May contain a password. */
   readonly databaseUrl: string | undefined;
 }
 

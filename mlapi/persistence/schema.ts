@@ -1,6 +1,8 @@
 import type { Generated } from 'kysely';
 
-/** Tables of the core; a feature adds its own (`mlapi/models/catalog/tables.ts`). Times are epoch milliseconds; text is UTF-8 without NUL. */
+/**
+ * Tables of the core; features add their own (`mlapi/models/catalog/tables.ts`). Times are epoch milliseconds; text is UTF-8 without NUL.
+ */
 export interface Tables {
   clients: ClientRow;
   token_families: TokenFamilyRow;
@@ -16,12 +18,12 @@ export interface ClientRow {
   scopes: string;
   created_at: number;
   disabled_at: number | null;
-  /** When `/auth/reset` took the password; null while it may still be used. */
+  /** When `/auth/reset` used the password; null while it is unused. */
   password_spent_at: number | null;
-  /** SHA-256 of a reusable client's secret; null for a client whose password works once, and so is all that follows. */
+  /** SHA-256 of a reusable client's secret. Null for clients with a one-time password, like the three columns below. */
   secret_digest: string | null;
   secret_changed_at: number | null;
-  /** The secret before, good until it ends. */
+  /** The previous secret, valid until it ends. */
   previous_secret_digest: string | null;
   previous_secret_ends_at: number | null;
 }
@@ -30,10 +32,10 @@ export interface TokenFamilyRow {
   id: string;
   client_id: string;
   scopes: string;
-  /** Count of rotations; only the refresh token of this generation is unspent. */
+  /** Number of rotations; only the refresh token of this generation is unused. */
   generation: number;
   refresh_jti: string;
-  /** The jti of the generation before, which the grace period may still honour. */
+  /** jti of the previous generation, which the grace period may still accept. */
   previous_jti: string | null;
   rotated_at: number;
   expires_at: number;

@@ -15,12 +15,12 @@ import Libsql from 'libsql';
 import { DatabaseBusy } from './busy.ts';
 
 const lockTimeoutMs = 5_000;
-/** As long as a request needs to arrive, and no longer. */
+/** Requests that arrive within this time share one look, in milliseconds. */
 const sharedLookMs = 0.5;
 
 /**
- * SQLite in WAL mode, every commit synced to disk. Transactions take the write lock at their beginning, so that what they
- * read is still true when they write; who finds it taken waits without blocking the event loop, or those who only read.
+ * SQLite in WAL mode, with every commit synced to disk. Transactions take the write lock at their start, so that what they read is still
+ * true when they write. Waiting for the lock blocks neither the event loop nor readers.
  */
 export class WalSqliteDialect extends SqliteDialect {
   readonly #driver: WalSqliteDriver;
@@ -34,7 +34,7 @@ export class WalSqliteDialect extends SqliteDialect {
     return this.#driver;
   }
 
-  /** A number that is another one after each commit, whichever process made it. Only once the database is in use. */
+  /** Returns a number that changes with every commit of any process. Call it only after the database was used. */
   readChanges(): number {
     return this.#driver.readChanges();
   }
@@ -48,21 +48,21 @@ export class WalSqliteDialect extends SqliteDialect {
   }
 }
 
-/** Leaves out the locks that PostgreSQL needs (`for update`): here a transaction holds the lock on everything. */
+/** Omits PostgreSQL's row locks (`for update`): a SQLite transaction locks the whole database. */
 class LocklessQueryCompiler extends SqliteQueryCompiler {
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (node.modifier === 'Distinct') super.visitSelectModifier(node);
   }
 }
 
-/** SQLite does run its DDL in transactions; a migration that breaks off then leaves nothing behind. */
+/** SQLite runs DDL in transactions, so a failed migration leaves nothing behind. */
 class TransactionalDdlAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
 }
 
-/** Two connections: one on which transactions take turns, one for the statements that only read. */
+/** Two connections: one for transactions, which take turns, and one for statements that only read. */
 class WalSqliteDriver implements Driver {
   readonly #path: string;
   #reads!: Libsql.Database;
@@ -83,11 +83,11 @@ class WalSqliteDriver implements Driver {
     return Promise.resolve();
   }
 
-  /** The requests of one turn of the event loop, if it is short, share a look. */
+  /** Shares one result among the requests of a short event-loop turn. */
   readChanges(): number {
     const now = performance.now();
     if (this.#changes !== undefined && now - this.#changesReadAt < sharedLookMs) return this.#changes;
-    // It counts the changes of other connections only: and this one never writes.
+    // data_version counts commits of other connections; this one never writes.
     const [version] = this.#dataVersion.get([]) as [number];
     if (this.#changes === undefined) setImmediate(() => (this.#changes = undefined));
     this.#changesReadAt = now;
@@ -148,15 +148,16 @@ class WalSqliteDriver implements Driver {
   }
 
   /**
-   * Waits for the turn and for the lock. Only `exec` may meet the lock: a prepared statement that fails on it stays active
-   * until it is collected, and with it a stale snapshot. @returns what ends the turn
+   * Waits for the turn and the lock. Only `exec` may meet the lock: a prepared statement that fails on it stays active until it is
+   * collected, and holds a stale snapshot.
+   * @returns a function that ends the turn
    */
   async #begin(): Promise<() => void> {
     const deadline = performance.now() + lockTimeoutMs;
     const endTurn = await this.#takeTurn();
     for (let attempt = 0; ; attempt += 1) {
       try {
-        // One whose begin, commit or rollback failed may still be open: it is nobody's now, and would block all who follow.
+        // A transaction whose begin, commit or rollback failed may still be open and would block all others.
         this.#rollback();
         this.#writes.exec('begin immediate');
         return endTurn;
@@ -179,12 +180,12 @@ class WalSqliteDriver implements Driver {
   }
 
   #rollback(): void {
-    // Some failures, such as a full disk, have rolled it back already.
+    // Some failures, such as a full disk, have rolled back already.
     if (this.#writes.inTransaction) this.#writes.exec('rollback');
   }
 }
 
-/** Connection of one caller: it runs statements in the caller's transaction, or alone; a statement that writes gets a transaction of its own. */
+/** Connection of one caller: runs statements in the caller's transaction or alone. A write outside a transaction gets its own. */
 class Lane implements DatabaseConnection {
   readonly #reads: Libsql.Database;
   readonly #inTransaction: <T>(write: (database: Libsql.Database) => T) => Promise<T>;
@@ -222,12 +223,12 @@ function execute<R>(database: Libsql.Database, sql: string, parameters: readonly
   return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
 }
 
-/** Opens it, and reads what the service will read. @throws in the operator's words, if it cannot be opened or is damaged */
+/** Opens the database and checks the tables. @throws {Error} for the operator if it cannot be opened or is damaged */
 function openWhole(path: string): Libsql.Database {
   try {
     const database = open(path);
     const tables = database.prepare("select name from sqlite_schema where type = 'table'").pluck().all([]) as string[];
-    // The audit trail is only ever added to, and may be too large to be read at each start.
+    // The audit trail is append-only and may be too large to check at every start.
     const faults = tables
       .filter((name) => name !== 'audit_events')
       .flatMap((name) => database.prepare(`pragma quick_check('${name}')`).pluck().all([]) as string[])
@@ -245,11 +246,11 @@ function openWhole(path: string): Libsql.Database {
 
 function open(path: string): Libsql.Database {
   const folder = dirname(path);
-  // Not recursive: a mistyped path should say so, and on /proc Node would never come back.
+  // Not recursive, so that a mistyped path is reported; on /proc, Node would hang.
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   createPrivately(path);
   const database = new Libsql(path);
-  // Opening may meet another process that opens, too: here, before anything is served, it may wait.
+  // Another process may be opening the file too: waiting is acceptable before anything is served.
   database.exec(`pragma busy_timeout = ${lockTimeoutMs}`);
   database.exec('pragma journal_mode = wal');
   database.exec('pragma synchronous = full');
@@ -259,8 +260,8 @@ function open(path: string): Libsql.Database {
 }
 
 /**
- * Creates the file for this user alone; SQLite gives the files beside it the same mode. One that exists is not touched: to open
- * and close it would drop the locks that this process holds on it, and another process would delete the log under us.
+ * Creates the file for this user only; SQLite gives its other files the same mode. An existing file is not opened: closing it would drop
+ * this process's locks, and another process could then delete the log.
  */
 function createPrivately(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });

@@ -26,7 +26,7 @@ export type AuditEvent =
   | 'passphrase_changed'
   | 'credentials_voided';
 
-/** Who and where of an event; never a token, a password or a body. */
+/** Actor and origin of an event; never a token, a password or a body. */
 export interface AuditDetails {
   readonly clientId?: string;
   readonly familyId?: string;

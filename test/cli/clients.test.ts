@@ -71,7 +71,7 @@ describe('clients, beside a running service', () => {
     for (const secret of [first, second]) await grant(service, 'cron', secret).expect(200);
 
     const { stdout } = await run(['clients', 'rotate-secret', 'cron', '--overlap', '0']);
-    expect(stdout).toMatch(/^secret: \S+\nthe old secret has ended, and so have all tokens of this client\n$/);
+    expect(stdout).toMatch(/^secret: \S+\nthe old secret has expired and all tokens of this client are revoked\n$/);
     await service.session((body as Tokens).access_token).expect(401);
     for (const secret of [first, second]) await grant(service, 'cron', secret).expect(401);
 
@@ -86,7 +86,7 @@ describe('clients, beside a running service', () => {
   });
 
   test.each([
-    [['clients', 'add', 'x', '--reusable', '--stdin'], 'the secret of a reusable client is always made here'],
+    [['clients', 'add', 'x', '--reusable', '--stdin'], 'the secret of a reusable client is always generated'],
     [
       ['clients', 'rotate-secret', 'nobody'],
       'there is no client "nobody": list clients with "clients list", add one with "clients add NAME"',
@@ -108,7 +108,7 @@ describe('clients, beside a running service', () => {
     [['clients', 'disable', 'nobody'], 'there is no client'],
     [['clients', 'import', '/nowhere.csv'], 'ENOENT'],
     [[], 'mlapi: npm run mlapi -- COMMAND\n  clients add'],
-    [['clients'], 'there is no such command; these are:\nnpm run mlapi -- COMMAND\n  clients add'],
+    [['clients'], 'unknown command; the commands are:\nnpm run mlapi -- COMMAND\n  clients add'],
   ])('%j is refused: exit 1, a message, no stack', async (words, message) => {
     const { code, stdout, stderr } = await run(words);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -190,6 +190,6 @@ test('an option that npm swallowed for want of "--" is refused, and changes noth
   const { code, stderr } = await mlapi(temporaryFolder(), ['clients', 'add', 'swallowed'], { variables });
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: 'mlapi: npm kept --scopes to itself: write "npm run mlapi -- clients add ..."\n',
+    stderr: 'mlapi: npm consumed --scopes: write "npm run mlapi -- clients add ..."\n',
   });
 });

@@ -73,7 +73,7 @@ describe('models', () => {
     const checked = await models('check', iris);
     expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\{"model":"iris".*"predictions":/) });
     expect(checked.stderr).toBe(
-      'there is no model.json: what is predicted is taken for the number of a class\nrow-wise: proved\n',
+      'No model.json: predictions are treated as class indices. For a regressor, add one with output.kind = "values".\nrow-wise: proved\n',
     );
     const described = await models('check', join(projectRoot, 'resources/models/nsl-kdd-classifier'));
     expect(described).toMatchObject({ code: 0, stderr: 'row-wise: proved\n' });

@@ -25,7 +25,7 @@ describe('keys change-passphrase', () => {
 
       const changed = await mlapi(dataDir, change, { input: `${fresh}\n` });
 
-      expect(changed).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^1 keys sealed anew/) });
+      expect(changed).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^1 keys encrypted/) });
       expect(changed.stdout).not.toContain(fresh);
       expect(await jwks(url)).toBe(before);
       expect((await service.kill('SIGTERM')).code).toBe(0);
@@ -75,7 +75,7 @@ describe('keys change-passphrase', () => {
   );
 
   test.each([
-    ['neither source', ['keys', 'change-passphrase'], 'where from?'],
+    ['neither source', ['keys', 'change-passphrase'], 'expected --stdin or --prompt'],
     ['both', ['keys', 'change-passphrase', '--stdin', '--prompt'], 'exclude each other'],
     ['an argument', [...change, fresh], 'expected options only'],
     ['one that is too short', change, '16 to 1024 characters'],

@@ -62,7 +62,7 @@ describe('remote', () => {
     const other = join(folder, 'other.json');
     writeFileSync(other, '{"url":"secret');
     const noSession = await remote(['predict', model, rows('one-row.json'), '--session', other]);
-    expect(noSession).toMatchObject({ code: 1, stderr: expect.stringContaining('is no session') });
+    expect(noSession).toMatchObject({ code: 1, stderr: expect.stringContaining('is not a session file') });
     expect(noSession.stderr).not.toContain('secret');
     expect((await remote(predict('-'), '{')).stderr).toContain('- is not JSON');
     writeFileSync(`${session}.lock`, '');

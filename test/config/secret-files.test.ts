@@ -24,11 +24,11 @@ describe('tokens of other servers', () => {
   });
 
   test.each([
-    ['https://models.example/triton', 'it must be a base URL and a token, with a space between'],
-    ['https://models.example/triton two words', 'it must be a base URL and a token, with a space between'],
-    ['https://user:pass@models.example/triton secret', 'it must be a base URL and a token, with a space between'],
+    ['https://models.example/triton', 'expected a base URL and a token, separated by a space'],
+    ['https://models.example/triton two words', 'expected a base URL and a token, separated by a space'],
+    ['https://user:pass@models.example/triton secret', 'expected a base URL and a token, separated by a space'],
     ['https://models.example secret', 'its server is not in MLAPI_REMOTE_SERVERS'],
-    ['http://10.0.0.7:8000 secret', 'a token goes over https, or stays on this machine'],
+    ['http://10.0.0.7:8000 secret', 'a token may only be sent over https or to this machine'],
     ['http://127.0.0.1:9000/ 1\nhttp://127.0.0.1:9000 secret', 'its server has a token already'],
   ])('%j is refused, and not repeated', (text, what) => {
     const found = mistakes(variables, write(`${text}\n`));

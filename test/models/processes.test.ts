@@ -94,7 +94,7 @@ describe('the commands', () => {
     expect(information.body.sample).toEqual(JSON.parse(readFileSync(join(shipped, 'sample.json'), 'utf8')));
   }, 120_000);
 
-  test('models import: every folder; those that are refused are named, and the others added', async () => {
+  test('models import: every folder; rejected folders are reported, the others added', async () => {
     const folder = temporaryFolder();
     for (const name of ['good', 'other']) {
       mkdirSync(join(folder, name));

@@ -1,7 +1,7 @@
 import type { RefreshClaims } from './claims.ts';
 import type { TokenFamily } from '../types.ts';
 
-/** What to do with a refresh token whose signature and claims are valid. */
+/** Decision on a refresh token whose signature and claims are valid. */
 export type RotationVerdict = 'rotate' | 'retry' | 'replay' | 'refuse';
 
 interface Presented {

@@ -1,7 +1,7 @@
 import { url, variable, type VariableGroup } from '../../config/variable.ts';
 
 export interface RedisConfig {
-  /** It may hold a password. */
+  /** May contain a password. */
   readonly redisUrl: string | undefined;
 }
 

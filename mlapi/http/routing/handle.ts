@@ -6,7 +6,7 @@ import { readQuery } from '../request/query.ts';
 import { validate } from '../request/validate.ts';
 import { send } from '../response/send.ts';
 
-/** Where nobody can say who calls, only public endpoints answer. */
+/** Without an authenticator, only public endpoints are served. */
 export const publicOnly: Check = (_exchange, match) => {
   if (match !== undefined && match.endpoint.access !== 'public') throw tokenRequired();
 };

@@ -65,7 +65,7 @@ export interface Contract {
   /** For models without features: an inference request as JSON text, used for the warm-up. Without it, warm-up runs on zeros. */
   readonly sampleRequest?: string;
   readonly batching: BatchingContract;
-  /** Where the model computes. Default: chosen by warm-up. */
+  /** Place of the computation. Default: chosen by warm-up. */
   readonly executor?: Exclude<ExecutorKind, 'remote'>;
   /** Set if the model runs on another server; the folder then has no model file. */
   readonly remote?: RemoteReference;

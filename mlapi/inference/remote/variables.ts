@@ -3,15 +3,15 @@ import { isBaseUrl, normaliseBaseUrl } from '../../config/base-url.ts';
 import { readSecretFile } from '../../config/secret-files.ts';
 import { refusing, text, variable, type Reading, type Values, type VariableGroup } from '../../config/variable.ts';
 
-/** The token that another server expects from its callers. */
+/** Bearer token for another server. */
 export interface RemoteToken {
-  /** As `normaliseBaseUrl` has it. */
+  /** Normalised by `normaliseBaseUrl`. */
   readonly url: string;
   readonly token: string;
 }
 
 export interface RemoteConfig {
-  /** Base URLs of those that may compute for models here. */
+  /** Base URLs of servers that models may run on. */
   readonly remoteServers: readonly string[];
   readonly remoteTokens: readonly RemoteToken[];
 }
@@ -50,7 +50,7 @@ function readTokensFile(values: Values, { root, mistakes }: Reading): readonly R
 const maxTokenLength = 8_192;
 const loopback = /^http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/;
 
-/** Reads lines of a base URL and a token, with a space between; empty ones, and those that begin with #, say nothing. */
+/** Parses lines of a base URL and a token, separated by a space. Empty lines and lines that begin with # are ignored. */
 function readRemoteTokens(content: string, servers: readonly string[], mistakes: string[]): RemoteToken[] {
   const known = new Set(servers.map(normaliseBaseUrl));
   const tokens = new Map<string, RemoteToken>();
@@ -61,11 +61,11 @@ function readRemoteTokens(content: string, servers: readonly string[], mistakes:
     const [, given = '', token] = /^(\S+)[ \t]+([\x21-\x7e]+)$/.exec(words) ?? [];
     const url = normaliseBaseUrl(given);
     if (token === undefined || token.length > maxTokenLength || url === undefined)
-      refuse('it must be a base URL and a token, with a space between');
+      refuse('expected a base URL and a token, separated by a space');
     else if (!known.has(url)) refuse('its server is not in MLAPI_REMOTE_SERVERS');
     else if (tokens.has(url)) refuse('its server has a token already');
     else if (url.startsWith('http:') && !loopback.test(url))
-      refuse('a token goes over https, or stays on this machine');
+      refuse('a token may only be sent over https or to this machine');
     else tokens.set(url, Object.freeze({ url, token }));
   }
   return [...tokens.values()];

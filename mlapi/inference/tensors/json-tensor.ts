@@ -3,7 +3,7 @@ import type { Datatype } from './datatypes.ts';
 import { isFiniteHalf, toHalf } from './float16.ts';
 import type { TensorData } from './types.ts';
 
-/** What the data of a tensor must match; `count` is the number of elements of its shape. */
+/** Requirements on the data of a tensor; `count` is the number of elements of its shape. */
 export interface Expected {
   readonly type: Datatype;
   readonly shape: readonly number[];

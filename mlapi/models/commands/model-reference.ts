@@ -11,7 +11,7 @@ import { print, UsageError, type Commands } from '../../commands/command.ts';
 export const referenceCommands: Commands = {
   'models reference': {
     usage: 'models reference FOLDER ROWS.csv',
-    help: 'write into model.json what the features look like in these rows, those that the model was trained on: drift is measured against it',
+    help: 'write the distribution of the training rows into model.json, as the baseline for drift',
     run: async ({ words }) => {
       const [folder, rows, ...rest] = words;
       if (folder === undefined || rows === undefined || rest.length > 0)
@@ -26,7 +26,7 @@ export const referenceCommands: Commands = {
   },
 };
 
-/** More would not make it better. */
+/** More rows would not improve the reference. */
 const maxReferenceRows = 1_000_000;
 
 async function referenceOf(folder: string, path: string): Promise<Reference> {
@@ -46,7 +46,7 @@ async function referenceOf(folder: string, path: string): Promise<Reference> {
   }
 }
 
-/** A line for each feature of the reference, which would be long otherwise. */
+/** Writes each feature of the reference on one line, to keep the file short. */
 function writeContract(contract: object, reference: Reference): string {
   const rest = JSON.stringify({ ...contract, reference: undefined }, undefined, 2).replace(/\n\}$/, '');
   const lines = Object.entries(reference).map(([name, its]) => `    ${JSON.stringify(name)}: ${JSON.stringify(its)}`);

@@ -22,7 +22,7 @@ const operator: Actor = { clientId: undefined, isAdministrator: true };
 type Config = ModelStoreConfig & EngineConfig & Pick<CoreConfig, 'dataDir' | 'modelsDir'>;
 type InStore = <T>(work: (opened: { store: ModelStore; service: ModelService }) => Promise<T>) => Promise<T>;
 
-/** Operators' commands for the versions in the store of the running service. */
+/** Commands for the store of the running service. */
 export function modelStoreCommands(operate: Operate<Config>): Commands {
   const inStore: InStore = (work) => operate((opened) => work(openStore(opened)));
   return { ...referenceCommands, ...versionCommands(inStore) };
@@ -41,7 +41,7 @@ const versionCommands = (inStore: InStore): Commands => ({
   },
   'models import': {
     usage: 'models import FOLDER',
-    help: 'add every model folder in a folder to the store; those that are refused are named, and the others added',
+    help: 'add every model folder in a folder to the store; rejected folders are reported, the others added',
     run: async (given) => {
       const folder = onlyWord(given, 'folder');
       const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -60,7 +60,7 @@ const versionCommands = (inStore: InStore): Commands => ({
   },
   'models alias': {
     usage: 'models alias NAME ALIAS VERSION [--canary VERSION=SHARE] [--shadow VERSION=SHARE]',
-    help: 'let an alias of a stored model point to a version; a share of the clients to a canary, of the requests also to a shadow',
+    help: 'point an alias of a stored model to a version; a share of clients to a canary, a copy of a share of requests to a shadow',
     options: { canary: { type: 'string' }, shadow: { type: 'string' } },
     run: async ({ words, options }) => {
       const [model, alias, version] = threeWords(words);
@@ -72,7 +72,7 @@ const versionCommands = (inStore: InStore): Commands => ({
   },
   'models retire': {
     usage: 'models retire NAME VERSION',
-    help: 'end a version of the store, for good: its name stays taken',
+    help: 'retire a version of the store for good; its name cannot be reused',
     run: async ({ words }) => {
       const [model, version, ...rest] = words;
       if (model === undefined || version === undefined || rest.length > 0)
@@ -82,7 +82,7 @@ const versionCommands = (inStore: InStore): Commands => ({
   },
   'models stored': {
     usage: 'models stored',
-    help: 'list the versions of the store, also the retired ones',
+    help: 'list the versions of the store, including retired ones',
     run: async () => {
       const records = await inStore(({ store }) => store.all());
       for (const { model, version, sizeBytes, retiredAt } of records)
@@ -91,7 +91,7 @@ const versionCommands = (inStore: InStore): Commands => ({
   },
 });
 
-/** The store of the running service; no name of a folder may be in it. */
+/** Opens the store of the running service. Names of model folders are reserved. */
 function openStore({ config, database }: { readonly config: Config; readonly database: Database }) {
   const shipped = new Set(listFolders(config.modelsDir).map((folder) => namesOf(folder).name));
   // An operator with access to the database has no session to confirm.
@@ -111,7 +111,7 @@ async function add(service: ModelService, folder: string, { name, version }: Nam
   }
 }
 
-/** `2=0.1` */
+/** Parses `2=0.1`. */
 function shareOf(text: unknown): Share | null {
   if (typeof text !== 'string') return null;
   const [version = '', share = '', ...rest] = text.split('=');

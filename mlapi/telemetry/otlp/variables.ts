@@ -2,7 +2,7 @@ import { isBaseUrl } from '../../config/base-url.ts';
 import { integer, refusing, text, variable, type VariableGroup } from '../../config/variable.ts';
 
 export interface OtlpConfig {
-  /** The base URL of an OpenTelemetry collector; undefined: there is none. */
+  /** Base URL of an OpenTelemetry collector; undefined for none. */
   readonly otlpEndpoint: string | undefined;
   readonly otlpIntervalSeconds: number;
 }
@@ -18,7 +18,7 @@ export const otlpVariables: VariableGroup<OtlpConfig> = {
       '',
       'base URL of an OpenTelemetry collector (OTLP/HTTP), such as `http://127.0.0.1:4318`; unset: none',
     ),
-    variable('MLAPI_OTLP_INTERVAL_SECONDS', integer(1, 3_600), '60', 'how often the collector gets the metrics'),
+    variable('MLAPI_OTLP_INTERVAL_SECONDS', integer(1, 3_600), '60', 'export interval of the metrics'),
   ],
   read: (values) => ({
     otlpEndpoint: values.optional('MLAPI_OTLP_ENDPOINT'),
