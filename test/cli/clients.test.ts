@@ -103,7 +103,7 @@ describe('clients, beside a running service', () => {
     [['clients', 'add', 'x', '--scopes', 'all'], 'valid scopes:'],
     [['clients', 'add', 'x', '--password', 'p'], 'usage: clients add'],
     [['clients', 'add', 'x', '--stdin'], 'a password must have 1 to 1024 bytes'],
-    [['clients', 'add', 'x', '--prompt'], 'there is no terminal'],
+    [['clients', 'add', 'x', '--prompt'], 'no terminal: use --stdin'],
     [['clients', 'add', 'x', '--stdin', '--prompt'], 'exclude each other'],
     [['clients', 'disable', 'nobody'], 'there is no client'],
     [['clients', 'import', '/nowhere.csv'], 'ENOENT'],
