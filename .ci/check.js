@@ -1,18 +1,34 @@
-// `npm run check [-- BASE]`: types, then eslint, prettier and the nearest quick tests of what differs from BASE (main), in half a minute.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+// `npm run check [-- BASE]`: types, eslint and prettier, then the nearest quick tests of what differs from BASE (main), in half a minute.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 
-/** So many test files take some twenty seconds on two cores. */
 const maxTests = 10;
+/** Test files run until they have taken so long together, by what they took the last time; changed ones run in any case. */
+const testBudgetMs = 10_000;
+/** Of a file that has not run yet. */
+const likelyMs = 1_500;
+const timesPath = 'node_modules/.cache/check-times.json';
+const resultPath = 'node_modules/.cache/check-result.json';
 const [given] = process.argv.slice(2);
+const env = { ...process.env, TEST_GROUP: 'quick', ...(process.stdout.isTTY && { FORCE_COLOR: '1' }) };
 
 const lines = (program, ...words) => execFileSync(program, words, { encoding: 'utf8' }).split('\n').filter(Boolean);
 const isRevision = (name) => spawnSync('git', ['rev-parse', '--quiet', '--verify', `${name}^{commit}`]).status === 0;
+const readJson = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined);
 
-function run(program, ...words) {
-  const { status } = spawnSync(program, words, { stdio: 'inherit', env: { ...process.env, TEST_GROUP: 'quick' } });
-  if (status !== 0) process.exitCode = 1;
+/** Beside others; what it says is shown at its end. */
+function run(...words) {
+  return new Promise((resolve) => {
+    const child = spawn('npm', words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
+    child.once('close', (code) => {
+      process.stdout.write(text);
+      if (code !== 0) process.exitCode = 1;
+      resolve();
+    });
+  });
 }
 
 /** Changed or new since the branch left its base, and not deleted. */
@@ -32,25 +48,45 @@ function distance(test, changed) {
   return changed.some((path) => path.split('/')[1] === folder) ? 2 : 3;
 }
 
+/** The nearest of these test files, of those as near the quickest first, as far as the budget goes. */
+function nearest(tests, changed) {
+  const times = readJson(timesPath) ?? {};
+  const sorted = tests
+    .map((path) => ({ path, distance: distance(path, changed), ms: times[path] ?? likelyMs }))
+    .sort((one, other) => one.distance - other.distance || one.ms - other.ms)
+    .slice(0, maxTests);
+  let totalMs = 0;
+  return sorted.filter(({ distance, ms }) => (totalMs += ms) <= testBudgetMs || distance === 0).map(({ path }) => path);
+}
+
+/** What each file took, for the next time. */
+function keepTimes() {
+  const times = readJson(timesPath) ?? {};
+  for (const { name, startTime, endTime } of readJson(resultPath)?.testResults ?? [])
+    times[relative(process.cwd(), name)] = endTime - startTime;
+  writeFileSync(timesPath, JSON.stringify(times));
+}
+
 const changed = changedFiles();
 const typed = changed.filter((path) => path.endsWith('.ts'));
 const linted = changed.filter((path) => /\.(?:ts|js|mjs|cjs)$/.test(path));
 console.log(`${changed.length} changed files`);
 
-run('npm', 'run', '--silent', 'lint:types');
-if (linted.length > 0) run('npm', 'run', '--silent', 'lint:rules', '--', '--no-warn-ignored', ...linted);
-if (changed.length > 0) run('npm', 'run', '--silent', 'lint:format', '--', '--ignore-unknown', ...changed);
+await Promise.all([
+  run('run', '--silent', 'lint:types'),
+  ...(linted.length > 0 ? [run('run', '--silent', 'lint:rules', '--', '--no-warn-ignored', ...linted)] : []),
+  ...(changed.length > 0 ? [run('run', '--silent', 'lint:format', '--', '--ignore-unknown', ...changed)] : []),
+]);
 if (typed.length > 0) {
   const listing = ['run', '--silent', 'test', '--', '--listTests', '--findRelatedTests', ...typed];
-  const env = { ...process.env, TEST_GROUP: 'quick' };
   const related = execFileSync('npm', listing, { encoding: 'utf8', env }).split('\n').filter(Boolean);
-  const nearest = related
-    .map((path) => relative(process.cwd(), path))
-    .map((path) => ({ path, distance: distance(path, changed) }))
-    .sort((one, other) => one.distance - other.distance)
-    .slice(0, maxTests)
-    .map(({ path }) => path);
-  if (nearest.length > 0) run('npm', 'test', '--silent', '--', '--runTestsByPath', ...nearest);
-  if (related.length > nearest.length)
-    console.log(`left to npm test: ${related.length - nearest.length} related files`);
+  const chosen = nearest(
+    related.map((path) => relative(process.cwd(), path)),
+    changed,
+  );
+  if (chosen.length > 0) {
+    await run('test', '--silent', '--', '--json', `--outputFile=${resultPath}`, '--runTestsByPath', ...chosen);
+    keepTimes();
+  }
+  if (related.length > chosen.length) console.log(`left to npm test: ${related.length - chosen.length} related files`);
 }
