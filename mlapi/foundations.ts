@@ -33,7 +33,7 @@ export async function openFoundations(config: Config, options: FoundationOptions
   const securityTxt = openSecurityTxt(options.securityTxtPath ?? 'resources/security.txt', logger, clock);
   const database = openDatabase(config);
   await prepareDatabase(database, await allMigrations());
-  const counters = await openCounters(config, { monotonicClock, logger, localCounters });
+  const counters = await openCounters({ monotonicClock, logger, localCounters }, config);
   const tracing = await openTracing(config, logger);
   const notices = new AuditNotices({ database, clock, monotonicClock });
   const checks = new HealthChecks({ clock: monotonicClock, logger });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
-import { version } from '../mlapi/version.ts';
+import { serviceName, version } from '../mlapi/version.ts';
 
 interface Import {
   readonly from: string;
@@ -165,7 +165,7 @@ describe('the files', () => {
     expect(long).toEqual([]);
   });
 
-  test('the version is that of package.json', () => {
-    expect(version).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version);
+  test('version and name are those of package.json', () => {
+    expect(JSON.parse(readFileSync('package.json', 'utf8'))).toMatchObject({ version, name: serviceName });
   });
 });

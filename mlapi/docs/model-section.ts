@@ -13,8 +13,7 @@ export function modelSection({ name, version, description, features, classes }: 
   ]);
   const title = `<section><h2 id="model">Model ${escapeHtml(name)}</h2>
 <p>Version ${escapeHtml(version)}. ${escapeHtml(description)}`;
-  if (features.length === 0)
-    return `${title}</p>\n<p>This model takes tensors, not rows: use <code>POST /v2/models/{name}/infer</code>.</p></section>`;
+  if (features.length === 0) return `${title}</p>\n<p>This model takes tensors, not rows.</p></section>`;
   const labels = classes.map((label) => `<code>${escapeHtml(String(label))}</code>`).join(', ');
   return `${title}${labels === '' ? '' : `<br>Predicts one of: ${labels}.`}</p>
 <p>A row is a list of these ${features.length} values in this order, or an object with these names in any order.</p>

@@ -3,6 +3,7 @@ import type { ErrorShape } from '../http/response/error-shape.ts';
 import { Components } from './components.ts';
 import { operation } from './operation.ts';
 import { pathSamples } from './shown-model.ts';
+import { serviceName } from '../version.ts';
 
 const bearerSchemes = {
   accessToken: {
@@ -54,7 +55,7 @@ export function openApiDocument(
   return {
     openapi: '3.1.0',
     info: {
-      title: 'mlapi',
+      title: serviceName,
       version,
       description:
         'Serve predictions from machine-learning models, behind token authentication. Besides the statuses of each operation, malformed, ' +

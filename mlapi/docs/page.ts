@@ -5,6 +5,7 @@ import { escapeHtml, table, textBlock } from './html.ts';
 import { modelSection } from './model-section.ts';
 import { pathSamples, shownModel, type PathSamples } from './shown-model.ts';
 import { style } from './style.ts';
+import { serviceName } from '../version.ts';
 
 const styleDigest = createHash('sha256').update(style).digest('base64');
 
@@ -31,9 +32,9 @@ export function docsPage(endpoints: readonly Endpoint[], version: string, host: 
   ].map(([id = '', text = '']) => `<a href="#${escapeHtml(id)}">${escapeHtml(text)}</a>`);
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>mlapi</title><style>${style}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${serviceName}</title><style>${style}</style></head>
 <body>
-<header><h1>mlapi <small>${escapeHtml(version)}</small></h1>
+<header><h1>${serviceName} <small>${escapeHtml(version)}</small></h1>
 <p>Serve predictions from machine-learning models, behind token authentication. For programs: <a href="/api/openapi.json">OpenAPI 3.1</a>.</p>
 <nav aria-label="Sections">${anchors.join('')}</nav></header>
 <main>
@@ -79,7 +80,7 @@ ${statuses.length === 0 ? '' : `<h3>Other statuses</h3>${table(['Status', 'Meani
 const errorsSection = `<section><h2 id="errors">Errors</h2>
 <p>Under <code>/api</code> errors are <code>application/problem+json</code> (RFC 9457) with a stable <code>code</code>; for an invalid row,
 <code>errors</code> names row and feature, such as <code>/3/protocol_type</code>. Under <code>/auth</code> they are
-<code>{"error", "error_description"}</code> (RFC 6749), under <code>/v2</code> <code>{"error"}</code>. Every response has an <code>X-Request-Id</code>.</p>
+<code>{"error", "error_description"}</code> (RFC 6749). Every response has an <code>X-Request-Id</code>.</p>
 ${table(
   ['Status', 'What to do'],
   [

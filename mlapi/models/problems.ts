@@ -10,10 +10,7 @@ export function versionExists(): Problem {
 
 /** 409: a path of the service uses this name. */
 export function nameReserved(name: string): Problem {
-  return conflict(
-    `The model name "${name}" is reserved, because /v2/models/${name} is a path of the service.`,
-    'name_is_reserved',
-  );
+  return conflict(`The model name "${name}" is reserved: a path of the service ends with it.`, 'name_is_reserved');
 }
 
 /** 409: the model is in a folder of the service. */

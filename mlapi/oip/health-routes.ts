@@ -2,7 +2,7 @@ import { endpoint, type Endpoint, type EndpointResponse } from '../http/endpoint
 import type { HealthChecks } from '../http/health/health-checks.ts';
 import { isReady } from '../http/health/routes.ts';
 import type { Lifecycle } from '../http/server/lifecycle.ts';
-import { version } from '../version.ts';
+import { serviceName, version } from '../version.ts';
 import { oipSchemas } from './schemas.ts';
 
 /** Tag of its endpoints in the documents. */
@@ -12,7 +12,7 @@ const extensions = ['binary_tensor_data', 'classification', 'model_repository', 
 /** Public: server metadata, liveness and readiness. */
 export function oipHealthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
   const health = { access: 'public', method: 'GET' } as const;
-  const server = { name: 'mlapi', version, extensions };
+  const server = { name: serviceName, version, extensions };
   return [
     endpoint({
       ...health,

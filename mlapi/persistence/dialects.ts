@@ -11,6 +11,6 @@ export function isPostgres(queries: Pick<Queries, 'getExecutor'>): boolean {
  * Blocks other writers of a table until the transaction ends, for checks that no row lock can protect. SQLite transactions exclude other
  * writers anyway.
  */
-export async function lockTable(queries: Queries, table: keyof Tables): Promise<void> {
+export async function lockTableOnPostgres(queries: Queries, table: keyof Tables): Promise<void> {
   if (isPostgres(queries)) await sql`lock table ${sql.table(table)} in share row exclusive mode`.execute(queries);
 }

@@ -85,7 +85,7 @@ export class Supervisor {
     this.#metrics ??= new WorkerMetrics();
     const url = await this.#metrics.listen(metricsPort);
     if (url !== undefined) this.#logger.info('serving metrics', { url });
-    await this.#metrics.export(this.#config, this.#logger);
+    await this.#metrics.exportToOtlp(this.#config, this.#logger);
   }
 
   /** Starts missing workers. */
@@ -250,7 +250,7 @@ export class Supervisor {
   }
 
   async #finish(): Promise<void> {
-    await this.#metrics?.finish();
+    await this.#metrics?.finishOtlp();
     this.#logger.info('stopped');
     exitAfterLog(0);
   }

@@ -21,7 +21,7 @@ export class WorkerMetrics {
   #port: number | undefined;
   #reading: Promise<MetricSnapshot[][]> | undefined;
   readonly #startedAt = Date.now();
-  #export: MetricsExport | undefined;
+  #otlpExport: MetricsExport | undefined;
 
   /**
    * Serves the metrics on this port; undefined stops serving.
@@ -39,24 +39,24 @@ export class WorkerMetrics {
   }
 
   /** Exports the metrics to the configured collector, or to none. */
-  async export(
+  async exportToOtlp(
     { otlpEndpoint: endpoint, otlpIntervalSeconds: intervalSeconds }: Partial<OtlpConfig>,
     logger: Pick<Logger, 'error' | 'info'>,
   ): Promise<void> {
     const isOff = endpoint === undefined || intervalSeconds === undefined;
-    if (!isOff && this.#export?.isTo(endpoint, intervalSeconds) === true) return;
-    this.#export?.stop();
-    this.#export = undefined;
+    if (!isOff && this.#otlpExport?.isTo(endpoint, intervalSeconds) === true) return;
+    this.#otlpExport?.stop();
+    this.#otlpExport = undefined;
     if (isOff) return;
     const { MetricsExport } = await import('../telemetry/otlp/metrics-export.ts');
     const read = async () => addUp(await this.#read());
-    this.#export = new MetricsExport({ endpoint, intervalSeconds, logger, startedAt: this.#startedAt, read });
+    this.#otlpExport = new MetricsExport({ endpoint, intervalSeconds, logger, startedAt: this.#startedAt, read });
     logger.info('metrics are exported', { collector: new URL(endpoint).origin, interval_seconds: intervalSeconds });
   }
 
   /** Exports the last counts, after the workers have exited. */
-  async finish(): Promise<void> {
-    await this.#export?.finish();
+  async finishOtlp(): Promise<void> {
+    await this.#otlpExport?.finish();
   }
 
   watch(member: WorkerHandle): void {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '../../mlapi/client/client.ts';
-import { version } from '../../mlapi/version.ts';
+import { serviceName, version } from '../../mlapi/version.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { clientOf, failureOf } from './double.ts';
 
@@ -23,7 +23,7 @@ const model = 'nsl-kdd-classifier';
 describe('calls', () => {
   test('200: health and readiness need no token; a service that drains is not ready, and that is no error', async () => {
     const stranger = new Client({ url: service.url, tokens: { refresh_token: 'none' } });
-    expect(await stranger.health()).toEqual({ status: 'ok', service: 'mlapi', version });
+    expect(await stranger.health()).toEqual({ status: 'ok', service: serviceName, version });
     expect(await stranger.ready()).toBe(true);
     const other = await startService();
     const there = new Client({ url: other.url, tokens: { refresh_token: 'none' } });

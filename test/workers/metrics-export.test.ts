@@ -5,6 +5,7 @@ import { startCompiled, type TestProcess } from '../support/child.ts';
 import { TestCollector, type Received } from '../support/collector.ts';
 import { hasOtlpMessages, parseExport } from '../support/otlp.ts';
 import { temporaryFolder } from '../support/service.ts';
+import { serviceName } from '../../mlapi/version.ts';
 import { ask } from '../support/workers.ts';
 
 jest.setTimeout(120_000);
@@ -57,7 +58,7 @@ test('a collector gets the metrics of all workers', async () => {
   const got = await collector.gets((received) => totalOf(received, 'http_requests_total') === 5);
   expect([got.path, got.type]).toEqual(['/v1/metrics', 'application/json']);
   const { attributes } = (JSON.parse(got.body) as Exported).resourceMetrics[0]!.resource;
-  expect(attributes).toContainEqual({ key: 'service.name', value: { stringValue: 'mlapi' } });
+  expect(attributes).toContainEqual({ key: 'service.name', value: { stringValue: serviceName } });
 });
 
 test('what was counted since the last export goes out when the service stops', async () => {

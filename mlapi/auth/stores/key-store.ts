@@ -1,5 +1,5 @@
 import type { Database, Queries } from '../../persistence/database.ts';
-import { lockTable } from '../../persistence/dialects.ts';
+import { lockTableOnPostgres } from '../../persistence/dialects.ts';
 import type { SigningKeyRow } from '../../persistence/schema.ts';
 import { recordAudit } from '../../telemetry/audit-trail.ts';
 
@@ -94,7 +94,7 @@ export class KeyStore {
   /** Serialises changes across machines with a table lock: row locks cannot protect an empty table. */
   async #change(work: (queries: Queries) => Promise<void>): Promise<void> {
     await this.#database.transaction().execute(async (queries) => {
-      await lockTable(queries, 'signing_keys');
+      await lockTableOnPostgres(queries, 'signing_keys');
       await work(queries);
     });
   }

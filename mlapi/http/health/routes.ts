@@ -1,4 +1,4 @@
-import { version } from '../../version.ts';
+import { serviceName, version } from '../../version.ts';
 import { endpoint, type EndpointResponse, type Endpoint } from '../endpoint.ts';
 import type { Lifecycle } from '../server/lifecycle.ts';
 import type { HealthChecks } from './health-checks.ts';
@@ -12,7 +12,7 @@ const statusSchema = {
 
 /** Public: name and version at the root paths, liveness and readiness. */
 export function healthEndpoints(lifecycle: Lifecycle, checks?: HealthChecks): Endpoint[] {
-  const greeting = { status: 'ok', service: 'mlapi', version };
+  const greeting = { status: 'ok', service: serviceName, version };
   return [
     publicStatus('/', ['describeService', 'Name and version'], () => ({ body: greeting }), greeting),
     publicStatus('/auth', ['describeAuth', 'Name and version'], () => ({ body: greeting }), greeting),

@@ -22,8 +22,8 @@ interface OpenCounterStore extends CounterStore {
  * limits on unauthenticated requests reject with 503; the limit per client falls back to memory, because its clients have a valid token.
  */
 export async function openCounters(
-  { redisUrl }: Partial<RedisConfig>,
   { monotonicClock, logger, localCounters }: CounterOptions,
+  { redisUrl }: Partial<RedisConfig>,
 ): Promise<OpenCounterStore> {
   const local = localCounters ?? new MemoryCounterStore(monotonicClock);
   if (redisUrl === undefined) {

@@ -2,7 +2,7 @@ import Joi from 'joi';
 import { pathName, pathNameRule } from '../../http/request/path-names.ts';
 import { referenceSchema } from './reference.ts';
 
-/** `/v2/models/stats` is a route of its own. */
+/** Names that a route of the service has in the place of a model's. */
 const reservedNames = ['stats'];
 
 const identifier = Joi.string()

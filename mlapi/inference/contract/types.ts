@@ -71,9 +71,9 @@ export interface Contract {
   readonly remote?: RemoteReference;
 }
 
-/** A model on another server that speaks the Open Inference Protocol. */
+/** A model on another server. */
 export interface RemoteReference {
-  /** Base URL of the server without `/v2`; must be allowed by the operator. */
+  /** Base URL of the server; must be allowed by the operator. */
   readonly url: string;
   readonly model: string;
   /** Default: chosen by the server. */

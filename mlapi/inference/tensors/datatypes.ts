@@ -23,7 +23,7 @@ const unsigned = (Cells: IntegerCells, bits: number): Datatype => {
   return { kind: 'integer', Cells, min: 0, max: 2 ** bits - 1 };
 };
 
-/** All datatypes of the Open Inference Protocol. */
+/** All datatypes, by the names that KServe, Triton and MLServer use. */
 export const datatypes: ReadonlyMap<string, Datatype> = new Map<string, Datatype>([
   ['BOOL', { kind: 'boolean', Cells: Uint8Array }],
   ['UINT8', unsigned(Uint8Array, 8)],

@@ -47,7 +47,7 @@ export type TensorData =
   | Float64Array
   | readonly string[];
 
-/** A tensor sent by a caller, in Open Inference Protocol terms. Its number of elements matches its shape. */
+/** A tensor sent by a caller. Its number of elements matches its shape. */
 export interface InputTensor {
   readonly name: string;
   readonly datatype: string;
@@ -61,7 +61,7 @@ export interface NamedOutput extends OutputTensor {
   readonly datatype: string;
 }
 
-/** A tensor in Open Inference Protocol terms; -1 is a dynamic dimension. */
+/** Name, datatype and shape of a tensor; -1 is a dynamic dimension. */
 export interface TensorInfo {
   readonly name: string;
   readonly datatype: string;

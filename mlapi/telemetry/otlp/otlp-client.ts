@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { withoutSlashAtEnd } from '../../config/base-url.ts';
-import { version } from '../../version.ts';
+import { serviceName, version } from '../../version.ts';
 import type { Logger } from '../logger.ts';
 
 const timeoutMs = 5_000;
@@ -9,13 +9,13 @@ const timeoutMs = 5_000;
 /** Identity of this process as an OpenTelemetry resource. */
 const resource = {
   attributes: attributesOf({
-    'service.name': 'mlapi',
+    'service.name': serviceName,
     'service.version': version,
     'service.instance.id': randomUUID(),
     'host.name': hostname(),
   }),
 };
-const scope = { name: 'mlapi', version };
+const scope = { name: serviceName, version };
 
 /**
  * Sends telemetry to an OpenTelemetry collector: OTLP over HTTP with JSON. Telemetry that cannot be sent is dropped; an outage is logged
