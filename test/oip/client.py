@@ -168,7 +168,7 @@ def refusals():
     error = refused(lambda: infer("fp32", [numbers([[1, 2, 3]], "f4")]))
     assert error.status() == "400" and 'The input "x" must have the shape [rows, 2]' in error.message(), error
     error = refused(lambda: infer("fp32", [numbers([[1, 2]], "f8")]))
-    assert error.status() == "400" and 'The input "x" is FP32' in error.message(), error
+    assert error.status() == "400" and 'The input "x" must be FP32' in error.message(), error
     error = refused(lambda: infer("fp32", one, outputs=[http.InferRequestedOutput("z")]))
     assert error.status() == "400" and "outputs" in error.message(), error
     assert refused(lambda: infer("nothing", one)).status() == "404"

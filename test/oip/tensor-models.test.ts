@@ -113,7 +113,7 @@ describe('a model of any tensors', () => {
   const ok = tensors('FP32', [1, 2, 2], [1, 2, 3, 4]);
   const mask = { name: 'mask', datatype: 'BOOL', shape: [1, 2], data: [true, false] };
   test.each<[string, string, object, string]>([
-    ['another datatype', 'any-fp32', tensors('FP64', [1, 1, 2], [1, 2]), 'The input \\"x\\" is FP32'],
+    ['another datatype', 'any-fp32', tensors('FP64', [1, 1, 2], [1, 2]), 'The input \\"x\\" must be FP32'],
     ['another rank', 'any-fp32', tensors('FP32', [1, 2], [1, 2]), 'the shape [-1, 1, 2]'],
     ['another fixed dimension', 'any-fp32', ok, 'the shape [-1, 1, 2]'],
     ['no elements', 'any-fp32', tensors('FP32', [0, 1, 2], []), 'the shape [-1, 1, 2]'],
@@ -124,9 +124,9 @@ describe('a model of any tensors', () => {
       'one input too many',
       'two',
       { inputs: [mask, { ...mask, name: 'text' }, { ...mask, name: 'z' }] },
-      'The inputs of this',
+      'Send each input of this model once: \\"text\\", \\"mask\\"',
     ],
-    ['an unknown output', 'free', { ...ok, outputs: [{ name: 'x' }] }, 'The outputs of this model are \\"X\\"'],
+    ['an unknown output', 'free', { ...ok, outputs: [{ name: 'x' }] }, 'the outputs of this model are \\"X\\"'],
     ['text that the runtime would cut', 'any-bytes', tensors('BYTES', [1, 1, 2], ['a', 'b\0c']), 'a NUL character'],
     ['a boolean as a number', 'any-bool', tensors('BOOL', [1, 1, 2], [1, 0]), 'true or false'],
   ])('400: %s', async (_, model, body, message) => {
