@@ -107,17 +107,17 @@ describe('the start stops where contract and model do not fit', () => {
     [
       'a missing value that the tensor does not take',
       withFeature(number('b', { missing: 0.5 }), undefined, 'int64'),
-      /^\/m\/model\.json: feature "b": "missing": 0.5 is no value/,
+      /^\/m\/model\.json: feature "b": "missing": 0.5 is not a valid value/,
     ],
     [
       'a missing value out of bounds',
       withFeature(number('b', { max: 1, missing: 2 })),
-      /^\/m\/model\.json: feature "b": "missing": 2 is no value/,
+      /^\/m\/model\.json: feature "b": "missing": 2 is not a valid value/,
     ],
     [
       'a missing category that is unknown',
       withFeature(category('b', { unknown: 'x', missing: 'z' }), encoding),
-      /^\/m\/model\.json: feature "b": "missing": z is no value/,
+      /^\/m\/model\.json: feature "b": "missing": z is not a valid value/,
     ],
     [
       'unknown: a category that is not there',
@@ -127,12 +127,12 @@ describe('the start stops where contract and model do not fit', () => {
     [
       'a sample with a wrong cell',
       sampled({ a: 'x', b: 1 }),
-      /^\/m\/model\.json: the model cannot compute its sample: .* \/a "x"; expected a finite number\.$/,
+      /^\/m\/model\.json: the model cannot predict its sample: .* \/a "x"; expected a finite number\.$/,
     ],
     [
       'a sample that lacks a cell',
       sampled({ a: 1 }),
-      /^\/m\/model\.json: the model cannot compute its sample: .* \/b missing/,
+      /^\/m\/model\.json: the model cannot predict its sample: .* \/b missing/,
     ],
     [
       'a sample that is a list',
@@ -143,7 +143,7 @@ describe('the start stops where contract and model do not fit', () => {
     [
       'an output that is not finite',
       { onnx: constantModel(constantOf([['NaN']])), contract: contractOf('m', [number('a')]) },
-      /^\/m\/model\.json: the model cannot compute its sample: .*no finite number/,
+      /^\/m\/model\.json: the model cannot predict its sample: .*not a finite number/,
     ],
     [
       'an output of half floats',

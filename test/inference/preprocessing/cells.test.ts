@@ -98,7 +98,7 @@ describe('200: a cell that the contract takes', () => {
 });
 
 describe('400: a cell that the contract refuses', () => {
-  const anyCategory = 'one of tcp, S0, Straße, other';
+  const anyCategory = 'expected one of tcp, S0, Straße, other';
   test.each<[string, string, string]>([
     ['number', '1e39', '1e+39 is above 3.4028234663852886e+38'],
     ['number', '-1e39', '-1e+39 is below -3.4028234663852886e+38'],
@@ -131,10 +131,10 @@ describe('400: a cell that the contract refuses', () => {
     ['category', '"toString"', `unknown category "toString"; ${anyCategory}`],
     ['category', '4', '4 is not a code of this category'],
     ['category', '1.5', '1.5 is not a code of this category'],
-    ['category', 'true', `true is no category; ${anyCategory}`],
+    ['category', 'true', `true is not a category; ${anyCategory}`],
     ['category', 'null', 'null; expected a category'],
     ['open', '99', '99 is not a code of this category'],
-    ['open', '{}', `an object is no category; ${anyCategory}`],
+    ['open', '{}', `an object is not a category; ${anyCategory}`],
     ['category', JSON.stringify('<b>'.repeat(99)), `unknown category "${'<b>'.repeat(13)}<..."; ${anyCategory}`],
   ])('%s refuses %s: %s', async (model, cell, detail) => {
     const { body: list } = await service.predict(model, `[[${cell}]]`).expect(400);
