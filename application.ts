@@ -12,6 +12,7 @@ import { contributionsOf, openFeatures, type OpenFeature } from './mlapi/http/fe
 import { healthEndpoints } from './mlapi/http/health/routes.ts';
 import { securityTxtEndpoints } from './mlapi/http/health/security-txt.ts';
 import { addressRateLimit, clientRateLimit } from './mlapi/http/limits/rate-limits.ts';
+import type { Endpoint } from './mlapi/http/endpoint.ts';
 import type { Observers } from './mlapi/http/request/request-log.ts';
 import { errorResponses, notFound } from './mlapi/http/response/error-responses.ts';
 import { checked, createExpress, firstSegments, routeNames, routes } from './mlapi/http/routing/express-router.ts';
@@ -68,7 +69,9 @@ export function mountRoutes(services: Services): { application: Express; fastPat
   const auth = [...authEndpoints(services), ...oauthEndpoints(services)];
   const session = sessionEndpoints(services);
   const guarded = [...session, ...contributed.endpoints];
-  const docs = config.docs ? docsEndpoints([...open, ...auth, ...guarded], version, config, { errorShapes, tags }) : [];
+  const docs: Endpoint[] = config.docs
+    ? docsEndpoints([...open, ...auth, ...guarded], version, config, { errorShapes, tags })
+    : [];
   const scope = scopeGuard(services);
   const application = createExpress();
 

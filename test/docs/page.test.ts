@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { permissions } from '../../mlapi/features.ts';
 import { identityModel } from '../support/onnx-builder.ts';
-import { allScopes } from '../support/uploads.ts';
 import { startService, temporaryFolder, type TestService } from '../support/service.ts';
 
 const run = promisify(execFile);
@@ -87,7 +87,7 @@ describe('GET /api/docs', () => {
   });
 
   test('200: each endpoint that needs an access token answers its own line', async () => {
-    const { tokens } = await service.newClient(undefined, allScopes);
+    const { tokens } = await service.newClient(undefined, permissions);
     const lines = linesOf('Try ').filter((line) => line.includes('$TOKEN'));
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'model.onnx'), identityModel(2));

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { permissions } from '../../mlapi/features.ts';
 import { startService, type TestService, type Tokens } from '../support/service.ts';
 import { identityModel } from '../support/onnx-builder.ts';
-import { allScopes, upload } from '../support/uploads.ts';
+import { upload } from '../support/uploads.ts';
 import { answers, form, model } from './answers.ts';
 import { operationsOf, readDocument, type OpenApiDocument } from './document.ts';
 
@@ -12,7 +13,7 @@ let tokens: Tokens;
 beforeAll(async () => {
   service = await startService();
   document = await readDocument(service);
-  ({ tokens } = await service.newClient(undefined, allScopes));
+  ({ tokens } = await service.newClient(undefined, permissions));
   const model = identityModel(2);
   for (const version of ['1', '2'])
     expect((await upload(service, tokens.access_token, ['mine', version], { model })).status).toBe(201);

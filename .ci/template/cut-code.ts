@@ -1,0 +1,314 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import ts from 'typescript';
+import { applyEdits, cutAround, type Edit } from './cut-nodes.ts';
+import { cutSentences } from './cut-text.ts';
+
+/** More rounds than any removal has needed. */
+const maxRounds = 40;
+
+/** Diagnostics about something that is gone: the part around the place goes, too. */
+const missing = new Set([2304, 2305, 2307, 2339, 2353, 2503, 2551, 2552, 2561, 2584, 2614, 2724, 2749]);
+const superfluous = 2554;
+/** Diagnostics about something that nobody needs any more. */
+const unused = new Set([6133, 6138, 6192, 6196, 6198, 6199, 6205]);
+
+/** TypeScript files of a project, as they become by edits. */
+class Sources {
+  readonly #texts = new Map<string, { text: string; version: number; isChanged: boolean }>();
+  readonly #service: ts.LanguageService;
+
+  constructor(root: string) {
+    const { config } = ts.readConfigFile(resolve(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8')) as {
+      config: unknown;
+    };
+    const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+    for (const path of fileNames)
+      this.#texts.set(path, { text: readFileSync(path, 'utf8'), version: 0, isChanged: false });
+    const has = (path: string) => this.#texts.has(path) || existsSync(path);
+    this.#service = ts.createLanguageService({
+      getCompilationSettings: () => options,
+      getScriptFileNames: () => [...this.#texts.keys()],
+      getScriptVersion: (path) => String(this.#texts.get(path)?.version ?? 0),
+      getScriptSnapshot: (path) => (has(path) ? ts.ScriptSnapshot.fromString(this.#read(path)) : undefined),
+      getCurrentDirectory: () => root,
+      getDefaultLibFileName: ts.getDefaultLibFilePath,
+      fileExists: has,
+      readFile: (path) => this.#read(path),
+    });
+  }
+
+  get paths(): string[] {
+    return [...this.#texts.keys()];
+  }
+
+  /** The files that are no longer as they were. */
+  get changed(): string[] {
+    return [...this.#texts].filter(([, { isChanged }]) => isChanged).map(([path]) => path);
+  }
+
+  get program(): ts.Program {
+    return this.#service.getProgram()!;
+  }
+
+  /** The files of the project that a file imports. */
+  imports(path: string): string[] {
+    return ts
+      .preProcessFile(this.text(path), true, true)
+      .importedFiles.map(({ fileName }) => resolve(dirname(path), fileName));
+  }
+
+  text(path: string): string {
+    return this.#texts.get(path)!.text;
+  }
+
+  write(path: string, text: string): void {
+    const file = this.#texts.get(path)!;
+    if (file.text !== text) this.#texts.set(path, { text, version: file.version + 1, isChanged: true });
+  }
+
+  delete(path: string): void {
+    this.#texts.delete(path);
+    rmSync(path);
+  }
+
+  diagnostics(path: string): readonly ts.Diagnostic[] {
+    return [...this.#service.getSyntacticDiagnostics(path), ...this.#service.getSemanticDiagnostics(path)];
+  }
+
+  /** Writes what was changed. @returns the paths */
+  save(): string[] {
+    for (const path of this.changed) writeFileSync(path, this.text(path));
+    return this.changed;
+  }
+
+  #read(path: string): string {
+    return this.#texts.get(path)?.text ?? readFileSync(path, 'utf8');
+  }
+}
+
+/** Places in the code that a removal could not mend: a person has to. */
+export interface Leftover {
+  readonly place: string;
+  readonly problem: string;
+}
+
+/**
+ * Takes out of the TypeScript of a project what names something that is gone: first what says one of its words, or imports a file that
+ * does not exist; then, in the files that were changed and in those that import them, what the compiler misses and what nobody needs.
+ * @param wordsOf the words of what was removed, as far as they say that in a file; undefined: its words mean something else there
+ * @param suspects further files of which something may be unused by now
+ * @returns the files that were changed, and what is left to a person
+ */
+export function cutCode(
+  root: string,
+  wordsOf: (path: string) => RegExp | undefined,
+  suspects: readonly string[] = [],
+): { changed: string[]; leftovers: Leftover[] } {
+  const sources = new Sources(root);
+  const touched = sources.paths.filter((path) => {
+    const before = sources.text(path);
+    cutWords(sources, path, wordsOf(relative(root, path)) ?? /(?!)/, isTest(root, path));
+    return sources.text(path) !== before || suspects.includes(relative(root, path));
+  });
+  deleteEmptyTests(sources);
+  const isServed = (path: string) => !relative(root, path).startsWith('test/');
+  // The tests are of what is served: they are looked at when that compiles.
+  settle(sources, root, withImporters(sources, touched).filter(isServed));
+  settle(sources, root, withImporters(sources, sources.changed));
+  const leftovers = withImporters(sources, sources.changed).flatMap((path) =>
+    sources.diagnostics(path).map((diagnostic) => leftoverOf(root, path, diagnostic)),
+  );
+  return { changed: sources.save(), leftovers };
+}
+
+/** These files, and those that import one of them: they may miss something now. */
+function withImporters(sources: Sources, paths: readonly string[]): string[] {
+  const given = new Set(paths);
+  return sources.paths.filter(
+    (path) => given.has(path) || sources.imports(path).some((imported) => given.has(imported)),
+  );
+}
+
+/** Cuts what the compiler complains about, until it complains no more or nothing that it says can be cut. */
+function settle(sources: Sources, root: string, paths: readonly string[]): void {
+  let suspects = new Set(paths);
+  for (let round = 0; round < maxRounds && suspects.size > 0; round += 1) {
+    const edited = new Set<string>();
+    for (const path of suspects) {
+      const edits = sources
+        .diagnostics(path)
+        .map((diagnostic) => editFor(sources, path, diagnostic, isTest(root, path)))
+        .filter((edit) => edit !== undefined);
+      if (edits.length === 0) continue;
+      edited.add(path);
+      sources.write(path, applyEdits(sources.text(path), edits));
+    }
+    deleteEmptyTests(sources);
+    suspects = new Set(withImporters(sources, [...edited]));
+  }
+}
+
+function isTest(root: string, path: string): boolean {
+  return relative(root, path).startsWith('test/') && path.endsWith('.test.ts');
+}
+
+function deleteEmptyTests(sources: Sources): void {
+  for (const path of sources.paths)
+    if (path.endsWith('.test.ts') && !hasTests(sources.text(path))) sources.delete(path);
+}
+
+/** Whether a file calls something with a title and a function. */
+function hasTests(text: string): boolean {
+  const source = ts.createSourceFile('tests.ts', text, ts.ScriptTarget.Latest);
+  let isFound = false;
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && isTestCall(node.expression.getText(source))) {
+      const [title, ...rest] = node.arguments;
+      if (title !== undefined && rest.some(ts.isFunctionLike)) isFound = true;
+    }
+    if (!isFound) ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return isFound;
+}
+
+/** `test`, `test.each(...)`, or a name of the file's own for one of them; neither `describe` nor a method. */
+function isTestCall(callee: string): boolean {
+  return /^(?:(?:test|it)\b|(?!describe)\w+$)/.test(callee);
+}
+
+/** Imports of files that are gone, and names, texts and comments with one of the words. */
+function cutWords(sources: Sources, path: string, words: RegExp, inTest: boolean): void {
+  // What was cut may leave neighbours that are next: two elements of a list share their comma.
+  for (let round = 0; round < maxRounds; round += 1) {
+    const before = sources.text(path);
+    const source = ts.createSourceFile(path, before, ts.ScriptTarget.Latest, true);
+    const edits: Edit[] = [];
+    const visit = (node: ts.Node): void => {
+      if (isGone(node, path)) edits.push(cutAround(node));
+      else if (isName(node) && words.test(node.text)) edits.push(cutAround(node, inTest));
+      else if (isText(node) && words.test(node.text))
+        edits.push(withoutSentences(node, words) ?? cutAround(node, inTest));
+      else ts.forEachChild(node, visit);
+    };
+    visit(source);
+    sources.write(path, cutComments(path, applyEdits(before, edits), words));
+    if (sources.text(path) === before) return;
+  }
+}
+
+function isName(node: ts.Node): node is ts.Identifier | ts.PrivateIdentifier {
+  return ts.isIdentifier(node) || ts.isPrivateIdentifier(node);
+}
+
+function isText(node: ts.Node): node is ts.LiteralLikeNode {
+  return ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node);
+}
+
+/** The specifier of an import, a dynamic one too, of a file that does not exist. */
+function isGone(node: ts.Node, path: string): boolean {
+  if (!ts.isStringLiteral(node) || !/^\.{1,2}\//.test(node.text) || !node.text.endsWith('.ts')) return false;
+  const { parent } = node;
+  const isImport = ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent);
+  const isDynamic = ts.isCallExpression(parent) && parent.expression.kind === ts.SyntaxKind.ImportKeyword;
+  return (isImport || isDynamic || ts.isLiteralTypeNode(parent)) && !existsSync(resolve(dirname(path), node.text));
+}
+
+/** A text of several sentences keeps the others. */
+function withoutSentences(node: ts.LiteralLikeNode, words: RegExp): Edit | undefined {
+  const kept = cutSentences(node.text, words);
+  if (!ts.isStringLiteral(node) || kept === undefined || kept === '' || words.test(kept)) return undefined;
+  const quote = kept.includes("'") ? '"' : "'";
+  return { from: node.getStart(), to: node.getEnd(), text: quote + kept + quote };
+}
+
+function cutComments(path: string, text: string, words: RegExp): string {
+  const edits: Edit[] = [];
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const starts = new Set<number>();
+  const visit = (node: ts.Node): void => {
+    for (const { pos, end } of ts.getLeadingCommentRanges(text, node.getFullStart()) ?? []) {
+      if (starts.has(pos)) continue;
+      starts.add(pos);
+      const comment = text.slice(pos, end);
+      if (words.test(comment)) edits.push({ from: pos, to: end, text: cutComment(comment, words) });
+    }
+    for (const child of node.getChildren(source)) visit(child);
+  };
+  visit(source);
+  return applyEdits(text, edits);
+}
+
+/** A comment without the sentences that have one of the words; nothing if none is left. */
+function cutComment(comment: string, words: RegExp): string {
+  const isLine = comment.startsWith('//');
+  const plain = isLine ? comment.slice(2) : comment.replace(/^\/\*\*?|\*\/$/g, '').replace(/^\s*\* ?/gm, '');
+  const kept = plain
+    .split(/\n(?=@)/)
+    .map((part) => cutSentences(part.trim(), words) ?? '')
+    .filter((part) => part !== '' && !words.test(part));
+  if (kept.length === 0) return '';
+  if (isLine) return `// ${kept.join(' ')}`;
+  const lines = kept.join('\n').split('\n');
+  const open = comment.startsWith('/**') ? '/**' : '/*';
+  return lines.length === 1 ? `${open} ${lines[0]} */` : [open, ...lines.map((line) => ` * ${line}`), ' */'].join('\n');
+}
+
+function editFor(sources: Sources, path: string, diagnostic: ts.Diagnostic, inTest: boolean): Edit | undefined {
+  const { code, start } = diagnostic;
+  if (start === undefined) return undefined;
+  const source = sources.program.getSourceFile(path)!;
+  const node = nodeAt(source, start);
+  if (missing.has(code)) return cutAround(node, inTest);
+  if (code === superfluous) return superfluousArgument(node);
+  if (unused.has(code)) return cutUnused(node);
+  return undefined;
+}
+
+function nodeAt(source: ts.SourceFile, position: number): ts.Node {
+  let found: ts.Node = source;
+  const visit = (node: ts.Node): void => {
+    if (node.getStart(source) > position || node.getEnd() <= position) return;
+    found = node;
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+/** The argument that a function no longer takes. */
+function superfluousArgument(node: ts.Node): Edit | undefined {
+  let child = node;
+  let call = node.parent as ts.Node | undefined;
+  while (call !== undefined && !ts.isCallExpression(call) && !ts.isNewExpression(call)) {
+    child = call;
+    call = call.parent;
+  }
+  const list = call?.arguments;
+  const index = list?.indexOf(child as ts.Expression) ?? -1;
+  if (list === undefined || index === -1) return undefined;
+  return { from: index === 0 ? list.pos : list[index - 1]!.getEnd(), to: list.end, text: '' };
+}
+
+function cutUnused(node: ts.Node): Edit | undefined {
+  let target = node;
+  if (ts.isIdentifier(node) || ts.isPrivateIdentifier(node)) target = node.parent;
+  if (ts.isParameter(target)) {
+    const { parameters } = target.parent;
+    if (parameters.at(-1) === target) return cutAround(target.name);
+    return { from: target.name.getStart(), to: target.name.getStart(), text: '_' };
+  }
+  if (ts.isImportClause(target)) return cutAround(target);
+  return cutAround(ts.isVariableDeclaration(target) ? target : target === node ? node : firstName(target));
+}
+
+function firstName(node: ts.Node): ts.Node {
+  return (node as { name?: ts.Node }).name ?? node;
+}
+
+function leftoverOf(root: string, path: string, diagnostic: ts.Diagnostic): Leftover {
+  const { line } = ts.getLineAndCharacterOfPosition(diagnostic.file!, diagnostic.start ?? 0);
+  const problem = `TS${diagnostic.code}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ')}`;
+  return { place: `${relative(root, path)}:${line + 1}`, problem };
+}

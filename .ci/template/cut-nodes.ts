@@ -1,0 +1,210 @@
+import ts from 'typescript';
+
+/** Characters of a file, from one place to before another, and the text that takes their place. */
+export interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
+/**
+ * Deletes the smallest part of a program that still makes sense without `node`: a list element, a property, a parameter, a member of a
+ * union, one side of `??`, a branch of a condition; otherwise the statement or the declaration around it.
+ * @param isTest in tests, the smallest part is the whole `test(...)`, or a row of its table
+ */
+export function cutAround(node: ts.Node, isTest = false): Edit {
+  const test = isTest ? enclosingTest(node) : undefined;
+  if (test !== undefined) return test;
+  let child = node;
+  for (let parent = node.parent as ts.Node | undefined; parent !== undefined; child = parent, parent = parent.parent) {
+    const edit = editIn(parent, child, node);
+    if (edit !== undefined) return edit;
+  }
+  throw new Error(`nothing can be cut around ${node.getText()}`);
+}
+
+function editIn(parent: ts.Node, child: ts.Node, node: ts.Node): Edit | undefined {
+  if (ts.isArrayLiteralExpression(parent)) return fromArray(parent, child as ts.Expression);
+  if (ts.isObjectLiteralExpression(parent)) return fromObject(parent, child, node);
+  if (ts.isObjectBindingPattern(parent))
+    return parent.elements.length > 1 ? fromList(parent.elements, child) : undefined;
+  if (ts.isArrayBindingPattern(parent)) return fromList(parent.elements, child);
+  if (ts.isNamedImports(parent) || ts.isNamedExports(parent))
+    return parent.elements.length > 1 ? fromList(parent.elements, child) : undefined;
+  if (ts.isUnionTypeNode(parent) || ts.isIntersectionTypeNode(parent)) return fromOperands(parent.types, child);
+  if (ts.isHeritageClause(parent)) return parent.types.length > 1 ? fromList(parent.types, child) : whole(parent);
+  if (ts.isInterfaceDeclaration(parent) || ts.isTypeLiteralNode(parent))
+    return isMember(parent.members, child) ? whole(child) : undefined;
+  if (ts.isClassDeclaration(parent))
+    return isMember(parent.members, child) && !ts.isConstructorDeclaration(child) ? whole(child) : undefined;
+  if (ts.isFunctionLike(parent) && isMember(parent.parameters, child)) return fromList(parent.parameters, child);
+  if (ts.isConditionalExpression(parent)) return branchOf(parent, child);
+  if (ts.isBinaryExpression(parent)) return otherSide(parent, child);
+  if (ts.isCaseClause(parent) && parent.expression === child) return whole(parent);
+  if (ts.isVariableDeclarationList(parent) && parent.declarations.length > 1)
+    return fromList(parent.declarations, child);
+  if (ts.isIfStatement(parent)) return inIf(parent, child);
+  if (ts.isBlock(parent) || ts.isSourceFile(parent) || ts.isModuleBlock(parent)) return statement(parent, child);
+  if (ts.isCaseOrDefaultClause(parent)) return isMember(parent.statements, child) ? whole(child) : undefined;
+  return undefined;
+}
+
+function isMember(list: readonly ts.Node[], child: ts.Node): boolean {
+  return list.includes(child);
+}
+
+/** With the comments that lead it. */
+function whole(node: ts.Node): Edit {
+  return { from: node.getFullStart(), to: node.getEnd(), text: '' };
+}
+
+/** Replaces a node by another one inside of it. */
+function keep(node: ts.Node, kept: ts.Node): Edit {
+  return { from: node.getStart(), to: node.getEnd(), text: kept.getText() };
+}
+
+function fromList(list: readonly ts.Node[], child: ts.Node): Edit | undefined {
+  const index = list.indexOf(child);
+  if (index === -1) return undefined;
+  if (list.length === 1) return { from: list[0]!.getFullStart(), to: (list as unknown as ts.TextRange).end, text: '' };
+  const next = list[index + 1];
+  if (next !== undefined) return { from: list[index]!.getFullStart(), to: next.getFullStart(), text: '' };
+  const before = list[index - 1];
+  return { from: before === undefined ? child.getFullStart() : before.getEnd(), to: child.getEnd(), text: '' };
+}
+
+const identity = /^(?:name|title|id|kind|type|event|path|method)$/;
+
+/** A property goes if its name is meant. If its value is, so does all of an object that is one of a list, or that it identifies. */
+function fromObject(object: ts.ObjectLiteralExpression, child: ts.Node, node: ts.Node): Edit | undefined {
+  const { name } = child as { name?: ts.Node };
+  const isNamed = name === node || ts.isSpreadAssignment(child);
+  const isIdentified = ts.isPropertyAssignment(child) && child.initializer === node && identity.test(name!.getText());
+  if (!isNamed && (isIdentified || ts.isArrayLiteralExpression(object.parent))) return undefined;
+  return fromList(object.properties, child);
+}
+
+/** A tuple loses no element, it goes as a whole; and what is destructured by position keeps its places. */
+function fromArray(array: ts.ArrayLiteralExpression, child: ts.Expression): Edit | undefined {
+  if (ts.isArrayLiteralExpression(array.parent)) return undefined;
+  if (ts.isSpreadElement(array.parent) && array.elements.length === 1) return undefined;
+  let holder: ts.Node = array.parent;
+  while (ts.isCallExpression(holder) || ts.isAwaitExpression(holder) || ts.isAsExpression(holder))
+    holder = holder.parent;
+  if (ts.isVariableDeclaration(holder) && ts.isArrayBindingPattern(holder.name)) return undefined;
+  return fromList(array.elements, child);
+}
+
+function fromOperands(types: readonly ts.TypeNode[], child: ts.Node): Edit | undefined {
+  if (types.length < 2) return undefined;
+  const index = types.indexOf(child as ts.TypeNode);
+  return index === 0
+    ? { from: types[0]!.getStart(), to: types[1]!.getStart(), text: '' }
+    : { from: types[index - 1]!.getEnd(), to: child.getEnd(), text: '' };
+}
+
+/** Without what a condition asks for, it is false; one that asks whether it is undefined is true. */
+function branchOf(node: ts.ConditionalExpression, child: ts.Node): Edit {
+  if (child === node.whenTrue) return keep(node, node.whenFalse);
+  if (child === node.whenFalse) return keep(node, node.whenTrue);
+  return keep(node, asksForAbsence(node.condition) ? node.whenTrue : node.whenFalse);
+}
+
+function asksForAbsence(condition: ts.Expression): boolean {
+  return /(?<!!)==?= undefined$/.test(condition.getText());
+}
+
+/** What is gone is undefined: a side that asks for that is true, any other is false. */
+function otherSide(node: ts.BinaryExpression, child: ts.Node): Edit | undefined {
+  const { kind } = node.operatorToken;
+  const isTrue = asksForAbsence(child as ts.Expression);
+  const isIdle =
+    kind === ts.SyntaxKind.QuestionQuestionToken ||
+    (kind === ts.SyntaxKind.BarBarToken && !isTrue) ||
+    (kind === ts.SyntaxKind.AmpersandAmpersandToken && isTrue);
+  return isIdle ? keep(node, child === node.left ? node.right : node.left) : undefined;
+}
+
+function inIf(node: ts.IfStatement, child: ts.Node): Edit | undefined {
+  const { thenStatement, elseStatement, parent } = node;
+  if (child === elseStatement) return { from: thenStatement.getEnd(), to: child.getEnd(), text: '' };
+  if (child === node.expression && asksForAbsence(node.expression)) {
+    // Behind a branch that is always taken and leaves, nothing is reached.
+    const to = leaves(thenStatement) && ts.isBlock(parent) ? parent.statements.end : node.getEnd();
+    return { from: node.getStart(), to, text: inside(thenStatement) };
+  }
+  // A branch that is a single statement goes with its condition.
+  return elseStatement === undefined ? undefined : { ...keep(node, elseStatement), text: inside(elseStatement) };
+}
+
+function leaves(branch: ts.Statement): boolean {
+  const last = ts.isBlock(branch) ? branch.statements.at(-1) : branch;
+  return last !== undefined && (ts.isReturnStatement(last) || ts.isThrowStatement(last));
+}
+
+/** The statements of a branch without its braces. */
+function inside(branch: ts.Statement): string {
+  return ts.isBlock(branch)
+    ? branch.statements
+        .map((each) => each.getFullText())
+        .join('')
+        .trimStart()
+    : branch.getText();
+}
+
+/** A statement that returns or throws at the end of a function cannot go alone: the function does. */
+function statement(parent: ts.Block | ts.SourceFile | ts.ModuleBlock, child: ts.Node): Edit | undefined {
+  if (!isMember(parent.statements, child)) return undefined;
+  // A class that cannot call its superclass is none.
+  if (child.getText().startsWith('super(')) return undefined;
+  const isLast = parent.statements.at(-1) === child;
+  if (ts.isBlock(parent) && isLast && ts.isReturnStatement(child) && ts.isFunctionLike(parent.parent)) return undefined;
+  if (ts.isBlock(parent) && parent.statements.length === 1 && ts.isIfStatement(parent.parent)) return undefined;
+  return whole(child);
+}
+
+const testCalls = /^(?:test|it)(?:\.\w+)*$/;
+
+/** Fewer elements are a tuple, of which each has a meaning of its own. */
+const minListed = 4;
+
+/** The `test(...)` around a node, or the row of a table or a list in it. */
+function enclosingTest(node: ts.Node): Edit | undefined {
+  let child = node;
+  for (let parent = node.parent as ts.Node | undefined; parent !== undefined; child = parent, parent = parent.parent) {
+    if (isTable(parent) && parent.elements.length > 1) return fromList(parent.elements, child);
+    if (ts.isArrayLiteralExpression(parent) && parent.elements.length >= minListed)
+      return fromList(parent.elements, child);
+    if (!ts.isExpressionStatement(parent) || !ts.isCallExpression(parent.expression)) continue;
+    if (testCalls.test(calleeOf(parent.expression))) return whole(parent);
+    if (calleeOf(parent.expression).startsWith('describe') && parent.expression.arguments[0] === child)
+      return whole(parent);
+  }
+  return undefined;
+}
+
+/** The list that `test.each(...)` goes through. */
+function isTable(node: ts.Node): node is ts.ArrayLiteralExpression {
+  const { parent } = node;
+  return (
+    ts.isArrayLiteralExpression(node) && ts.isCallExpression(parent) && parent.expression.getText().endsWith('.each')
+  );
+}
+
+/** `test`, also of `test.each(table)(...)`. */
+function calleeOf({ expression }: ts.CallExpression): string {
+  return ts.isCallExpression(expression) ? calleeOf(expression) : expression.getText();
+}
+
+/** Applies edits from the end of the text on; one inside another is left out. */
+export function applyEdits(text: string, edits: readonly Edit[]): string {
+  const ordered = [...edits].sort((one, other) => other.to - one.to || one.from - other.from);
+  let result = text;
+  let reached = Infinity;
+  for (const { from, to, text: inserted } of ordered) {
+    if (to > reached) continue;
+    result = result.slice(0, from) + inserted + result.slice(to);
+    reached = from;
+  }
+  return result;
+}

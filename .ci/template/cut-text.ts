@@ -1,0 +1,168 @@
+/** Takes sentences out of plain text. @returns undefined where the text has none of the words */
+export function cutSentences(text: string, words: RegExp): string | undefined {
+  if (!words.test(text)) return undefined;
+  return sentencesOf(text)
+    .filter((sentence) => !words.test(sentence))
+    .join('')
+    .trim();
+}
+
+/** Sentences, each with the space behind it. A number with a dot, or an abbreviation within one, ends none. */
+function sentencesOf(text: string): string[] {
+  return text.split(/(?<=[.?!]["')`]{0,2}\s+)(?=["'(`[*_]*[A-Z0-9`])/);
+}
+
+/** One block of a Markdown page, with its lines; blank lines belong to the block before them. */
+interface Block {
+  readonly kind: 'heading' | 'code' | 'table' | 'item' | 'paragraph';
+  readonly lines: string[];
+}
+
+/**
+ * Takes out of a page what has one of the words: sections by their headings, rows of tables, lines of code, links of an enumeration,
+ * and of lists and paragraphs the sentences.
+ */
+export function cutMarkdown(text: string, words: RegExp): string {
+  if (!words.test(text)) return text;
+  const kept: Block[] = [];
+  let droppedLevel = Infinity;
+  for (const block of blocksOf(text)) {
+    if (block.kind === 'heading') {
+      const level = /^#+/.exec(block.lines[0]!)![0].length;
+      if (level > droppedLevel) continue;
+      droppedLevel = words.test(block.lines[0]!) && level > 1 ? level : Infinity;
+      if (droppedLevel !== Infinity) continue;
+    } else if (droppedLevel !== Infinity) continue;
+    const lines = cutBlock(block, words);
+    if (lines.some((line) => line.trim() !== '')) kept.push({ kind: block.kind, lines });
+    else announceNothing(kept);
+  }
+  return `${kept
+    .map(({ lines }) => lines.join('\n'))
+    .join('\n')
+    .trimEnd()}\n`;
+}
+
+function blocksOf(text: string): Block[] {
+  const blocks: Block[] = [];
+  let inCode = false;
+  for (const line of text.split('\n')) {
+    const last = blocks.at(-1);
+    const isFence = /^\s*```/.test(line);
+    if (inCode) {
+      last!.lines.push(line);
+      if (isFence) inCode = false;
+      continue;
+    }
+    const kind = isFence ? 'code' : kindOf(line);
+    const goesOn =
+      last !== undefined && (line.trim() === '' || (continues(last, kind, line) && last.lines.at(-1)?.trim() !== ''));
+    if (goesOn) last.lines.push(line);
+    else blocks.push({ kind, lines: [line] });
+    inCode = isFence;
+  }
+  return blocks;
+}
+
+function kindOf(line: string): Block['kind'] {
+  if (/^#{1,6} /.test(line)) return 'heading';
+  if (line.startsWith('|')) return 'table';
+  return /^\s*(?:[-*]|\d+\.) /.test(line) ? 'item' : 'paragraph';
+}
+
+function continues(last: Block, kind: Block['kind'], line: string): boolean {
+  if (kind === 'table') return last.kind === 'table';
+  return kind === 'paragraph' && (last.kind === 'paragraph' || (last.kind === 'item' && line.startsWith(' ')));
+}
+
+function cutBlock({ kind, lines }: Block, words: RegExp): string[] {
+  const text = lines.join('\n');
+  if (!words.test(text)) return lines;
+  if (kind === 'table') {
+    const rows = lines.filter((line, index) => index < 2 || !words.test(line));
+    return rows.filter((line) => line.startsWith('|')).length > 2 ? rows : [];
+  }
+  if (kind === 'code') {
+    const inside = lines.filter((line) => !words.test(line));
+    return inside.filter((line) => line.trim() !== '').length > 2 ? inside : [];
+  }
+  const mark = /^\s*(?:(?:[-*]|\d+\.) )?/.exec(text)![0];
+  const end = /\s*$/.exec(text)![0];
+  const content = cutLinks(text.slice(mark.length, text.length - end.length), words);
+  const left = cutSentences(content, words) ?? content;
+  return left === '' ? [] : (mark + left + end).split('\n');
+}
+
+/** Links of an enumeration, each with its comma. */
+function cutLinks(text: string, words: RegExp): string {
+  return text.replace(/(,\s+)?\[[^\]]*\]\([^)]*\)(,\s+)?/g, (whole, before?: string, after?: string) => {
+    if ((before === undefined && after === undefined) || !words.test(whole)) return whole;
+    return before !== undefined && after !== undefined ? after : '';
+  });
+}
+
+/** The sentence that leads to a block that is gone. */
+function announceNothing(kept: Block[]): void {
+  const last = kept.at(-1);
+  if (last === undefined || last.kind === 'heading') return;
+  const text = last.lines.join('\n').trimEnd();
+  if (!text.endsWith(':')) return;
+  const left = sentencesOf(text).slice(0, -1).join('').trimEnd();
+  kept.pop();
+  if (left !== '') kept.push({ kind: last.kind, lines: [...left.split('\n'), ''] });
+}
+
+/**
+ * Takes lines out of scripts, units and settings: those between `<name>` and `</name>` in a comment, and those that have one of the
+ * words, with the lines that are indented under them. Comments lose sentences.
+ */
+export function cutLines(text: string, words: RegExp, names: readonly string[]): string {
+  const kept: string[] = [];
+  let until: string | undefined;
+  let indentOfDropped = Infinity;
+  for (const line of text.split('\n')) {
+    const [, close, name] = /^\s*(?:#|\/\/) <(\/?)([a-z]+)>$/.exec(line) ?? [];
+    if (name !== undefined && names.includes(name)) {
+      until = close === '' ? name : undefined;
+      continue;
+    }
+    if (until !== undefined) continue;
+    const indent = line.search(/\S/);
+    if (indent > indentOfDropped) continue;
+    indentOfDropped = Infinity;
+    if (!words.test(line)) kept.push(line);
+    else if (/^\s*#/.test(line)) {
+      const left = cutSentences(line.replace(/^\s*#+ ?/, ''), words);
+      if (left !== undefined && left !== '') kept.push(`${' '.repeat(indent)}# ${left}`);
+    } else indentOfDropped = indent;
+  }
+  return kept.join('\n').replace(/\n{3,}/g, '\n\n');
+}
+
+/** Takes out of JSON the objects of lists that have one of the words, the innermost first, and lists that become empty with their objects. */
+export function cutJson(text: string, words: RegExp): string {
+  return `${JSON.stringify(cutValue(JSON.parse(text), words), undefined, 2)}\n`;
+}
+
+function cutValue(value: unknown, words: RegExp): unknown {
+  if (Array.isArray(value)) return value.filter((item) => !isMeant(item, words)).map((item) => cutValue(item, words));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !words.test(key))
+      .map(([key, inner]) => [key, cutValue(inner, words)]),
+  );
+}
+
+/** Whether an item of a list has the words itself, or has nothing but items that do. */
+function isMeant(item: unknown, words: RegExp): boolean {
+  if (typeof item !== 'object' || item === null) return words.test(String(item));
+  const lists = Object.values(item).filter((inner): inner is unknown[] => Array.isArray(inner) && inner.some(isObject));
+  const own = Object.fromEntries(Object.entries(item).filter(([, inner]) => !lists.includes(inner as unknown[])));
+  if (words.test(JSON.stringify(own))) return true;
+  return lists.length > 0 && lists.every((list) => list.length > 0 && list.every((inner) => isMeant(inner, words)));
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,74 @@
+/** What can be taken out of a clone, and by which marks it is found. */
+export interface TemplateFeature {
+  readonly title: string;
+  /** Features that cannot be without it: they go with it. */
+  readonly neededBy?: readonly string[];
+  /** Files and folders that are its own. */
+  readonly paths: readonly string[];
+  /** What other files call it by: what says one of these words goes. */
+  readonly words: RegExp;
+  /** Paths in which the words mean something else. */
+  readonly except?: readonly string[];
+}
+
+const all = {
+  assurance: {
+    title: 'evidence about the template itself: attacks, faults, benchmarks, soak, supply chain',
+    paths: ['test/assurance', 'files/reports', 'files/asvs.md', '.ci/sbom', '.ci/supply'],
+    words: /test\/assurance|files\/reports|asvs|npm run (?:bench|soak|faults|sbom|supply|measure|demo)/i,
+  },
+  oip: {
+    title: 'the Open Inference Protocol under /v2',
+    paths: ['mlapi/oip', 'test/oip', 'files/open-inference-protocol.md'],
+    words: /\boip|\/v2\b|\bv2\b|open.inference.protocol|tritonclient/i,
+    except: ['mlapi/inference/remote', 'test/inference/remote', 'test/support/oip-server.ts', 'files/remote-models.md'],
+  },
+  postgres: {
+    title: 'PostgreSQL in place of SQLite, for several machines',
+    paths: [
+      'mlapi/persistence/postgres.ts',
+      'mlapi/persistence/postgres-variables.ts',
+      'mlapi/persistence/postgres-pool.ts',
+      'test/persistence/postgres-faults.test.ts',
+      'test/persistence/postgres-races.test.ts',
+      'test/persistence/postgres-start.test.ts',
+      'test/postgres.ts',
+      'test/support/postgres.ts',
+    ],
+    words: /postgres|database_?url|initdb/i,
+  },
+  redis: {
+    title: 'rate limits in Redis, for several machines',
+    paths: [
+      'mlapi/http/limits/redis-counters.ts',
+      'mlapi/http/limits/redis-variables.ts',
+      'test/http/limits/redis-counters.test.ts',
+      'test/support/redis.ts',
+    ],
+    words: /redis/i,
+  },
+  otlp: {
+    title: 'metrics and traces to an OpenTelemetry collector',
+    paths: ['mlapi/telemetry/otlp', 'mlapi/telemetry/tracing.ts', 'test/telemetry/otlp', 'test/support/otlp.ts'],
+    words: /otlp|opentelemetry|traceparent|tracing/i,
+  },
+  client: {
+    title: 'the client in TypeScript, and the commands that use it',
+    paths: ['mlapi/client', 'mlapi/cli/remote.ts', 'test/client', 'test/cli/remote.test.ts', 'files/clients.md'],
+    words: /mlapi\/client|files\/clients\.md|remote-?commands/i,
+  },
+  docs: {
+    title: 'the documents at /api/docs, and the OpenAPI description',
+    paths: ['mlapi/docs', 'test/docs', '.ci/openapi'],
+    words: /openapi|api\/docs|MLAPI_DOCS|mlapi\/docs|docsEndpoints/i,
+  },
+} as const satisfies Readonly<Record<string, TemplateFeature>>;
+
+export type FeatureName = keyof typeof all;
+
+/** Every feature that `npm run remove` knows, by the name that is given to it. What `--all` leaves is the core, with its documents. */
+export const features: Readonly<Record<FeatureName, TemplateFeature>> = all;
+
+export function isFeature(name: string): name is FeatureName {
+  return Object.hasOwn(features, name);
+}

@@ -1,0 +1,131 @@
+// `npm run removal-matrix`: takes each feature out of a copy of the last commit, all of them together, and three mixes; then checks what remains.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { features, isFeature, type FeatureName } from './features.ts';
+import { allBut, filesUnder, removeFeatures, withDependents } from './remove-features.ts';
+import { readFileSync } from 'node:fs';
+
+const root = resolve(import.meta.dirname, '../..');
+const reportPath = join(root, 'files/reports/removal.md');
+
+interface Outcome {
+  readonly title: string;
+  readonly files: number;
+  readonly lines: number;
+  readonly problems: readonly string[];
+  readonly checks: string;
+}
+
+/** A copy of the last commit, with the packages that are installed here. */
+function copy(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mlapi-removal-'));
+  const archive = execFileSync('git', ['archive', 'HEAD'], { cwd: root, maxBuffer: 1e9 });
+  execFileSync('tar', ['-x', '-C', folder], { input: archive });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  // Some tools ask it which files are ignored.
+  execFileSync('git', ['init', '--quiet'], { cwd: folder });
+  return folder;
+}
+
+function linesUnder(folder: string): number {
+  return filesUnder(folder, 'mlapi').reduce(
+    (sum, path) => sum + readFileSync(join(folder, path), 'utf8').split('\n').length - 1,
+    0,
+  );
+}
+
+function run(folder: string, script: string): string | undefined {
+  const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', script], {
+    cwd: folder,
+    encoding: 'utf8',
+    maxBuffer: 1e9,
+  });
+  if (status === 0) return undefined;
+  return `npm run ${script}:\n${`${stdout}\n${stderr}`.trimEnd().split('\n').slice(-60).join('\n')}`;
+}
+
+/** @param scripts what must pass in what remains; the types always do */
+function remove(title: string, names: readonly FeatureName[], scripts: readonly string[]): Outcome {
+  const folder = copy();
+  try {
+    const { leftovers } = removeFeatures(folder, withDependents(names));
+    const problems = leftovers.map(({ place, problem }) => `${place}  ${problem}`);
+    for (const script of ['lint:types', ...scripts]) problems.push(...[run(folder, script) ?? []].flat());
+    const files = filesUnder(folder, 'mlapi').length;
+    return { title, files, lines: linesUnder(folder), problems, checks: ['types', 'words', ...scripts].join(', ') };
+  } finally {
+    if (process.env.KEEP_COPIES === undefined) rmSync(folder, { recursive: true });
+    else console.log(`kept: ${folder}`);
+  }
+}
+
+/** Mixes that are others in each run, and can be had again by their seed. */
+function mixes(seed: number): [string, FeatureName[]][] {
+  let state = seed;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  return [1, 2, 3].map((index) => {
+    const names = Object.keys(features)
+      .filter(isFeature)
+      .filter(() => random() < 0.4);
+    return [`mix ${index} of seed ${seed}: ${names.join(', ')}`, names];
+  });
+}
+
+function report(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.map(({ title, files, lines, problems, checks }) => {
+    const verdict = problems.length === 0 ? 'passed' : `${problems.length} problems`;
+    return `| ${title} | ${files} | ${lines} | ${checks} | ${verdict} |`;
+  });
+  return `# What remains when features are removed
+
+Made by \`npm run removal-matrix\`: each removal in a copy of the commit, and then what remains is checked.
+
+| removed | files of \`mlapi/\` | lines | checked | verdict |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    /** Types and the search for words for each, and lint and the tests of what all leave: what CI has time for. */
+    short: { type: 'boolean' },
+    seed: { type: 'string' },
+  },
+});
+const scripts = ['lint', 'test'];
+const single = Object.keys(features)
+  .filter(isFeature)
+  .map((name): [string, FeatureName[]] => [name, [name]]);
+const all: [string, FeatureName[]] = ['all (the core remains)', allBut()];
+const wanted: [string, FeatureName[], readonly string[]][] =
+  values.short === true
+    ? [...single.map(([title, names]): [string, FeatureName[], string[]] => [title, names, []]), [...all, scripts]]
+    : [...single, all, ...mixes(Number(values.seed ?? Date.now() % 100_000))].map(([title, names]) => [
+        title,
+        names,
+        scripts,
+      ]);
+const outcomes: Outcome[] = [];
+for (const [title, names, checks] of wanted) {
+  if (values.only !== undefined && title !== values.only && !(values.only === 'all' && title.startsWith('all ')))
+    continue;
+  const outcome = remove(title, names, checks);
+  outcomes.push(outcome);
+  console.log(
+    `${outcome.problems.length === 0 ? 'passed' : 'FAILED'}: without ${title}, ${outcome.lines} lines in ${outcome.files} files`,
+  );
+  for (const problem of outcome.problems) console.log(`  ${problem}`);
+}
+if (values.only === undefined && values.short !== true) {
+  writeFileSync(reportPath, report(outcomes));
+  execFileSync('npx', ['prettier', '--write', '--log-level', 'error', reportPath], { cwd: root });
+}
+process.exitCode = outcomes.some(({ problems }) => problems.length > 0) ? 1 : 0;

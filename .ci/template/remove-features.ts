@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { cutCode, type Leftover } from './cut-code.ts';
+import { cutJson, cutLines, cutMarkdown } from './cut-text.ts';
+import { dropDeadPaths, tidyPackage } from './dead-paths.ts';
+import { features, isFeature, type FeatureName } from './features.ts';
+
+/** Folders and files in which nothing is looked for: what is generated, and reports of what was. */
+const ignored =
+  /^(?:node_modules|build|coverage|var|\.git)(?:\/|$)|^package-lock\.json$|\/package-lock\.json$|^files\/reports\/|^resources\//;
+
+/** All features, but those that the core keeps. */
+export function allBut(kept: readonly FeatureName[] = ['docs']): FeatureName[] {
+  return Object.keys(features)
+    .filter(isFeature)
+    .filter((name) => !kept.includes(name));
+}
+
+/** With those that cannot be without them. */
+export function withDependents(names: readonly FeatureName[]): FeatureName[] {
+  const all = new Set(names);
+  for (const name of all) for (const dependent of features[name].neededBy ?? []) all.add(dependent as FeatureName);
+  return [...all];
+}
+
+/** Lines of code under `mlapi/` that are a feature's own. */
+export function linesOf(root: string, name: FeatureName): number {
+  const paths = features[name].paths.filter((path) => path.startsWith('mlapi/') && existsSync(join(root, path)));
+  return paths
+    .flatMap((path) => filesUnder(root, path))
+    .reduce((sum, path) => sum + readFileSync(join(root, path), 'utf8').split('\n').length - 1, 0);
+}
+
+/** Paths below the root, of a file or of all files of a folder. */
+export function filesUnder(root: string, path = ''): string[] {
+  if (path !== '' && statSync(join(root, path)).isFile()) return [path];
+  return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .filter((found) => !ignored.test(found));
+}
+
+/**
+ * Takes features out of a clone: their files, and what other files say of them.
+ * @returns how many files went and were changed, and the places that a person has to mend
+ */
+export function removeFeatures(
+  root: string,
+  names: readonly FeatureName[],
+): { deleted: number; changed: number; leftovers: Leftover[] } {
+  const before = filesUnder(root);
+  for (const path of names.flatMap((name) => [...features[name].paths]))
+    rmSync(resolve(root, path), { recursive: true, force: true });
+  const wordsOf = wordsIn(names);
+  const changed = new Set<string>();
+  dropAssurance(root, wordsOf);
+  let code = cutCode(root, wordsOf);
+  for (;;) {
+    for (const path of code.changed) changed.add(relative(root, path));
+    const unexported = dropUnused(root);
+    if (unexported.length === 0) break;
+    code = cutCode(root, wordsOf, unexported);
+  }
+  for (const path of filesUnder(root)) if (cutFile(root, path, wordsOf(path), names)) changed.add(path);
+  for (const path of dropDeadPaths(root, before)) changed.add(path);
+  if (tidyPackage(root)) changed.add('package.json');
+  const formatted = [...changed].filter((path) => existsSync(join(root, path)));
+  if (formatted.length > 0)
+    execFileSync('npx', ['prettier', '--write', '--ignore-unknown', '--log-level', 'error', ...formatted], {
+      cwd: root,
+    });
+  const left = filesUnder(root);
+  const words = left.flatMap((path) => wordsLeft(root, path, wordsOf(path)));
+  return { deleted: before.length - left.length, changed: changed.size, leftovers: [...code.leftovers, ...words] };
+}
+
+/** Programs that show something about the service as a whole: each folder of them serves as it is, or goes. */
+function dropAssurance(root: string, wordsOf: (path: string) => RegExp | undefined): void {
+  const folder = 'test/assurance';
+  if (!existsSync(join(root, folder))) return;
+  for (const name of readdirSync(join(root, folder))) {
+    if (name === 'attacks') continue;
+    const isMeant = filesUnder(root, `${folder}/${name}`).some(
+      (path) => wordsOf(path)?.test(readFileSync(join(root, path), 'utf8')) === true,
+    );
+    if (isMeant) rmSync(join(root, folder, name), { recursive: true });
+  }
+}
+
+/** Deletes files that nobody imports, and takes `export` from what nobody imports. @returns the files that were changed */
+function dropUnused(root: string): string[] {
+  const before = new Map(filesUnder(root).map((path) => [path, readFileSync(join(root, path), 'utf8')]));
+  const options = [
+    '--fix',
+    '--allow-remove-files',
+    '--fix-type',
+    'files,exports,types',
+    '--no-progress',
+    '--no-exit-code',
+  ];
+  execFileSync('npx', ['knip', ...options], { cwd: root, stdio: 'ignore' });
+  const after = filesUnder(root);
+  const isGone = after.length < before.size;
+  const changed = after.filter((path) => readFileSync(join(root, path), 'utf8') !== before.get(path));
+  return isGone && changed.length === 0 ? ['application.ts'] : changed;
+}
+
+/** The words of all that goes, but in paths where they mean something else. */
+function wordsIn(names: readonly FeatureName[]): (path: string) => RegExp | undefined {
+  const known = new Map<string, RegExp | undefined>();
+  return (path) => {
+    // This command knows them all.
+    if (path.startsWith('.ci/template/')) return undefined;
+    const meant = names.filter((name) => !(features[name].except ?? []).some((start) => path.startsWith(start)));
+    const key = meant.join();
+    if (!known.has(key))
+      known.set(
+        key,
+        meant.length === 0 ? undefined : new RegExp(meant.map((name) => features[name].words.source).join('|'), 'i'),
+      );
+    return known.get(key);
+  };
+}
+
+/** Cuts what is not TypeScript. @returns whether it changed */
+function cutFile(root: string, path: string, words: RegExp | undefined, names: readonly string[]): boolean {
+  if (words === undefined || /\.(?:ts|svg|png|onnx|bin|csv)$/.test(path)) return false;
+  const before = readFileSync(join(root, path), 'utf8');
+  const after = cutText(path, before, words, names);
+  if (after !== before) writeFileSync(join(root, path), after);
+  return after !== before;
+}
+
+function cutText(path: string, text: string, words: RegExp, names: readonly string[]): string {
+  if (path === 'package.json') return text;
+  if (path.endsWith('.md')) return cutMarkdown(cutLines(text, /(?!)/, names), words);
+  if (path.endsWith('.json')) return words.test(text) ? cutJson(text, words) : text;
+  return cutLines(text, words, names);
+}
+
+function wordsLeft(root: string, path: string, words: RegExp | undefined): Leftover[] {
+  if (words === undefined || /\.(?:svg|png|onnx|bin)$/.test(path)) return [];
+  return readFileSync(join(root, path), 'utf8')
+    .split('\n')
+    .flatMap((line, index) => {
+      const word = words.exec(line)?.[0];
+      return word === undefined ? [] : [{ place: `${path}:${index + 1}`, problem: `says "${word}"` }];
+    });
+}

@@ -1,0 +1,59 @@
+// `npm run remove -- oip csv`, `npm run remove -- --all`, `npm run remove -- --list`: cuts a clone to what it needs.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { allBut, linesOf, removeFeatures, withDependents } from './remove-features.ts';
+import { features, isFeature, type FeatureName } from './features.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+
+function list(): void {
+  const width = Math.max(...Object.keys(features).map((name) => name.length));
+  for (const name of Object.keys(features).filter(isFeature)) {
+    const others = withDependents([name]).filter((other) => other !== name);
+    const along = others.length === 0 ? '' : `; takes ${others.join(', ')} along`;
+    console.log(
+      `${name.padEnd(width)}  ${String(linesOf(root, name)).padStart(6)} lines  ${features[name].title}${along}`,
+    );
+  }
+}
+
+/** What is not committed could not be told from what the removal changed. */
+function refuseChanges(): void {
+  const changes = execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' });
+  if (changes === '') return;
+  console.error(
+    'There are changes that are not committed. Commit them first: then "git checkout ." takes a removal back.',
+  );
+  process.exit(1);
+}
+
+function check(): void {
+  for (const script of ['lint', 'test']) {
+    const { status } = spawnSync('npm', ['run', script], { cwd: root, stdio: 'inherit' });
+    if (status !== 0) process.exit(1);
+  }
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: 'boolean' }, all: { type: 'boolean' }, unchecked: { type: 'boolean' } },
+});
+const unknown = positionals.filter((name) => !isFeature(name));
+if (values.list === true) list();
+else if (unknown.length > 0 || (positionals.length === 0 && values.all !== true)) {
+  if (unknown.length > 0) console.error(`There is no feature called ${unknown.join(', ')}. These are:\n`);
+  else console.error('Usage: npm run remove -- NAME... | --all | --list. These are the features:\n');
+  list();
+  process.exitCode = 1;
+} else {
+  refuseChanges();
+  const names = withDependents(values.all === true ? allBut() : (positionals as FeatureName[]));
+  const { deleted, changed, leftovers } = removeFeatures(root, names);
+  console.log(`Removed ${names.join(', ')}: ${deleted} files deleted, ${changed} changed.`);
+  for (const { place, problem } of leftovers) console.log(`  ${place}  ${problem}`);
+  if (leftovers.length > 0) {
+    console.log(`${leftovers.length} places need a look: see above.`);
+    process.exitCode = 1;
+  } else if (values.unchecked !== true) check();
+}
