@@ -30,6 +30,6 @@ test('201, then predictions: a model of a client, in the service as it is shippe
 
   expect([plain.status, traffic.status]).toEqual([200, 200]);
   // It finds behind the wall what it needs, where the machine lets it build one.
-  const isWalled = !readFileSync(service.logFile, 'utf8').includes('and no namespaces');
+  const isWalled = !readFileSync(service.logFile, 'utf8').includes('without namespaces');
   expect(isWalled ? 'namespaces' : 'limits').toBe(await findModelIsolation());
 });

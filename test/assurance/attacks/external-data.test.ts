@@ -138,8 +138,8 @@ describe('hostile entries', () => {
     ['an offset of 2^64', [location, ['offset', '18446744073709551616']], /an invalid offset or length/],
     ['a length in hexadecimal', [location, ['length', '0x10']], /an invalid offset or length/],
     ['two locations', [location, ['location', 'b']], /repeats a key/],
-    ['no location', [['offset', '0']], /no location/],
-    ['an empty location', [['location', '']], /no location/],
+    ['no location', [['offset', '0']], /without a location/],
+    ['an empty location', [['location', '']], /without a location/],
     ['a key of the runtime', [location, ['prepacked_0', 'x']], /the key "prepacked_0"/],
   ])('%s', async (_, entries, cause) => {
     write({ 'model.onnx': externalModel(entries), [data]: weights });

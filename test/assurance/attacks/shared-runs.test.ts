@@ -84,5 +84,5 @@ test('422: an upload cannot vouch for itself', async () => {
   const { status, body } = await upload(service, mallory, ['vouched-upload', '1'], { model: spyingModel, contract });
 
   expect(status).toBe(422);
-  expect(body.detail).toContain('"batching.rowWise" is for models in the folders of the service');
+  expect(body.detail).toContain('"batching.rowWise" is allowed only in the model folders of the service');
 });

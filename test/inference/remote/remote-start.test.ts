@@ -90,7 +90,7 @@ test('the start is refused: a remote model and a model.onnx, another width, none
   const good = echoContract(server.url);
   const features = [{ name: 'a', type: 'number' }];
 
-  await expect(load(good, [server.url], local)).rejects.toThrow(/one of the two must go/);
+  await expect(load(good, [server.url], local)).rejects.toThrow(/remove one of them/);
   await expect(load({ ...good, features }, [server.url])).rejects.toThrow(/lists 1 features, but the model takes 3/);
   await expect(load({ ...good, features: undefined, output: undefined }, [server.url])).rejects.toThrow(
     /lists 0 features, but the model takes 3/,

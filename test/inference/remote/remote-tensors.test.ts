@@ -141,7 +141,7 @@ describe('tensors of a model on another server', () => {
     const features = [{ name: 'a', type: 'number' }];
     const wrong = { name: 'rows', features, output: { kind: 'values' }, remote };
     const refused = await upload(front, token, ['rows', '1'], { contract: wrong });
-    expect([refused.status, refused.body.detail]).toEqual([422, expect.stringContaining('takes no rows of them')]);
+    expect([refused.status, refused.body.detail]).toEqual([422, expect.stringContaining('takes tensors, not rows')]);
     expect((await ask(front, token, ['GET', '/api/models/rows'])).status).toBe(404);
   });
 
