@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
+import { firstToEnd } from './expendable.ts';
 import { isSource, loader, loaderVariables, programsFolder } from './programs.ts';
 import { systemCallFilter } from './system-calls.ts';
 
@@ -61,7 +62,7 @@ export function launch(confinement?: Confinement, files: readonly string[] = [])
   const words = [...(isNamespaced ? namespaces(files, filter) : []), process.execPath, noCompiler, ...loader];
   return {
     execPath: shell,
-    execArgv: ['-c', `${limits(confinement)}; exec "$@"`, shell, ...words],
+    execArgv: ['-c', `${markItself}; ${limits(confinement)}; exec "$@"`, shell, ...words],
     // In namespaces, the parent is the process that created them; the program ends with it.
     parentPid: isNamespaced ? 1 : process.pid,
     hasOwnSession: isNamespaced,
@@ -75,6 +76,9 @@ export function sendFilter(child: ChildProcess, filter: Buffer | undefined): voi
   // If the program exits before it has read the filter, its exit is reported elsewhere.
   if (descriptor instanceof Writable) descriptor.on('error', () => undefined).end(filter);
 }
+
+/** The shell marks itself before it starts anything: bubblewrap may fork before the service could mark it. */
+const markItself = `{ echo ${firstToEnd} >/proc/self/oom_score_adj; } 2>/dev/null`;
 
 /**
  * Shell commands that set resource limits: no core dumps, no file writes, few descriptors, memory and CPU time. Shared memory does not

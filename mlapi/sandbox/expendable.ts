@@ -2,7 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 
 /** Highest value: under memory pressure, the kernel kills these processes first. */
-const firstToEnd = '1000';
+export const firstToEnd = '1000';
 
 /**
  * Marks a model process as expendable: lower CPU priority than the process that answers requests, and first to be killed when memory runs
