@@ -115,7 +115,7 @@ export function cutCode(
   const isServed = (path: string) => !relative(root, path).startsWith('test/');
   // The tests are of what is served: they are looked at when that compiles.
   settle(sources, root, withImporters(sources, touched).filter(isServed));
-  settle(sources, root, withImporters(sources, sources.changed));
+  settle(sources, root, withImporters(sources, [...touched, ...sources.changed]));
   const leftovers = withImporters(sources, sources.changed).flatMap((path) =>
     sources.diagnostics(path).map((diagnostic) => leftoverOf(root, path, diagnostic)),
   );
