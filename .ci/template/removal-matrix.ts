@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { features, isFeature, type FeatureName } from './features.ts';
-import { allBut, filesUnder, removeFeatures, withDependents } from './remove-features.ts';
-import { readFileSync } from 'node:fs';
+import { countLines, filesUnder } from './project-files.ts';
+import { allBut, removeFeatures, withDependents } from './remove-features.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const reportPath = join(root, 'files/reports/removal.md');
@@ -30,13 +30,6 @@ function copy(): string {
   return folder;
 }
 
-function linesUnder(folder: string): number {
-  return filesUnder(folder, 'mlapi').reduce(
-    (sum, path) => sum + readFileSync(join(folder, path), 'utf8').split('\n').length - 1,
-    0,
-  );
-}
-
 function run(folder: string, script: string): string | undefined {
   const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', script], {
     cwd: folder,
@@ -55,7 +48,13 @@ function remove(title: string, names: readonly FeatureName[], scripts: readonly 
     const problems = leftovers.map(({ place, problem }) => `${place}  ${problem}`);
     for (const script of ['lint:types', ...scripts]) problems.push(...[run(folder, script) ?? []].flat());
     const files = filesUnder(folder, 'mlapi').length;
-    return { title, files, lines: linesUnder(folder), problems, checks: ['types', 'words', ...scripts].join(', ') };
+    return {
+      title,
+      files,
+      lines: countLines(folder, 'mlapi'),
+      problems,
+      checks: ['types', 'words', ...scripts].join(', '),
+    };
   } finally {
     if (process.env.KEEP_COPIES === undefined) rmSync(folder, { recursive: true });
     else console.log(`kept: ${folder}`);

@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { cutCode, type Leftover } from './cut-code.ts';
 import { cutJson, cutLines, cutMarkdown } from './cut-text.ts';
-import { dropDeadPaths, tidyPackage } from './dead-paths.ts';
+import { dropDeadPaths } from './dead-paths.ts';
 import { features, isFeature, type FeatureName } from './features.ts';
-
-/** Folders and files in which nothing is looked for: what is generated, and reports of what was. */
-const ignored =
-  /^(?:node_modules|build|coverage|var|\.git)(?:\/|$)|^package-lock\.json$|\/package-lock\.json$|^files\/reports\/|^resources\//;
+import { countLines, filesUnder } from './project-files.ts';
+import { dropDeadScripts, dropPackageRows, lockPackages, readPackage } from './tidy-package.ts';
 
 /** All features, but those that the core keeps. */
 export function allBut(kept: readonly FeatureName[] = ['docs']): FeatureName[] {
@@ -27,18 +25,7 @@ export function withDependents(names: readonly FeatureName[]): FeatureName[] {
 /** Lines of code under `mlapi/` that are a feature's own. */
 export function linesOf(root: string, name: FeatureName): number {
   const paths = features[name].paths.filter((path) => path.startsWith('mlapi/') && existsSync(join(root, path)));
-  return paths
-    .flatMap((path) => filesUnder(root, path))
-    .reduce((sum, path) => sum + readFileSync(join(root, path), 'utf8').split('\n').length - 1, 0);
-}
-
-/** Paths below the root, of a file or of all files of a folder. */
-export function filesUnder(root: string, path = ''): string[] {
-  if (path !== '' && statSync(join(root, path)).isFile()) return [path];
-  return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((found) => !ignored.test(found));
+  return paths.reduce((sum, path) => sum + countLines(root, path), 0);
 }
 
 /**
@@ -50,6 +37,7 @@ export function removeFeatures(
   names: readonly FeatureName[],
 ): { deleted: number; changed: number; leftovers: Leftover[] } {
   const before = filesUnder(root);
+  const packagesBefore = readPackage(root);
   for (const path of names.flatMap((name) => [...features[name].paths]))
     rmSync(resolve(root, path), { recursive: true, force: true });
   const wordsOf = wordsIn(names);
@@ -60,11 +48,15 @@ export function removeFeatures(
     for (const path of code.changed) changed.add(relative(root, path));
     const unexported = dropUnused(root);
     if (unexported.length === 0) break;
-    code = cutCode(root, wordsOf, unexported);
+    code = cutCode(root, wordsOf, [...changed, ...unexported]);
   }
   for (const path of filesUnder(root)) if (cutFile(root, path, wordsOf(path), names)) changed.add(path);
   for (const path of dropDeadPaths(root, before)) changed.add(path);
-  if (tidyPackage(root)) changed.add('package.json');
+  dropDeadScripts(root);
+  // Of the packages, only now are some of them used by nothing.
+  knip(root, 'dependencies');
+  for (const path of ['package.json', ...dropPackageRows(root, packagesBefore)]) changed.add(path);
+  lockPackages(root);
   const formatted = [...changed].filter((path) => existsSync(join(root, path)));
   if (formatted.length > 0)
     execFileSync('npx', ['prettier', '--write', '--ignore-unknown', '--log-level', 'error', ...formatted], {
@@ -88,22 +80,19 @@ function dropAssurance(root: string, wordsOf: (path: string) => RegExp | undefin
   }
 }
 
-/** Deletes files that nobody imports, and takes `export` from what nobody imports. @returns the files that were changed */
+/** Deletes files that nobody imports, and takes `export` from what nobody imports. @returns the TypeScript files that were changed */
 function dropUnused(root: string): string[] {
   const before = new Map(filesUnder(root).map((path) => [path, readFileSync(join(root, path), 'utf8')]));
-  const options = [
-    '--fix',
-    '--allow-remove-files',
-    '--fix-type',
-    'files,exports,types',
-    '--no-progress',
-    '--no-exit-code',
-  ];
-  execFileSync('npx', ['knip', ...options], { cwd: root, stdio: 'ignore' });
+  knip(root, 'files,exports,types');
   const after = filesUnder(root);
-  const isGone = after.length < before.size;
   const changed = after.filter((path) => readFileSync(join(root, path), 'utf8') !== before.get(path));
-  return isGone && changed.length === 0 ? ['application.ts'] : changed;
+  // Where only files went, what they imported is next.
+  return after.length < before.size && changed.length === 0 ? ['application.ts'] : changed;
+}
+
+function knip(root: string, kinds: string): void {
+  const options = ['--fix', '--allow-remove-files', '--fix-type', kinds, '--no-progress', '--no-exit-code'];
+  execFileSync('npx', ['knip', ...options], { cwd: root, stdio: 'ignore' });
 }
 
 /** The words of all that goes, but in paths where they mean something else. */

@@ -1,0 +1,23 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+/** Folders and files in which nothing is looked for: what is generated, and reports of what was. */
+const ignored =
+  /^(?:node_modules|build|coverage|var|\.git)(?:\/|$)|^package-lock\.json$|\/package-lock\.json$|^files\/reports\/|^resources\//;
+
+/** Paths below the root, of a file or of all files of a folder. */
+export function filesUnder(root: string, path = ''): string[] {
+  if (path !== '' && statSync(join(root, path)).isFile()) return [path];
+  return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .filter((found) => !ignored.test(found));
+}
+
+/** Lines of all files under a path. */
+export function countLines(root: string, path: string): number {
+  return filesUnder(root, path).reduce(
+    (sum, file) => sum + readFileSync(join(root, file), 'utf8').split('\n').length - 1,
+    0,
+  );
+}

@@ -1,0 +1,41 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface Package {
+  scripts: Record<string, string>;
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+}
+
+export function readPackage(root: string): Package {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Package;
+}
+
+/** Takes scripts without their program out of `package.json`. */
+export function dropDeadScripts(root: string): void {
+  const found = readPackage(root);
+  const isRunnable = (command: string) =>
+    (command.match(/(?:test|mlapi|\.ci)\/[\w./-]*[\w-]/g) ?? []).every((program) => existsSync(join(root, program)));
+  found.scripts = Object.fromEntries(Object.entries(found.scripts).filter(([, command]) => isRunnable(command)));
+  writeFileSync(join(root, 'package.json'), `${JSON.stringify(found, undefined, 2)}\n`);
+}
+
+/** Takes the rows of packages that are gone out of the README's table. @returns the files that were changed */
+export function dropPackageRows(root: string, before: Package): string[] {
+  const { dependencies, devDependencies } = readPackage(root);
+  const gone = Object.keys({ ...before.dependencies, ...before.devDependencies }).filter(
+    (name) => !Object.hasOwn({ ...dependencies, ...devDependencies }, name),
+  );
+  const path = join(root, 'README.md');
+  const text = readFileSync(path, 'utf8');
+  const kept = text.split('\n').filter((line) => !gone.some((name) => line.startsWith(`| \`${name}\` `)));
+  writeFileSync(path, kept.join('\n'));
+  return gone.length === 0 ? [] : ['README.md'];
+}
+
+/** Makes the lock file fit; no package is fetched or installed. */
+export function lockPackages(root: string): void {
+  const options = ['--package-lock-only', '--offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+  execFileSync('npm', ['install', ...options], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+}
