@@ -1,0 +1,67 @@
+import { describe, expect, test } from '@jest/globals';
+import { cutJson, cutLines, cutMarkdown, cutSentences } from '../../.ci/template/cut-text.ts';
+
+const words = /gone/i;
+
+describe('sentences', () => {
+  test('those with the word go, the others stay as they are', () => {
+    const text = 'Limits are shared. With Gone they are shared by machines (version 7.4). `x` is `1.5`.';
+
+    expect(cutSentences(text, words)).toBe('Limits are shared. `x` is `1.5`.');
+  });
+
+  test('a text without the word is not touched', () => {
+    expect(cutSentences('Nothing of it.', words)).toBeUndefined();
+  });
+});
+
+describe('a page', () => {
+  test.each([
+    [
+      'a section by its heading, with what is under it',
+      '# A\n\nx\n\n## Gone\n\ny\n\n### z\n\ny\n\n## B\n\nb\n',
+      '# A\n\nx\n\n## B\n\nb\n',
+    ],
+    [
+      'a row of a table',
+      '| a | b |\n| - | - |\n| gone | 1 |\n| sqlite | 2 |\n',
+      '| a | b |\n| - | - |\n| sqlite | 2 |\n',
+    ],
+    ['an item of a list', '- one\n- with Gone\n- two\n', '- one\n- two\n'],
+    ['a link of an enumeration', 'See [a](#a), [Gone](#gone), [b](#b).\n', 'See [a](#a), [b](#b).\n'],
+    ['a line of code', '```sh\nnpm start\ngone-server\n```\n', '```sh\nnpm start\n```\n'],
+    [
+      'a block of code, with the sentence that leads to it',
+      'One. So it starts:\n\n```sh\ngone-server\n```\n',
+      'One.\n',
+    ],
+    ['nothing else', '# A\n\n| a |\n| - |\n| 1 |\n\n```sh\nx\n```\n', '# A\n\n| a |\n| - |\n| 1 |\n\n```sh\nx\n```\n'],
+  ])('loses %s', (_what, before, after) => {
+    expect(cutMarkdown(before, words)).toBe(after);
+  });
+});
+
+describe('settings and scripts', () => {
+  test('a line goes with those indented under it, a comment loses a sentence', () => {
+    const text = 'a: 1\ngone:\n  b: 2\n  c: 3\n# One. Gone is two.\nd: 4\n';
+
+    expect(cutLines(text, words, [])).toBe('a: 1\n# One.\nd: 4\n');
+  });
+
+  test('what stands between marks goes, whatever it says', () => {
+    const text = 'a\n# <gone>\nb\n# </gone>\nc\n# <other>\nd\n# </other>\n';
+
+    expect(cutLines(text, /(?!)/, ['gone'])).toBe('a\nc\n# <other>\nd\n# </other>\n');
+  });
+
+  test('objects of lists go, and lists that are left with nothing', () => {
+    const text = JSON.stringify({
+      item: [
+        { name: 'x', item: [{ name: 'gone' }] },
+        { name: 'y', item: [{ name: 'z' }] },
+      ],
+    });
+
+    expect(JSON.parse(cutJson(text, words))).toEqual({ item: [{ name: 'y', item: [{ name: 'z' }] }] });
+  });
+});
