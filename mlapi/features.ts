@@ -44,8 +44,10 @@ export function startingEndpoints(lifecycle: Lifecycle): Endpoint[] {
 
 /** Migrations of the core and of all features, by name. */
 export async function allMigrations(): Promise<Migrations> {
-  const { coreMigrations } = await import('./persistence/core-migrations.ts');
-  const all = { ...coreMigrations };
-  for (const { migrations } of declared) Object.assign(all, await migrations?.());
-  return all;
+  const [{ coreMigrations }, { mergeMigrations }] = await Promise.all([
+    import('./persistence/core-migrations.ts'),
+    import('./persistence/migrations.ts'),
+  ]);
+  const ofFeatures = await Promise.all(declared.map((feature) => feature.migrations?.() ?? {}));
+  return mergeMigrations([coreMigrations, ...ofFeatures]);
 }

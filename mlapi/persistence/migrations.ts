@@ -11,6 +11,16 @@ export class MigrationPending extends Error {
 
 export type Migrations = Readonly<Record<string, Migration>>;
 
+/** @throws {Error} if two features call a migration the same: one of them would never run */
+export function mergeMigrations(groups: readonly Migrations[]): Migrations {
+  const all: Record<string, Migration> = {};
+  for (const [name, migration] of groups.flatMap((group) => Object.entries(group))) {
+    if (Object.hasOwn(all, name)) throw new Error(`two features have a migration "${name}"; rename the newer one`);
+    all[name] = migration;
+  }
+  return all;
+}
+
 /** Creates the tables of an empty database. @throws {MigrationPending} if an existing database has another version */
 export async function prepareDatabase(database: Database, migrations: Migrations): Promise<void> {
   const states = await migrator(database, migrations).getMigrations();

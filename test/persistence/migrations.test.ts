@@ -3,7 +3,13 @@ import { sql } from 'kysely';
 import { openDatabase, type Database } from '../../mlapi/persistence/database.ts';
 import { allMigrations } from '../../mlapi/features.ts';
 import { coreMigrations } from '../../mlapi/persistence/core-migrations.ts';
-import { MigrationPending, migrate, prepareDatabase, type Migrations } from '../../mlapi/persistence/migrations.ts';
+import {
+  MigrationPending,
+  mergeMigrations,
+  migrate,
+  prepareDatabase,
+  type Migrations,
+} from '../../mlapi/persistence/migrations.ts';
 import { mlapi, startCompiled } from '../support/child.ts';
 import { databaseOf } from '../support/postgres.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
@@ -27,6 +33,11 @@ describe('migrations', () => {
   });
   const first: Migrations = { '001-first': table('first') };
   const both: Migrations = { ...first, '002-second': table('second') };
+
+  test('two features with a migration of one name are refused, since one of them would never run', () => {
+    expect(Object.keys(mergeMigrations([first, { '003-third': table('third') }]))).toEqual(['001-first', '003-third']);
+    expect(() => mergeMigrations([both, { '002-second': table('other') }])).toThrow(/"002-second"; rename the newer/);
+  });
 
   test('an empty database gets its tables at the start', async () => {
     const database = open();

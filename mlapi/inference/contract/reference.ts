@@ -11,7 +11,7 @@ export interface FeatureReference {
   readonly shares: readonly number[];
 }
 
-/** By feature name. */
+/** References of the features, keyed by feature name. */
 export type Reference = Readonly<Record<string, FeatureReference>>;
 
 /** Most bins of all features together: each is counted, stored and summed. */

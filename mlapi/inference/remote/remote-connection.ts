@@ -12,7 +12,7 @@ export interface RemoteRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Larger responses are rejected. */
   readonly maxBytes: number;
-  /** By `performance.now()`; the request is aborted then. */
+  /** Deadline in milliseconds of `performance.now()`; the request is aborted then. */
   readonly deadlineMs: number;
 }
 

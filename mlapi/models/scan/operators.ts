@@ -41,7 +41,7 @@ interface Domain {
   readonly maxVersion: number;
 }
 
-/** By domain. The runtime supports models from operator set 7 of the standard on. */
+/** Accepted operators, keyed by domain. The runtime supports models from operator set 7 of the standard on. */
 export const domains: ReadonlyMap<string, Domain> = new Map([
   ['ai.onnx', { operators: listed(standard), minVersion: 7, maxVersion: 26 }],
   ['ai.onnx.ml', { operators: listed(machineLearning), minVersion: 1, maxVersion: 5 }],

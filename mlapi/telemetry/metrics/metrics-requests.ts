@@ -26,7 +26,7 @@ export class RequestMetrics {
     'Time from the arrival of a request to the end of its response.',
     bounds,
   );
-  /** By route, then by status and method combined into one number. */
+  /** Counts per route, then per number that combines status and method. */
   readonly #routes = new Map<string, Map<number, Cells>>();
   #combinations = 0;
 

@@ -97,9 +97,9 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-/** Another checkout, with its own packages. */
+/** The service of another checkout, with its own packages: where an older one has its benchmark need not be known. */
 function compileOther(root: string): string {
-  return compileProject(temporaryFolder(), 'test/assurance/bench/tsconfig.build.json', resolve(root));
+  return compileProject(temporaryFolder(), 'tsconfig.build.json', resolve(root));
 }
 
 function readCell(text: string): Cell {
