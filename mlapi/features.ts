@@ -48,6 +48,6 @@ export async function allMigrations(): Promise<Migrations> {
     import('./persistence/core-migrations.ts'),
     import('./persistence/migrations.ts'),
   ]);
-  const ofFeatures = await Promise.all(declared.map((feature) => feature.migrations?.() ?? {}));
+  const ofFeatures = await Promise.all(declared.map(async ({ migrations }) => (await migrations?.()) ?? {}));
   return mergeMigrations([coreMigrations, ...ofFeatures]);
 }
