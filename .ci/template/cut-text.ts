@@ -139,13 +139,14 @@ export function cutLines(text: string, words: RegExp, names: readonly string[]):
   return kept.join('\n').replace(/\n{3,}/g, '\n\n');
 }
 
-/** Takes out of JSON the objects of lists that have one of the words, the innermost first, and lists that become empty with their objects. */
+/** Takes out of JSON the objects of lists that have one of the words, those that are left with empty lists, and the sentences of texts. */
 export function cutJson(text: string, words: RegExp): string {
   return `${JSON.stringify(cutValue(JSON.parse(text), words), undefined, 2)}\n`;
 }
 
 function cutValue(value: unknown, words: RegExp): unknown {
   if (Array.isArray(value)) return value.filter((item) => !isMeant(item, words)).map((item) => cutValue(item, words));
+  if (typeof value === 'string') return cutSentences(value, words) ?? value;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)

@@ -20,7 +20,7 @@ const all = {
   oip: {
     title: 'the Open Inference Protocol under /v2',
     paths: ['mlapi/oip', 'test/oip', 'files/open-inference-protocol.md'],
-    words: /\boip|\/v2\b|\bv2\b|open.inference.protocol|tritonclient/i,
+    words: /\boip|\/v2\b(?!\.)|\bv2\b(?!\.)|open.inference.protocol|tritonclient/i,
     except: ['mlapi/inference/remote', 'test/inference/remote', 'test/support/oip-server.ts', 'files/remote-models.md'],
   },
   postgres: {

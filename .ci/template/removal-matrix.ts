@@ -1,6 +1,6 @@
-// `npm run removal-matrix`: takes each feature out of a copy of the last commit, all of them together, and three mixes; then checks what remains.
+// `npm run removal-matrix`: takes each feature out of a copy, all of them together, and three mixes; then checks what remains.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,14 +19,13 @@ interface Outcome {
   readonly checks: string;
 }
 
-/** A copy of the last commit, with the packages that are installed here. */
+const notCopied = new Set(['.git', 'node_modules', 'build', 'coverage', 'var'].map((name) => join(root, name)));
+
+/** A copy of the project as it lies here, with its packages. */
 function copy(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mlapi-removal-'));
-  const archive = execFileSync('git', ['archive', 'HEAD'], { cwd: root, maxBuffer: 1e9 });
-  execFileSync('tar', ['-x', '-C', folder], { input: archive });
+  cpSync(root, folder, { recursive: true, filter: (path) => !notCopied.has(path) });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  // Some tools ask it which files are ignored.
-  execFileSync('git', ['init', '--quiet'], { cwd: folder });
   return folder;
 }
 
@@ -83,7 +82,7 @@ function report(outcomes: readonly Outcome[]): string {
   });
   return `# What remains when features are removed
 
-Made by \`npm run removal-matrix\`: each removal in a copy of the commit, and then what remains is checked.
+Made by \`npm run removal-matrix\`: each removal in a copy, and then what remains is checked.
 
 | removed | files of \`mlapi/\` | lines | checked | verdict |
 | --- | --- | --- | --- | --- |

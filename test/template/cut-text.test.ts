@@ -54,6 +54,10 @@ describe('settings and scripts', () => {
     expect(cutLines(text, /(?!)/, ['gone'])).toBe('a\nc\n# <other>\nd\n# </other>\n');
   });
 
+  test('a text in JSON loses a sentence', () => {
+    expect(JSON.parse(cutJson('{"about":"One. Gone is two."}', words))).toEqual({ about: 'One.' });
+  });
+
   test('objects of lists go, and lists that are left with nothing', () => {
     const text = JSON.stringify({
       item: [
