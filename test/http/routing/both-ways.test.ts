@@ -154,6 +154,6 @@ describe('the fast path and Express', () => {
       }),
       { numRuns: 1_500 },
     );
-    expect(taken).toBeGreaterThan(100);
+    expect(taken).toBeGreaterThan(50);
   });
 });
