@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** The only routes that answer without a token (design section 3.2). */
+/** The only routes that answer without a token. */
 const publicRoutes = [
   'GET /',
   'GET /.well-known/jwks.json',
@@ -46,7 +46,7 @@ function listRoutes(): string[] {
   return walk((mountRoutes(service.services).application.router as unknown as { stack: Layer[] }).stack);
 }
 
-test('the router has all the routes of the design, and each once', () => {
+test('the router has exactly the documented routes, each once', () => {
   const routes = listRoutes();
   expect(new Set(routes).size).toBe(routes.length);
   const guarded = [
@@ -86,7 +86,7 @@ test('the router has all the routes of the design, and each once', () => {
   expect(routes.sort()).toEqual([...publicRoutes, ...guarded].sort());
 });
 
-test('401: every route of the router without a token, but the public list', async () => {
+test('401: every route outside the public list, without a token', async () => {
   for (const route of listRoutes()) {
     const [method = '', path = ''] = route.split(' ');
     const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1').replace(':alias', 'a');
@@ -100,7 +100,7 @@ test('401: every route of the router without a token, but the public list', asyn
 });
 
 describe('without a token', () => {
-  test('401: other methods and unknown paths under /api, so that strangers cannot tell them apart', async () => {
+  test('401: other methods and unknown paths under /api get the same 401, so callers cannot probe for routes', async () => {
     for (const path of ['/api/ml', '/api/models/x', '/api/nothing', '/api/models/x/y/z', '/api/admin']) {
       await service.http.get(path).expect(401);
       await service.http.put(path).expect(401);
@@ -109,13 +109,13 @@ describe('without a token', () => {
     }
   });
 
-  test('401 before the body is read: not even broken JSON is noticed', async () => {
+  test('401 before the body is read: malformed JSON makes no difference', async () => {
     await service.http.post('/api/ml').type('json').send('{"broken').expect(401);
     await service.http.post('/api/ml').type('text/plain').send('x').expect(401);
   });
 });
 
-test('404 and 405: with a token they can be told apart', async () => {
+test('404 for an unknown path and 405 for a wrong method, once a token is sent', async () => {
   const { tokens } = await service.newClient();
   const bearer = ['Authorization', `Bearer ${tokens.access_token}`] as const;
   await service.http
@@ -133,7 +133,7 @@ test('404 and 405: with a token they can be told apart', async () => {
     .expect('allow', 'GET, HEAD, POST, OPTIONS');
 });
 
-test('404, as for a model that there is not: every route of a model, where the scopes are for others', async () => {
+test('404: a model outside the client’s scopes looks like one that does not exist, on every model route', async () => {
   const permissions = ['read', 'predict', 'write', 'download'];
   const { tokens } = await service.newClient(
     undefined,

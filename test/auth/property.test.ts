@@ -8,7 +8,7 @@ const accessSeconds = 900;
 const idleSeconds = 2_000;
 const absoluteSeconds = 5_000;
 
-/** What the service must agree with: families as a list of tokens, of which the last is the unspent head. */
+/** The reference model: a family is a list of tokens, of which the last is the unspent head. */
 interface ReferenceFamily {
   readonly client: number;
   readonly issued: { readonly tokens: Tokens; readonly at: number }[];
@@ -55,7 +55,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('restart' as const, 'rotate key' as const) }) },
 );
 
-/** The service and the reference model, moved by the same steps. */
+/** Applies the same steps to the service and the reference model. */
 class Pair {
   service: TestService;
   readonly #clock: FakeClock;
@@ -106,7 +106,7 @@ class Pair {
     }
   }
 
-  /** The invariant: a token works exactly if the model says so, so at most one head a family lives, and none after a reuse. */
+  /** The invariant: a token works exactly if the model says so, so at most one head per family, and none after reuse. */
   async check(): Promise<void> {
     for (const family of this.#families) {
       for (const { tokens, at } of family.issued) {
@@ -184,7 +184,7 @@ const variables = {
   MLAPI_ACCESS_TTL_SECONDS: String(accessSeconds),
   MLAPI_REFRESH_TTL_SECONDS: String(idleSeconds),
   MLAPI_REFRESH_MAX_TTL_SECONDS: String(absoluteSeconds),
-  // One small model: it is loaded again at each restart.
+  // One small model, because each restart loads it again.
   MLAPI_MODELS_DIR: temporaryFolder(),
 };
 
@@ -195,7 +195,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-test('random sequences of reset, refresh, replay, revoke, disable, restart, key rotation and clock agree with the reference model', async () => {
+test('random sequences of reset, refresh, replay, revoke, disable, restart, key rotation and clock match the reference model', async () => {
   let run = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 5, maxLength: 30 }), async (steps) => {

@@ -34,7 +34,7 @@ async function auditOf(name: string, { services } = service): Promise<Row[]> {
 }
 
 describe('audit rows', () => {
-  test('one for each grant, rotation and revocation of a reusable client, with address and request id', async () => {
+  test('one per grant, rotation and revocation of a reusable client, with address and request id', async () => {
     const { clients } = service.services;
     await clients.addReusable('recorded');
     const { secret } = await clients.rotateSecret('recorded');
@@ -54,7 +54,7 @@ describe('audit rows', () => {
     expect(rows[2]).toMatchObject({ address: '127.0.0.1', request_id: 'request-of-a-grant' });
   });
 
-  test('one for each reset, refresh, replay, revocation and refused scope, with address and request id', async () => {
+  test('one per reset, refresh, replay, revocation and refused scope, with address and request id', async () => {
     const { name, tokens } = await service.newClient();
     const { body } = await service.refresh(tokens.refresh_token).set('X-Request-Id', 'request-of-a-test').expect(200);
     await service.refresh(tokens.refresh_token).expect(401);
@@ -102,7 +102,7 @@ describe('audit rows', () => {
     });
   });
 
-  test('one a minute for a client that lacks a scope, however often it asks; other scopes have their own', async () => {
+  test('one a minute per missing scope of a client, however often it asks', async () => {
     const { name, tokens } = await service.newClient(undefined, ['models:read']);
     const send = (method: 'post' | 'put', path: string) =>
       service.http[method](path)
@@ -137,7 +137,7 @@ describe('audit rows', () => {
     await busy.close();
   });
 
-  test('one a minute for a client that asks for models beyond its scopes; other clients have their own', async () => {
+  test('one a minute per client that asks for models beyond its scopes', async () => {
     const scopes = ['models:read:mine-*'];
     const [first, second] = [await service.newClient(undefined, scopes), await service.newClient(undefined, scopes)];
     const ask = (model: string, { tokens } = first) =>
@@ -155,7 +155,7 @@ describe('audit rows', () => {
     expect(await rowsOf(service, second.name, 'model_hidden')).toHaveLength(1);
   });
 
-  test('500 once where the row cannot be written, and 429 from then on: no refusal waits for the database again', async () => {
+  test('500 once if the row cannot be written, then 429: later refusals do not wait for the database again', async () => {
     const busy = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '1' });
     const { tokens } = await busy.newClient();
     const ask = () => busy.http.get('/api/models').auth(tokens.access_token, { type: 'bearer' });
@@ -168,7 +168,7 @@ describe('audit rows', () => {
     await busy.close();
   });
 
-  test('no row, and no other change, for what is refused', async () => {
+  test('a refused request leaves no row and changes nothing', async () => {
     const { name, password, tokens } = await service.newClient();
     const before = await auditOf(name);
     await service.reset(name, password).expect(401);
@@ -180,7 +180,7 @@ describe('audit rows', () => {
     await service.refresh(tokens.refresh_token).expect(200);
   });
 
-  test('a storage fault between any two steps leaves nothing half done', async () => {
+  test('a storage fault between any two steps leaves no partial change', async () => {
     const { name, tokens } = await service.newClient();
     const { database } = service.services;
     const state = async () =>
@@ -200,14 +200,14 @@ describe('audit rows', () => {
   });
 });
 
-/** Every byte of the database's files; from PostgreSQL a dump. */
+/** Every byte of the database files, or a dump from PostgreSQL. */
 function readStored({ dataDir, services: { config } }: TestService): string[] {
   if (config.databaseUrl !== undefined)
     return [execFileSync('pg_dump', ['-d', config.databaseUrl], { encoding: 'latin1' })];
   return readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name), 'latin1'));
 }
 
-test('what is stored holds no token, no password and no private key', async () => {
+test('the database holds no token, password or private key in clear text', async () => {
   const { password, tokens } = await service.newClient();
   const { body } = await service.refresh(tokens.refresh_token).expect(200);
   const { privateKey } = await openSigningKey(service);

@@ -8,7 +8,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('POST /auth/reset', () => {
-  test('200: the shape of RFC 6749, never stored by caches', async () => {
+  test('200: the response has the shape of RFC 6749 and is not cacheable', async () => {
     const password = await service.services.clients.add('shape');
     const { body, headers } = await service.reset('shape', password).expect(200);
     expect(body).toEqual({
@@ -22,7 +22,7 @@ describe('POST /auth/reset', () => {
     expect(headers['cache-control']).toBe('no-store');
   });
 
-  test('401: a password works once, then only tokens do; a new password ends the tokens under the old', async () => {
+  test('401: a password works once; a new password ends the tokens issued under the old one', async () => {
     const { name, password, tokens } = await service.newClient();
     await service.reset(name, password).expect(401);
     await service.session(tokens.access_token).expect(200);
@@ -33,7 +33,7 @@ describe('POST /auth/reset', () => {
     await service.reset(name, renewed).expect(401);
   });
 
-  test('one 200 of sixty-four parallel resets with one password', async () => {
+  test('exactly one 200 of sixty-four parallel resets with one password', async () => {
     const password = await service.services.clients.add('raced');
     const answers = await Promise.all(Array.from({ length: 64 }, () => service.reset('raced', password)));
     const statuses = answers.map(({ status }) => status);
@@ -48,7 +48,7 @@ describe('POST /auth/reset', () => {
     expect(families).toHaveLength(1);
   });
 
-  test('scope: part of what the client has, for the whole family; more is 400 and spends nothing', async () => {
+  test('scope: a subset applies to the whole family; a scope beyond the client’s is 400 and does not spend the password', async () => {
     const password = await service.services.clients.add('narrow');
     const ask = (scope: string) => service.http.post('/auth/reset').send({ username: 'narrow', password, scope });
     const { body: refused } = await ask('models:read admin').expect(400);
@@ -71,7 +71,7 @@ describe('POST /auth/reset', () => {
 });
 
 describe('disabled clients', () => {
-  test('401: their tokens end at once, and stay dead when they are enabled again', async () => {
+  test('401: their tokens end at once, and stay invalid when the client is enabled again', async () => {
     const { name, tokens } = await service.newClient();
     await service.services.clients.disable(name);
     await service.session(tokens.access_token).expect(401);
@@ -81,7 +81,7 @@ describe('disabled clients', () => {
     await service.refresh(tokens.refresh_token).expect(401);
   });
 
-  test('401: a disabled client cannot reset; its password is not spent by trying', async () => {
+  test('401: a disabled client cannot reset, and the attempt does not spend its password', async () => {
     const password = await service.services.clients.add('paused');
     await service.services.clients.disable('paused');
     await service.reset('paused', password).expect(401);

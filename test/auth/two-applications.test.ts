@@ -14,7 +14,7 @@ describe('two applications on one data directory', () => {
     await one.close();
   });
 
-  test('a token from one is good at the other; what one ends is over at the other at once', async () => {
+  test('a token issued by one is valid at the other; a token revoked at one is refused by the other at once', async () => {
     const { name, tokens } = await one.newClient();
     await two.session(tokens.access_token).expect(200);
     const { body } = await two.refresh(tokens.refresh_token).expect(200);
@@ -28,7 +28,7 @@ describe('two applications on one data directory', () => {
     await one.session((again as Tokens).access_token).expect(401);
   });
 
-  test('fifty parallel refreshes of one token, spread over both: exactly one 200, and the family is dead', async () => {
+  test('fifty parallel refreshes of one token, spread over both: exactly one 200, then the family is revoked', async () => {
     const { tokens } = await one.newClient();
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? one : two).refresh(tokens.refresh_token)),
@@ -39,7 +39,7 @@ describe('two applications on one data directory', () => {
     await two.session(winner.access_token).expect(401);
   });
 
-  test('a key that one rotates is known to the other at once; a key that one retires is dead at the other at once', async () => {
+  test('key rotations and retirements at one take effect at the other at once', async () => {
     const { tokens } = await one.newClient();
     const [old] = one.services.keys.list();
     await one.services.keys.rotate({ now: true });
@@ -53,7 +53,7 @@ describe('two applications on one data directory', () => {
   });
 });
 
-test('two applications started at once on an empty database make one key, and each can rotate it', async () => {
+test('two applications started at once on an empty database create one key, and each can rotate it', async () => {
   const dataDir = temporaryFolder();
   const both = await Promise.all([startService({}, { dataDir }), startService({}, { dataDir })]);
   for (const [index, { services }] of both.entries()) {
@@ -64,7 +64,7 @@ test('two applications started at once on an empty database make one key, and ea
   for (const service of both) await service.close();
 });
 
-/** POSTs a form to a service in a process of its own. */
+/** POSTs a form to a service in another process. */
 async function post(
   url: string,
   form: Record<string, string>,
@@ -81,7 +81,7 @@ async function post(
 describe('processes on one data directory', () => {
   const many = { variables: { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '100000' } };
 
-  test('two started at once on an empty directory make one database and one key', async () => {
+  test('two started at once on an empty directory create one database and one key', async () => {
     const dataDir = temporaryFolder();
     const both = await Promise.all([serve(dataDir), serve(dataDir)]);
     const keys = await Promise.all(both.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).text()));
@@ -91,7 +91,7 @@ describe('processes on one data directory', () => {
     expect(ends.map(({ code }) => code)).toEqual([0, 0]);
   });
 
-  test('a reset raced from two processes: exactly one 200; a restart, also by kill -9, forgets nothing', async () => {
+  test('a reset raced between two processes: exactly one 200; a restart, even after kill -9, keeps all state', async () => {
     const setup = await startService();
     const { dataDir } = setup;
     const names = Array.from({ length: 10 }, (_, index) => `race-${index}`);

@@ -7,12 +7,12 @@ import { mlapi, serve, startCompiled } from '../support/child.ts';
 import { decodeToken } from '../support/forge.ts';
 import { FakeClock, startService, temporaryFolder, type TestService, type Tokens } from '../support/service.ts';
 
-/** Each test here starts many processes, one after the other. */
+/** Each test starts many processes, one after the other. */
 const manyProcessesMs = 180_000;
 
 function startNow(dataDir = temporaryFolder()): Promise<TestService> {
   const clock = new FakeClock();
-  // The command line works by the real clock.
+  // The command line uses the real clock.
   clock.now = Date.now();
   return startService({}, { clock, dataDir });
 }
@@ -26,7 +26,7 @@ function readRows<R>(file: string, query: string): R[] {
   }
 }
 
-/** A service with a client of each kind, and a backup of it; then what an operator and clients do in the days after. */
+/** A service with a client of each kind and a backup of it, followed by the changes that operator and clients make. */
 async function startWithHistory() {
   const service = await startNow();
   const { services } = service;
@@ -66,7 +66,7 @@ describe('backup and restore', () => {
   let history: History;
   afterAll(() => history.service.close());
 
-  test('a backup is a file of its owner alone, whole, without a hash, a sealed key or a living family', async () => {
+  test('a backup is a complete file, readable by its owner only, without password hashes, sealed keys or live families', async () => {
     history = await startWithHistory();
     const { backup, file, service, plain } = history;
     expect(backup).toEqual({ code: 0, stdout: `${file}\n`, stderr: '' });
@@ -90,7 +90,7 @@ describe('backup and restore', () => {
     expect(secrets).toHaveLength(5);
     const [bytes, plainBytes] = [readFileSync(file), readFileSync(plain)];
     for (const secret of secrets) {
-      // Long text is spread over pages: a piece of it is looked for.
+      // SQLite spreads long text over pages, so search for a piece of it.
       const piece = secret.slice(-40);
       expect(plainBytes.includes(piece)).toBe(true);
       expect(bytes.includes(piece)).toBe(false);
@@ -99,7 +99,7 @@ describe('backup and restore', () => {
   });
 
   test.each(['file', 'plain'] as const)(
-    'restore of a backup, or of any other copy (%s): nothing that was revoked or spent since comes back, and it serves',
+    'restoring a backup or another copy (%s): revoked and spent credentials stay invalid, and the service serves',
     async (which) => {
       const dataDir = join(temporaryFolder(), 'new');
       const { code, stdout, stderr } = await mlapi(dataDir, ['restore', history[which]]);
@@ -113,7 +113,7 @@ describe('backup and restore', () => {
     },
   );
 
-  test('a backup that is put into place with cp is as safe', async () => {
+  test('a backup put in place with cp is as safe', async () => {
     const dataDir = temporaryFolder();
     copyFileSync(history.file, join(dataDir, 'mlapi.db'));
     const restored = await startNow(dataDir);
@@ -121,7 +121,7 @@ describe('backup and restore', () => {
     await restored.close();
   });
 
-  test('a backup is made before a migration, too: of a database that knows no reusable clients', async () => {
+  test('a backup made before a migration restores too: from a database without reusable clients', async () => {
     const dataDir = temporaryFolder();
     copyFileSync(history.plain, join(dataDir, 'mlapi.db'));
     chmodSync(join(dataDir, 'mlapi.db'), 0o600);
@@ -143,7 +143,7 @@ describe('backup and restore', () => {
     expect((await mlapi(dataDir, ['clients', 'list'])).stdout).toContain('unused\tpassword unused\t');
   });
 
-  test('--in-place: a copy that came back by other means is made safe, also beside a service that runs', async () => {
+  test('--in-place: makes a database safe that was restored by other means, also beside a running service', async () => {
     const dataDir = temporaryFolder();
     copyFileSync(history.plain, join(dataDir, 'mlapi.db'));
     chmodSync(join(dataDir, 'mlapi.db'), 0o600);
@@ -162,7 +162,7 @@ describe('backup and restore', () => {
 
 describe('a backup while the service writes', () => {
   test(
-    'holds every write that was acknowledged before it began, and no request fails',
+    'holds every write acknowledged before it began, and no request fails',
     async () => {
       const setup = await startNow();
       const { dataDir } = setup;
@@ -215,7 +215,7 @@ describe('a backup while the service writes', () => {
     manyProcessesMs,
   );
 
-  test('killed half way, it leaves no file of its name', async () => {
+  test('leaves no file at the target if it is killed half way', async () => {
     const dataDir = temporaryFolder();
     await (await startNow(dataDir)).close();
     const database = new Libsql(join(dataDir, 'mlapi.db'));
@@ -236,9 +236,9 @@ describe('a backup while the service writes', () => {
   });
 });
 
-describe('what is refused, and changes nothing', () => {
+describe('refusals that change nothing', () => {
   test(
-    '1: a file that is there, a database that is not, what is no database, and PostgreSQL',
+    '1: the file exists, the database does not, it is not a database, or it is PostgreSQL',
     async () => {
       const dataDir = temporaryFolder();
       const folder = temporaryFolder();

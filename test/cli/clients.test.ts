@@ -23,7 +23,7 @@ function usersFile(content: string | Uint8Array): string {
 }
 
 describe('clients, beside a running service', () => {
-  test('add prints the password that it made, once; disable kills the tokens that the service gave out', async () => {
+  test('add prints the generated password once; disable ends the tokens that the service issued', async () => {
     const added = await run(['clients', 'add', 'made', '--scopes', 'models:read']);
     expect(added).toMatchObject({
       code: 0,
@@ -55,7 +55,7 @@ describe('clients, beside a running service', () => {
     await service.reset('given', stdout.slice('password: '.length).trim()).expect(200);
   });
 
-  test('--reusable prints a secret, once; rotate-secret says when the old one ends, or ends it and all tokens', async () => {
+  test('--reusable prints a secret once; rotate-secret prints when the old one ends, or ends it and all tokens', async () => {
     const added = await run(['clients', 'add', 'cron', '--reusable', '--scopes', 'models:read']);
     expect(added).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^secret: mlapi_[\w-]{43}\n$/) });
     const first = added.stdout.slice('secret: '.length).trim();
@@ -118,7 +118,7 @@ describe('clients, beside a running service', () => {
 });
 
 describe('clients import', () => {
-  test('BOM, CRLF and quotes are read; the clients get in', async () => {
+  test('reads a BOM, CRLF and quotes; the imported clients can log in', async () => {
     const path = usersFile('\ufeffone,plain\r\n"two","with ""quotes"", commas"\r\n');
     expect(await run(['clients', 'import', path])).toEqual({
       code: 0,
@@ -147,7 +147,7 @@ describe('clients import', () => {
     ['argon2i', `good,CANARY\nbad,"${hash.replace('argon2id', 'argon2i')}"\n`, 'line 2:'],
     ['a header', 'login,password\ngood,CANARY\n', 'line 1: this is a header'],
     ['nothing', '', 'no line'],
-  ])('%s in the file: refused whole, the wrong lines named, no password shown', async (_what, content, message) => {
+  ])('%s: the whole file is refused, with the line numbers and no password', async (_what, content, message) => {
     const { code, stdout, stderr } = await run(['clients', 'import', usersFile(content)]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(message);
@@ -157,7 +157,7 @@ describe('clients import', () => {
 });
 
 describe('clients hash', () => {
-  test('in place, for its owner only, twice the same; what is imported from it gets in', async () => {
+  test('hashes in place, readable by the owner only, and is idempotent; the imported clients can log in', async () => {
     const path = usersFile('hashed,secret one\n"hashed2","secret, two"\n');
     expect(await run(['clients', 'hash', path])).toEqual({
       code: 0,
@@ -174,7 +174,7 @@ describe('clients hash', () => {
     await service.reset('hashed2', 'secret, two').expect(200);
   });
 
-  test('a hash of another scheme is refused, and the file stays as it is', async () => {
+  test('a hash of another scheme is refused, and the file is not changed', async () => {
     const content = 'a,password\nb,$2b$10$abcdefghijklmnopqrstuv\n';
     const path = usersFile(content);
     expect(await run(['clients', 'hash', path])).toMatchObject({
@@ -185,7 +185,7 @@ describe('clients hash', () => {
   });
 });
 
-test('an option that npm swallowed for want of "--" is refused, and changes nothing', async () => {
+test('an option swallowed by npm because "--" is missing is refused, and nothing changes', async () => {
   const variables = { npm_config_scopes: 'models:read' };
   const { code, stderr } = await mlapi(temporaryFolder(), ['clients', 'add', 'swallowed'], { variables });
   expect({ code, stderr }).toEqual({

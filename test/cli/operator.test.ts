@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** The service's clock follows the command's: what a command has just issued is not from the future. */
+/** The service's clock follows that of the commands, so that a newly issued token is not from the future. */
 async function run(words: readonly string[], input = '') {
   const outcome = await mlapi(service.dataDir, words, { input });
   service.clock.now = Date.now();
@@ -26,7 +26,7 @@ const publishedKids = async () =>
   ((await service.http.get('/.well-known/jwks.json')).body.keys as { kid: string }[]).map(({ kid }) => kid);
 
 describe('keys and tokens, beside a running service', () => {
-  test('a key that is rotated is published within a second; tokens of a retired one are 401 at once', async () => {
+  test('a rotated key is published within a second; tokens of a retired key get 401 at once', async () => {
     const { tokens } = await service.newClient();
     const [old = ''] = await publishedKids();
 
@@ -50,8 +50,8 @@ describe('keys and tokens, beside a running service', () => {
     expect((await run(['keys', 'retire', kid, '--now'])).stdout).toMatch(/^[\w-]{43} signs in its place\n$/);
   });
 
-  test('tokens issue and revoke: by client, and by the token on standard input', async () => {
-    // The command line's keys are due by the real clock.
+  test('tokens are issued by client, and revoked by client or by the token on standard input', async () => {
+    // The command line decides by the real clock when a key is due.
     service.clock.now = Date.now();
     const { name } = await service.newClient();
     const issued = JSON.parse((await run(['tokens', 'issue', name, '--scopes', 'models:read'])).stdout) as Tokens;
@@ -65,7 +65,7 @@ describe('keys and tokens, beside a running service', () => {
 });
 
 describe('models', () => {
-  test('list, check, add to the store; a version that is there already is not replaced', async () => {
+  test('list, check, add to the store; an existing version is not replaced', async () => {
     const folder = temporaryFolder();
     const variables = { MLAPI_MODELS_DIR: folder };
     const iris = join(projectRoot, 'test/fixtures/iris');
@@ -92,7 +92,7 @@ describe('models', () => {
 });
 
 describe('certificate', () => {
-  test('for its hosts, no CA, RSA 3072 with SHA-256; a TLS server serves with it', async () => {
+  test('is for its hosts, not a CA, RSA 3072 with SHA-256; a TLS server can serve with it', async () => {
     const out = temporaryFolder();
     expect((await run(['certificate', '--out', out])).code).toBe(0);
     const [cert, key] = ['certificate.pem', 'key.pem'].map((name) => readFileSync(join(out, name), 'utf8'));

@@ -7,7 +7,7 @@ import { KeyStore } from '../../mlapi/auth/stores/key-store.ts';
 import { childVariables, mlapi, serve, startCompiled } from '../support/child.ts';
 import { startService, temporaryFolder } from '../support/service.ts';
 
-/** Each test here starts many processes, one after the other. */
+/** Each test starts many processes, one after the other. */
 const manyProcessesMs = 180_000;
 
 const old = childVariables.MLAPI_KEY_PASSPHRASE ?? '';
@@ -16,7 +16,7 @@ const change = ['keys', 'change-passphrase', '--stdin'];
 
 describe('keys change-passphrase', () => {
   test(
-    'beside a running service: it goes on, and starts again with a file that holds the new one',
+    'a running service keeps working, and restarts with a file that holds the new passphrase',
     async () => {
       const dataDir = temporaryFolder();
       const { service, url } = await serve(dataDir);
@@ -41,7 +41,7 @@ describe('keys change-passphrase', () => {
   );
 
   test(
-    'killed at any moment, it leaves all keys under the one passphrase or all under the other',
+    'killed at any moment, it leaves all keys under one passphrase, the old or the new',
     async () => {
       const service = await startService();
       const { dataDir, clock } = service;
@@ -58,7 +58,7 @@ describe('keys change-passphrase', () => {
       const wholeMs = performance.now() - startedAt;
       let [now, next] = [fresh, old];
 
-      // From before the keys are read until after the commit.
+      // The lock is held from before the keys are read until after the commit.
       for (const part of [0.7, 0.8, 0.9, 1]) {
         const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: now };
         const command = startCompiled('mlapi/cli/main.ts', change, { variables });

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Far from the service: with a data directory that is none, no keys and no models. */
+/** Away from the service: no data directory, no keys, no models. */
 const remote = (words: readonly string[], input = '') =>
   mlapi(folder, ['remote', ...words], { input, variables: { MLAPI_KEY_PASSPHRASE: '', MLAPI_MODELS_DIR: '' } });
 const rows = (name: string) => join(projectRoot, 'files/requests', name);
@@ -24,7 +24,7 @@ const model = 'nsl-kdd-classifier';
 const predict = (...words: string[]) => ['predict', model, ...words, '--session', session];
 
 describe('remote', () => {
-  test('login spends the password from standard input; the file is for its owner alone, and nothing is printed of it', async () => {
+  test('login spends the password from standard input, prints no token, and writes a file readable by the owner only', async () => {
     const login = ['login', service.url, 'remote', '--session', session, '--stdin'];
     expect(await remote(login, `${password}\n`)).toEqual({ code: 0, stdout: 'models:predict\n', stderr: '' });
     expect(statSync(session).mode & 0o777).toBe(0o600);
@@ -34,7 +34,7 @@ describe('remote', () => {
     expect(again.stderr).not.toContain(password);
   });
 
-  test('predict sends rows as JSON or CSV, and prints what came back', async () => {
+  test('predict sends rows as JSON or CSV, and prints the response', async () => {
     const expected = { model, version: '1', predictions: ['dos', 'normal', 'probe'] };
     const fromFile = await remote(predict(rows('three-rows.json'), '--version', '1'));
     expect([JSON.parse(fromFile.stdout), fromFile.stderr]).toEqual([expected, '']);
@@ -44,7 +44,7 @@ describe('remote', () => {
     expect(table).toEqual({ code: 0, stdout: 'prediction\r\ndos\r\nnormal\r\nprobe\r\n', stderr: '' });
   });
 
-  test('a token that is over is replaced, and the file has the new one for the next command', async () => {
+  test('an expired token is replaced, and the file holds the new one for the next command', async () => {
     const before = readFileSync(session, 'utf8');
     service.clock.advanceSeconds(901);
     for (let command = 0; command < 2; command += 1) expect((await remote(predict(rows('one-row.json')))).code).toBe(0);
@@ -52,13 +52,13 @@ describe('remote', () => {
     expect(existsSync(`${session}.lock`)).toBe(false);
   });
 
-  test('a refusal names the row and the request', async () => {
+  test('an error names the row and the request id', async () => {
     const { code, stdout, stderr } = await remote(predict('-'), '[[1]]');
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/^mlapi: 400 invalid_rows: .* \(request [\w-]+\)\n {2}\/0/);
   });
 
-  test('mistakes are named before anything is sent: no session, a session in use, no JSON', async () => {
+  test('no session, a session in use and invalid JSON are reported before anything is sent', async () => {
     const other = join(folder, 'other.json');
     writeFileSync(other, '{"url":"secret');
     const noSession = await remote(['predict', model, rows('one-row.json'), '--session', other]);

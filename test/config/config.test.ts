@@ -12,8 +12,8 @@ function read(environment: Record<string, string>, root = temporaryFolder()): Co
   return readConfig(environment, root);
 }
 
-describe('mistakes', () => {
-  test('every mistake is named at once, and no value is shown', () => {
+describe('errors', () => {
+  test('all errors are reported at once, without values', () => {
     const canary = 'CANARY value, too wrong for everything\r\n';
     const wrong = Object.fromEntries(variables.map(({ name }) => [name, canary.repeat(200)]));
 
@@ -27,7 +27,7 @@ describe('mistakes', () => {
 
   const wrongNumbers = ['10 mb', 'NaN', '-1', '1.5', ' 8080 ', '1e3', '0x10', '+80', '08080', '1_000', 'Infinity'];
   const numeric = variables.filter(({ schema }) => schema.type === 'number').map(({ name }) => name);
-  test.each(numeric)('%s takes whole numbers in digits only, within bounds', (name) => {
+  test.each(numeric)('%s accepts only whole numbers in digits, within bounds', (name) => {
     for (const value of [...wrongNumbers, '99999999999', '9'.repeat(40)]) {
       const found = mistakes({ [name]: value });
       expect(found).toEqual([expect.stringMatching(`^${name} must be`)]);
@@ -88,16 +88,16 @@ describe('mistakes', () => {
     }
   });
 
-  test.each(['MLAPI_PREDICT_TIMEOUT', 'MLAPI_METRICS', 'MLAPI_'])('%s is not a variable of this service', (name) => {
+  test.each(['MLAPI_PREDICT_TIMEOUT', 'MLAPI_METRICS', 'MLAPI_'])('%s is refused as an unknown variable', (name) => {
     expect(mistakes({ [name]: '1' })).toEqual([`${name} is not a variable of this service`]);
   });
 
-  test('lives of tokens that contradict each other are refused', () => {
+  test('token lifetimes that contradict each other are refused', () => {
     expect(mistakes({ MLAPI_ACCESS_TTL_SECONDS: '500', MLAPI_REFRESH_TTL_SECONDS: '499' })).toHaveLength(1);
     expect(mistakes({ MLAPI_REFRESH_TTL_SECONDS: '1000', MLAPI_REFRESH_MAX_TTL_SECONDS: '999' })).toHaveLength(1);
   });
 
-  test('a data directory that is no path is one mistake, and hides no other', () => {
+  test('an invalid data directory is one error, and hides no other', () => {
     expect(mistakes({ MLAPI_DATA_DIR: 'x'.repeat(300), MLAPI_PORT: 'x' })).toHaveLength(2);
   });
 });
@@ -106,7 +106,7 @@ describe('the passphrase', () => {
   const long = 'long enough to be one';
   const production = { NODE_ENV: 'production', MLAPI_ISSUER: 'https://api.example.com' };
 
-  test('production without one is refused, and does not take the one that development made', () => {
+  test('production requires one, and does not use the one that development generated', () => {
     const root = temporaryFolder();
     mkdirSync(join(root, 'var'));
     writeFileSync(join(root, 'var/development-passphrase'), long);
@@ -117,7 +117,7 @@ describe('the passphrase', () => {
     ]);
   });
 
-  test('a passphrase and a file of one exclude each other', () => {
+  test('a passphrase and a passphrase file exclude each other', () => {
     const found = mistakes({ MLAPI_KEY_PASSPHRASE: long, MLAPI_KEY_PASSPHRASE_FILE: 'somewhere' });
     expect(found).toEqual(['MLAPI_KEY_PASSPHRASE and MLAPI_KEY_PASSPHRASE_FILE exclude each other']);
   });
@@ -125,19 +125,19 @@ describe('the passphrase', () => {
   test.each([
     ['is missing', 'missing'],
     ['is a folder', '.'],
-  ])('a file that %s is refused without its path', (_what, path) => {
+  ])('a file that %s is refused, without its path in the message', (_what, path) => {
     const found = mistakes({ ...production, MLAPI_KEY_PASSPHRASE_FILE: path });
     expect(found).toEqual(['MLAPI_KEY_PASSPHRASE_FILE names a file that cannot be read']);
   });
 
-  test('a file with too little in it is refused', () => {
+  test('a file with too short a passphrase is refused', () => {
     const root = temporaryFolder();
     writeFileSync(join(root, 'short'), 'fifteen letters\n\n\n');
     const found = mistakes({ MLAPI_KEY_PASSPHRASE_FILE: 'short' }, root);
     expect(found).toEqual(['MLAPI_KEY_PASSPHRASE_FILE must hold at least 16 characters']);
   });
 
-  test('a file is read without its line end, also where others may read it: so containers mount secrets', () => {
+  test('a file is read without its final line break, even if others can read it, as with secrets mounted in containers', () => {
     const root = temporaryFolder();
     writeFileSync(join(root, 'secret'), `${long}\r\n`);
     chmodSync(join(root, 'secret'), 0o644);
@@ -145,14 +145,14 @@ describe('the passphrase', () => {
     expect(config.keyPassphrase).toBe(long);
   });
 
-  test.each([0o400, 0o440])('a file of mode %d is read: so systemd gives credentials', (mode) => {
+  test.each([0o400, 0o440])('a file of mode %d is read, as with systemd credentials', (mode) => {
     const root = temporaryFolder();
     writeFileSync(join(root, 'passphrase'), `${long}\n`, { mode });
     chmodSync(join(root, 'passphrase'), mode);
     expect(read({ MLAPI_KEY_PASSPHRASE_FILE: 'passphrase' }, root).keyPassphrase).toBe(long);
   });
 
-  test.each([0o620, 0o602])('a file of mode %d, which others may write, is refused', (mode) => {
+  test.each([0o620, 0o602])('a file of mode %d, writable by others, is refused', (mode) => {
     const root = temporaryFolder();
     writeFileSync(join(root, 'passphrase'), long);
     chmodSync(join(root, 'passphrase'), mode);
@@ -161,8 +161,8 @@ describe('the passphrase', () => {
   });
 });
 
-describe('what is read', () => {
-  test('.env lies beneath the environment, and its mistakes count', () => {
+describe('values', () => {
+  test('the environment overrides .env, whose errors are reported too', () => {
     const root = temporaryFolder();
     writeFileSync(join(root, '.env'), 'MLAPI_PORT=1111\nMLAPI_AUDIENCE="from file"\nMLAPI_UNHEARD_OF=1\n');
     expect(mistakes({}, root)).toEqual(['MLAPI_UNHEARD_OF is not a variable of this service']);
@@ -172,7 +172,7 @@ describe('what is read', () => {
     expect({ port, audience }).toEqual({ port: 2222, audience: 'from file' });
   });
 
-  test('an empty variable is an unset one', () => {
+  test('an empty variable counts as unset', () => {
     expect(read({ MLAPI_PORT: '', MLAPI_KEY_PASSPHRASE: '' })).toMatchObject({
       port: 8080,
       keyPassphrase: undefined,
@@ -191,7 +191,7 @@ describe('what is read', () => {
     ['2', 2],
     ['loopback, 10.0.0.0/8, fd00::/8', 'loopback, 10.0.0.0/8, fd00::/8'],
     ['192.0.2.1', '192.0.2.1'],
-  ])('MLAPI_TRUST_PROXY takes %s', (given, expected) => {
+  ])('MLAPI_TRUST_PROXY accepts %s', (given, expected) => {
     expect(read({ MLAPI_TRUST_PROXY: given }).trustProxy).toBe(expected);
   });
 

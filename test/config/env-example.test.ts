@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { variables } from '../../mlapi/configuration.ts';
 
-test('files/.env.example lists every variable with its help and its default, and sets none', () => {
+test('files/.env.example lists every variable with its help and default, and sets none', () => {
   const expected = [
     '# Copy this file to .env at the root, and uncomment what shall differ from the defaults.',
     '# NODE_ENV=production refuses the conveniences of development.',

@@ -17,20 +17,20 @@ const greeting: VariableGroup<{ readonly greeting: string; readonly times: numbe
 };
 
 describe('groups of variables', () => {
-  test('the core and a feature become one frozen object', () => {
+  test('the variables of the core and of a feature become one frozen object', () => {
     const config = readVariables([coreGroup, greeting], { MLAPI_PORT: '1234' }, temporaryFolder());
     expect(config).toMatchObject({ port: 1234, greeting: 'hello', times: 1 });
     expect(Object.isFrozen(config)).toBe(true);
   });
 
-  test('the mistakes of all groups are told at once', () => {
+  test('the errors of all groups are reported at once', () => {
     const given = { MLAPI_PORT: 'x', MLAPI_GREETING: 'hi', MLAPI_UNHEARD_OF: '1' };
     const read = () => readVariables([coreGroup, greeting], given, temporaryFolder());
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(/MLAPI_UNHEARD_OF is not a variable.*MLAPI_PORT must be.*MLAPI_GREETING_TIMES must be set/s);
   });
 
-  test('a variable of a feature that is not there is a mistake', () => {
+  test('a variable of a missing feature is an error', () => {
     const read = () => readVariables([coreGroup], { MLAPI_GREETING: 'hi' }, temporaryFolder());
     expect(read).toThrow('MLAPI_GREETING is not a variable of this service');
   });

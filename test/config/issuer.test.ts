@@ -6,7 +6,7 @@ import { mistakes } from './mistakes.ts';
 describe('the issuer', () => {
   const passphrase = { MLAPI_KEY_PASSPHRASE: 'long enough to be one' };
 
-  test('production demands one, and says which', () => {
+  test('production requires one and names the variable', () => {
     for (const given of [{}, { MLAPI_ISSUER: '' }])
       expect(mistakes({ NODE_ENV: 'production', ...passphrase, ...given })).toEqual([
         'MLAPI_ISSUER is required in production: the URL at which clients reach the service, such as https://api.example.com',
@@ -19,7 +19,7 @@ describe('the issuer', () => {
     'http://127.0.0.1:8080',
     'http://localhost:1',
     'http://[::1]:8080',
-  ])('%s is one, in production too', (issuer) => {
+  ])('%s is valid, in production too', (issuer) => {
     expect(readConfig({ NODE_ENV: 'production', ...passphrase, MLAPI_ISSUER: issuer }, temporaryFolder()).issuer).toBe(
       issuer,
     );
@@ -37,7 +37,7 @@ describe('the issuer', () => {
     'https://api.example.com:443',
     'https://user:word@api.example.com',
     'ftp://api.example.com',
-  ])('%s is none, in development neither', (issuer) => {
+  ])('%s is invalid, in development too', (issuer) => {
     for (const mode of ['production', 'development'])
       expect(mistakes({ NODE_ENV: mode, ...passphrase, MLAPI_ISSUER: issuer })).toEqual([
         expect.stringMatching(/^MLAPI_ISSUER must be the URL of the service: https:/),
@@ -49,7 +49,7 @@ describe('the issuer', () => {
     [{ MLAPI_HOST: '0.0.0.0' }, 'http://127.0.0.1:8080'],
     [{ MLAPI_HOST: '::1' }, 'http://[::1]:8080'],
     [{ MLAPI_SOCKET: '/run/mlapi.sock' }, 'http://127.0.0.1:8080'],
-  ])('development takes its address on this machine: %j', (given, issuer) => {
+  ])('development defaults to its address on this machine: %j', (given, issuer) => {
     expect(readConfig(given, temporaryFolder()).issuer).toBe(issuer);
   });
 });

@@ -2,7 +2,7 @@ import { ConfigError } from '../../mlapi/config/read-variables.ts';
 import { readConfig } from '../../mlapi/configuration.ts';
 import { temporaryFolder } from '../support/service.ts';
 
-/** Names the mistakes of an environment; none means that it is taken. */
+/** @returns the configuration errors of an environment; none if it is valid */
 export function mistakes(environment: Record<string, string>, root = temporaryFolder()): readonly string[] {
   try {
     readConfig(environment, root);

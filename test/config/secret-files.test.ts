@@ -14,7 +14,7 @@ describe('tokens of other servers', () => {
   };
   const variables = { MLAPI_REMOTE_SERVERS: servers, MLAPI_REMOTE_TOKENS_FILE: 'tokens' };
 
-  test('a line each: one spelling of the server, and the token as it stands', () => {
+  test('one server and its token per line: the server is normalized, the token is kept verbatim', () => {
     const root = write('# comment\n\nhttps://MODELS.example:443/triton/ abc.def\r\nhttp://127.0.0.1:9000\txyz=\n');
     expect(readConfig(variables, root).remoteTokens).toEqual([
       { url: 'https://models.example/triton', token: 'abc.def' },
@@ -30,13 +30,13 @@ describe('tokens of other servers', () => {
     ['https://models.example secret', 'its server is not in MLAPI_REMOTE_SERVERS'],
     ['http://10.0.0.7:8000 secret', 'a token may only be sent over https or to this machine'],
     ['http://127.0.0.1:9000/ 1\nhttp://127.0.0.1:9000 secret', 'its server has a token already'],
-  ])('%j is refused, and not repeated', (text, what) => {
+  ])('%j is refused, and not quoted', (text, what) => {
     const found = mistakes(variables, write(`${text}\n`));
     expect(found).toEqual([`MLAPI_REMOTE_TOKENS_FILE, line ${text.split('\n').length}: ${what}`]);
     expect(found.join()).not.toContain('secret');
   });
 
-  test('a file that cannot be read, or that others may write, is refused', () => {
+  test('a file that cannot be read, or that others can write, is refused', () => {
     expect(mistakes(variables)).toEqual(['MLAPI_REMOTE_TOKENS_FILE names a file that cannot be read']);
     const root = write('');
     chmodSync(join(root, 'tokens'), 0o622);

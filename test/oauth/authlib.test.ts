@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => started.close());
 
 (python === '' ? test.skip : test)(
-  'Authlib, as it is published: discovery, both grants, sessions that renew themselves, revocation',
+  'Authlib, unmodified: discovery, both grants, automatic token renewal, revocation',
   async () => {
     const { service, issuer } = started;
     const cron = { name: 'cron', secret: await service.services.clients.addReusable('cron') };

@@ -3,7 +3,7 @@ import * as oauth from 'oauth4webapi';
 import { startDiscoverable } from '../support/discoverable.ts';
 import type { TestService } from '../support/service.ts';
 
-/** Plain HTTP on this machine; nothing else is set otherwise than the library has it. */
+/** Plain HTTP on this machine; all other settings are the library's defaults. */
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to be seen: the test has no TLS.
 const insecure = { [oauth.allowInsecureRequests]: true } as const;
 let service: TestService;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-/** Whether the token is good at a route behind the guard. */
+/** Whether a guarded route accepts the token. */
 async function statusOf(token: string): Promise<number> {
   const target = new URL('/auth/session', issuer);
   try {
@@ -32,8 +32,8 @@ async function statusOf(token: string): Promise<number> {
   }
 }
 
-describe('oauth4webapi, as it is published', () => {
-  test('discovery: the metadata is that of RFC 8414, and names what is there', () => {
+describe('oauth4webapi, unmodified', () => {
+  test('discovery: the metadata follows RFC 8414, and names only existing endpoints', () => {
     const url = (path: string) => new URL(path, issuer).href;
     const methods = ['client_secret_basic', 'client_secret_post', 'none'];
     expect(server).toEqual({
@@ -52,7 +52,7 @@ describe('oauth4webapi, as it is published', () => {
   test.each([
     ['client_secret_basic', oauth.ClientSecretBasic],
     ['client_secret_post', oauth.ClientSecretPost],
-  ])('client credentials by %s: a token, its use, its revocation', async (_name, authentication) => {
+  ])('client credentials by %s: a token is issued, accepted, and revoked', async (_name, authentication) => {
     const client = { client_id: 'cron' };
     const parameters = { scope: 'models:read' };
     const auth = authentication(secret);
@@ -90,7 +90,7 @@ describe('oauth4webapi, as it is published', () => {
     expect(await statusOf(token)).toBe(401);
   });
 
-  test('its errors: a wrong secret, a wider scope', async () => {
+  test('errors that it recognizes: a wrong secret, a wider scope', async () => {
     const client = { client_id: 'cron' };
     const ask = async (given: string, scope: string) =>
       oauth.processClientCredentialsResponse(

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-/** Plain HTTP on this machine, and the metadata of RFC 8414; nothing else is set otherwise than the library has it. */
+/** Plain HTTP on this machine, and the metadata of RFC 8414; all other settings are the library's defaults. */
 function discover(name: string, authentication: openid.ClientAuth): Promise<openid.Configuration> {
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to be seen: the test has no TLS.
   const execute = [openid.allowInsecureRequests];
@@ -28,11 +28,11 @@ async function statusOf(configuration: openid.Configuration, token: string): Pro
   }
 }
 
-describe('openid-client, as it is published', () => {
+describe('openid-client, unmodified', () => {
   test.each([
     ['client_secret_basic', openid.ClientSecretBasic],
     ['client_secret_post', openid.ClientSecretPost],
-  ])('%s: discovery, a token, its use, its revocation, and the next one after a rotation', async (name, by) => {
+  ])('%s: discovery, a token that is accepted and revoked, and the next one after a key rotation', async (name, by) => {
     const secret = await service.services.clients.addReusable(`cron-${name}`);
     const configuration = await discover(`cron-${name}`, by(secret));
     const tokens = await openid.clientCredentialsGrant(configuration, { scope: 'models:read' });
@@ -48,7 +48,7 @@ describe('openid-client, as it is published', () => {
     expect(await statusOf(configuration, renewed.access_token)).toBe(200);
   });
 
-  test('a session that renews itself whenever its token has ended, and is revoked in the end', async () => {
+  test('a session renews its token at each expiry, and is revoked at the end', async () => {
     const { name, tokens } = await service.newClient();
     const configuration = await discover(name, openid.None());
     let held: { access_token: string; refresh_token?: string } = tokens;

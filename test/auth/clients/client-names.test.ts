@@ -17,7 +17,7 @@ describe('client names', () => {
     'サーバー1',
     '서울',
   ];
-  test.each(names)('%s is one, in either form of normalization', (name) => {
+  test.each(names)('valid in composed and decomposed form: %s', (name) => {
     expect(isClientName(normalizeName(name))).toBe(true);
     expect(isClientName(normalizeName(name.normalize('NFD')))).toBe(true);
   });
@@ -48,7 +48,7 @@ describe('client names', () => {
     ['an emoji', 'é\u{1f600}'],
     ['half a character', 'é\ud83d'],
     ['a control', 'é\u0007a'],
-  ])('%s is none', (_, name) => {
+  ])('invalid: %s', (_, name) => {
     expect(isClientName(normalizeName(name))).toBe(false);
   });
 
@@ -67,7 +67,7 @@ describe('client names', () => {
   });
 });
 
-describe('a client whose name has a letter beyond ASCII', () => {
+describe('a client whose name has a non-ASCII letter', () => {
   const name = 'clémence';
   const decomposed = name.normalize('NFD');
   let service: TestService;
@@ -77,7 +77,7 @@ describe('a client whose name has a letter beyond ASCII', () => {
   afterAll(() => service.close());
 
   test.each(['json', 'form'])(
-    '200: logs in as %s, composed or not, refreshes, predicts; its token names it composed',
+    '200: logs in as %s in composed or decomposed form, refreshes and predicts; its token holds the composed form',
     async (type) => {
       const { clients } = service.services;
       for (const username of [name, decomposed]) {
@@ -101,7 +101,7 @@ describe('a client whose name has a letter beyond ASCII', () => {
     },
   );
 
-  test('200: a reusable client presents itself in the header and in the form', async () => {
+  test('200: a reusable client authenticates by HTTP header and by form', async () => {
     const secret = await service.services.clients.addReusable('émile');
     for (const id of ['émile', 'émile'.normalize('NFD')]) {
       const basic = Buffer.from(`${encodeURIComponent(id)}:${secret}`).toString('base64');
@@ -111,7 +111,7 @@ describe('a client whose name has a letter beyond ASCII', () => {
     }
   });
 
-  test('refused: what looks like it, in either order', async () => {
+  test('a name that looks like an existing one is refused, whichever was added first', async () => {
     const { clients } = service.services;
     await clients.add('сор');
 

@@ -20,7 +20,7 @@ async function startOwn(...given: Parameters<typeof startService>): Promise<Test
   return service;
 }
 
-/** The key manager of another process on the same database: nothing of the service's sees it but through the database. */
+/** The key manager of another process on the same database: the two share nothing but the database. */
 async function otherOperator(
   { services, dataDir, clock }: TestService,
   keyPassphrase = services.config.keyPassphrase,
@@ -38,7 +38,7 @@ async function publishedKids({ http }: TestService): Promise<string[]> {
 
 const kidOf = ({ access_token }: Tokens) => decodeToken(access_token).header.kid as string;
 
-/** Asks until it is so. A second is promised, and a machine that is busy with other tests gets another one. */
+/** Retries until the check passes. The promise is one second; a busy machine gets one more. */
 async function soon(isSo: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 2_000;
   while (!(await isSo())) {
@@ -47,8 +47,8 @@ async function soon(isSo: () => Promise<boolean>): Promise<void> {
   }
 }
 
-describe('keys that another process makes and retires', () => {
-  test('in the JWKS within a second, without a token being made; gone within a second', async () => {
+describe('keys that another process creates and retires', () => {
+  test('appear in the JWKS within a second, without a token being issued, and disappear within a second', async () => {
     const service = await startOwn();
     const operator = await otherOperator(service);
 
@@ -60,7 +60,7 @@ describe('keys that another process makes and retires', () => {
     await soon(async () => !(await publishedKids(service)).includes(old));
   });
 
-  test('a key signs from its time on, in processes that did not make it', async () => {
+  test('a key signs from its start time on, in processes that did not create it', async () => {
     const service = await startOwn();
     const { tokens } = await service.newClient();
     const kid = await (await otherOperator(service)).rotate();
@@ -71,7 +71,7 @@ describe('keys that another process makes and retires', () => {
     expect(kidOf(body as Tokens)).toBe(kid);
   });
 
-  test('the JWKS may be cached for less time than a key is published before it signs, the interval of looks included', async () => {
+  test('the JWKS max-age plus the one-second key refresh is shorter than the time a key is published before it signs', async () => {
     const service = await startOwn();
     const kid = await service.services.keys.rotate();
     const { headers } = await service.http.get('/.well-known/jwks.json').expect(200);
@@ -82,7 +82,7 @@ describe('keys that another process makes and retires', () => {
     await service.http.get('/.well-known/jwks.json').set('If-None-Match', headers.etag!).expect(304);
   });
 
-  test('hammered while keys are rotated and retired: the JWKS has a usable key at every moment, and the key of every new token', async () => {
+  test('under load, while keys are rotated and retired: the JWKS always has a usable key and the key of every new token', async () => {
     const service = await startOwn();
     const operator = await otherOperator(service);
     let isOver = false;
@@ -94,7 +94,7 @@ describe('keys that another process makes and retires', () => {
       while (!isOver) {
         const { tokens } = await service.newClient();
         const isPublished = (await publishedKids(service)).includes(kidOf(tokens));
-        // The one reason for which it may not be: it was retired since.
+        // The only valid reason for a missing key: it has been retired since.
         if (!isPublished) await service.session(tokens.access_token).expect(401);
       }
     };
@@ -114,7 +114,7 @@ describe('keys that another process makes and retires', () => {
     await service.newClient();
   });
 
-  test('looks that fail are logged once, and once when they succeed again; the known keys serve on', async () => {
+  test('failing key refreshes are logged once, and recovery once; known keys keep working', async () => {
     const service = await startOwn();
     const before = await publishedKids(service);
     const lines: string[] = [];
@@ -143,10 +143,10 @@ describe('keys that another process makes and retires', () => {
   });
 });
 
-describe('a change of passphrase', () => {
+describe('changing the passphrase', () => {
   const fresh = 'the new passphrase of these tests';
 
-  test('a running service goes on; a start needs the new one, and it is recorded', async () => {
+  test('a running service keeps working; a restart needs the new passphrase; the change is recorded', async () => {
     const service = await startOwn();
     await service.services.keys.rotate({ now: true });
     const { tokens } = await service.newClient();
@@ -166,7 +166,7 @@ describe('a change of passphrase', () => {
     expect(events).toContainEqual({ event: 'passphrase_changed', detail: '2 keys' });
   });
 
-  test('503, not 401, for tokens of a key that a running service cannot open; other tokens are good, and it can sign', async () => {
+  test('503, not 401, for tokens of a key that a running service cannot open; it still signs, and accepts other tokens', async () => {
     const service = await startOwn();
     const { tokens } = await service.newClient();
     const { dataDir, clock } = service;
@@ -186,7 +186,7 @@ describe('a change of passphrase', () => {
     await service.session(newer.access_token).expect(401);
   });
 
-  test('a key is never stored under an older passphrase: who did not see the change is told, and nothing is done', async () => {
+  test('a process with the old passphrase cannot store a key: its change is refused and nothing is written', async () => {
     const service = await startOwn();
     const late = await otherOperator(service);
     await (await otherOperator(service)).changePassphrase(fresh);
@@ -197,14 +197,14 @@ describe('a change of passphrase', () => {
     expect((await otherOperator(service, fresh)).list().map(({ state }) => state)).toEqual(['signing']);
   });
 
-  test('that breaks off half way changes nothing', async () => {
+  test('changes nothing if it fails half way', async () => {
     const service = await startOwn();
     const last = await service.services.keys.rotate();
     const operator = await otherOperator(service);
     const { database } = service.services;
     const stored = () => database.selectFrom('signing_keys').selectAll().orderBy('kid').execute();
     const before = await stored();
-    // Each database has its own way of refusing a row.
+    // Each database has its own way to reject a row.
     const [fault, repair] = isPostgres(database)
       ? [
           sql`alter table signing_keys add constraint "the disk is gone" check (kid <> ${sql.lit(last)}) not valid`,
@@ -230,7 +230,7 @@ describe('a change of passphrase', () => {
     ' a space before it stands here',
     'a space behind it stands here ',
     'two\nlines of a passphrase',
-  ])('to one that the configuration would not take is refused: %j', async (wrong) => {
+  ])('refuses a passphrase that the configuration would reject: %j', async (wrong) => {
     const service = await startOwn();
     await expect(service.services.keys.changePassphrase(wrong)).rejects.toThrow('16 to 1024 characters');
   });

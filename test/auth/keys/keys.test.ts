@@ -20,7 +20,7 @@ function kidOf({ access_token }: Tokens): unknown {
   return decodeToken(access_token).header.kid;
 }
 
-test('a token verifies under the published key with nothing but node:crypto; its kid is the RFC 7638 thumbprint', async () => {
+test('a token verifies with the published key and node:crypto alone; its kid is the RFC 7638 thumbprint', async () => {
   const { tokens } = await service.newClient();
   const { body } = await service.http.get('/.well-known/jwks.json').expect(200);
   const jwk = (body.keys as Record<string, string>[]).find(({ kid }) => kid === kidOf(tokens))!;
@@ -31,7 +31,7 @@ test('a token verifies under the published key with nothing but node:crypto; its
   expect(jwk.kid).toBe(createHash('sha256').update(members).digest('base64url'));
 });
 
-test('rotation: the new key is published before it signs, the old one until its last token can be over', async () => {
+test('rotation: the new key is published before it signs, the old one until its last token has expired', async () => {
   const own = await startService();
   const { tokens } = await own.newClient();
   const old = kidOf(tokens);
@@ -51,7 +51,7 @@ test('rotation: the new key is published before it signs, the old one until its 
 });
 
 describe('retirement', () => {
-  test('with now: every token of the key is dead at once, access and refresh; others live on', async () => {
+  test('with now: all access and refresh tokens of the key end at once; tokens of other keys stay valid', async () => {
     const own = await startService();
     const { tokens } = await own.newClient();
     const [first] = own.services.keys.list();
@@ -68,7 +68,7 @@ describe('retirement', () => {
     await own.close();
   });
 
-  test('with now, of the only key: another one signs in its place from the same moment on, and both are recorded', async () => {
+  test('with now, of the only key: a new key signs at once, and both changes are recorded', async () => {
     const own = await startService();
     const { tokens } = await own.newClient();
     const [only] = own.services.keys.list();
@@ -89,7 +89,7 @@ describe('retirement', () => {
     await own.close();
   });
 
-  test('without now: refused while a living token may need the key; granted before it signs and after its tokens', async () => {
+  test('without now: refused while a valid token may need the key; allowed before it signs and after its tokens expire', async () => {
     const own = await startService();
     const { keys } = own.services;
     const [first] = keys.list();
@@ -110,7 +110,7 @@ describe('retirement', () => {
 });
 
 describe('at rest', () => {
-  test('keys, tokens and the database survive a restart; another passphrase refuses to start, and changes nothing', async () => {
+  test('keys, tokens and the database survive a restart; a wrong passphrase stops the start and changes nothing', async () => {
     const dataDir = temporaryFolder();
     const clock = new FakeClock();
     const first = await startService({}, { dataDir, clock });
@@ -124,7 +124,7 @@ describe('at rest', () => {
     await second.close();
   });
 
-  test('a key that was swapped or moved to another kid does not open', async () => {
+  test('a key that was swapped, or moved to another kid, does not decrypt', async () => {
     const own = await startService();
     await own.services.keys.rotate({ now: true });
     const [one, two] = await own.services.database
@@ -141,12 +141,12 @@ describe('at rest', () => {
     await expect(startService({}, { dataDir: own.dataDir })).rejects.toThrow('wrong passphrase');
   });
 
-  test('without a passphrase nothing starts', async () => {
+  test('the start fails without a passphrase', async () => {
     await expect(startService({ MLAPI_KEY_PASSPHRASE: '' })).rejects.toThrow('MLAPI_KEY_PASSPHRASE');
   });
 });
 
-test('there is no private key in the repository that an installation could start with', () => {
+test('the repository holds no private key', () => {
   const made = new Set(['.git', 'node_modules', ...readFileSync('.gitignore', 'utf8').split(/\/?\n/)]);
   const files = readdirSync('.', { withFileTypes: true })
     .filter(({ name }) => !made.has(name))

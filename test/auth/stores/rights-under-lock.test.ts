@@ -11,7 +11,7 @@ afterAll(() => service.close());
 
 const wide = ['models:predict', 'models:read', 'models:write'];
 let count = 0;
-/** A client whose password was just verified: what may happen to it before its tokens are made happens now. */
+/** A client whose password was just verified; a test changes it before its tokens are issued. */
 async function verified() {
   const name = `verified-${(count += 1)}`;
   const password = await service.services.clients.add(name, { scopes: wide });
@@ -27,8 +27,8 @@ const familiesOf = async (name: string) =>
     .where('clients.name', '=', name)
     .execute();
 
-describe('between the look at a password and the tokens', () => {
-  test('scopes that are taken away are not in the tokens, nor in their successors', async () => {
+describe('changes between password verification and token issue', () => {
+  test('removed scopes are not in the tokens or in their successors', async () => {
     const { name, reset } = await verified();
     await service.services.clients.setScopes(name, ['models:read']);
 
@@ -41,7 +41,7 @@ describe('between the look at a password and the tokens', () => {
     expect(await familiesOf(name)).toEqual([{ scopes: 'models:read', ended_at: null }]);
   });
 
-  test('400: a scope that was taken away is not granted, and the password stays good', async () => {
+  test('400: a removed scope is not granted, and the password stays valid', async () => {
     const { name, password, reset } = await verified();
     await service.services.clients.setScopes(name, ['models:read']);
 
@@ -51,7 +51,7 @@ describe('between the look at a password and the tokens', () => {
     await service.reset(name, password).expect(200);
   });
 
-  test('scopes that are added are in the tokens', async () => {
+  test('added scopes are in the tokens', async () => {
     const { name, reset } = await verified();
     await service.services.clients.setScopes(name, [...wide, 'models:download']);
     expect((await reset()).scope).toBe('models:download models:predict models:read models:write');
@@ -71,8 +71,8 @@ describe('between the look at a password and the tokens', () => {
   });
 });
 
-describe('between an operator’s look at a client and the tokens that are issued', () => {
-  test('scopes that are taken away are not in the tokens', async () => {
+describe('changes between an operator’s lookup of a client and token issue', () => {
+  test('removed scopes are not in the tokens', async () => {
     const { name } = await verified();
     const client = await service.services.clients.get(name);
     await service.services.clients.setScopes(name, ['models:read']);
@@ -81,7 +81,7 @@ describe('between an operator’s look at a client and the tokens that are issue
     await expect(service.services.tokens.issue(client, 'models:write')).rejects.toMatchObject({ status: 400 });
   });
 
-  test('a client that is disabled gets none', async () => {
+  test('a disabled client gets no tokens', async () => {
     const { name } = await verified();
     const client = await service.services.clients.get(name);
     await service.services.clients.disable(name);
@@ -90,10 +90,10 @@ describe('between an operator’s look at a client and the tokens that are issue
 });
 
 describe('POST /auth/refresh', () => {
-  test('what the client’s row no longer grants is not in the tokens, even where its families live on', async () => {
+  test('a scope that the client’s row no longer grants is not in new tokens, even if the family lives on', async () => {
     const { name, client, reset } = await verified();
     const tokens = await reset();
-    // As a restored or edited database may have it: `clients scopes` would have ended the family.
+    // A restored or edited database may be in this state: `clients scopes` would have ended the family.
     await setClientScopes(service.services.database, client.id, ['models:predict:churn-*', 'models:read']);
 
     const { body } = await service.refresh(tokens.refresh_token).expect(200);
@@ -102,7 +102,7 @@ describe('POST /auth/refresh', () => {
     expect((await familiesOf(name))[0]?.ended_at).toBeNull();
   });
 
-  test('400: nor is it granted when it is asked for', async () => {
+  test('400: such a scope is refused if requested', async () => {
     const { client, reset } = await verified();
     const tokens = await reset();
     await setClientScopes(service.services.database, client.id, ['models:read']);
@@ -110,7 +110,7 @@ describe('POST /auth/refresh', () => {
     await expect(asked).rejects.toMatchObject({ status: 400, code: 'invalid_scope' });
   });
 
-  test('a family that asked for less keeps it while its client has the whole of it', async () => {
+  test('a family with a subset of the scopes keeps it while the client has all of them', async () => {
     const { reset } = await verified();
     const tokens = await reset('models:predict:churn');
     expect((await service.refresh(tokens.refresh_token).expect(200)).body.scope).toBe('models:predict:churn');

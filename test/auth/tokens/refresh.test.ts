@@ -14,7 +14,7 @@ async function refreshed(token: string, on = service): Promise<Tokens> {
 }
 
 describe('POST /auth/refresh', () => {
-  test('200: a refresh token gets its successor, and the older access token stays good', async () => {
+  test('200: a refresh token returns its successor, and the previous access token stays valid', async () => {
     const { tokens } = await service.newClient();
 
     const { body } = await service.refresh(tokens.refresh_token).expect(200).expect('cache-control', 'no-store');
@@ -42,7 +42,7 @@ describe('POST /auth/refresh', () => {
     for (const { access_token } of [tokens, second, third]) await service.session(access_token).expect(401);
   });
 
-  test('401: without a token the challenge names no error, with a bad one it does', async () => {
+  test('401: the challenge names an error for an invalid token, and none if no token was sent', async () => {
     const none = await service.http.post('/auth/refresh').expect(401);
     expect(none.headers['www-authenticate']).toBe('Bearer realm="mlapi"');
     const bad = await service.refresh('x.y.z').expect(401);
@@ -50,7 +50,7 @@ describe('POST /auth/refresh', () => {
     expect(bad.body).toEqual(none.body);
   });
 
-  test('one 200 of twenty parallel refreshes with one token; after that the family is dead', async () => {
+  test('exactly one 200 of twenty parallel refreshes with one token; then the family is revoked', async () => {
     const { tokens } = await service.newClient();
     const answers = await Promise.all(Array.from({ length: 20 }, () => service.refresh(tokens.refresh_token)));
     const winners = answers.filter(({ status }) => status === 200);
@@ -60,7 +60,7 @@ describe('POST /auth/refresh', () => {
     await service.session(tokens.access_token).expect(401);
   });
 
-  test('rotation does not depend on the clock: two within one second are like two in a day', async () => {
+  test('rotation does not depend on the clock: two rotations within one second work', async () => {
     const { tokens } = await service.newClient();
     const second = await refreshed(tokens.refresh_token);
     const third = await refreshed(second.refresh_token);
@@ -70,14 +70,14 @@ describe('POST /auth/refresh', () => {
     await service.refresh(second.refresh_token).expect(401);
   });
 
-  test('a replay in one family leaves the families of other clients alone', async () => {
+  test('a replay in one family does not affect families of other clients', async () => {
     const [one, other] = [await service.newClient(), await service.newClient()];
     await refreshed(one.tokens.refresh_token);
     await service.refresh(one.tokens.refresh_token).expect(401);
     await refreshed(other.tokens.refresh_token);
   });
 
-  test('scope: narrower for this access token only; wider is 400 and changes nothing', async () => {
+  test('scope: a narrower scope applies to this access token only; a wider one is 400 and changes nothing', async () => {
     const { tokens } = await service.newClient();
     const narrow = (scope: string) => service.refresh(tokens.refresh_token).send({ scope });
     for (const scope of ['admin', 'models:read admin', 'models:rea', '  ']) await narrow(scope).expect(400);
@@ -88,8 +88,8 @@ describe('POST /auth/refresh', () => {
   });
 });
 
-describe('life of a family', () => {
-  test('an access token ends with its time, to the second', async () => {
+describe('lifetime of a family', () => {
+  test('an access token expires to the second', async () => {
     const { tokens } = await service.newClient();
     service.clock.advanceSeconds(899);
     await service.session(tokens.access_token).expect(200);
@@ -98,13 +98,13 @@ describe('life of a family', () => {
     await refreshed(tokens.refresh_token);
   });
 
-  test('a family left idle ends', async () => {
+  test('an idle family expires', async () => {
     const { tokens } = await service.newClient();
     service.clock.advanceSeconds(86_400);
     await service.refresh(tokens.refresh_token).expect(401);
   });
 
-  test('a family kept busy ends exactly at its absolute limit', async () => {
+  test('an active family expires exactly at its absolute limit', async () => {
     const short = await startService({
       MLAPI_REFRESH_TTL_SECONDS: '1000',
       MLAPI_REFRESH_MAX_TTL_SECONDS: '3000',
@@ -124,7 +124,7 @@ describe('life of a family', () => {
     await short.close();
   });
 
-  test('forgetting old families forgets none whose tokens may still come back', async () => {
+  test('purging old families keeps those whose tokens can still be presented', async () => {
     const own = await startService();
     const count = async () => (await own.services.database.selectFrom('token_families').select('id').execute()).length;
     const { tokens } = await own.newClient();
@@ -138,7 +138,7 @@ describe('life of a family', () => {
     await own.close();
   });
 
-  test('a clock that steps back gives no token a longer life, and undoes no rotation', async () => {
+  test('a clock set back extends no token and undoes no rotation', async () => {
     const { tokens } = await service.newClient();
     const second = await refreshed(tokens.refresh_token);
     service.clock.advanceSeconds(-3_600);
@@ -158,7 +158,7 @@ describe('with a grace period', () => {
   });
   afterAll(() => graceful.close());
 
-  test('200: a retry of the newest spent token gets the same successor, in parallel too', async () => {
+  test('200: a retry of the last spent token returns the same successor, also in parallel', async () => {
     const { tokens } = await graceful.newClient();
     const answers = await Promise.all(Array.from({ length: 20 }, () => refreshed(tokens.refresh_token, graceful)));
     expect(new Set(answers.map(({ refresh_token }) => refresh_token)).size).toBe(1);
@@ -169,7 +169,7 @@ describe('with a grace period', () => {
     await refreshed(late.refresh_token, graceful);
   });
 
-  test('401: after the grace period a retry is a replay', async () => {
+  test('401: after the grace period a retry counts as a replay', async () => {
     const { tokens } = await graceful.newClient();
     const next = await refreshed(tokens.refresh_token, graceful);
     graceful.clock.advanceSeconds(11);
@@ -177,7 +177,7 @@ describe('with a grace period', () => {
     await graceful.refresh(next.refresh_token).expect(401);
   });
 
-  test('401: the grandparent is a replay, also within the grace period', async () => {
+  test('401: an older ancestor counts as a replay, even within the grace period', async () => {
     const { tokens } = await graceful.newClient();
     const second = await refreshed(tokens.refresh_token, graceful);
     const third = await refreshed(second.refresh_token, graceful);
@@ -185,7 +185,7 @@ describe('with a grace period', () => {
     await graceful.refresh(third.refresh_token).expect(401);
   });
 
-  test('401: a retry from another address is a replay', async () => {
+  test('401: a retry from another address counts as a replay', async () => {
     const { tokens } = await graceful.newClient();
     const next = await refreshed(tokens.refresh_token, graceful);
     await graceful.refresh(tokens.refresh_token).set('X-Forwarded-For', '192.0.2.7').expect(401);

@@ -19,25 +19,28 @@ function revoke(token: string, hint?: string) {
 
 describe('POST /auth/revoke', () => {
   const kinds = ['access_token', 'refresh_token'] as const;
-  test.each(kinds)('200: the %s ends its whole family at once, whatever the hint says, twice too', async (kind) => {
-    for (const hint of [undefined, 'access_token', 'refresh_token', 'garbage', '']) {
-      const { tokens } = await service.newClient();
-      const { text } = await revoke(tokens[kind], hint).expect(200);
-      expect(text).toBe('');
-      await service.session(tokens.access_token).expect(401);
-      await service.refresh(tokens.refresh_token).expect(401);
-      await revoke(tokens[kind], hint).expect(200);
-    }
-  });
+  test.each(kinds)(
+    '200: revoking the %s ends its whole family at once, whatever the hint; a second call is 200 too',
+    async (kind) => {
+      for (const hint of [undefined, 'access_token', 'refresh_token', 'garbage', '']) {
+        const { tokens } = await service.newClient();
+        const { text } = await revoke(tokens[kind], hint).expect(200);
+        expect(text).toBe('');
+        await service.session(tokens.access_token).expect(401);
+        await service.refresh(tokens.refresh_token).expect(401);
+        await revoke(tokens[kind], hint).expect(200);
+      }
+    },
+  );
 
-  test('200: an ancestor ends the chain', async () => {
+  test('200: revoking a spent ancestor ends the family', async () => {
     const { tokens } = await service.newClient();
     const { body } = await service.refresh(tokens.refresh_token).expect(200);
     await revoke(tokens.refresh_token).expect(200);
     await service.refresh((body as Tokens).refresh_token).expect(401);
   });
 
-  test('200: what is no token of ours changes nothing; the families of others live on', async () => {
+  test('200: an unknown token changes nothing; other clients’ families live on', async () => {
     const { tokens } = await service.newClient();
     const forger = await startForger(service);
     const [header, payload] = tokens.access_token.split('.');
@@ -57,7 +60,7 @@ describe('POST /auth/revoke', () => {
     await service.session(forger.tokens.access_token).expect(200);
   });
 
-  test('400: no token, or more than one; 415: another media type; 405: GET', async () => {
+  test('400: no token, or several; 415: wrong media type; 405: GET', async () => {
     for (const form of ['', 'token=', 'token=a&token=b', 'other=1', 'token=a&other=1&other=2']) {
       const { body } = await service.http.post('/auth/revoke').type('form').send(form).expect(400);
       expect(body.error).toBe('invalid_request');
@@ -66,14 +69,14 @@ describe('POST /auth/revoke', () => {
     await service.http.get('/auth/revoke').expect(405);
   });
 
-  test('200: the client may be named, and what else libraries send is ignored', async () => {
+  test('200: the client may be named, and unknown parameters that libraries send are ignored', async () => {
     const { name, tokens } = await service.newClient();
     const fields = { token: tokens.access_token, client_id: name, client_secret: '', audience: 'x', resource: 'y' };
     await service.http.post('/auth/revoke').type('form').send(fields).expect(200);
     await service.session(tokens.access_token).expect(401);
   });
 
-  test('200: a reusable client ends its token, with its secret in the body, in the header, or without', async () => {
+  test('200: a reusable client revokes its token with its secret in the body, in the header, or without it', async () => {
     const secret = await service.services.clients.addReusable('revoking');
     const revocations = [
       (request: supertest.Test, token: string) => request.send({ token, client_id: 'revoking', client_secret: secret }),
@@ -89,7 +92,7 @@ describe('POST /auth/revoke', () => {
     }
   });
 
-  test('200, and nothing ends: the token of another client', async () => {
+  test('200: another client’s token is not revoked', async () => {
     const { tokens } = await service.newClient();
     const secret = await service.services.clients.addReusable('curious');
     for (const token of [tokens.access_token, tokens.refresh_token]) {
@@ -101,7 +104,7 @@ describe('POST /auth/revoke', () => {
     await service.refresh(tokens.refresh_token).expect(200);
   });
 
-  test('401 invalid_client, and nothing ends: a secret that is wrong', async () => {
+  test('401 invalid_client: with a wrong secret, nothing is revoked', async () => {
     const { name, password, tokens } = await service.newClient();
     const fields = { token: tokens.access_token, client_id: name, client_secret: password };
     const { body, headers } = await service.http.post('/auth/revoke').type('form').send(fields).expect(401);
@@ -110,13 +113,13 @@ describe('POST /auth/revoke', () => {
     await service.session(tokens.access_token).expect(200);
   });
 
-  test('200 in JSON as well', async () => {
+  test('200: JSON is accepted too', async () => {
     const { tokens } = await service.newClient();
     await service.http.post('/auth/revoke').send({ token: tokens.refresh_token }).expect(200);
     await service.session(tokens.access_token).expect(401);
   });
 
-  test('revocations raced against refreshes, 100 rounds: nothing of the family is usable after both', async () => {
+  test('revocations raced against refreshes, 100 rounds: no token of the family works after both', async () => {
     for (let round = 0; round < 100; round += 1) {
       const tokens = await service.services.clients.get('racer').then(
         (client) => service.services.tokens.issue(client),

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('POST /auth/token, grant_type=client_credentials', () => {
-  test('200: an access token alone, which works as any other does; never stored by caches', async () => {
+  test('200: returns an access token and no refresh token; not cacheable', async () => {
     const { body, headers } = await grant(service, 'cron', secret).expect(200);
 
     const token = body.access_token as string;
@@ -32,14 +32,14 @@ describe('POST /auth/token, grant_type=client_credentials', () => {
     expect(session).toMatchObject({ client: 'cron', scopes: ['models:predict', 'models:read'] });
   });
 
-  test('200: the secret in the header, form-urlencoded or as it is, and again: it stays valid', async () => {
+  test('200: the secret works repeatedly, in the header form-urlencoded or raw', async () => {
     const plain = `Basic ${Buffer.from(`cron:${secret}`).toString('base64')}`;
     const escaped = `Basic ${Buffer.from(`%63ron:${secret.replace('_', '%5F')}`).toString('base64')}`;
     for (const header of [basic('cron', secret), plain, escaped, plain.replace('Basic', 'bAsIc')])
       await askToken(service, 'grant_type=client_credentials&client_id=cron').set('Authorization', header).expect(200);
   });
 
-  test('200: unknown parameters and parameters without a value are ignored', async () => {
+  test('200: unknown and empty parameters are ignored', async () => {
     const fields = { grant_type: 'client_credentials', scope: '', refresh_token: '', audience: 'x', resource: 'y' };
     await askToken(service, { ...fields, client_id: '', client_secret: '' })
       .set('Authorization', basic('cron', secret))
@@ -47,7 +47,7 @@ describe('POST /auth/token, grant_type=client_credentials', () => {
     await askToken(service, { ...fields, client_id: 'cron', client_secret: secret }).expect(200);
   });
 
-  test('scope: part of what the client has; more is 400 invalid_scope, and starts no family', async () => {
+  test('scope: a subset is granted; a scope beyond the client’s is 400 invalid_scope and starts no family', async () => {
     const { body } = await grant(service, 'cron', secret, 'models:read').expect(200);
     expect(body.scope).toBe('models:read');
     const families = () => service.services.database.selectFrom('token_families').select('id').execute();
@@ -59,7 +59,7 @@ describe('POST /auth/token, grant_type=client_credentials', () => {
     expect(await families()).toEqual(before);
   });
 
-  test('the token ends with its time, and when it is revoked, and no other token with it', async () => {
+  test('a token ends at its expiry or when it is revoked, and no other token with it', async () => {
     const [first, second] = [await grant(service, 'cron', secret), await grant(service, 'cron', secret)];
     const { access_token: revoked } = first.body as Tokens;
     const { access_token: kept } = second.body as Tokens;
@@ -70,7 +70,7 @@ describe('POST /auth/token, grant_type=client_credentials', () => {
     await service.session(kept).expect(401);
   });
 
-  test('disable ends its tokens at once and refuses the secret; enable lets the secret in, and no old token', async () => {
+  test('disable ends its tokens and refuses the secret at once; enable accepts the secret, but no old token', async () => {
     const { clients } = service.services;
     const own = await clients.addReusable('paused');
     const { body } = await grant(service, 'paused', own).expect(200);
@@ -82,7 +82,7 @@ describe('POST /auth/token, grant_type=client_credentials', () => {
     await grant(service, 'paused', own).expect(200);
   });
 
-  test('401 invalid_client, with a challenge: no client, no secret, a wrong one', async () => {
+  test('401 invalid_client with a challenge: client missing, secret missing, secret wrong', async () => {
     const clientless = 'grant_type=client_credentials';
     const answers = [
       await askToken(service, clientless).expect(401),
@@ -100,7 +100,7 @@ describe('POST /auth/token, grant_type=client_credentials', () => {
     }
   });
 
-  test('401: refused secrets are counted per name, and then 429; the right one is not locked out', async () => {
+  test('401, then 429: wrong secrets are counted per name, and the right secret is not locked out', async () => {
     const guarded = await startService({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '3' });
     const own = await guarded.services.clients.addReusable('cron');
     const from = (address: string, name: string, given: string) =>
@@ -121,7 +121,7 @@ describe('POST /auth/token, grant_type=refresh_token', () => {
   const refresh = (token: string, more: Readonly<Record<string, string>> = {}) =>
     askToken(service, { grant_type: 'refresh_token', refresh_token: token, ...more });
 
-  test('200: the next two tokens, with the client named or not; narrower for this access token alone', async () => {
+  test('200: returns both tokens, with or without client_id; a narrower scope applies to this access token only', async () => {
     const { name, tokens } = await service.newClient();
     const { body: second } = await refresh(tokens.refresh_token).expect(200);
     const { body: third } = await refresh(second.refresh_token as string, { client_id: name, scope: 'models:read' });
@@ -131,7 +131,7 @@ describe('POST /auth/token, grant_type=refresh_token', () => {
     await service.session(fourth.access_token as string).expect(200);
   });
 
-  test('400 invalid_grant: a replay ends the family; 401 for the same at /auth/refresh', async () => {
+  test('400 invalid_grant: a replay ends the family; /auth/refresh answers 401 for the same', async () => {
     for (const again of ['token', 'refresh'] as const) {
       const { tokens } = await service.newClient();
       const { body: second } = await refresh(tokens.refresh_token).expect(200);
@@ -145,7 +145,7 @@ describe('POST /auth/token, grant_type=refresh_token', () => {
     }
   });
 
-  test('400 invalid_grant, and nothing is spent: another client, an access token, no token of ours', async () => {
+  test('400 invalid_grant, nothing spent: another client’s token, an access token, an unknown token', async () => {
     const { tokens } = await service.newClient();
     const other = await service.newClient();
     for (const [token, more] of [
@@ -161,14 +161,14 @@ describe('POST /auth/token, grant_type=refresh_token', () => {
     await refresh(tokens.refresh_token).expect(200);
   });
 
-  test('400 invalid_scope: wider, and nothing is spent', async () => {
+  test('400 invalid_scope: a wider scope does not spend the token', async () => {
     const { tokens } = await service.newClient();
     const { body } = await refresh(tokens.refresh_token, { scope: 'models:read models:admin' }).expect(400);
     expect(body.error).toBe('invalid_scope');
     await refresh(tokens.refresh_token).expect(200);
   });
 
-  test('400 unauthorized_client: a reusable client has no refresh tokens; 401: a secret that is none', async () => {
+  test('400 unauthorized_client: a reusable client has no refresh tokens; 401: a wrong secret', async () => {
     const { tokens } = await service.newClient();
     const { body } = await refresh(tokens.refresh_token, { client_id: 'cron', client_secret: secret }).expect(400);
     expect(body.error).toBe('unauthorized_client');
@@ -216,7 +216,7 @@ describe('POST /auth/token', () => {
     expect(body.error).toBe('invalid_request');
   });
 
-  test('405: GET; 413: more than 16 KiB; 415: JSON, multipart, and no media type', async () => {
+  test('405: GET; 413: over 16 KiB; 415: JSON, multipart, or no media type', async () => {
     const { headers } = await service.http.get('/auth/token').expect(405);
     expect(headers.allow).toBe('POST, OPTIONS');
     await askToken(service, `grant_type=client_credentials&x=${'a'.repeat(20_000)}`).expect(413);
@@ -229,7 +229,7 @@ describe('POST /auth/token', () => {
     expect([status, accepts.accept]).toEqual([415, form]);
   });
 
-  test('503 with Retry-After: a database that another process holds', async () => {
+  test('503 with Retry-After while another process locks the database', async () => {
     const busy = await startService({ MLAPI_DATABASE_URL: '' });
     const own = await busy.services.clients.addReusable('cron');
     const blocker = new Libsql(join(busy.dataDir, 'mlapi.db'));
@@ -242,7 +242,7 @@ describe('POST /auth/token', () => {
     await busy.close();
   });
 
-  test('500 and no token: a grant that cannot be recorded has not happened', async () => {
+  test('500: no token is issued if the grant cannot be recorded', async () => {
     const broken = await startService();
     const own = await broken.services.clients.addReusable('cron');
     await broken.services.database.schema.alterTable('audit_events').renameTo('gone').execute();
@@ -254,7 +254,7 @@ describe('POST /auth/token', () => {
 });
 
 describe('rotate-secret', () => {
-  test('with an overlap both secrets are good, and tokens of the old one end with it', async () => {
+  test('with an overlap, both secrets work; tokens of the old secret end with it', async () => {
     const { clients } = service.services;
     const old = await clients.addReusable('rotated');
     const { secret: fresh, previousEndsAt } = await clients.rotateSecret('rotated', { overlapSeconds: 600 });
@@ -269,7 +269,7 @@ describe('rotate-secret', () => {
     await grant(service, 'rotated', fresh).expect(200);
   });
 
-  test('without one the old secret ends at once, and so do all tokens', async () => {
+  test('without an overlap, the old secret and all tokens end at once', async () => {
     const { clients } = service.services;
     const old = await clients.addReusable('leaked');
     const { body } = await grant(service, 'leaked', old).expect(200);
@@ -280,7 +280,7 @@ describe('rotate-secret', () => {
     await grant(service, 'leaked', fresh).expect(200);
   });
 
-  test('again within an overlap: the oldest secret ends, whatever it was told', async () => {
+  test('a second rotation within an overlap ends the oldest secret at once', async () => {
     const { clients } = service.services;
     const first = await clients.addReusable('twice');
     const { secret: second } = await clients.rotateSecret('twice');
@@ -290,7 +290,7 @@ describe('rotate-secret', () => {
     await grant(service, 'twice', third).expect(200);
   });
 
-  test('the kinds are not mixed: a one-time client has no secret to rotate, a reusable one no password to reset', async () => {
+  test('a one-time client has no secret to rotate, a reusable one no password to reset', async () => {
     const { clients } = service.services;
     const { name } = await service.newClient();
     await expect(clients.rotateSecret(name)).rejects.toThrow('has a one-time password: use clients reset-password');

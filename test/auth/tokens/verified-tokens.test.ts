@@ -10,11 +10,11 @@ describe('a verified access token', () => {
   });
   afterAll(() => service.close());
 
-  /** Whether it is answered from memory: then there is nothing to wait for. */
+  /** Whether the token is verified from memory, that is, synchronously. */
   const isRemembered = (token: string) => !(service.services.tokens.verifyAccess(token) instanceof Promise);
   const isSqlite = process.env[testPostgresVariable] === undefined;
 
-  test('is remembered, until anything in the database changes: then the family is looked up again', async () => {
+  test('is cached until anything in the database changes; then its family is looked up again', async () => {
     const { tokens } = await service.newClient();
     await service.session(tokens.access_token).expect(200);
     expect(isRemembered(tokens.access_token)).toBe(isSqlite);
@@ -24,7 +24,7 @@ describe('a verified access token', () => {
     expect(isRemembered(tokens.access_token)).toBe(isSqlite);
   });
 
-  test('401: not by a token of the same claims with another signature', async () => {
+  test('401: a token with the same claims and another signature', async () => {
     const { tokens } = await service.newClient();
     await service.session(tokens.access_token).expect(200);
     const other = tokens.access_token.slice(0, -8) + tokens.access_token.slice(-8).split('').reverse().join('');
@@ -32,7 +32,7 @@ describe('a verified access token', () => {
     await service.session(tokens.access_token).expect(200);
   });
 
-  test('401: from the very request on that follows its revocation, its expiry, and the retirement of its key', async () => {
+  test('401: from the first request after its revocation, its expiry, or the retirement of its key', async () => {
     const [revoked, expired, retired] = await Promise.all(
       [1, 2, 3].map(async () => (await service.newClient()).tokens),
     );
@@ -51,7 +51,7 @@ describe('a verified access token', () => {
     await service.session(access_token).expect(401);
   });
 
-  test('401: where the clock is set back to before its time', async () => {
+  test('401: when the clock is set back to before its start', async () => {
     const { tokens } = await service.newClient();
     await service.session(tokens.access_token).expect(200);
     service.clock.stepSeconds(-3_600);
@@ -64,7 +64,7 @@ describe('a verified access token', () => {
 describe('VerifiedTokens', () => {
   const token = (expiresAt: number) => ({ verifiedAt: 0, session: { expiresAt } }) as VerifiedToken;
 
-  test('keep 10,000 tokens: the one that was looked up longest ago makes room', () => {
+  test('keep 10,000 tokens and evict the least recently used', () => {
     const tokens = new VerifiedTokens();
     for (let at = 0; at < 10_000; at += 1) tokens.remember(String(at), token(10));
     tokens.remember('0', token(10));
@@ -74,7 +74,7 @@ describe('VerifiedTokens', () => {
     expect(tokens.find('1', 1)).toBeUndefined();
   });
 
-  test('forget a token that is over', () => {
+  test('drop a token that has expired', () => {
     const tokens = new VerifiedTokens();
     tokens.remember('a', token(10));
     expect(tokens.find('a', 9)).toBeDefined();
