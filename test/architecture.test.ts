@@ -11,10 +11,10 @@ interface Import {
 }
 
 const foundations = ['commands', 'config', 'http', 'telemetry', 'persistence', 'maintenance', 'sandbox', 'workers'];
-/** What every service has: tokens and predictions. */
+/** Every service needs these: tokens and predictions. */
 const core = ['auth', 'inference'];
 const faces = ['cli', 'docs', 'oip'];
-/** Made to be taken elsewhere: a program that calls the service has nothing of the service. */
+/** The client is copied into other programs, so it imports nothing of the service. */
 const library = 'client';
 
 const files = readdirSync('mlapi', { recursive: true, encoding: 'utf8' })
@@ -23,7 +23,7 @@ const files = readdirSync('mlapi', { recursive: true, encoding: 'utf8' })
 const imports = files.flatMap((file) => readImports(file, readFileSync(file, 'utf8')));
 const show = (list: readonly Import[]) => list.map(({ from, to }) => `${from} -> ${to}`);
 
-/** Every relative import of a file: `import`, `export from`, `import()`; whether only types pass. */
+/** Every relative import of a file: `import`, `export from`, `import()`. `isType`: only types are imported. */
 function readImports(file: string, text: string): Import[] {
   const found: Import[] = [];
   const add = (specifier: ts.Node | undefined, isType: boolean) => {
@@ -50,17 +50,17 @@ function isTypeImport(clause: ts.ImportClause | undefined): boolean {
   return names.elements.length > 0 && names.elements.every(({ isTypeOnly }) => isTypeOnly);
 }
 
-/** `auth` for `mlapi/auth/guard.ts`; undefined for a file that lies in no folder. */
+/** `auth` for `mlapi/auth/guard.ts`; undefined for a file outside any folder. */
 function folderOf(path: string): string | undefined {
   return /^mlapi\/([^/]+)\//.exec(path)?.[1];
 }
 
-/** `mlapi/http/body` for every file in it; a file that lies in no room of its folder stands for itself. */
+/** `mlapi/http/body` for every file in it; a file directly in a top-level folder is its own room. */
 function roomOf(path: string): string {
   return /^mlapi\/[^/]+\/[^/]+(?=\/)/.exec(path)?.[0] ?? path;
 }
 
-/** @returns the places that are reached from themselves by imports of values, in alphabetical order */
+/** @returns the places in an import cycle (types aside), in alphabetical order */
 function circles(placeOf: (path: string) => string | undefined): string[] {
   const targets = new Map<string, Set<string>>();
   for (const { from, to, isType } of imports) {
@@ -80,7 +80,7 @@ function isFeature(folder: string | undefined): boolean {
 }
 
 describe('the direction of imports', () => {
-  test('every way of importing is read', () => {
+  test('readImports finds every form of import', () => {
     const text = [
       `import a, { type B } from './a.ts';`,
       `import type C from './c.ts';`,
@@ -113,7 +113,7 @@ describe('the direction of imports', () => {
     expect(show(wrong)).toEqual([]);
   });
 
-  test('the core imports no feature, features only types of each other, and neither imports a face', () => {
+  test('the core imports no feature, features import only types from each other, and neither imports a face', () => {
     const wrong = imports.filter(({ from, to, isType }) => {
       const [source, target] = [folderOf(from), folderOf(to)];
       if (!isFeature(source) || target === undefined || source === target) return false;
@@ -125,7 +125,7 @@ describe('the direction of imports', () => {
     expect(show(wrong)).toEqual([]);
   });
 
-  test('the client library imports nothing but types, and only faces import it', () => {
+  test('the client library imports only types, and only faces import it', () => {
     const wrong = imports.filter(({ from, to, isType }) => {
       const [source, target] = [folderOf(from), folderOf(to)];
       if (source === library) return target !== library && !isType;
@@ -139,23 +139,23 @@ describe('the direction of imports', () => {
     expect(new Set(importers)).toEqual(new Set(['cli']));
   });
 
-  test('folders do not import each other in a circle, types aside', () => {
+  test('top-level folders have no import cycles, types aside', () => {
     expect(circles(folderOf)).toEqual([]);
   });
 
-  test.each(['auth', 'http', 'inference', 'models', 'telemetry'])('nor do the rooms of %s', (folder) => {
+  test.each(['auth', 'http', 'inference', 'models', 'telemetry'])('the rooms of %s have no import cycles', (folder) => {
     expect(circles((path) => (folderOf(path) === folder ? roomOf(path) : undefined))).toEqual([]);
   });
 
-  test('nor do files, but for the rules of the scan: graphs have nodes, whose attributes are graphs', () => {
+  test('files have no import cycles, except the scan’s grammar: graphs have nodes, whose attributes are graphs', () => {
     expect(circles((path) => path)).toEqual(
       ['attribute-rule', 'graph-rule', 'node-rule'].map((name) => `mlapi/models/scan/rules/${name}.ts`),
     );
   });
 });
 
-describe('the files', () => {
-  test('none is over 300 lines', () => {
+describe('all files', () => {
+  test('are at most 300 lines long', () => {
     const tests = readdirSync('test', { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .map((name) => join('test', name));
@@ -165,7 +165,7 @@ describe('the files', () => {
     expect(long).toEqual([]);
   });
 
-  test('version and name are those of package.json', () => {
+  test('the service reports the version and name of package.json', () => {
     expect(JSON.parse(readFileSync('package.json', 'utf8'))).toMatchObject({ version, name: serviceName });
   });
 });

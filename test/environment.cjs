@@ -1,15 +1,15 @@
 const { TestEnvironment } = require('jest-environment-node');
 require('./run/remembered-keys.cjs');
 
-// As in mlapi/inference/execution/model-wrapper.ts, whose environment is a copy here, which the runtime does not see.
+// A native addon reads the real environment, of which Jest gives tests a copy: as in mlapi/inference/execution/model-wrapper.ts.
 process.env.ORT_DISABLE_TELEMETRY = '1';
 
 const names = ['context', 'global', 'fakeTimers', 'fakeTimersModern', 'moduleMocker'];
 let shared;
 
 /**
- * One sandbox for all test files of a process, whose modules stay loaded (run/runtime.cjs). It sees the typed arrays of the process, not
- * copies: native modules (onnxruntime-node) recognise only the former.
+ * One sandbox for all test files of a process, whose modules stay loaded (run/runtime.cjs). It uses the process's own typed arrays, not
+ * copies, because native modules (onnxruntime-node) recognise only those.
  */
 module.exports = class extends TestEnvironment {
   #variables;
@@ -28,7 +28,7 @@ module.exports = class extends TestEnvironment {
     this.#variables = { ...this.global.process.env };
   }
 
-  /** The next file finds the variables of the process and the clock as this one did. */
+  /** Restores the environment variables and the clock for the next file. */
   async teardown() {
     this.fakeTimersModern.useRealTimers();
     const { env } = this.global.process;

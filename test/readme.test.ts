@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('README.md', () => {
-  test('its table of routes is that of the service, with what each needs', async () => {
+  test('its table of routes lists the served routes, with the required scope or token', async () => {
     const document = await readDocument(service);
 
     const served = operationsOf(document).map(({ route, operation: { security } }) => {
@@ -33,7 +33,7 @@ describe('README.md', () => {
     expect(written.sort()).toEqual(served.sort());
   });
 
-  test('its table of variables is that of the configuration: names, order, defaults and help', () => {
+  test('its table of variables matches the configuration: names, order, defaults and help', () => {
     expect(tableUnder('Variables')).toEqual(
       variables.map(({ name, shownDefault, help }) => [
         `\`${name}\``,
@@ -43,11 +43,11 @@ describe('README.md', () => {
     );
   });
 
-  test('its table of commands is that of the command line', () => {
+  test('its table of commands matches the command line', () => {
     expect(tableUnder('Commands')).toEqual(Object.values(commands).map(({ usage, help }) => [`\`${usage}\``, help]));
   });
 
-  test('its table of dependencies is that of package.json, each with a reason', () => {
+  test('its table of dependencies matches package.json, each with a reason', () => {
     const { dependencies, devDependencies } = manifest;
     const written = tableUnder('Dependencies');
 
@@ -57,7 +57,7 @@ describe('README.md', () => {
     for (const [, reason] of written) expect(reason).not.toBe('');
   });
 
-  test('every npm script that it names is there', () => {
+  test('every npm script that it names exists', () => {
     const named = [...readme.matchAll(/npm (?:run (?:-s )?)?([a-z]+(?::[a-z]+)*)/g)]
       .map(([, name = '']) => name)
       .filter((name) => name !== 'ci');
@@ -66,21 +66,21 @@ describe('README.md', () => {
     expect(new Set(named).size).toBeGreaterThanOrEqual(5);
   });
 
-  test('every path of its table of places is there, but what is made at run time', () => {
+  test('every path in its table of places exists, except those created at run time', () => {
     const places = tableUnder('Where things are').map(([path = '']) => path.replaceAll('`', ''));
 
     const missing = places.filter((path) => path !== 'var/' && !existsSync(path));
     expect(missing).toEqual([]);
   });
 
-  test('200: the description begins as the page shows it', async () => {
+  test('200: the OpenAPI description begins as shown', async () => {
     const [, beginning = ''] = /^(\{"openapi".*) \.\.\.$/m.exec(readme) ?? [];
     const { text } = await service.http.get('/api/openapi.json').expect(200);
     expect(beginning).not.toBe('');
     expect(text.slice(0, beginning.length)).toBe(beginning);
   });
 
-  test('200: the rows that it sends get the labels that stand beside them', async () => {
+  test('200: the sample requests return the labels shown', async () => {
     const { tokens } = await service.newClient();
     const predict = (body: string, type = 'application/json') =>
       service.http
@@ -103,7 +103,7 @@ describe('README.md', () => {
 });
 
 describe('the documents', () => {
-  test.each(pages)('every relative link of %s leads somewhere', (path) => {
+  test.each(pages)('every relative link of %s resolves', (path) => {
     const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, target = '']) =>
       join(dirname(path), target),
     );
@@ -111,7 +111,7 @@ describe('the documents', () => {
     expect(links.filter((target) => !existsSync(target))).toEqual([]);
   });
 
-  test.each(pages)('every link of %s to a place on a page finds its heading', (path) => {
+  test.each(pages)('every anchor link of %s finds its heading', (path) => {
     const headingsOf = (page: string) =>
       [...readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
         title
@@ -127,7 +127,7 @@ describe('the documents', () => {
     expect(lost).toEqual([]);
   });
 
-  test.each(pages)('every file and folder of the project that %s names is there', (path) => {
+  test.each(pages)('every file and folder that %s names exists', (path) => {
     const text = readFileSync(path, 'utf8');
     const named = [...text.matchAll(/`((?:mlapi|test|files|resources\/models|\.ci)\/[^`\s*:]*)`/g)].map(
       ([, name = '']) => name,
@@ -138,7 +138,7 @@ describe('the documents', () => {
     expect(sources.filter((name) => !existsSync(name))).toEqual([]);
   });
 
-  test.each(pages)('%s names no variable and no command that is not there', (path) => {
+  test.each(pages)('every variable and command that %s names exists', (path) => {
     const text = readFileSync(path, 'utf8');
     const known = variables.map(({ name }) => name);
     const called = [...text.matchAll(/npm run (?:-s )?mlapi -- ([a-z]+(?: [a-z-]+)?)/g)].map(([, name = '']) => name);

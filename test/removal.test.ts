@@ -5,17 +5,17 @@ import { expect, test } from '@jest/globals';
 import { projectRoot } from './support/compiled.ts';
 import { temporaryFolder } from './support/service.ts';
 
-/** Removed by hand, since the command does not know it: paths under mlapi/, and what the lines of other files that name them have in common. */
+/** Removed by hand, since the command does not cover them: paths under mlapi/, and the pattern of lines elsewhere that name them. */
 const removable: readonly [paths: readonly string[], lines: RegExp][] = [[['models'], /model-?store/i]];
 const naming = ['mlapi/features.ts'];
-/** A test that names one of them goes with it, or is next to be edited. */
+/** A test that names a removed part goes with it, or would need an edit. */
 const namesPart = /model-?store|untrusted|mlapi\/models|uploads\.ts/i;
-/** Of the others, quick ones that show that the rest serves as before: who may, what comes in, what is answered. */
+/** Quick tests among the rest that show that authentication, input and output still work. */
 const proving =
   /^(?:config.config|auth.tokens.refresh|http.(?:routes|request.query|body.body)|inference.(?:\w+.)?(?:rows|outputs|shipped|vectors))/;
 
 test.each(removable)(
-  'without mlapi/{%s} and the lines with %s, the project compiles, and its tests pass',
+  'without mlapi/{%s} and the lines with %s, the project compiles and its tests pass',
   (paths, lines) => {
     const folder = temporaryFolder();
     for (const path of ['mlapi', 'test', 'resources', 'files', 'application.ts', 'package.json', 'jest.config.js'])
@@ -29,7 +29,7 @@ test.each(removable)(
       const before = readFileSync(join(folder, file), 'utf8').split('\n');
       const after = before.filter((line) => !lines.test(line));
       removed += before.length - after.length;
-      // An import that only those lines used is left over: the next edit takes it out.
+      // An import that only those lines used stays: a person would remove it next.
       writeFileSync(join(folder, file), after.join('\n'));
     }
 
@@ -57,7 +57,7 @@ test.each(removable)(
   300_000,
 );
 
-test('without the client, by the command, nothing is left to mend, no word of it is left, and the types are right', () => {
+test('`npm run remove client` leaves nothing to repair, no mention of it, and correct types', () => {
   const matrix = ['--import', 'tsx', '.ci/template/removal-matrix.ts', '--short', '--only', 'client'];
 
   expect(execFileSync(process.execPath, matrix, { encoding: 'utf8' })).toMatch(/^passed: without client, \d+ lines/);

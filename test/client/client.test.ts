@@ -21,7 +21,7 @@ const rows = JSON.parse(readFileSync('files/requests/three-rows.json', 'utf8')) 
 const model = 'nsl-kdd-classifier';
 
 describe('calls', () => {
-  test('200: health and readiness need no token; a service that drains is not ready, and that is no error', async () => {
+  test('200: health and readiness need no token; a draining service is not ready, without an error', async () => {
     const stranger = new Client({ url: service.url, tokens: { refresh_token: 'none' } });
     expect(await stranger.health()).toEqual({ status: 'ok', service: serviceName, version });
     expect(await stranger.ready()).toBe(true);
@@ -33,7 +33,7 @@ describe('calls', () => {
     await other.close();
   });
 
-  test('200: session says who and until when', async () => {
+  test('200: session returns the client and the expiry', async () => {
     const { client: reader, username } = await clientOf(service, { scopes: ['models:read'] });
     const session = await reader.session();
     expect(session).toMatchObject({ client: username, scopes: ['models:read'] });
@@ -41,7 +41,7 @@ describe('calls', () => {
     reader.close();
   });
 
-  test('200: the list of models comes page by page, and one model with its contract', async () => {
+  test('200: models are listed page by page, and a single model comes with its contract', async () => {
     const all = ['nsl-kdd-anomaly', model];
     for (const limit of [1, 100]) {
       const names: string[] = [];
@@ -54,21 +54,21 @@ describe('calls', () => {
     expect(information.features.length).toBe(41);
   });
 
-  test('200: predict takes one row or many, a version, and scores', async () => {
+  test('200: predict accepts one row or many, a version, and scores', async () => {
     expect(await client.predict(model, rows)).toEqual({ model, version: '1', predictions: ['dos', 'normal', 'probe'] });
     const { sample } = await client.models.get(model);
     const scored = await client.predict(model, sample, { version: '1', scores: true });
     expect(scored.scores![0]!.length).toBe(scored.classes!.length);
   });
 
-  test('a number that JSON does not have is refused before anything is sent', () => {
-    // As null it would be a missing value, for which a contract may have another.
+  test('a number that JSON cannot express is refused before anything is sent', () => {
+    // JSON would turn it into null, a missing value, for which a contract may have a replacement.
     expect(() => client.predict(model, [[NaN]])).toThrow(TypeError);
   });
 });
 
-describe('refusals', () => {
-  test('400: an error has code, detail, pointers and request id, and the log knows it by that', async () => {
+describe('errors', () => {
+  test('400: an error has code, detail, pointers and the request id that the log shows', async () => {
     const wrong = rows.map((row, at) => (at === 2 ? ['x', ...row.slice(1)] : row));
     const error = await failureOf(client.predict(model, wrong));
     expect(error).toMatchObject({
@@ -82,7 +82,7 @@ describe('refusals', () => {
     expect(error.message).toBe('400 invalid_rows: The rows do not match the contract of the model.');
   });
 
-  test('403, 404 and 413 are not tried again', async () => {
+  test('403, 404 and 413 are not retried', async () => {
     const { client: reader, timing } = await clientOf(service, { scopes: ['models:read'] });
     expect(await failureOf(reader.predict(model, rows))).toMatchObject({ status: 403, code: 'insufficient_scope' });
     expect(await failureOf(reader.models.get('no-such'))).toMatchObject({ status: 404, code: 'model_not_found' });
@@ -92,7 +92,7 @@ describe('refusals', () => {
     reader.close();
   });
 
-  test('401: wrong credentials say so in the shape of RFC 6749, once: the password is not sent again', async () => {
+  test('401: wrong credentials are an RFC 6749 error, and the password is sent only once', async () => {
     const { client: stranger } = await clientOf(service, { password: 'not this one' });
     const first = await failureOf(stranger.session());
     expect(first).toMatchObject({ status: 401, code: 'invalid_client', requestId: expect.any(String) });
@@ -101,11 +101,14 @@ describe('refusals', () => {
     stranger.close();
   });
 
-  test.each(['', '.', '..'])('the name %j is refused: a proxy would take the path for another one', (name) => {
-    expect(() => client.models.get(name)).toThrow(TypeError);
-  });
+  test.each(['', '.', '..'])(
+    'the name %j is refused, because proxies would normalize the path to another one',
+    (name) => {
+      expect(() => client.models.get(name)).toThrow(TypeError);
+    },
+  );
 
-  test('400: a name with slashes and marks stays one segment, which the service refuses', async () => {
+  test('400: a name with slashes and marks is sent as one segment, which the service refuses', async () => {
     expect(await failureOf(client.models.get('../../auth/session?x=1#y'))).toMatchObject({ status: 400 });
   });
 });
@@ -123,12 +126,12 @@ describe('construction', () => {
     expect(construct).not.toThrow(/hunter2|example/);
   });
 
-  test('http across the network is taken where somebody says so', () => {
+  test('http to another machine works if allowed explicitly', () => {
     const url = 'http://mlapi.example.com';
     expect(() => new Client({ url, allowsPlainHttp: true, tokens: { refresh_token: 'a' } })).not.toThrow();
   });
 
-  test('neither inspect nor JSON nor an error shows password or tokens', async () => {
+  test('inspect, JSON and errors show no password and no tokens', async () => {
     const kept: string[] = [];
     const onTokens = (tokens: { access_token: string; refresh_token: string }) =>
       void kept.push(tokens.access_token, tokens.refresh_token);

@@ -22,7 +22,7 @@ const file = 'files/requests/three-rows.csv';
 const [header = '', ...three] = readFileSync(file, 'utf8').trimEnd().split('\n');
 const count = 10_000;
 
-/** Rows as a program makes them, one at a time. */
+/** Generates rows one at a time. */
 async function* table(onRow: (row: number) => void = () => undefined): AsyncGenerator<string> {
   yield `${header}\n`;
   for (let row = 0; row < count; row += 1) {
@@ -33,7 +33,7 @@ async function* table(onRow: (row: number) => void = () => undefined): AsyncGene
 }
 
 describe('predictCsv', () => {
-  test('200: text, bytes, streams and what opens one are sent; the answer comes as text or row by row', async () => {
+  test('200: sends text, bytes, streams and functions that open one; the response is read as text or row by row', async () => {
     const bytes = readFileSync(file);
     for (const source of [bytes.toString(), bytes, createReadStream(file), [bytes], () => createReadStream(file)]) {
       const answer = await client.predictCsv(model, source, { version: '1' });
@@ -45,7 +45,7 @@ describe('predictCsv', () => {
     expect(Number(rows[0]!.score_dos)).toBeGreaterThan(0.5);
   });
 
-  test('200: 10,000 rows go there and come back', async () => {
+  test('200: sends and receives 10,000 rows', async () => {
     const expected = ['dos', 'normal', 'probe'];
     let at = 0;
     for await (const { prediction } of (await client.predictCsv(model, table())).rows()) {
@@ -55,7 +55,7 @@ describe('predictCsv', () => {
     expect(at).toBe(count);
   });
 
-  test('401: a stream that can be opened only once is not begun before the service lets it through', async () => {
+  test('401: a stream that can be opened only once is not started until the service accepts the token', async () => {
     const { tokens } = await service.newClient();
     const other = new Client({ url: service.url, tokens });
     service.clock.advanceSeconds(901);
@@ -69,7 +69,7 @@ describe('predictCsv', () => {
     other.close();
   });
 
-  test('400: a refusal in the middle ends the source', async () => {
+  test('400: an error in the middle ends the source', async () => {
     let rows = 0;
     let isClosed = false;
     const endless = async function* () {
@@ -90,7 +90,7 @@ describe('predictCsv', () => {
     expect(rows).toBeLessThanOrEqual(sent + 1);
   });
 
-  test('400: where the service would read on for ever, the source and the connection end all the same', async () => {
+  test('400: source and connection end even if the service keeps reading', async () => {
     let isClosed = false;
     const greedy = await startDouble((request, response) => {
       request.resume().once('data', () => response.writeHead(400, { 'content-length': 2 }).end('{}'));
@@ -114,8 +114,8 @@ describe('predictCsv', () => {
     await greedy.close();
   });
 
-  test('200: a reader may take its time, longer than the service may be silent', async () => {
-    // More than the sockets hold.
+  test('200: a slow reader may pause for longer than the service’s idle timeout', async () => {
+    // More than the socket buffers hold.
     const bytes = 33_554_432;
     const double = await startDouble((request, response) => {
       request.resume();
@@ -134,7 +134,7 @@ describe('predictCsv', () => {
     await double.close();
   });
 
-  test('what the source throws is thrown, and the request is broken off', async () => {
+  test('an error of the source is thrown, and the request is aborted', async () => {
     const broken = async function* () {
       yield header;
       await Promise.resolve();
@@ -144,7 +144,7 @@ describe('predictCsv', () => {
     await expect(client.predictCsv(model, createReadStream('no-such-file'))).rejects.toThrow('ENOENT');
   });
 
-  test('neither side is faster than the other: a source waits for the service, and the service for the reader', async () => {
+  test('backpressure: the source waits for the service, and the service for the reader', async () => {
     const chunk = Buffer.alloc(65_536, 'a');
     const many = 2_000;
     let [pulled, written] = [0, 0];
@@ -165,7 +165,7 @@ describe('predictCsv', () => {
     };
     const asked = impatient.predictCsv('m', source());
     const [sent] = await settled(() => pulled);
-    // The sockets of both sides hold some megabytes.
+    // The socket buffers of both sides hold some megabytes.
     expect(sent).toBeLessThan(many / 2);
     open();
     const answer = await asked;
@@ -178,7 +178,7 @@ describe('predictCsv', () => {
     await slow.close();
   });
 
-  test('a reader that leaves early closes the connection', async () => {
+  test('a reader that stops early closes the connection', async () => {
     let closed: () => void = () => undefined;
     const isClosed = new Promise<void>((resolve) => (closed = resolve));
     const double = await startDouble((request, response) => {
@@ -198,7 +198,7 @@ describe('predictCsv', () => {
   });
 });
 
-/** A number, once it has stood still for a tenth of a second. */
+/** Waits until a number has not changed for a tenth of a second. */
 async function settled(read: () => number): Promise<[number]> {
   for (let last = -1; ;) {
     const now = read();

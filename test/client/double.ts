@@ -5,18 +5,17 @@ import { ApiError, Client, type ClientOptions } from '../../mlapi/client/client.
 import type { Timing } from '../../mlapi/client/deadline.ts';
 import type { FakeClock, TestService } from '../support/service.ts';
 
-/** What stands where the service should be. Only for what the real one never does, or does not do yet. */
+/** A server in place of the service, only for behaviour that the real one cannot show. */
 export interface Double {
   readonly url: string;
   readonly server: Server;
-  /** Method and path of each request, in their order. */
+  /** Method and path of each request, in order of arrival. */
   readonly seen: string[];
   readonly close: () => Promise<void>;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** A bare server on the wire. */
 export async function startDouble(handle: Handler, port = 0): Promise<Double> {
   const seen: string[] = [];
   const server = createServer((request, response) => {
@@ -37,13 +36,13 @@ export async function startDouble(handle: Handler, port = 0): Promise<Double> {
   };
 }
 
-/** Hands answers out one after the other; the last one for all that come after. */
+/** Uses the handlers in order; the last one handles all further requests. */
 export function inTurn(...handlers: readonly Handler[]): Handler {
   let turn = 0;
   return (request, response) => handlers[Math.min(turn++, handlers.length - 1)]!(request, response);
 }
 
-/** An answer, once the request is in. */
+/** Responds once the whole request has been read. */
 export function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Handler {
   return async (request, response) => {
     await text(request);
@@ -52,10 +51,10 @@ export function json(status: number, body: unknown, headers: Readonly<Record<str
   };
 }
 
-/** The connection is gone, and nothing was answered. */
+/** Closes the connection without a response. */
 export const cut: Handler = (request) => request.socket.destroy();
 
-/** Hands requests on to the service, and its answers back. */
+/** Forwards requests to the service, and its responses back. */
 export function forwardTo({ port }: TestService): Handler {
   return (request, response) =>
     new Promise<void>((resolve) => {
@@ -69,7 +68,7 @@ export function forwardTo({ port }: TestService): Handler {
     });
 }
 
-/** What a call fails with. */
+/** @returns the error of a call that must fail */
 export async function failureOf(call: Promise<unknown>): Promise<ApiError> {
   const failure: unknown = await call.then(
     () => undefined,
@@ -80,12 +79,12 @@ export async function failureOf(call: Promise<unknown>): Promise<ApiError> {
   return failure;
 }
 
-/** Asked again and again, one turn of the event loop after the other. */
+/** Polls on every turn of the event loop. */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Tokens that no service checks. */
+/** Tokens that no service verifies. */
 export const madeUp = { access_token: 'access-secret', refresh_token: 'refresh-secret' };
 
 export const madeUpResponse = {
@@ -96,7 +95,7 @@ export const madeUpResponse = {
   scope: 'a',
 };
 
-/** A clock that no test waits for: whoever waits on it moves it. */
+/** A clock that advances itself by each wait, so that tests need not wait. */
 export class InstantTiming implements Timing {
   readonly waits: number[] = [];
   readonly #clock: FakeClock;
@@ -114,7 +113,7 @@ export class InstantTiming implements Timing {
   };
 }
 
-/** A client of a running test service, with a name and password of its own. */
+/** A client of a running test service, with its own name and password. */
 export async function clientOf(
   service: TestService,
   options: Partial<ClientOptions> & { scopes?: readonly string[] } = {},

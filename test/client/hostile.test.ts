@@ -19,7 +19,7 @@ async function against(
   return { client, double };
 }
 
-/** Writes until the connection is closed. @returns once it is, with what was written */
+/** Writes until the connection is closed. @returns the number of bytes written */
 async function floods(response: Parameters<Parameters<typeof startDouble>[0]>[1]): Promise<number> {
   const chunk = Buffer.alloc(65_536, ' ');
   let bytes = 0;
@@ -28,9 +28,9 @@ async function floods(response: Parameters<Parameters<typeof startDouble>[0]>[1]
   return bytes;
 }
 
-describe('a service that is none', () => {
+describe('a malicious or broken server', () => {
   test.each([301, 302, 303, 307, 308])(
-    '%i: no redirect is followed, and the token goes nowhere else',
+    '%i: no redirect is followed, and the token is sent nowhere else',
     async (status) => {
       const thief = await against(json(200, { client: 'thief' }));
       const { client } = await against((_request, response) =>
@@ -41,7 +41,7 @@ describe('a service that is none', () => {
     },
   );
 
-  test('502: a proxy’s page is an error like any other, and the page is not in it', async () => {
+  test('502: a proxy’s error page is an error without the page’s text', async () => {
     const { client } = await against((_request, response) =>
       response.writeHead(502, { 'content-type': 'text/html' }).end('<html><script>alert(1)</script></html>'),
     );
@@ -50,7 +50,7 @@ describe('a service that is none', () => {
     expect(inspect(error)).not.toContain('script');
   });
 
-  test('a refusal without an end is read no further than 64 KiB, and an answer no further than 64 MiB', async () => {
+  test('an endless error response is read up to 64 KiB, an endless success up to 64 MiB', async () => {
     const written: Promise<number>[] = [];
     for (const status of [400, 200]) {
       const { client } = await against((_request, response) => {
@@ -61,12 +61,12 @@ describe('a service that is none', () => {
       expect(await failureOf(client.session())).toMatchObject(expected);
     }
     const [refusal = 0, answer = 0] = await Promise.all(written);
-    // What the sockets hold is written, too.
+    // Includes what the socket buffers hold.
     expect(refusal).toBeLessThan(20_000_000);
     expect(answer).toBeLessThan(100_000_000);
   });
 
-  test('headers without an end', async () => {
+  test('oversized response headers are a lost connection', async () => {
     const { client } = await against(({ socket }) => {
       socket.write(`HTTP/1.1 200 OK\r\n${`x: ${'y'.repeat(1_000)}\r\n`.repeat(100)}\r\n`);
     });
@@ -76,7 +76,7 @@ describe('a service that is none', () => {
   });
 
   test.each(['', 'null', '[]', '"a"', '{', '{"predictions":{}}', '{"predictions"'])(
-    'the answer %j to a prediction is none',
+    'invalid_answer: the body %j for a prediction',
     async (body) => {
       const { client, double } = await against(json(200, body));
       expect(await failureOf(client.predict('m', [[1]]))).toMatchObject({ code: 'invalid_answer', status: 200 });
@@ -84,14 +84,14 @@ describe('a service that is none', () => {
     },
   );
 
-  test('too few or too many predictions are no answer', async () => {
+  test('invalid_answer: too few or too many predictions', async () => {
     const { client } = await against(json(200, { predictions: [1, 2] }));
     expect(await failureOf(client.predict('m', [[1]]))).toMatchObject({ code: 'invalid_answer' });
     expect(await failureOf(client.predict('m', { a: 1 }))).toMatchObject({ code: 'invalid_answer' });
     expect((await client.predict('m', [[1], [2]])).predictions).toEqual([1, 2]);
   });
 
-  test('tokens that a header cannot hold, or that broke off, are none; and the error does not quote them', async () => {
+  test('tokens_lost: a token that does not fit a header, or a truncated response; the error does not quote it', async () => {
     const secret = 'token-that-nobody-may-see';
     for (const body of [{ ...madeUpResponse, access_token: `${secret}\r\nx: y` }, `{"access_token":"${secret}`]) {
       const { client } = await against(json(200, body), { tokens: { refresh_token: 'a' } });
@@ -101,7 +101,7 @@ describe('a service that is none', () => {
     }
   });
 
-  test('what it says cannot write on a terminal', async () => {
+  test('error texts contain no terminal control characters', async () => {
     const said = '\u001b]0;owned\u0007\u001b[2J\r\n\u202egood';
     const { client } = await against(
       json(400, { code: said, detail: said.repeat(1_000), errors: [{ pointer: said, detail: said }, 1, null, {}] }),
@@ -113,7 +113,7 @@ describe('a service that is none', () => {
     expect(error.message.length).toBeLessThan(1_200);
   });
 
-  test('a list that goes round in circles ends', async () => {
+  test('a paged list that repeats itself ends with an error', async () => {
     const { client, double } = await against(json(200, { models: [{ name: 'a' }], next: 'a' }));
     const walk = async () => {
       for await (const { name } of client.models.list()) expect(name).toBe('a');
@@ -122,7 +122,7 @@ describe('a service that is none', () => {
     expect(double.seen).toEqual(['GET /api/models', 'GET /api/models?after=a']);
   });
 
-  test('CSV that breaks off is an error after the rows that came, and so is CSV that is not UTF-8', async () => {
+  test('CSV that is cut off is an error after the rows received; CSV that is not UTF-8 is an error', async () => {
     const bodies = [Buffer.from('prediction\r\n1\r\n'), Buffer.from([0x61, 0xff])];
     const codes = ['connection_lost', 'invalid_answer'];
     for (const [at, body] of bodies.entries()) {
@@ -139,7 +139,7 @@ describe('a service that is none', () => {
     }
   });
 
-  test('JSON where CSV was asked for is none', async () => {
+  test('JSON in place of the requested CSV is an error', async () => {
     const { client } = await against((request, response) => json(200, {})(request, response));
     expect(await failureOf(client.predictCsv('m', 'a\n1\n'))).toMatchObject({ code: 'invalid_answer' });
   });

@@ -7,7 +7,7 @@ import { startService, type TestService } from '../support/service.ts';
 import { allScopes } from '../support/uploads.ts';
 import { clientOf, failureOf } from './double.ts';
 
-// The same calls as in versions.test.ts, against the store itself.
+// The same calls as in versions.test.ts, against the real store.
 
 const folder = 'resources/models/nsl-kdd-classifier';
 const sha256 = createHash('sha256')
@@ -27,7 +27,7 @@ afterAll(async () => {
   await service.close();
 });
 
-test('a version from its upload to its end', async () => {
+test('a version is uploaded, used, and retired', async () => {
   const { versions, aliases } = client;
   expect(await versions.uploadFolder(name, '1', folder)).toMatchObject({ name, version: '1', sha256 });
   expect(await versions.get(name, '1')).toMatchObject({ sha256 });
@@ -53,7 +53,7 @@ test('a version from its upload to its end', async () => {
   expect(await failureOf(client.predict(name, rows, { version: '1' }))).toMatchObject({ status: 404 });
 });
 
-test('what the store refuses has its code and its reason', async () => {
+test('an error of the store has its code and reason', async () => {
   const upload = (model: Buffer) => failureOf(client.versions.upload('refused', '1', { model }));
 
   expect(await upload(Buffer.from('{"a": 1}'))).toMatchObject({

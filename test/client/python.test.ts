@@ -11,7 +11,7 @@ const requests = 'requests==2.34.2';
 const python = findPython();
 if (python === undefined) process.stderr.write('NOT RUN: files/python (no Python with requests, and none to be had)\n');
 
-/** One that has requests, or an environment that is made for it. */
+/** A Python that has requests, or a virtual environment made for it. */
 function findPython(): string | undefined {
   const has = (program: string) => spawnSync(program, ['-c', 'import requests']).status === 0;
   if (has('python3')) return 'python3';
@@ -34,7 +34,7 @@ const path = resolve('files/python/predict.py');
 const folder = temporaryFolder();
 
 async function run(args: readonly string[], input = '') {
-  // It writes nothing beside its source.
+  // Don't write bytecode beside the source.
   const child = spawn(python!, ['-B', ...args], { cwd: folder, timeout: 60_000 });
   child.stdin.end(input);
   const ended = new Promise<number | null>((resolveEnd) => child.once('close', resolveEnd));
@@ -42,7 +42,7 @@ async function run(args: readonly string[], input = '') {
   return { code, stdout, stderr };
 }
 
-/** A few lines after those of the file. */
+/** Runs the file with a few lines appended. */
 const runLines = (url: string, lines: string) => {
   const head = `import sys; sys.path.insert(0, ${JSON.stringify(resolve('files/python'))}); import predict; predict.random.uniform = lambda a, b: 0`;
   return run(['-c', `${head}\napi = predict.Mlapi(${JSON.stringify(url)})\n${lines}`]);
@@ -57,7 +57,7 @@ afterAll(() => service.close());
 (python === undefined ? describe.skip : describe)('files/python/predict.py', () => {
   const expected = "['dos', 'normal', 'probe']\nprediction\ndos\nnormal\nprobe\n";
 
-  test('it spends a password, keeps the tokens for its owner alone, predicts, and goes on with them', async () => {
+  test('spends a password, stores the tokens readable by the owner only, predicts, and reuses the tokens', async () => {
     const password = await service.services.clients.add('demo', { scopes: ['models:predict'] });
     expect(await run([path, service.url, 'demo'], `${password}\n`)).toEqual({ code: 0, stdout: expected, stderr: '' });
     const kept = join(folder, 'tokens.json');
@@ -73,7 +73,7 @@ afterAll(() => service.close());
     });
   });
 
-  test('a reusable client gets its tokens with a secret from a file, again when one has ended, and keeps none', async () => {
+  test('a reusable client gets tokens with a secret from a file, gets new ones after expiry, and stores none', async () => {
     const secret = await service.services.clients.addReusable('cron', { scopes: ['models:predict'] });
     const file = join(folder, 'cron.secret');
     writeFileSync(file, `${secret}\n`, { mode: 0o600 });
@@ -87,7 +87,7 @@ print(api.predict("nsl-kdd-classifier", json.load(open(${JSON.stringify(resolve(
     expect(readdirSync(folder)).toEqual(before);
   });
 
-  test('400: it names the row; 503 is tried again; a refresh that got lost is not', async () => {
+  test('400: the error names the row; 503 is retried; a lost refresh is not', async () => {
     expect(await runLines(service.url, 'api.predict("nsl-kdd-classifier", [[1]])')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^400 invalid_rows: .*\n {2}\/0/),

@@ -3,11 +3,11 @@ import { expect, test } from '@jest/globals';
 import { startScript } from '../support/child.ts';
 import { startService } from '../support/service.ts';
 
-test('the program that people are shown lists, predicts, sends CSV, and revokes its tokens', async () => {
+test('the documented program lists, predicts, sends CSV, and revokes its tokens', async () => {
   const service = await startService();
   const password = await service.services.clients.add('demo', { scopes: ['models:predict', 'models:read'] });
   const [, program = ''] = /```ts\n(\/\/ try\.ts[^]*?)```/.exec(readFileSync('files/clients.md', 'utf8')) ?? [];
-  // Beside application.ts, where its import leads from.
+  // Beside application.ts, so that its import resolves.
   const path = `.try-${process.pid}.ts`;
   writeFileSync(path, program.replace('http://127.0.0.1:8080', service.url));
   try {

@@ -34,8 +34,8 @@ async function against(
 const answer = { model: 'm', version: '1', predictions: [1] };
 const busy = json(503, { code: 'temporarily_unavailable', detail: 'busy' });
 
-describe('what is tried again', () => {
-  test('429: a client past its limit waits for as long as the service says, and then gets its answer', async () => {
+describe('retried', () => {
+  test('429: a client over its limit waits for Retry-After, then gets its response', async () => {
     const service = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '2' });
     const { client, timing } = await clientOf(service, { retries: { withinMs: 120_000 } });
     closers.push(
@@ -47,7 +47,7 @@ describe('what is tried again', () => {
     expect(timing.waits[0]).toBeGreaterThanOrEqual(60_000);
   });
 
-  test('429: where that is longer than the caller would wait, it is told at once', async () => {
+  test('429: if Retry-After exceeds the caller’s time limit, the call fails at once', async () => {
     const { client, timing } = await against(
       json(429, { code: 'rate_limited', detail: 'no' }, { 'retry-after': '31' }),
     );
@@ -59,14 +59,14 @@ describe('what is tried again', () => {
     expect(timing.waits).toEqual([]);
   });
 
-  test('503: waits double, with jitter, and end after the fifth try', async () => {
+  test('503: the waits double, with jitter, up to five attempts', async () => {
     const { client, double, timing } = await against(busy);
     expect(await failureOf(client.predict('m', [[1]]))).toMatchObject({ status: 503 });
     expect(timing.waits).toEqual([100, 200, 400, 800]);
     expect(double.seen.length).toBe(5);
   });
 
-  test('a connection that is cut before or in the middle of an answer: a prediction is asked for again', async () => {
+  test('a connection cut before or during a response: the prediction is sent again', async () => {
     const { client, double } = await against(
       inTurn(
         cut,
@@ -81,7 +81,7 @@ describe('what is tried again', () => {
     expect(double.seen.length).toBe(3);
   });
 
-  test('a connection that the service has closed in the meantime is no error', async () => {
+  test('a kept connection that the service has closed meanwhile is no error', async () => {
     const { client, double } = await against((request, response) => {
       response.on('finish', () => setImmediate(() => request.socket.destroy()));
       return json(200, answer)(request, response);
@@ -91,20 +91,20 @@ describe('what is tried again', () => {
   });
 });
 
-describe('what is not', () => {
+describe('not retried', () => {
   test.each([400, 404, 409, 422, 500, 502, 504])('%i', async (status) => {
     const { client, double } = await against(json(status, {}));
     expect(await failureOf(client.predict('m', [[1]]))).toMatchObject({ status, code: `http_${status}` });
     expect(double.seen.length).toBe(1);
   });
 
-  test('a version that may be retired already', async () => {
+  test('retiring a version, because it may have happened already', async () => {
     const { client, double } = await against(cut);
     expect(await failureOf(client.versions.retire('m', '1'))).toMatchObject({ code: 'connection_lost' });
     expect(double.seen.length).toBe(1);
   });
 
-  test('a stream that can be opened only once and has begun; one that can be opened again is', async () => {
+  test('a stream that can be opened only once and has started; one that can be reopened is', async () => {
     const halfway = () =>
       inTurn(
         (request) => request.once('data', () => request.socket.destroy()),
@@ -126,10 +126,10 @@ describe('what is not', () => {
   });
 });
 
-describe('giving up', () => {
+describe('time limits and aborts', () => {
   const never = () => undefined;
 
-  test('a call ends at its time, tries included; and the connection with it', async () => {
+  test('a call ends at its time limit, retries included, and closes the connection', async () => {
     const { client } = await against(never);
     expect(await failureOf(client.predict('m', [[1]], { timeoutMs: 50 }))).toMatchObject({
       code: 'timeout',
@@ -137,7 +137,7 @@ describe('giving up', () => {
     });
   });
 
-  test('an answer that drips ends at its time, too', async () => {
+  test('a response that trickles in ends at the time limit too', async () => {
     let timer: NodeJS.Timeout | undefined;
     const { client } = await against((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -147,7 +147,7 @@ describe('giving up', () => {
     clearInterval(timer);
   });
 
-  test('a signal ends a call where it is: before it, while it waits for an answer, while it waits to try again', async () => {
+  test('a signal aborts a call before it starts, while it waits for a response, and between retries', async () => {
     const { client, double } = await against(never);
     await expect(client.session({ signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
     expect(double.seen).toEqual([]);
@@ -168,7 +168,7 @@ describe('giving up', () => {
     await until(() => isClosed);
   });
 
-  test('unreachable: nothing listens there', async () => {
+  test('unreachable: nothing listens at the address', async () => {
     const { client, double, timing } = await against(never);
     await double.close();
     expect(await failureOf(client.session())).toMatchObject({

@@ -18,7 +18,7 @@ let service: TestService;
 let requests: string[] = [];
 beforeAll(async () => {
   service = await startService();
-  // Express takes the mounted part of the path away.
+  // Express removes the mount path from the URL.
   service.server.prependListener('request', ({ method, url }) => requests.push(`${method} ${url}`));
 });
 beforeEach(() => {
@@ -30,7 +30,7 @@ const to = (path: string) => requests.filter((request) => request.endsWith(path)
 const parallel = 100;
 
 describe('a reusable client', () => {
-  test('200: one grant for all calls that wait, another when its token has ended, and no refresh', async () => {
+  test('200: concurrent calls share one grant, an expired token is replaced by a new grant, and nothing is refreshed', async () => {
     const clientSecret = await service.services.clients.addReusable('cron');
     const client = new Client({ url: service.url, clientId: 'cron', clientSecret, scope: 'models:read' });
     const all = () => Promise.all(Array.from({ length: parallel }, () => client.session()));
@@ -44,7 +44,7 @@ describe('a reusable client', () => {
     client.close();
   });
 
-  test('401: a wrong secret is not tried again, and not shown', async () => {
+  test('401: a wrong secret is not retried, and not shown', async () => {
     const client = new Client({ url: service.url, clientId: 'cron', clientSecret: 'wrong-secret' });
     for (let time = 0; time < 2; time += 1) {
       const failure = await failureOf(client.session());
@@ -56,7 +56,7 @@ describe('a reusable client', () => {
   });
 });
 
-describe('the life of tokens', () => {
+describe('token lifetime', () => {
   test('200: 100 parallel first calls make one reset, and 100 on an expired token one refresh', async () => {
     const { client } = await clientOf(service);
     const all = () => Promise.all(Array.from({ length: parallel }, () => client.session()));
@@ -68,7 +68,7 @@ describe('the life of tokens', () => {
     client.close();
   });
 
-  test('200: where only the service knows that the token has expired, 100 calls are refused and share one refresh', async () => {
+  test('200: if only the service knows that the token has expired, 100 refused calls share one refresh', async () => {
     const { tokens } = await service.newClient();
     requests = [];
     const client = new Client({ url: service.url, tokens });
@@ -82,7 +82,7 @@ describe('the life of tokens', () => {
     client.close();
   });
 
-  test('200: a token is replaced before its end, and the refresh token alone is enough to start with', async () => {
+  test('200: a token is replaced before it expires; a refresh token alone is enough to start', async () => {
     const { tokens } = await service.newClient();
     const timing = new InstantTiming(service.clock);
     const client = new Client({ url: service.url, timing, tokens: { refresh_token: tokens.refresh_token } });
@@ -110,7 +110,7 @@ describe('the life of tokens', () => {
     client.close();
   });
 
-  test('401: a service that refuses every token is asked twice, and not for ever', async () => {
+  test('401: a service that refuses every token gets two requests, not an endless loop', async () => {
     const double = await startDouble((request, response) =>
       request.url === '/auth/refresh'
         ? json(200, madeUpResponse)(request, response)
@@ -137,7 +137,7 @@ describe('the life of tokens', () => {
 });
 
 describe('onTokens', () => {
-  test('it has stored the newest tokens before the first of them is used, and gets them again if it could not', async () => {
+  test('has stored new tokens before they are used, and is called again with them if it failed', async () => {
     const stored: string[] = [];
     let fails = true;
     const onTokens = ({ refresh_token: token }: TokenResponse) => {
@@ -155,8 +155,8 @@ describe('onTokens', () => {
   });
 });
 
-describe('answers that get lost on their way', () => {
-  /** A line to the service on which the answers to refreshes get lost. */
+describe('lost responses', () => {
+  /** A proxy that loses the responses to refreshes. */
   const startLossy = () =>
     startDouble(async (request, response) => {
       if (request.url !== '/auth/refresh') return forwardTo(service)(request, response);
@@ -166,7 +166,7 @@ describe('answers that get lost on their way', () => {
       return undefined;
     });
 
-  test('a refresh is not sent again: the access token serves to its end, and the family lives', async () => {
+  test('a refresh is not retried: the access token is used until it expires, and the family lives', async () => {
     const line = await startLossy();
     const { client } = await clientOf(service, { url: line.url });
     await client.session();
@@ -184,7 +184,7 @@ describe('answers that get lost on their way', () => {
     await line.close();
   });
 
-  test('a reset is sent again, since there is nothing to lose', async () => {
+  test('a reset is retried, since nothing can be lost', async () => {
     const double = await startDouble(inTurn(cut, json(200, madeUpResponse), json(200, { client: 'a' })));
     const timing = new InstantTiming(service.clock);
     const client = new Client({ url: double.url, username: 'a', password: 'b', timing });
@@ -194,7 +194,7 @@ describe('answers that get lost on their way', () => {
     await double.close();
   });
 
-  test('what was never sent is not lost: after the service was away, the same refresh token is good', async () => {
+  test('a refresh token that was never sent stays valid: it works once the service is back', async () => {
     const first = await startDouble(forwardTo(service));
     const { client, timing } = await clientOf(service, { url: first.url });
     await client.session();
@@ -209,7 +209,7 @@ describe('answers that get lost on their way', () => {
     await second.close();
   });
 
-  test('503: a refresh that was answered so is tried again with the same token', async () => {
+  test('503: a refresh is retried with the same token', async () => {
     const busy = json(503, { error: 'temporarily_unavailable', error_description: 'busy' }, { 'retry-after': '1' });
     const double = await startDouble(inTurn(busy, json(200, madeUpResponse), json(200, { client: 'a' })));
     const timing = new InstantTiming(service.clock);
@@ -220,7 +220,7 @@ describe('answers that get lost on their way', () => {
     await double.close();
   });
 
-  test('404 and 503: answers that say that nothing was done end no tokens, however many', async () => {
+  test('404 and 503: the tokens are kept, however often the service refuses without acting', async () => {
     const [absent, busy] = [json(404, '<html>'), json(503, {})];
     const double = await startDouble(
       inTurn(absent, busy, busy, busy, busy, busy, json(200, madeUpResponse), json(200, { client: 'a' })),
@@ -234,7 +234,7 @@ describe('answers that get lost on their way', () => {
     await double.close();
   });
 
-  test('a refresh has a connection of its own: one that was kept may be dead', async () => {
+  test('a refresh opens its own connection, because a kept one may be dead', async () => {
     const known = new WeakSet<object>();
     const double = await startDouble((request, response) => {
       const isKept = known.has(request.socket);
@@ -251,7 +251,7 @@ describe('answers that get lost on their way', () => {
     await double.close();
   });
 
-  test('a caller that gives up does not take the refresh of the others with it', async () => {
+  test('an aborted caller does not abort the refresh that others wait for', async () => {
     let answer: () => void = () => undefined;
     const isAsked = new Promise<void>((resolve) => {
       answer = resolve;

@@ -11,7 +11,7 @@ import { formPayload } from '../../mlapi/client/multipart.ts';
 import { FakeClock } from '../support/service.ts';
 import { cut, failureOf, InstantTiming, json, madeUp, startDouble, type Double } from './double.ts';
 
-// Stands in for the model store on the wire; whatever the store does, these are its requests and answers.
+// A double of the model store, with the documented requests and responses.
 
 const folder = 'resources/models/nsl-kdd-classifier';
 const onnx = readFileSync(join(folder, 'model.onnx'));
@@ -46,14 +46,14 @@ const upload = 'PUT /api/models/m/versions/1';
 const artifact = 'GET /api/models/m/versions/1/artifact';
 const created = json(201, information);
 const taken = json(409, { code: 'version_exists', detail: 'taken' });
-/** It has the whole file, and does not say so. */
+/** Reads the whole upload, then closes the connection without a response. */
 const lost: Handler = async (request) => {
   await buffer(request);
   request.socket.destroy();
 };
 
 describe('upload', () => {
-  test('201: a folder goes as a form of known length with model, contract, encoding and sample', async () => {
+  test('201: a folder is sent as a form of known length, with model, contract, encoding and sample', async () => {
     let form: Awaited<ReturnType<typeof readForm>> = [];
     handlers[upload] = async (request, response) => {
       form = await readForm(request);
@@ -65,7 +65,7 @@ describe('upload', () => {
     for (const { name, bytes } of form) expect(bytes.equals(readFileSync(join(folder, name)))).toBe(true);
   });
 
-  test('201: external data are parts of their own names; a lost answer is success if the digest of all files is the same', async () => {
+  test('201: external data are separate parts; after a lost response, equal digests of all files mean success', async () => {
     const exported = 'test/fixtures/torch-default-export';
     const [model, data] = ['model.onnx', 'model.onnx.data'].map((name) => readFileSync(join(exported, name)));
     const digest = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex');
@@ -87,7 +87,7 @@ describe('upload', () => {
     await expect(client.versions.upload('m', '1', wrong)).rejects.toThrow(TypeError);
   });
 
-  test('201: a model alone goes as its bytes, from a file or from memory', async () => {
+  test('201: a model without a contract is sent as its bytes, from a file or from memory', async () => {
     const received: [type: string | undefined, isWhole: boolean][] = [];
     handlers[upload] = async (request, response) => {
       received.push([request.headers['content-type'], (await buffer(request)).equals(onnx)]);
@@ -101,13 +101,13 @@ describe('upload', () => {
     ]);
   });
 
-  test('409: a version that is taken is an error, whatever it holds', async () => {
+  test('409: an existing version is an error, whatever it contains', async () => {
     handlers = { [upload]: taken, 'GET /api/models/m/versions/1': json(200, information) };
     expect(await failureOf(client.versions.uploadFolder('m', '1', folder))).toMatchObject({ status: 409 });
     expect(double.seen).toEqual([upload]);
   });
 
-  test('409: after a try whose answer got lost it is success if the same model is there, and an error if another is', async () => {
+  test('409 after a lost response: success if the stored model is the same, an error if not', async () => {
     handlers = { [upload]: [lost, taken], 'GET /api/models/m/versions/1': json(200, information) };
     expect(await client.versions.uploadFolder('m', '1', folder)).toEqual(information);
     handlers = {
@@ -117,9 +117,9 @@ describe('upload', () => {
     expect(await failureOf(client.versions.uploadFolder('m', '1', folder))).toMatchObject({ status: 409 });
   });
 
-  test('403: what is refused by its headers is not sent', async () => {
+  test('403: a refusal of the headers stops the body from being sent', async () => {
     let bytes = 0;
-    // Node's own server says "100 Continue" by itself, unless somebody else does.
+    // Node's server sends "100 Continue" unless there is a listener.
     double.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
       request.on('data', (chunk: Buffer) => (bytes += chunk.length));
       response.writeHead(403, { 'content-type': 'application/json' }).end('{"code":"insufficient_scope"}');
@@ -128,7 +128,7 @@ describe('upload', () => {
     expect(bytes).toBe(0);
   });
 
-  test('a folder without a contract is its model; a form can be sent as often as it must', async () => {
+  test('a folder without a contract is sent as its model; a form can be sent repeatedly', async () => {
     handlers[upload] = [lost, created];
     expect(await client.versions.uploadFolder('m', '1', 'test/fixtures/iris')).toEqual(information);
     const part = { name: 'model', fileName: 'model.onnx', mediaType: 'a/b', content: Buffer.from('abc') };
@@ -140,7 +140,7 @@ describe('upload', () => {
 });
 
 describe('versions', () => {
-  test('200: list pages, get, load and unload, and 204: retire', async () => {
+  test('200: lists page by page, gets, loads and unloads; 204: retires', async () => {
     const path = '/api/models/m/versions';
     handlers = {
       [`GET ${path}?limit=1`]: json(200, { versions: [information], next: '1' }),
@@ -193,12 +193,12 @@ describe('artifact', () => {
     return Buffer.concat(chunks);
   };
 
-  test('200: the bytes of the version that the alias meant', async () => {
+  test('200: returns the bytes of the version that the alias points to', async () => {
     handlers = { 'GET /api/models/m/versions/@champion': json(200, information), [artifact]: serve(onnx) };
     expect((await fetched()).equals(onnx)).toBe(true);
   });
 
-  test('other bytes, fewer, and bytes without an end: the digest does not fit', async () => {
+  test('digest_mismatch: changed, missing or endless bytes', async () => {
     const changed = Buffer.from(onnx);
     changed[100]! ^= 1;
     const endless: Handler = (_request, response) => {
@@ -212,7 +212,7 @@ describe('artifact', () => {
   });
 });
 
-/** The files of a form whose length was said before. */
+/** The files of a form whose Content-Length must be right. */
 async function readForm(request: IncomingMessage): Promise<{ part: string; name: string; bytes: Buffer }[]> {
   const body = await buffer(request);
   expect(Number(request.headers['content-length'])).toBe(body.length);

@@ -5,7 +5,7 @@ const mine = '/api/models/mine';
 export const form = 'application/x-www-form-urlencoded';
 const onnx = { body: identityModel(1), mediaType: 'application/octet-stream' };
 
-/** Every route with an answer of its own, and each kind of error once or more. `body` is sent as JSON, or as the text of a form. */
+/** Every route with its own response, and each kind of error at least once. `body` is sent as JSON, or as the text of a form. */
 export const answers: readonly [
   route: string,
   status: number,

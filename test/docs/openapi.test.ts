@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('GET /api/openapi.json', () => {
-  test('200: the document is OpenAPI 3.1 for a validator of the specification', async () => {
+  test('200: the document is valid OpenAPI 3.1', async () => {
     const validator = new Validator();
 
     const result = await validator.validate(structuredClone({ ...document }));
@@ -23,7 +23,7 @@ describe('GET /api/openapi.json', () => {
     expect(validator.version).toBe('3.1');
   });
 
-  test('200: a linter with its recommended rules finds nothing', async () => {
+  test('200: a linter finds nothing with its recommended rules', async () => {
     const config = await createConfig({ extends: ['recommended'] });
 
     const problems = await lintFromString({
@@ -35,13 +35,13 @@ describe('GET /api/openapi.json', () => {
     expect(problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)).toEqual([]);
   });
 
-  test('200: the document lists the routes that are served, and no other', () => {
+  test('200: the document lists exactly the served routes', () => {
     const documented = operationsOf(document).map(({ route }) => route);
 
     expect(documented.sort()).toEqual(servedRoutes(service).sort());
   });
 
-  test('200: what the document says needs no token is what answers without one', async () => {
+  test('200: the routes documented as public are those that answer without a token', async () => {
     for (const { route, operation } of operationsOf(document)) {
       const [method = '', path = ''] = route.split(' ');
       const target = path.replaceAll(/\{\w+\}/g, '1');
@@ -53,7 +53,7 @@ describe('GET /api/openapi.json', () => {
 
 describe('MLAPI_DOCS=false', () => {
   test.each(['/api/openapi.json', '/api/docs'])(
-    '404: %s is not there, and behind the guard like all else',
+    '404: %s is missing, and behind the guard like everything else',
     async (path) => {
       const bare = await startService({ MLAPI_DOCS: 'false' }, { dataDir: service.dataDir });
       const { tokens } = await service.newClient();
@@ -72,7 +72,7 @@ interface Layer {
   readonly handle?: { readonly stack?: readonly Layer[] };
 }
 
-/** Walks the router of the application, as Express built it. */
+/** Walks the Express router of the application. */
 function servedRoutes({ services }: TestService): string[] {
   const walk = (layers: readonly Layer[]): string[] =>
     layers.flatMap(({ route, handle }) =>

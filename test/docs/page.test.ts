@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('GET /api/docs', () => {
-  test('200: the policy allows the style of the page by its digest, and nothing else', async () => {
+  test('200: the Content-Security-Policy allows only the page’s style, by its digest', async () => {
     const { headers } = await service.http.get('/api/docs').expect(200);
 
     const style = /<style>(.*?)<\/style>/s.exec(page)?.[1] ?? '';
@@ -32,12 +32,12 @@ describe('GET /api/docs', () => {
     expect(page).not.toMatch(/<(?:script|img|link|iframe|form)|\sstyle=|\son\w+=|@import|url\(/i);
   });
 
-  test('200: what a contract says is text on the page, never markup', () => {
+  test('200: the text of a contract is escaped', () => {
     expect(page).not.toContain('<script');
     expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;');
   });
 
-  test('200: every link leads somewhere', async () => {
+  test('200: every link resolves', async () => {
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
     const links = [...page.matchAll(/href="([^"]+)"/g)].map(([, href = '']) => href);
 
@@ -49,7 +49,7 @@ describe('GET /api/docs', () => {
     }
   });
 
-  test('200: neither document holds a secret', async () => {
+  test('200: neither document contains a secret', async () => {
     const { name, password, tokens } = await service.newClient();
     const { text } = await service.http.get('/api/openapi.json').expect(200);
     const secrets = [
@@ -68,9 +68,9 @@ describe('GET /api/docs', () => {
   });
 });
 
-// The lines are for a shell with curl; where there is none, there is nothing to paste them into.
-(hasCurl ? describe : describe.skip)('the lines to paste', () => {
-  test('200: reset, predict and refresh as the page starts, one after the other', async () => {
+// The commands need a shell with curl; skipped where there is none.
+(hasCurl ? describe : describe.skip)('the commands to paste', () => {
+  test('200: reset, predict and refresh work in the order of the page', async () => {
     const password = await service.services.clients.add('demo');
 
     const output = await shell([
@@ -86,7 +86,7 @@ describe('GET /api/docs', () => {
     expect(output).toEqual([answer, answer]);
   });
 
-  test('200: each endpoint that needs an access token answers its own line', async () => {
+  test('200: the command for each endpoint with an access token works', async () => {
     const { tokens } = await service.newClient(undefined, permissions);
     const lines = linesOf('Try ').filter((line) => line.includes('$TOKEN'));
     const folder = temporaryFolder();
@@ -98,13 +98,13 @@ describe('GET /api/docs', () => {
     ]);
 
     expect(lines.length).toBeGreaterThanOrEqual(7);
-    // What came with the service cannot be unloaded.
+    // A shipped model cannot be unloaded.
     const usual = expect.stringMatching(/^20[014]$/) as unknown;
     expect(output).toEqual(lines.map((line) => (line.includes('/v2/') && line.includes('/unload"') ? '409' : usual)));
   });
 });
 
-/** The text of every block on the page whose label starts so. */
+/** The text of every block on the page whose label starts like this. */
 function linesOf(label: string): string[] {
   return [...page.matchAll(/<pre [^>]*aria-label="([^"]*)"><code>(.*?)<\/code>/gs)]
     .filter(([, name = '']) => name.startsWith(label))
@@ -118,7 +118,7 @@ async function shell(commands: readonly string[]): Promise<string[]> {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-/** One model whose contract tries to be markup and to leave its quotes. */
+/** A model whose contract tries to inject markup and to break out of quotes. */
 function hostileModels(): string {
   const models = temporaryFolder();
   const folder = join(models, 'hostile');

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The pages that people read. */
+/** The Markdown pages. */
 export const pages = [
   'README.md',
   'deploy/README.md',
@@ -11,12 +11,12 @@ export const pages = [
 ];
 
 interface Block {
-  /** As the fence names it; empty where it names none. */
+  /** The language of the fence; empty if it has none. */
   readonly language: string;
   readonly lines: string;
 }
 
-/** The fenced blocks of a page, in their order. */
+/** The fenced blocks of a page, in order. */
 export function blocksOf(path: string): Block[] {
   const fenced = /^```(\w*)\n([^]*?)^```$/gm;
   return [...readFileSync(path, 'utf8').matchAll(fenced)].map(([, language = '', lines = '']) => ({ language, lines }));

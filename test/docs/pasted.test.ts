@@ -14,13 +14,13 @@ let service: TestProcess;
 let url: string;
 let variables: Record<string, string>;
 beforeAll(async () => {
-  // Its own port, since that stands in the issuer by which libraries find the service.
+  // A fixed port, because the issuer contains it and libraries find the service by the issuer.
   variables = { MLAPI_DATA_DIR: dataDir, MLAPI_PORT: String(await freePort()) };
   ({ service, url } = await serve(dataDir, { variables }));
 });
 afterAll(() => service.kill());
 
-/** Runs lines of a page in a shell at the root of the project, against this service. */
+/** Runs lines of a page in a shell in the project's root, against this service. */
 async function paste(lines: string, input = ''): Promise<string> {
   const { PATH = '', HOME = '' } = process.env;
   const env = { PATH, HOME, ...childVariables, ...databaseOf(dataDir), ...variables };
@@ -35,8 +35,8 @@ function here(lines: string): string {
   return lines.replaceAll('http://127.0.0.1:8080', url);
 }
 
-describe('what the pages show can be pasted', () => {
-  test('the model store: from the root, a client, her token, an upload, then an alias with a canary and a shadow', async () => {
+describe('the commands in the pages work as written', () => {
+  test('the model store: a client, its token, an upload, then an alias with a canary and a shadow', async () => {
     const page = blocksOf('files/model-store.md');
     const [register, upload, alias] = page.filter(({ language }) => language === 'sh').map(({ lines }) => lines);
     const [stored = '', moved = ''] = page.filter(({ language }) => language === '').map(({ lines }) => lines);
@@ -60,7 +60,7 @@ describe('what the pages show can be pasted', () => {
     expect(JSON.parse(await paste(readSecret! + grant!, `${secret}\n`))).toMatchObject({ scope: 'models:predict' });
 
     const { lines: program } = page.find(({ lines }) => lines.includes('openid-client'))!;
-    // In the project, where its import is found.
+    // In the project, so that its import resolves.
     const path = `.token-${process.pid}.ts`;
     writeFileSync(path, `${here(program)}console.log(token);\n`);
     try {
@@ -76,23 +76,23 @@ describe('what the pages show can be pasted', () => {
 describe.each(pages)('%s', (path) => {
   const blocks = blocksOf(path);
 
-  test('its commands stand without a prompt, and its output apart from them', () => {
+  test('no command has a prompt, and output has blocks of its own', () => {
     const lines = blocks.flatMap((block) => block.lines.split('\n'));
     expect(lines.filter((line) => line.startsWith('$ '))).toEqual([]);
     expect(blocks.filter(({ language }) => language === 'console')).toEqual([]);
   });
 
-  test('no block changes a model and calls it: npm run dev starts again in between', () => {
+  test('no block changes a model and calls it, because npm run dev restarts in between', () => {
     const both = blocks.filter(({ lines }) => lines.includes('.venv/bin/python wine.py') && lines.includes('curl'));
     expect(both).toEqual([]);
   });
 });
 
-test('the Python of the pages uses no name that it does not define', () => {
+test('the Python of the pages uses no undefined names', () => {
   const programs = pages
     .flatMap((path) => {
       const python = blocksOf(path).filter(({ language }) => language === 'python');
-      // What a page shows in two blocks is one program, unless the second begins with the name of another file.
+      // Two blocks of a page are one program, unless the second starts with another file's name.
       return python
         .map(({ lines }) => lines)
         .join('\n')

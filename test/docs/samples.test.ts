@@ -22,7 +22,7 @@ afterAll(() => service.close());
 
 describe('the documented schemas', () => {
   test.each(answers)(
-    '%s answers %i as the document says',
+    '%s answers %i as documented',
     async (route, status, { path, token, body, mediaType: sent = 'application/json' }) => {
       const [method = '', template = ''] = route.split(' ');
       const target = path ?? template;
@@ -49,7 +49,7 @@ describe('the documented schemas', () => {
     },
   );
 
-  test('503: a service that is not ready says so as the document says', async () => {
+  test('503: a service that is not ready answers as documented', async () => {
     const draining = await startService({}, { dataDir: service.dataDir });
     draining.services.lifecycle.enter('draining');
     try {
@@ -62,10 +62,10 @@ describe('the documented schemas', () => {
     }
   });
 
-  test('every route stands in the table above with its 200', () => {
+  test('every route is in the table above with its 200', () => {
     const shown = new Set(answers.filter(([, status]) => status < 300).map(([route]) => route));
 
-    // Nothing that came with the service can be unloaded.
+    // A shipped model cannot be unloaded.
     expect([...shown, 'POST /v2/repository/models/{name}/unload'].sort()).toEqual(
       operationsOf(document)
         .map(({ route }) => route)
@@ -75,7 +75,7 @@ describe('the documented schemas', () => {
 });
 
 describe('the documented samples', () => {
-  test('200: each sample body of a prediction is answered as the document shows', async () => {
+  test('200: each documented prediction request returns the documented response', async () => {
     let posted = 0;
     for (const { route, operation: predict } of operationsOf(document)) {
       const content = predict.requestBody?.content['application/json'];
@@ -95,7 +95,7 @@ describe('the documented samples', () => {
     expect(posted).toBe(6);
   });
 
-  test('200: the sample in CSV is answered as the document shows, line by line', async () => {
+  test('200: the sample in CSV returns the documented lines', async () => {
     let posted = 0;
     for (const { route, operation: predict } of operationsOf(document)) {
       const sent = predict.requestBody?.content['text/csv'];
@@ -115,7 +115,7 @@ describe('the documented samples', () => {
     expect(posted).toBe(3);
   });
 
-  test('200: what is read is answered as the document shows', async () => {
+  test('200: reads return the documented responses', async () => {
     const shown = operationsOf(document).filter(
       ({ route, operation: { responses } }) =>
         route.startsWith('GET') &&
@@ -132,7 +132,7 @@ describe('the documented samples', () => {
     }
   });
 
-  test('the schema of a body refuses what the service refuses', async () => {
+  test('the schema of a body rejects what the service rejects', async () => {
     const schema = operation('POST /api/ml').requestBody?.content['application/json']?.schema ?? true;
     const sample = (await bodyOf('sample')) as Record<string, unknown>;
     const bad = [{}, [], 5, 'x', [[1]], { ...sample, extra: 1 }, { ...sample, duration: '0' }, [[]]];
@@ -172,7 +172,7 @@ async function bearer(kind: 'access' | 'refresh' | 'weak'): Promise<string> {
   return (await service.newClient()).tokens.refresh_token;
 }
 
-/** `credentials` and `sample` stand for a new client's and the documented row; everything else is sent as it is. */
+/** `credentials` and `sample` are replaced by a new client's credentials and the documented row; other bodies are sent as they are. */
 async function bodyOf(body: unknown): Promise<unknown> {
   if (body === 'sample' || body === 'tensors')
     return Object.values(

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Whatever has a type, an alternative, an enumeration or a reference, wherever it stands; examples are values. */
+/** Every node with a type, an alternative, an enumeration or a reference, at any depth; examples are values, not schemas. */
 function* findSchemas(value: unknown, path: string): Generator<Found> {
   if (typeof value !== 'object' || value === null) return;
   const node = value as Json;
@@ -48,7 +48,7 @@ function mistakes(schema: object | undefined, value: unknown): unknown[] {
 }
 
 describe('the schemas of the document', () => {
-  test('there are many, and each kind of mistake would be found', () => {
+  test('there are many, and the checks detect each kind of mistake', () => {
     const bad = {
       components: { schemas: { a: { enum: [1] }, b: { type: 'array' }, c: { properties: { type: {} } } } },
     };
@@ -70,18 +70,18 @@ describe('the schemas of the document', () => {
     ).toEqual([]);
   });
 
-  test('every array says what its items are', () => {
+  test('every array declares its items', () => {
     const isArray = (type: unknown) => type === 'array' || (Array.isArray(type) && type.includes('array'));
     expect(wrong(({ type, items }) => isArray(type) && items === undefined)).toEqual([]);
   });
 
-  test('every default is allowed by its own schema', () => {
+  test('every default is valid under its own schema', () => {
     const defaults = schemas.filter(({ schema }) => 'default' in schema);
     expect(defaults.length).toBeGreaterThan(3);
     expect(defaults.filter(({ schema }) => mistakes(schema, schema.default).length > 0)).toEqual([]);
   });
 
-  test('none has several types but null, and none a constant or a negation, which generators do not know', () => {
+  test('none uses constants, negations, or several types except null, which generators do not support', () => {
     expect(
       wrong(({ type }) => Array.isArray(type) && !(type.length === 2 && type[1] === 'null' && type[0] !== 'null')),
     ).toEqual([]);
@@ -89,7 +89,7 @@ describe('the schemas of the document', () => {
     expect(JSON.stringify(document)).not.toMatch(/"ref":|"x-if|"adjust"/);
   });
 
-  test('every reference leads to a component, and every component is referred to', () => {
+  test('every reference resolves to a component, and every component is used', () => {
     const names = Object.keys((document.components as { schemas: Json }).schemas).map(
       (name) => `#/components/schemas/${name}`,
     );
@@ -97,22 +97,22 @@ describe('the schemas of the document', () => {
     expect([...references].sort()).toEqual(names.sort());
   });
 
-  test('every object with properties is a component, by its name', () => {
+  test('every object with properties is a named component', () => {
     expect(
       wrong(({ properties }, path) => properties !== undefined && !/^#\/components\/schemas\/[A-Z]\w+$/.test(path)),
     ).toEqual([]);
   });
 
-  test('numbers are as wide as the service has them: a generator takes those without a format for 32 bits', () => {
+  test('integers declare their width, because generators default to 32 bits', () => {
     expect(wrong(({ type, format }) => type === 'number' && format !== 'double')).toEqual([
-      // Joi has no format; these are shares, from 0 to 1.
+      // Joi has no format; these are fractions from 0 to 1.
       '#/components/schemas/RequestedShare/properties/share',
     ]);
   });
 });
 
 describe('the operations of the document', () => {
-  test('each has an id of its own from which a generator makes a name, a summary and a description', () => {
+  test('each has a unique id usable as a function name, a summary and a description', () => {
     const ids = operationsOf(document).map(({ operation: { operationId } }) => operationId);
 
     expect(new Set(ids).size).toBe(ids.length);
@@ -121,7 +121,7 @@ describe('the operations of the document', () => {
       expect([operation.summary, operation.description].every((text) => text.length > 5)).toBe(true);
   });
 
-  test('each has its path parameters, and every one a pattern', () => {
+  test('each declares its path parameters, each with a pattern', () => {
     for (const { route, operation } of operationsOf(document)) {
       const named = [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
       const given = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path');
@@ -130,7 +130,7 @@ describe('the operations of the document', () => {
     }
   });
 
-  test('each has the statuses that every route of its kind answers', () => {
+  test('each declares the statuses that every route of its kind returns', () => {
     for (const { route, operation } of operationsOf(document)) {
       const isGuarded = operation.security.length > 0;
       const expected = ['400', '500', ...(isGuarded ? ['401', '429', '503'] : [])];
@@ -141,14 +141,14 @@ describe('the operations of the document', () => {
     }
   });
 
-  test('a body of several media types has a schema for each: generated clients choose by its class', () => {
+  test('a body of several media types has a schema for each, because generated clients choose by its class', () => {
     for (const { route, operation } of operationsOf(document)) {
       const bodies = Object.values(operation.requestBody?.content ?? {}).map(({ schema }) => JSON.stringify(schema));
       expect([route, new Set(bodies).size]).toEqual([route, bodies.length]);
     }
   });
 
-  test('an upload has the parts of its form', () => {
+  test('an upload declares the parts of its form', () => {
     const { content } = operation('PUT /api/models/{name}/versions/{version}').requestBody!;
     const { ModelUpload } = (document.components as { schemas: { ModelUpload: { properties: object } } }).schemas;
 
@@ -159,29 +159,32 @@ describe('the operations of the document', () => {
   });
 });
 
-describe('what the shipped models answer', () => {
-  test.each(['nsl-kdd-classifier', 'nsl-kdd-anomaly'])('200: %s answers as its own routes say', async (name) => {
-    const get = await send('get', `/api/models/${name}`);
-    expect(mistakes(responseOf('GET /api/models/{name}'), get)).toEqual([]);
-    const { features, sample } = get as { features: { name: string }[]; sample: Json };
-    const list = features.map((feature) => sample[feature.name]);
-    const bodies = [sample, [list], [list, sample], { instances: sample }, { instances: [list, sample] }];
-    for (const route of [
-      'POST /api/models/{name}/predict',
-      'POST /api/models/{name}/versions/{version}/predict',
-      ...(name === 'nsl-kdd-classifier' ? ['POST /api/ml'] : []),
-    ]) {
-      const path = route.slice(5).replace('{name}', name).replace('{version}', '1');
-      const taken = operation(route).requestBody?.content['application/json']?.schema;
-      for (const body of bodies) {
-        expect(mistakes(taken, body)).toEqual([]);
-        for (const scores of ['', '?scores=true'])
-          expect(mistakes(responseOf(route), await send('post', `${path}${scores}`, body))).toEqual([]);
+describe('responses of the shipped models', () => {
+  test.each(['nsl-kdd-classifier', 'nsl-kdd-anomaly'])(
+    '200: %s answers as its own routes are documented',
+    async (name) => {
+      const get = await send('get', `/api/models/${name}`);
+      expect(mistakes(responseOf('GET /api/models/{name}'), get)).toEqual([]);
+      const { features, sample } = get as { features: { name: string }[]; sample: Json };
+      const list = features.map((feature) => sample[feature.name]);
+      const bodies = [sample, [list], [list, sample], { instances: sample }, { instances: [list, sample] }];
+      for (const route of [
+        'POST /api/models/{name}/predict',
+        'POST /api/models/{name}/versions/{version}/predict',
+        ...(name === 'nsl-kdd-classifier' ? ['POST /api/ml'] : []),
+      ]) {
+        const path = route.slice(5).replace('{name}', name).replace('{version}', '1');
+        const taken = operation(route).requestBody?.content['application/json']?.schema;
+        for (const body of bodies) {
+          expect(mistakes(taken, body)).toEqual([]);
+          for (const scores of ['', '?scores=true'])
+            expect(mistakes(responseOf(route), await send('post', `${path}${scores}`, body))).toEqual([]);
+        }
       }
-    }
-  });
+    },
+  );
 
-  test('400: the schema of the default model refuses what the service refuses', async () => {
+  test('400: the schema of the default model rejects what the service rejects', async () => {
     const { sample } = (await send('get', '/api/ml')) as { sample: Json };
     const schema = operation('POST /api/ml').requestBody?.content['application/json']?.schema;
     const wrongCells = {
@@ -202,9 +205,12 @@ describe('what the shipped models answer', () => {
 });
 
 describe('GET /api/models', () => {
-  test.each(['after=', 'prefix=', 'after=&prefix=&limit=20'])('200: %s is none', async (query) => {
-    expect(await send('get', `/api/models?${query}`)).toEqual(await send('get', '/api/models'));
-  });
+  test.each(['after=', 'prefix=', 'after=&prefix=&limit=20'])(
+    '200: the empty parameters in %s are ignored',
+    async (query) => {
+      expect(await send('get', `/api/models?${query}`)).toEqual(await send('get', '/api/models'));
+    },
+  );
 });
 
 function operation(route: string) {

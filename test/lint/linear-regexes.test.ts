@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
-/** What eslint, as `npm run lint` runs it, says of this text in place of a file: the lines that the rule refuses. */
+/** The lines of this text that the rule refuses when eslint runs as in `npm run lint`. */
 function lint(file: string, text: string): number[] {
   const words = ['node_modules/eslint/bin/eslint.js', '--format', 'json', '--stdin', '--stdin-filename', file];
   const { stdout, stderr } = spawnSync(process.execPath, words, { input: text, encoding: 'utf8' });
@@ -41,7 +41,7 @@ describe('npm run lint', () => {
     expect(lint('mlapi/version.ts', lines.join('\n'))).toEqual(expected);
   }, 120_000);
 
-  test('no file of the service switches the rule off', () => {
+  test('no file of the service disables the rule', () => {
     const files = readdirSync('mlapi', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
     const switchedOff = files.filter((name) => readFileSync(join('mlapi', name), 'utf8').includes('regexes/linear'));
     expect(switchedOff).toEqual([]);

@@ -28,7 +28,7 @@ function expressionOf(path: string, end = true): RegExp {
   return library.pathToRegexp(path, { sensitive: true, end, trailing: true }).regexp;
 }
 
-/** A parameter is a whole segment, so that no two ways of matching a path compete. */
+/** A parameter is a whole segment, so a path can be matched in only one way. */
 function expected(path: string): string {
   const segments = path.split('/').map((segment) => (segment.startsWith(':') ? String.raw`([^\/]+)` : segment));
   return String.raw`^(?:${segments.join(String.raw`\/`).replaceAll(/\./g, String.raw`\$&`)})(?:\/$)?$`;
@@ -41,13 +41,13 @@ function pathsOf(stack: readonly Layer[]): string[] {
   ]);
 }
 
-describe('the expressions that Express makes of our paths', () => {
-  test('each is of one form, and that is proved linear', () => {
+describe('the regular expressions that Express makes of our paths', () => {
+  test('each has one form, which is proved linear', () => {
     const isLinear = ({ source, flags }: RegExp) =>
       recheck.checkSync(source, flags, { checker: 'automaton' }).status === 'safe';
     expect(expressionOf('/a/:b/c').source).toBe(expected('/a/:b/c'));
     expect(isLinear(expressionOf('/a/:b/c'))).toBe(true);
-    // What "use" mounts is not matched to its end: these paths stand in application.ts.
+    // Paths mounted by "use" are matched as prefixes; they are in application.ts.
     for (const path of ['/auth', '/auth/session', '/api', '/v2'])
       expect(isLinear(expressionOf(path, false))).toBe(true);
 

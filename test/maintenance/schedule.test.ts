@@ -19,7 +19,7 @@ function start(job: () => unknown): void {
   schedule = new Schedule(job, { everyMs, logger, failure: 'the job failed' });
 }
 
-/** A job whose runs end when they are told. */
+/** A job whose runs end on command. */
 class HeldJob {
   begun = 0;
   end: () => void = () => undefined;
@@ -42,7 +42,7 @@ describe('a schedule', () => {
     expect(runs).toBe(4);
   });
 
-  test('leaves out a run that is due while the last one goes on', async () => {
+  test('skips a run while the previous one is still running', async () => {
     const job = new HeldJob();
     start(job.run);
     await jest.advanceTimersByTimeAsync(3 * everyMs);
@@ -53,7 +53,7 @@ describe('a schedule', () => {
     job.end();
   });
 
-  test('runs at once when it is asked, or waits for the run that goes on', async () => {
+  test('runs at once on request, or waits for the current run', async () => {
     const job = new HeldJob();
     start(job.run);
     const [first, second] = [schedule.run(), schedule.run()];
@@ -73,7 +73,7 @@ describe('a schedule', () => {
         throw new Error('no disk');
       },
     ],
-  ])('logs a job that %s, and runs it again in its turn', async (_, job) => {
+  ])('logs a job that %s, and runs it again at the next interval', async (_, job) => {
     let runs = 0;
     start(() => {
       runs += 1;
@@ -84,7 +84,7 @@ describe('a schedule', () => {
     expect([runs, logged]).toEqual([2, [failure, failure]]);
   });
 
-  test('stops at once, and says when its last run has ended', async () => {
+  test('stops at once, and resolves when its last run has ended', async () => {
     const job = new HeldJob();
     start(job.run);
     await jest.advanceTimersByTimeAsync(everyMs);
@@ -97,7 +97,7 @@ describe('a schedule', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('keeps no process alive', () => {
+  test('does not keep the process alive', () => {
     jest.useRealTimers();
     const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     start(() => undefined);

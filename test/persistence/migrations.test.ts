@@ -34,12 +34,12 @@ describe('migrations', () => {
   const first: Migrations = { '001-first': table('first') };
   const both: Migrations = { ...first, '002-second': table('second') };
 
-  test('two features with a migration of one name are refused, since one of them would never run', () => {
+  test('two features with a migration of the same name are refused, since one of them would never run', () => {
     expect(Object.keys(mergeMigrations([first, { '003-third': table('third') }]))).toEqual(['001-first', '003-third']);
     expect(() => mergeMigrations([both, { '002-second': table('other') }])).toThrow(/"002-second"; rename the newer/);
   });
 
-  test('an empty database gets its tables at the start', async () => {
+  test('the start creates the tables in an empty database', async () => {
     const database = open();
     await prepareDatabase(database, both);
     await prepareDatabase(database, both);
@@ -47,7 +47,7 @@ describe('migrations', () => {
     expect(tables).toEqual(expect.arrayContaining(['first', 'second']));
   });
 
-  test('an older database stops the start, is told the command, and is not changed', async () => {
+  test('an outdated database stops the start, names the command, and is not changed', async () => {
     const database = open();
     await prepareDatabase(database, first);
 
@@ -61,7 +61,7 @@ describe('migrations', () => {
     await prepareDatabase(database, both);
   });
 
-  test('a database without a feature has the tables of the core alone; one that is added later brings its own', async () => {
+  test('without features there are only the core’s tables; a feature added later migrates its own', async () => {
     const tablesOf = async (its: Database) => (await its.introspection.getTables()).map(({ name }) => name);
     const database = open();
     await prepareDatabase(database, coreMigrations);
@@ -75,7 +75,7 @@ describe('migrations', () => {
     await expect(prepareDatabase(database, coreMigrations)).rejects.toThrow(MigrationPending);
   });
 
-  test('a migration that breaks off leaves nothing behind', async () => {
+  test('a failing migration leaves nothing behind', async () => {
     const broken: Migrations = {
       ...first,
       '002-broken': {

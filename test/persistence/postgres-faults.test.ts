@@ -7,10 +7,10 @@ import { startService, type TestService, type Tokens } from '../support/service.
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
 const describeOnPostgres = hasPostgres('PostgreSQL lost while it serves') ? describe : describe.skip;
-/** Nominally two seconds for a connection, two and a half for an answer; the rest is for a busy machine. */
+/** Nominally 2 s for a connection and 2.5 s for a query; the rest is for a busy machine. */
 const boundMs = 10_000;
 
-describeOnPostgres('PostgreSQL goes away while the service runs', () => {
+describeOnPostgres('PostgreSQL fails while the service runs', () => {
   let server: TestPostgres;
   let proxy: TcpProxy;
   let service: TestService;
@@ -32,7 +32,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     await server.close();
   });
 
-  /** Readiness looks once a second. */
+  /** Readiness checks once a second. */
   async function readiness(): Promise<number> {
     service.clock.advanceSeconds(1);
     return (await service.http.get('/api/readiness')).status;
@@ -43,7 +43,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     expect(JSON.stringify(body)).not.toMatch(/postgres|ECONN|127\.0\.0\.1|SQL|password/i);
   }
 
-  /** Everything that needs the database says 503, in time; liveness and what needs none of it go on. */
+  /** Everything that needs the database answers 503 in time; liveness and whatever does not need it keep working. */
   async function expectAway({ name, password, tokens }: Awaited<ReturnType<TestService['newClient']>>): Promise<void> {
     const startedAt = performance.now();
     const answers = Promise.all([
@@ -63,7 +63,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     expect(performance.now() - startedAt).toBeLessThan(boundMs);
   }
 
-  /** Without a restart of the service: tokens from before are good, and new ones are made. */
+  /** Without a restart of the service: old tokens are valid, and new ones are issued. */
   async function expectBack({ tokens }: Awaited<ReturnType<TestService['newClient']>>): Promise<void> {
     const deadline = performance.now() + boundMs;
     while ((await readiness()) !== 200) {
@@ -76,15 +76,18 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     await service.newClient();
   }
 
-  test.each(['SIGINT', 'SIGKILL'] as const)('stopped by %s and started again', async (signal) => {
-    const client = await service.newClient();
-    await server.stop(signal);
-    await expectAway(client);
-    await server.run();
-    await expectBack(client);
-  });
+  test.each(['SIGINT', 'SIGKILL'] as const)(
+    'stopped by %s and started again: 503, then recovery without a restart',
+    async (signal) => {
+      const client = await service.newClient();
+      await server.stop(signal);
+      await expectAway(client);
+      await server.run();
+      await expectBack(client);
+    },
+  );
 
-  test('killed amid resets and refreshes: 200, 401 or 503, never 500; what was acknowledged is kept', async () => {
+  test('killed during resets and refreshes: 200, 401 or 503, never 500; acknowledged writes are kept', async () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => service.newClient()));
     const fresh = await Promise.all(
       clients.map(async ({ name }) => ({
@@ -110,7 +113,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     }
   });
 
-  test('silent, as after a cable was pulled: 503 in time, and the dead connections are given up', async () => {
+  test('silent, as with a pulled cable: 503 in time, and the dead connections are dropped', async () => {
     const client = await service.newClient();
     proxy.isSilent = true;
     await expectAway(client);
@@ -118,7 +121,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     await expectBack(client);
   });
 
-  test('slow for 30 seconds, all tables locked: 503 in time; readiness, too', async () => {
+  test('slow for 30 seconds, all tables locked: 503 in time, readiness included', async () => {
     const client = await service.newClient();
     const slow = server
       .query('begin; lock table clients, token_families, signing_keys; select pg_sleep(30)', databaseName)
@@ -131,7 +134,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     await expectBack(client);
   });
 
-  test('every connection of the pool taken: 503 in time', async () => {
+  test('connection pool exhausted: 503 in time', async () => {
     const client = await service.newClient();
     let free = (): void => undefined;
     const freed = new Promise<void>((resolve) => (free = resolve));
@@ -155,7 +158,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     ['no connection left', 'alter role service connection limit 0', 'alter role service connection limit -1'],
     ['no login any more', 'alter role service nologin', 'alter role service login'],
   ];
-  test.each(refusals)('%s: 503 until the operator has put it right', async (_name, breaks, repairs) => {
+  test.each(refusals)('%s: 503 until the operator repairs it', async (_name, breaks, repairs) => {
     const client = await service.newClient();
     await server.query(breaks);
     await server.query(ends);
@@ -178,7 +181,7 @@ describeOnPostgres('PostgreSQL goes away while the service runs', () => {
     const serverProcess = sql<{ pid: number }>`select pg_backend_pid() as pid`;
     const [before] = (await serverProcess.execute(service.services.database)).rows;
     expectUnavailable(await service.refresh(client.tokens.refresh_token));
-    // A new connection finds the new server, where the old one would stay with the standby.
+    // A new connection reaches the new server; the old one would stay with the standby.
     const stillThere = `select 1 from pg_stat_activity where pid = ${before?.pid}`;
     while ((await server.query(stillThere)).length > 0) await delay(20);
     expectUnavailable(await service.reset(client.name, password));

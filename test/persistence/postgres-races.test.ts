@@ -34,12 +34,12 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
 
   const both = (count: number) => Array.from({ length: count }, (_, index) => (index % 2 === 0 ? one : two));
   const newClient = async () => one.newClient();
-  /** Past the grace period, in which a retry is no replay. */
+  /** Skips the grace period, in which a retry does not count as a replay. */
   const endGrace = () => one.clock.advanceSeconds(graceSeconds + 1);
   const revoke = (service: TestService, token: string) =>
     service.http.post('/auth/revoke').type('form').send({ token }).expect(200);
 
-  test('started at once, they made one key; so do four at once, 10 rounds', async () => {
+  test('started at once, two create one key, and so do four, 10 rounds', async () => {
     expect(one.dataDir).not.toBe(two.dataDir);
     const rows = await one.services.database.selectFrom('signing_keys').selectAll().execute();
     expect(rows).toHaveLength(1);
@@ -65,7 +65,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     }
   });
 
-  test('a refresh raced between them, 20 rounds: within grace all get the same successor, as on SQLite', async () => {
+  test('a refresh raced between them, 20 rounds: within the grace period all get the same successor, as on SQLite', async () => {
     for (let round = 0; round < 20; round += 1) {
       const { tokens } = await newClient();
       const answers = await Promise.all(both(8).map((service) => service.refresh(tokens.refresh_token)));
@@ -74,7 +74,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     }
   });
 
-  test('401: a token that was spent at one is a replay at the other, and the family is dead at both at once', async () => {
+  test('401: a token spent at one is a replay at the other, and the family ends at both at once', async () => {
     const { tokens } = await newClient();
     const { body } = await one.refresh(tokens.refresh_token).expect(200);
     const next = body as Tokens;
@@ -85,7 +85,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     await two.session(tokens.access_token).expect(401);
   });
 
-  test('a revocation raced against a refresh, 30 rounds: nothing of the family is usable after both', async () => {
+  test('a revocation raced against a refresh, 30 rounds: no token of the family works after both', async () => {
     for (let round = 0; round < 30; round += 1) {
       const { tokens } = await newClient();
       const [{ status, body }] = await Promise.all([
@@ -98,7 +98,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     }
   });
 
-  test('a client disabled at one while it resets at the other, 30 rounds: no token survives, also when it is enabled', async () => {
+  test('a client disabled at one while it resets at the other, 30 rounds: no token survives, even once it is enabled', async () => {
     for (let round = 0; round < 30; round += 1) {
       const name = `disabled-${round}`;
       const password = await one.services.clients.add(name);
@@ -123,7 +123,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     }
   });
 
-  test('everything at once to one client, 15 rounds: no deadlock, only 200 and 401', async () => {
+  test('all operations at once on one client, 15 rounds: no deadlock, only 200 and 401', async () => {
     for (let round = 0; round < 15; round += 1) {
       const { name, tokens } = await newClient();
       const password = await one.services.clients.resetPassword(name, { keepTokens: true });
@@ -141,7 +141,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     }
   });
 
-  test('one client added at both: one gets it, the other is told', async () => {
+  test('one client added at both: one succeeds, the other gets an error', async () => {
     const added = await Promise.allSettled(both(6).map(({ services }) => services.clients.add('added')));
     expect(added.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const outcome of added) {
@@ -150,7 +150,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     }
   });
 
-  test('a key that one rotates is known to the other at once; one that is retired is dead there at once', async () => {
+  test('key rotations and retirements at one take effect at the other at once', async () => {
     const { tokens } = await newClient();
     const [old] = one.services.keys.list();
     await one.services.keys.rotate({ now: true });
@@ -163,7 +163,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     await two.session(newer.access_token).expect(200);
   });
 
-  test('an operator’s change waits for whoever holds the client: client first, then its families', async () => {
+  test('an operator’s change waits for the lock on the client, then on its families', async () => {
     const { name } = await newClient();
     const waiting = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
     const { change } = await one.services.database.transaction().execute(async (queries) => {
@@ -176,9 +176,9 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     expect(await change).toBe(1);
   });
 
-  describe('scopes that one takes away while the other waits for the client’s row', () => {
+  describe('scopes removed at one while the other waits for the client’s row', () => {
     const waiting = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-    /** Has a request begin while the row is held, waits until it waits for the row, takes the scopes away, and lets go. */
+    /** Holds the row's lock until the request waits for it, removes the scopes, and releases the lock. */
     async function overtaken<T>(name: string, request: () => Promise<T>): Promise<T> {
       const { answer } = await one.services.database.transaction().execute(async (queries) => {
         const { id } = (await lockClient(queries, { name }))!;
@@ -191,26 +191,26 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
       return answer;
     }
 
-    test('a reset at the other gets what is left', async () => {
+    test('a reset at the other grants the remaining scopes', async () => {
       const password = await one.services.clients.add('overtaken-reset');
       const { status, body } = await overtaken('overtaken-reset', async () => two.reset('overtaken-reset', password));
       expect([status, (body as Tokens).scope]).toEqual([200, 'models:read']);
     });
 
-    test('so does a refresh', async () => {
+    test('a refresh at the other grants the remaining scopes', async () => {
       const { name, tokens } = await newClient();
       const { status, body } = await overtaken(name, async () => two.refresh(tokens.refresh_token));
       expect([status, (body as Tokens).scope]).toEqual([200, 'models:read']);
     });
 
-    test('so do tokens that are issued', async () => {
+    test('tokens issued at the other have the remaining scopes', async () => {
       const { name } = await newClient();
       const client = await two.services.clients.get(name);
       expect((await overtaken(name, () => two.services.tokens.issue(client))).scope).toBe('models:read');
     });
   });
 
-  test('forgetting old families waits for nobody: who is at work on one is passed by', async () => {
+  test('purging old families skips locked ones instead of waiting', async () => {
     const busy = await newClient();
     await newClient();
     one.clock.advanceSeconds(2_592_000 + 86_401);
@@ -225,7 +225,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     expect(await count()).toBe(0);
   });
 
-  test('what is purged is what has expired, also while the other machine purges', async () => {
+  test('only what has expired is purged, even while the other machine purges', async () => {
     const { tokens } = await newClient();
     one.clock.advanceSeconds(2_592_000 + 86_401);
     const later = await newClient();
@@ -235,7 +235,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     await two.session(later.tokens.access_token).expect(200);
   });
 
-  test('times come back as numbers, audit ids count up', async () => {
+  test('timestamps are returned as numbers, and audit ids count up', async () => {
     const { database } = one.services;
     const client = await database.selectFrom('clients').selectAll().limit(1).executeTakeFirstOrThrow();
     expect(typeof client.created_at).toBe('number');
@@ -244,7 +244,7 @@ describeOnPostgres('two machines: two data directories and one PostgreSQL', () =
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('a deadlock is a storage fault: the loser has done nothing and is answered 503', async () => {
+  test('503: the loser of a deadlock has changed nothing', async () => {
     const names = ['dead-a', 'dead-b'];
     for (const name of names) await one.services.clients.add(name);
     const gate: (() => void)[] = [];

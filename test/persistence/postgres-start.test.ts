@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/service.ts';
 
 const describeOnPostgres = hasPostgres('the start on PostgreSQL, with TLS') ? describe : describe.skip;
 
-describeOnPostgres('the start on PostgreSQL', () => {
+describeOnPostgres('starting on PostgreSQL', () => {
   const folder = temporaryFolder();
   const rootFile = join(folder, 'root.pem');
   const otherRootFile = join(folder, 'other.pem');
@@ -65,7 +65,7 @@ describeOnPostgres('the start on PostgreSQL', () => {
     ['no root certificate where it should be', (url) => verified('/nonexistent/root.pem')(url), /ENOENT/],
   ];
 
-  test.each(faults)('%s: one clear line, code 1, and nothing of the password', async (_name, change, reason) => {
+  test.each(faults)('%s: one clear line, code 1, and no password', async (_name, change, reason) => {
     const databaseUrl = changed(change);
     const outcomes = await Promise.all([['serve'], ['clients', 'list']].map((words) => command(databaseUrl, words)));
     for (const { code, stdout, stderr } of outcomes) {
@@ -76,7 +76,7 @@ describeOnPostgres('the start on PostgreSQL', () => {
     }
   });
 
-  test('with TLS, verified: migrate, a client, a key and the service', async () => {
+  test('with verified TLS: migrate, a client, a key and the service', async () => {
     const { pathname } = new URL(await server.newDatabase());
     const databaseUrl = changed((url) => {
       verified(rootFile)(url);
@@ -105,7 +105,7 @@ describeOnPostgres('the start on PostgreSQL', () => {
     expect(service.stdout + service.stderr).not.toContain(new URL(databaseUrl).password);
   });
 
-  test('on a Unix socket, as the role that the README makes, on the database that it makes', async () => {
+  test('on a Unix socket, with the role and database that the README creates', async () => {
     const written = /```sql\n([\s\S]*?)```/.exec(readFileSync('files/operations.md', 'utf8'))?.[1] ?? '';
     const statements = written.split(';').map((statement) => statement.trim());
     for (const statement of statements.filter(Boolean)) await server.query(statement);

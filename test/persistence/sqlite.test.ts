@@ -25,14 +25,14 @@ async function pragma(database: Database, name: string): Promise<unknown> {
 }
 
 describe('the database file', () => {
-  test('WAL, every commit synced, foreign keys on', async () => {
+  test('uses WAL, syncs every commit, and enforces foreign keys', async () => {
     const database = open(temporaryFolder());
     expect(await pragma(database, 'journal_mode')).toBe('wal');
     expect(await pragma(database, 'synchronous')).toBe(2);
     expect(await pragma(database, 'foreign_keys')).toBe(1);
   });
 
-  test('it is its owner’s alone, with the files beside it and the folder', async () => {
+  test('is readable by its owner only, as are the files beside it and the folder', async () => {
     const dataDir = join(temporaryFolder(), 'made');
     await prepareDatabase(open(dataDir), await allMigrations());
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -40,7 +40,7 @@ describe('the database file', () => {
     for (const name of ['mlapi.db', 'mlapi.db-wal', 'mlapi.db-shm']) expect(mode(join(dataDir, name))).toBe('600');
   });
 
-  test('a folder that the operator made keeps its mode', async () => {
+  test('keeps the mode of a folder that the operator created', async () => {
     const dataDir = join(temporaryFolder(), 'given');
     mkdirSync(dataDir);
     chmodSync(dataDir, 0o750);
@@ -61,7 +61,7 @@ describe('a write lock that another process holds', () => {
     };
   }
 
-  /** The longest time for which the event loop stood still while `work` ran. */
+  /** The longest time in which the event loop was blocked while `work` ran. */
   async function longestStall(work: Promise<unknown>): Promise<number> {
     let last = performance.now();
     let longest = 0;
@@ -74,7 +74,7 @@ describe('a write lock that another process holds', () => {
     return longest;
   }
 
-  test('for a moment: transactions and single statements wait, and the event loop does not', async () => {
+  test('held briefly: transactions and single statements wait without blocking the event loop', async () => {
     const dataDir = temporaryFolder();
     const database = open(dataDir);
     await prepareDatabase(database, await allMigrations());
@@ -91,7 +91,7 @@ describe('a write lock that another process holds', () => {
     expect(await database.selectFrom('audit_events').select('at').execute()).toHaveLength(2);
   });
 
-  test('503 with Retry-After: for longer than a request may wait, all who wait are told at once', async () => {
+  test('503 with Retry-After: held for longer than a request may wait, it fails all waiting requests at once', async () => {
     const service = await startService({ MLAPI_DATABASE_URL: '' });
     const caller = await service.newClient('caller', ['models:read']);
     const other = await service.newClient('other', ['models:read']);
@@ -120,7 +120,7 @@ describe('a write lock that another process holds', () => {
     await service.close();
   });
 
-  test('who only reads is not kept waiting, also while transactions wait', async () => {
+  test('readers do not wait, even while transactions wait', async () => {
     const dataDir = temporaryFolder();
     const database = open(dataDir);
     await prepareDatabase(database, await allMigrations());
@@ -133,7 +133,7 @@ describe('a write lock that another process holds', () => {
     expect(await waiting).toBe('done');
   });
 
-  test('transactions of one process take turns, and one that fails leaves nothing behind', async () => {
+  test('transactions of one process are serialized, and a failed one leaves nothing behind', async () => {
     const database = open(temporaryFolder());
     await prepareDatabase(database, await allMigrations());
     const add = (at: number) =>

@@ -1,6 +1,6 @@
 import newman from 'newman';
 
-// Runs a collection in a process of its own: newman's sandbox and Jest's do not share one.
+// Runs a collection in its own process: newman's sandbox conflicts with Jest's.
 const [collection, variables] = process.argv.slice(2);
 
 newman.run(

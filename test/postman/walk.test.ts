@@ -15,7 +15,7 @@ interface Walk {
 }
 
 describe('the Postman collection', () => {
-  test('every step of the walk holds, without a pause between them', async () => {
+  test('every request of the walk passes, without pauses', async () => {
     const { requests, assertions, failed } = await walk({});
 
     expect(failed).toEqual([]);
@@ -23,7 +23,7 @@ describe('the Postman collection', () => {
     expect(assertions).toBe(68);
   });
 
-  test('with the secret of a reusable client, it uses that, too', async () => {
+  test('with the secret of a reusable client, its requests run and pass too', async () => {
     const { requests, assertions, failed } = await walk({}, { isReusable: true });
 
     expect(failed).toEqual([]);
@@ -31,13 +31,13 @@ describe('the Postman collection', () => {
     expect(assertions).toBe(70);
   });
 
-  test('it fails where a password works twice', async () => {
+  test('fails on a service where a password works twice', async () => {
     const { failed } = await walk({ MLAPI_RESET_ONCE: 'false' });
 
     expect(failed).toEqual(['12. Reset with the spent password: 401: 401 and the shape of RFC 6749']);
   });
 
-  test('it comes without a password or a token', () => {
+  test('contains no password and no token', () => {
     const { variable } = JSON.parse(readFileSync(path, 'utf8')) as {
       variable: { key: string; value: string }[];
     };
@@ -47,7 +47,7 @@ describe('the Postman collection', () => {
   });
 });
 
-/** Runs the collection against a service and a client of its own, and with a reusable client beside it. */
+/** Runs the collection against a service, with a client and a reusable client of its own. */
 async function walk(variables: Readonly<Record<string, string>>, { isReusable = false } = {}): Promise<Walk> {
   const service = await startService(variables);
   try {

@@ -20,7 +20,7 @@ async function startDevelopment(
   return { service, password, lines };
 }
 
-/** Pastes the first line, which sets TOKEN. */
+/** Runs the first line, which sets TOKEN. */
 async function tokenOf(lines: string): Promise<string> {
   const [reset = ''] = lines.split('\n');
   return (await bash('bash', ['-c', `${reset}\nprintf %s "$TOKEN"`])).stdout;
@@ -32,7 +32,7 @@ async function sessionStatus(port: number, token: string): Promise<number> {
 }
 
 describe('npm run dev', () => {
-  test('an empty folder: the three lines that it prints get a label; tokens outlive restart and kill -9', async () => {
+  test('in an empty folder the three printed lines return a label; tokens survive a restart and kill -9', async () => {
     const dataDir = temporaryFolder();
     const first = await startDevelopment(dataDir);
 
@@ -50,7 +50,7 @@ describe('npm run dev', () => {
     expect(await second.service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  test('two ports, one folder: a token is good at its own port alone, until the client resets at the other', async () => {
+  test('two ports, one folder: a token is valid only at its own port, until the client resets at the other', async () => {
     const dataDir = temporaryFolder();
     const ports = [await freePort(), await freePort()] as const;
     const first = await startDevelopment(dataDir, ports[0]);
@@ -63,7 +63,7 @@ describe('npm run dev', () => {
     await Promise.all([first.service.kill(), second.service.kill()]);
   });
 
-  test('production refuses it', async () => {
+  test('is refused in production', async () => {
     const service = startScript('mlapi/cli/dev.ts', [], { variables: { NODE_ENV: 'production' } });
     expect((await service.ended).code).toBe(1);
     expect(service.stderr).toBe('mlapi: npm run dev is not for production: use npm start\n');

@@ -6,14 +6,14 @@ import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { childrenOf } from '../support/workers.ts';
 
-/** The native libraries that a process has loaded, of those that serving needs. */
+/** The native libraries that a process has loaded, out of those that serving needs. */
 function librariesOf(pid: number): string[] {
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
   return ['onnxruntime', 'libsql', 'argon2'].filter((name) => maps.includes(name));
 }
 
-describe('what is loaded', () => {
-  test('the supervisor has nothing of the application; its worker has all of it', async () => {
+describe('loaded code', () => {
+  test('the supervisor loads nothing of the application; its worker loads all of it', async () => {
     const { service } = await serve(temporaryFolder());
     const [worker = 0] = childrenOf(service);
     const [ofSupervisor, ofWorker] = [service.child.pid ?? 0, worker].map(librariesOf);
@@ -22,7 +22,7 @@ describe('what is loaded', () => {
     expect(ofWorker).toEqual(['onnxruntime', 'libsql', 'argon2']);
   });
 
-  test('the record of features loads no package but that of the configuration', async () => {
+  test('the list of features loads no package except the configuration’s', async () => {
     const packages = await packagesOf(`
       const { readConfig } = await import(${JSON.stringify(join(projectRoot, 'mlapi/configuration.ts'))});
       readConfig();`);
@@ -40,7 +40,7 @@ describe('what is loaded', () => {
   });
 });
 
-/** The CommonJS packages that a process has loaded when it has run this. */
+/** The CommonJS packages that a process has loaded after it runs this code. */
 async function packagesOf(program: string): Promise<string[]> {
   const script = join(temporaryFolder(), 'load.mjs');
   const text = `

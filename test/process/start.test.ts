@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/service.ts';
 
 const iris = join(projectRoot, 'test/fixtures/iris');
 
-describe('a start that fails: one message, exit code 1, no stack', () => {
+describe('a failing start: one message, exit code 1, no stack', () => {
   test.each([
     ['the folder of models is missing', () => ({ MLAPI_MODELS_DIR: '/nowhere' }), /cannot be read/],
     [
@@ -30,7 +30,7 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
     expect(stderr).not.toMatch(/\n {4}at |CANARY/);
   });
 
-  test('the port is taken; another passphrase does not open the keys', async () => {
+  test('the port is in use; a wrong passphrase does not open the keys', async () => {
     const dataDir = temporaryFolder();
     const { service, url } = await serve(dataDir);
     const { port } = new URL(url);
@@ -47,7 +47,7 @@ describe('a start that fails: one message, exit code 1, no stack', () => {
     await service.kill();
   });
 
-  test('a Unix socket that a service answers on is not taken from it; one left behind by kill -9 is', async () => {
+  test('a Unix socket in use by a service is not taken over; one left behind by kill -9 is', async () => {
     const dataDir = temporaryFolder();
     const variables = { MLAPI_SOCKET: join(dataDir, 's') };
     const first = await serveOnSocket(dataDir, variables);

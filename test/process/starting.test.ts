@@ -26,8 +26,8 @@ async function statusOf(url: string): Promise<number> {
   }
 }
 
-describe('while it starts', () => {
-  /** A data directory whose keys are still to be made, and whose database another process holds. */
+describe('during the start', () => {
+  /** A data directory without keys, whose database another process locks. */
   async function heldDatabase(): Promise<{ dataDir: string; held: Libsql.Database }> {
     const setup = await startService();
     await setup.services.database.deleteFrom('signing_keys').execute();
@@ -37,7 +37,7 @@ describe('while it starts', () => {
     return { dataDir: setup.dataDir, held };
   }
 
-  test('liveness is 200, readiness and all else 503; then it is ready', async () => {
+  test('liveness is 200, readiness and everything else 503, until it is ready', async () => {
     const { dataDir, held } = await heldDatabase();
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -54,7 +54,7 @@ describe('while it starts', () => {
     await service.kill('SIGTERM');
   });
 
-  test('SIGTERM ends it with 0', async () => {
+  test('SIGTERM ends it with exit code 0', async () => {
     const { dataDir, held } = await heldDatabase();
     const port = await freePort();
     const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_PORT: port };
@@ -66,7 +66,7 @@ describe('while it starts', () => {
 });
 
 describe('the production build', () => {
-  test('starts with node alone, demands a passphrase, has the documents off and no demo client', async () => {
+  test('starts with node alone, requires a passphrase, serves no documents and creates no demo client', async () => {
     const root = temporaryFolder();
     const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
     execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(root, 'build')], {

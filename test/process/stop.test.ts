@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { serve } from '../support/child.ts';
 import { temporaryFolder } from '../support/service.ts';
 
-/** A connection that has sent some bytes, and collects what comes back. */
+/** A connection that has sent some bytes, and collects the response. */
 async function open(url: string, bytes: string): Promise<{ socket: Socket; closed: Promise<string> }> {
   const { hostname, port } = new URL(url);
   let heard = '';
@@ -16,7 +16,7 @@ async function open(url: string, bytes: string): Promise<{ socket: Socket; close
 }
 
 describe('SIGTERM', () => {
-  test('a request in flight finishes, readiness says 503, idle and half-sent requests do not hold it up: exit 0', async () => {
+  test('exit 0: a request in flight finishes, readiness says 503, idle and half-sent requests do not delay the stop', async () => {
     const { service, url } = await serve(temporaryFolder());
     const body = '{"username":"nobody","password":"none"}';
     const head = `POST /auth/reset HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
@@ -39,7 +39,7 @@ describe('SIGTERM', () => {
     expect(service.stderr).toBe('');
   });
 
-  test('a second signal ends it at once, with a code that is not 0', async () => {
+  test('a second signal ends it at once, with a non-zero exit code', async () => {
     const { service, url } = await serve(temporaryFolder());
     await open(url, 'GET / HTTP/1.1\r\nHo');
     service.child.kill('SIGTERM');
@@ -47,7 +47,7 @@ describe('SIGTERM', () => {
     expect(await service.kill('SIGTERM')).toEqual({ code: 1, signal: null });
   });
 
-  test('a reader of the log that goes away does not end the service', async () => {
+  test('a closed log pipe does not end the service', async () => {
     const { service, url } = await serve(temporaryFolder());
     service.child.stdout?.destroy();
     for (let count = 0; count < 20; count += 1) expect((await fetch(`${url}/api/liveness`)).status).toBe(200);

@@ -17,7 +17,7 @@ function listed(script: string, ...words: string[]): string[] {
   return execFileSync('npm', args, { encoding: 'utf8', env: { PATH, HOME } }).trim().split('\n').sort();
 }
 
-test('every test file is run by one of `npm test` and `npm run test:system`, and by `npm run test:all`', () => {
+test('every test file belongs to exactly one of `npm test` and `npm run test:system`, and to `npm run test:all`', () => {
   const [quick, system] = [listed('test'), listed('test:system')];
 
   expect([...quick, ...system].sort()).toEqual(testFiles);
@@ -25,20 +25,20 @@ test('every test file is run by one of `npm test` and `npm run test:system`, and
   expect(listed('test:all')).toEqual(testFiles);
 });
 
-test('what is named is run, whichever it is', () => {
+test('`npm test PATH` runs system tests too if they are named', () => {
   const faults = testFiles.filter((path) => path.startsWith(join(root, 'test/assurance/faults/')));
 
   expect(listed('test', 'test/assurance/faults/')).toEqual(faults);
 });
 
-test('every path on the list of system tests is there', () => {
+test('every path on the list of system tests exists', () => {
   const paths = Object.values(systemTests).flat();
 
   expect(paths.filter((path) => !existsSync(path))).toEqual([]);
   expect(new Set(paths).size).toBe(paths.length);
 });
 
-test('every path that .ci/run names is there', () => {
+test('every path that .ci/run names exists', () => {
   const text = readFileSync('.ci/run', 'utf8');
   const paths = [...text.matchAll(/(?<=[\s(])(test\/[\w./-]+)(?:\{([^}]+)\})?/g)].flatMap(([, start = '', ends = '']) =>
     ends.split(',').map((end) => start + end),

@@ -2,8 +2,8 @@ import { relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { compiledPath, projectRoot } from '../support/compiled.ts';
 
-// In tests this stands for mlapi/sandbox/programs.ts (jest.config.js): the services of a test start their child processes compiled, as
-// they are shipped, in a quarter of the time that they take from source.
+// Replaces mlapi/sandbox/programs.ts in tests (jest.config.js): services start their child processes compiled, as shipped, in a
+// quarter of the time.
 
 export const isSource = false;
 export const loader: readonly string[] = [];

@@ -6,8 +6,8 @@ const { scrypt } = crypto;
 const known = new Map();
 
 /**
- * Deriving the key that seals signing keys takes 0.4 s of processor time, at every start of a service. The services of one test process
- * have one passphrase and, from their prepared folder, one salt: what they derive is remembered. Child processes derive as ever.
+ * Deriving the key that seals signing keys takes 0.4 s of processor time at every start. The services of one test process share a
+ * passphrase and, from their prepared folder, a salt, so the derived key is cached. Child processes derive it themselves.
  */
 crypto.scrypt = (password, salt, length, options, callback) => {
   const name = JSON.stringify([password, Buffer.from(salt).toString('base64'), length, options]);

@@ -2,10 +2,10 @@ const { dirname, sep } = require('node:path');
 const { default: Runtime } = require('jest-runtime');
 
 const testFolder = dirname(dirname(module.filename)) + sep;
-/** Packages of Jest that keep the tests of one file. */
+/** Packages of Jest that keep state per test file. */
 const ofOneFile = [`${sep}node_modules${sep}jest-circus${sep}`, `${sep}node_modules${sep}source-map-support${sep}`];
 
-/** The runtime of the test file that runs: a process runs one at a time. */
+/** The runtime of the current test file: a process runs one at a time. */
 let current;
 const modules = new Map();
 const jestModules = new Map();
@@ -13,11 +13,11 @@ const esModules = new Map();
 const links = new WeakMap();
 const sourceMaps = new Map();
 
-/** Packages, Node's own modules and `mlapi/` keep no state of a test; the files of `test/` may, and Jest's functions belong to one file. */
+/** Shared modules: packages, Node's own and `mlapi/` keep no test state. Files of `test/` may, and Jest's functions belong to one file. */
 const isShared = (path) =>
   !path.startsWith(testFolder) && path !== '@jest/globals' && !ofOneFile.some((folder) => path.includes(folder));
 
-/** Modules by path: the shared ones, and those of one test file. */
+/** Modules by path: the shared ones and those of the current test file. */
 class Registry {
   #shared;
   #own = new Map();
@@ -52,9 +52,8 @@ class Registry {
 }
 
 /**
- * Jest loads all that a test file imports anew for each file: for a test of the service that takes longer than most tests do. Here the
- * files of one process share what they import of packages and `mlapi/`, as the parts of a service do. The sandbox is shared, too:
- * `environment.cjs`.
+ * Jest reloads all imports for each test file, which takes longer than most tests of the service. Here the files of one process share
+ * the packages and `mlapi/`, as the parts of a service do. They share the sandbox too: `environment.cjs`.
  */
 module.exports = class SharedRuntime extends Runtime {
   constructor(...words) {
@@ -69,19 +68,19 @@ module.exports = class SharedRuntime extends Runtime {
     this._sourceMapRegistry = sourceMaps;
   }
 
-  /** A test file that puts something in a module's place has modules of its own from then on. */
+  /** A test file that replaces a module stops sharing modules from then on. */
   setModuleMock(...words) {
     this._esmoduleRegistry = new Map();
     super.setModuleMock(...words);
   }
 
   teardown() {
-    // Stack traces of the next file may lead through what this one loaded.
+    // Stack traces of later files may lead through modules that this one loaded.
     this._sourceMapRegistry = new Map();
     super.teardown();
   }
 
-  // A shared module imports and requires by the runtime that loaded it, whose test file may be done.
+  // A shared module imports and requires through the runtime that loaded it, whose test file may have ended.
   resolveModule(...words) {
     return this.#isDone ? current.resolveModule(...words) : super.resolveModule(...words);
   }

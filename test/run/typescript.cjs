@@ -5,10 +5,10 @@ const { transformSync, version } = require('esbuild');
 const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'external', sourcesContent: false };
 const ownText = readFileSync(module.filename);
 
-/** TypeScript to ECMAScript modules, for Jest: types are stripped, not checked, and Jest maps stack traces back to the source. */
+/** TypeScript to ECMAScript modules, for Jest: types are stripped, not checked, and Jest maps stack traces to the source. */
 module.exports = {
   process(text, path) {
-    // As tsconfig.json: an import without `type` stays, even where only types of it are used.
+    // As in tsconfig.json: an import without `type` stays, even if only types of it are used.
     const tsconfigRaw = { compilerOptions: { verbatimModuleSyntax: true } };
     const { code, map } = transformSync(text, { ...options, tsconfigRaw, sourcefile: path });
     return { code, map };

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 
-/** Nothing is left of this when types are stripped: the lines below move up. */
+/** Removed with the types, so the lines below move up. */
 interface Place {
   readonly line: number;
   readonly column: number;
 }
 
-test('a stack trace names the line and the column of the source', () => {
+test('a stack trace has the line and column of the source', () => {
   const { stack = '' } = new Error('here');
 
   const lines = readFileSync('test/run/typescript.test.ts', 'utf8').split('\n');

@@ -26,7 +26,7 @@ function frame(body: Buffer, length = body.length): Buffer {
 }
 
 describe('the pipe between a process and its child', () => {
-  test('gives each message as it was, wherever its bytes are cut', async () => {
+  test('delivers each message intact, wherever its bytes are split', async () => {
     const messages = fc.array(
       fc.oneof(fc.string({ unit: 'binary' }), fc.float32Array(), fc.record({ a: fc.bigInt() })),
     );
@@ -48,7 +48,7 @@ describe('the pipe between a process and its child', () => {
     ['one byte more than there may be', frame(Buffer.alloc(0), 1_000_001)],
     ['nothing', frame(Buffer.alloc(0))],
     ['what is no message', frame(Buffer.from('no message'))],
-  ])('ends with %s, and nothing after it is read', async (_, bytes) => {
+  ])('ends with %s, and ignores anything after it', async (_, bytes) => {
     const { wire, said } = open();
     wire.write(Buffer.concat([frame(serialize('before')), bytes, frame(serialize('after'))]));
     await once(wire, 'close');
@@ -56,7 +56,7 @@ describe('the pipe between a process and its child', () => {
     expect(said.slice(1).sort()).toEqual(['closed', expect.stringContaining('fault: it sent')]);
   });
 
-  test('asks for the memory of large messages, gives it back, and throws away what there is none for', async () => {
+  test('reserves memory for large messages, releases it, and discards messages that get none', async () => {
     let free = 100_000;
     const memory = {
       take: (bytes: number) => {

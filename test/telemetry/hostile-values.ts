@@ -1,4 +1,4 @@
-/** Run as a process by the logger's test: logs each value twice, and says at the end that it got there. */
+/** Run as a process by the logger's test: logs each value twice, then prints that it finished. */
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
 
 const format = process.argv[2] === 'pretty' ? 'pretty' : 'json';

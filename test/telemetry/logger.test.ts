@@ -5,7 +5,7 @@ import { startCompiled } from '../support/child.ts';
 const token = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhcHAifQ.c2lnbmF0dXJlLWJ5dGVz';
 
 describe('the log', () => {
-  test('hostile values: one line of valid JSON for each, and nothing is thrown', async () => {
+  test('hostile values: one line of valid JSON each, and nothing is thrown', async () => {
     const script = startCompiled('test/telemetry/hostile-values.ts');
     const end = await script.ended;
     expect({ ...end, stderr: script.stderr }).toEqual({ code: 0, signal: null, stderr: '' });
@@ -22,7 +22,7 @@ describe('the log', () => {
     }
   });
 
-  test('hostile values in text for people: one line each, without control characters', async () => {
+  test('hostile values in human-readable format: one line each, without control characters', async () => {
     const script = startCompiled('test/telemetry/hostile-values.ts', ['pretty']);
     expect(await script.ended).toEqual({ code: 0, signal: null });
     const lines = script.stdout.trimEnd().split('\n');
@@ -33,8 +33,8 @@ describe('the log', () => {
   });
 });
 
-describe('what is logged of a value', () => {
-  test('an error with its causes: name, message, code and stack of each', () => {
+describe('logged values', () => {
+  test('an error is logged with its causes: name, message, code and stack of each', () => {
     const root = Object.assign(new TypeError('root'), { code: 'E_ROOT' });
     const error = new Error('outer', { cause: new RangeError('middle', { cause: root }) });
 
@@ -70,7 +70,7 @@ describe('what is logged of a value', () => {
   test.each([
     ['password', 'oldPassword', 'passphrase', 'authorization', 'Authorization', 'Cookie', 'set-cookie'],
     ['access_token', 'refreshToken', 'token', 'clientSecret', 'privateKey', 'sealed_private_key'],
-  ])('what is called %s, %s, %s ... is redacted', (...names) => {
+  ])('values of keys like %s, %s, %s ... are redacted', (...names) => {
     const value = Object.fromEntries(names.map((name) => [name, { inner: 'canary' }]));
     expect(JSON.stringify(toLoggable({ value }))).not.toContain('canary');
   });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { redactText } from '../../mlapi/telemetry/loggable.ts';
 import { redactTokens } from '../../mlapi/telemetry/redaction.ts';
 
-/** What the scanner has to find, as an expression: quadratic in the length of the text, so that it is only good for tests. */
+/** What the scanner must find, as a regular expression; it is quadratic in the length of the text, so only for tests. */
 const reference = /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*/g;
 
 const word = fc.string({ unit: fc.constantFrom('e', 'y', 'J', 'a', 'Z', '0', '_', '-'), minLength: 0, maxLength: 24 });
@@ -19,14 +19,14 @@ const part = (minLength: number) =>
 const token = fc.tuple(part(10), part(10), part(0)).map((parts) => parts.join('.'));
 const border = fc.string({ unit: fc.constantFrom('/', ' ', '=', '"', ',', ';', '&', 'é') });
 
-describe('tokens in text that is logged', () => {
+describe('tokens in logged text', () => {
   test('the scanner redacts what the expression does, and changes nothing else', () => {
     const redacts = (given: string) => expect(redactTokens(given)).toBe(given.replace(reference, '[token]'));
     fc.assert(fc.property(text, redacts), { numRuns: 3_000 });
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), redacts));
   });
 
-  test('no token survives, whatever stands around it', () => {
+  test('no token survives, whatever surrounds it', () => {
     fc.assert(
       fc.property(text, border, token, border, text, (before, left, given, right, after) => {
         const logged = redactText(`${before}/${left}${given}${right}/${after}`);
@@ -50,7 +50,7 @@ describe('tokens in text that is logged', () => {
     const read = jest.spyOn(String.prototype, 'charCodeAt');
     try {
       redactTokens(given);
-      // Work is counted in characters that were read; it would be none at all if it were done by other means.
+      // Work is counted in characters read, which would be 0 if the scanner read them by other means.
       expect(read.mock.calls.length).toBeGreaterThan(given.length / 2);
       expect(read.mock.calls.length).toBeLessThan(4 * given.length);
     } finally {

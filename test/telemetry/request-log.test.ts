@@ -10,7 +10,7 @@ let tokens: Tokens;
 let password: string;
 let lines: Record<string, unknown>[];
 
-/** Each request with an id of its own, so that its line is found. */
+/** Each request with its own id, by which its line is found. */
 const requests: [id: string, code: string, status: number, send: () => Promise<unknown>][] = [
   [
     'reset-good-1',
@@ -67,7 +67,7 @@ function bearer(): Record<string, string> {
   return { authorization: `Bearer ${tokens.access_token}` };
 }
 
-/** What the parser refuses never becomes a request of the application. */
+/** Requests that the HTTP parser refuses never reach the application. */
 async function sendGarbage(): Promise<void> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -102,17 +102,17 @@ describe('the request log', () => {
     },
   );
 
-  test('what is not well-formed HTTP gets a line, too', () => {
+  test('malformed HTTP is logged too', () => {
     const found = lines.filter(({ code }) => code === 'malformed_http');
     expect(found).toHaveLength(1);
     expect(found[0]).toMatchObject({ status: 400, request_id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
   });
 
-  test('there is no other request line', () => {
+  test('there are no other request lines', () => {
     expect(lines.filter(({ message }) => message === 'request')).toHaveLength(requests.length + 1);
   });
 
-  test('no token, password, body, query or cookie is in any line', () => {
+  test('no line contains a token, password, body, query or cookie', () => {
     const everything = service.stdout + service.stderr;
     const secrets = [canary, password, tokens.access_token, tokens.refresh_token, 'eyJ', 'a passphrase for tests'];
     for (const secret of secrets) expect(everything).not.toContain(secret);
@@ -122,11 +122,11 @@ describe('the request log', () => {
     ['reset-spent-1', 'spent password'],
     ['reset-wrong-1', 'wrong password'],
     ['reset-unknown-1', 'unknown client'],
-  ])('%s: the operator reads why credentials were refused: %s; the caller does not', (id, cause) => {
+  ])('%s: the log, but not the response, says why credentials were refused: %s', (id, cause) => {
     expect(lines.find(({ request_id }) => request_id === id)).toMatchObject({ cause });
   });
 
-  test('the client is named where a token was good', () => {
+  test('the line names the client if its token was valid', () => {
     expect(lines.find(({ request_id }) => request_id === 'read-good-1')).toMatchObject({ client: 'reader' });
   });
 });

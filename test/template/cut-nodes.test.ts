@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 import { applyEdits, cutAround, type Edit } from '../../.ci/template/cut-nodes.ts';
 
-/** Cuts around every `gone`, and makes the spaces single. */
+/** Removes every `gone` and what it belongs to, and collapses spaces. */
 function cut(text: string, isTest = false): string {
   const source = ts.createSourceFile('x.ts', text, ts.ScriptTarget.Latest, true);
   const edits: Edit[] = [];
@@ -14,7 +14,7 @@ function cut(text: string, isTest = false): string {
   return applyEdits(text, edits).replace(/\s+/g, ' ').trim();
 }
 
-describe('the smallest part that makes sense goes', () => {
+describe('removes the smallest part that makes sense', () => {
   test.each([
     ['an element of a list', 'const a = [b, gone, c];', 'const a = [b, c];'],
     ['the last element, with a comma behind it', 'const a = [\n  gone,\n];', 'const a = [ ];'],

@@ -4,13 +4,13 @@ import { cutJson, cutLines, cutMarkdown, cutSentences } from '../../.ci/template
 const words = /gone/i;
 
 describe('sentences', () => {
-  test('those with the word go, the others stay as they are', () => {
+  test('those with the word are removed, the others stay as they are', () => {
     const text = 'Limits are shared. With Gone they are shared by machines (version 7.4). `x` is `1.5`.';
 
     expect(cutSentences(text, words)).toBe('Limits are shared. `x` is `1.5`.');
   });
 
-  test('a text without the word is not touched', () => {
+  test('a text without the word is not changed', () => {
     expect(cutSentences('Nothing of it.', words)).toBeUndefined();
   });
 });
@@ -42,13 +42,13 @@ describe('a page', () => {
 });
 
 describe('settings and scripts', () => {
-  test('a line goes with those indented under it, a comment loses a sentence', () => {
+  test('a line is removed with those indented under it, a comment loses a sentence', () => {
     const text = 'a: 1\ngone:\n  b: 2\n  c: 3\n# One. Gone is two.\nd: 4\n';
 
     expect(cutLines(text, words, [])).toBe('a: 1\n# One.\nd: 4\n');
   });
 
-  test('what stands between marks goes, whatever it says', () => {
+  test('everything between the feature’s marks is removed', () => {
     const text = 'a\n# <gone>\nb\n# </gone>\nc\n# <other>\nd\n# </other>\n';
 
     expect(cutLines(text, /(?!)/, ['gone'])).toBe('a\nc\n# <other>\nd\n# </other>\n');
@@ -58,7 +58,7 @@ describe('settings and scripts', () => {
     expect(JSON.parse(cutJson('{"about":"One. Gone is two."}', words))).toEqual({ about: 'One.' });
   });
 
-  test('objects of lists go, and lists that are left with nothing', () => {
+  test('matching objects in lists are removed, and so are objects whose lists become empty', () => {
     const text = JSON.stringify({
       item: [
         { name: 'x', item: [{ name: 'gone' }] },

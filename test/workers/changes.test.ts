@@ -11,8 +11,8 @@ jest.setTimeout(240_000);
 const old = childVariables.MLAPI_KEY_PASSPHRASE ?? '';
 const fresh = 'the new passphrase of these tests';
 
-describe('a worker that ends after something around it has changed', () => {
-  test('the passphrase: its successor reads the new one from the file', async () => {
+describe('a worker that is restarted after a change', () => {
+  test('of the passphrase: its successor reads the new one from the file', async () => {
     const [dataDir, path] = [temporaryFolder(), join(temporaryFolder(), 'passphrase')];
     writeFileSync(path, old, { mode: 0o600 });
     const variables = { MLAPI_KEY_PASSPHRASE: '', MLAPI_KEY_PASSPHRASE_FILE: path };
@@ -29,12 +29,12 @@ describe('a worker that ends after something around it has changed', () => {
   });
 
   const testOnPostgres = hasPostgres('a worker that ends while PostgreSQL is away') ? test : test.skip;
-  testOnPostgres('PostgreSQL is away: it is tried for as long as that lasts, and then serves', async () => {
+  testOnPostgres('while PostgreSQL is down: it is retried until PostgreSQL is back, then serves', async () => {
     const server = await TestPostgres.start();
     const { service, url } = await serve(temporaryFolder(), { variables: { MLAPI_DATABASE_URL: server.url() } });
     await server.stop();
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
-    // More often than a worker that cannot start for another reason would be.
+    // More often than a worker that fails to start for another reason is retried.
     await service.says(/(?:"worker could not start","reason":"the database of MLAPI_DATABASE_URL[^]*){7}/);
     await server.run();
     await allReady(url);

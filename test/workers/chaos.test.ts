@@ -9,13 +9,13 @@ jest.setTimeout(600_000);
 const requests = 10_000;
 const row = [[0, 'tcp', 'http', 'SF']];
 
-/** A request that got no answer, and when it was open, in milliseconds. */
+/** A request without a response, and when it was open, in milliseconds. */
 interface Loss {
   readonly from: number;
   readonly to: number;
 }
 
-/** Requests and their losses, and the moments in which a worker was killed. */
+/** Requests and their losses, and the times at which a worker was killed. */
 class Ledger {
   sent = 0;
   readonly losses: Loss[] = [];
@@ -26,7 +26,7 @@ class Ledger {
     return this.sent >= requests;
   }
 
-  /** Undefined where no answer came. */
+  /** Undefined if there was no response. */
   async send(request: () => Promise<Answer>, expected: readonly number[]): Promise<Answer | undefined> {
     this.sent += 1;
     const from = performance.now();
@@ -40,13 +40,13 @@ class Ledger {
     }
   }
 
-  /** What was lost although no worker was killed while it was open. */
+  /** Requests lost although no worker was killed while they were open. */
   unexplained(): Loss[] {
     return this.losses.filter(({ from, to }) => !this.killedAt.some((at) => at >= from - 5 && at <= to));
   }
 }
 
-/** Refreshes without end. Where an answer is lost, the grace period gives the same successor to who asks again. */
+/** Endless refreshes. If a response is lost, a retry within the grace period returns the same successor. */
 async function keepRefreshing(ledger: Ledger, url: string, first: Tokens): Promise<Tokens> {
   let tokens = first;
   while (!ledger.isFull) {
@@ -64,7 +64,7 @@ async function keepReading(ledger: Ledger, url: string, { access_token: token }:
   }
 }
 
-/** Kills a worker, reloads, and so on, each once all workers are ready again. @returns how many reloads there were */
+/** Kills a worker, reloads, and so on, each once all workers are ready again. @returns the number of reloads */
 async function disturb(ledger: Ledger, service: TestProcess): Promise<number> {
   let reloads = 0;
   while (!ledger.isFull) {
@@ -77,7 +77,7 @@ async function disturb(ledger: Ledger, service: TestProcess): Promise<number> {
     service.child.kill('SIGHUP');
     await until(() => count(service, /"reloaded"/g) === reloads + 1);
     reloads += 1;
-    // Those that make room have nothing to wait for but their last requests: nobody keeps a connection here.
+    // Workers being replaced only wait for their last requests: no client keeps a connection here.
     await until(() => childrenOf(service).length === 3 && readyWorkersOf(service).length === 3);
   }
   return reloads;
@@ -88,7 +88,7 @@ function count({ stdout }: TestProcess, pattern: RegExp): number {
 }
 
 describe('10,000 requests while workers are killed and reloaded', () => {
-  test('no acknowledged write is lost, and no request is unanswered that no killed worker had', async () => {
+  test('no acknowledged write is lost, and only requests at a killed worker stay unanswered', async () => {
     const { service, url, tokens } = await serveWithClients(['a', 'b', 'c', 'd', 'e', 'f'], {
       MLAPI_WORKERS: '3',
       MLAPI_REFRESH_GRACE_SECONDS: '60',

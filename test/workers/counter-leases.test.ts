@@ -7,7 +7,7 @@ import type { Grant } from '../../mlapi/workers/messages.ts';
 import { LeasedCounters } from '../../mlapi/workers/leased-counters.ts';
 import { FakeClock } from '../support/service.ts';
 
-/** One direction between two processes: what is sent arrives in its order, later, and several at a time. */
+/** One direction between two processes: messages arrive in order, later, several at a time. */
 class Channel {
   #sent: (() => void)[] = [];
 
@@ -23,7 +23,7 @@ class Channel {
   }
 }
 
-/** A supervisor and its workers, with what goes between them; without processes. */
+/** A supervisor and its workers with their messages, without processes. */
 function supervised(workers: number, limit: number) {
   const clock = new FakeClock();
   const asked = { times: 0 };
@@ -56,13 +56,13 @@ function supervised(workers: number, limit: number) {
   return { clock, asked, workers: all };
 }
 
-/** Whether a request that is counted at this worker passes. */
+/** Whether a request counted at this worker is within the limit. */
 async function passes({ counters }: { counters: LeasedCounters }, limit: number, key = 'client'): Promise<boolean> {
   return (await counters.increment(key)).count <= limit;
 }
 
-describe('what is counted ahead', () => {
-  test('lets exactly as many pass as the limit says, whichever worker they meet, one by one or at once', async () => {
+describe('leased counts', () => {
+  test('allow exactly the limit, whichever workers get the requests, one by one or at once', async () => {
     const runs = fc.record({
       workers: fc.integer({ min: 1, max: 5 }),
       limit: fc.integer({ min: 1, max: 300 }),
@@ -81,17 +81,17 @@ describe('what is counted ahead', () => {
     );
   });
 
-  test('is asked for rarely: far below the limit, most requests need no word from the supervisor', async () => {
+  test('are requested rarely: far below the limit, most requests need no message to the supervisor', async () => {
     const { asked, workers } = supervised(2, 100_000);
     for (let at = 0; at < 2_000; at += 1) expect(await passes(workers[at % 2]!, 100_000)).toBe(true);
     expect(asked.times).toBeLessThan(10);
   });
 
-  test('comes back from a worker that ends: what it used stays counted, what it did not is there for the others', async () => {
+  test('of a worker that ends: the used part stays counted, the rest returns to the others', async () => {
     const { workers } = supervised(2, 100);
     const [first, second] = [workers[0]!, workers[1]!];
     for (let at = 0; at < 10; at += 1) await passes(first, 100);
-    // Until it has told what it used.
+    // Before it has reported what it used.
     await delay(50);
     first.end();
     let passed = 0;
@@ -99,20 +99,20 @@ describe('what is counted ahead', () => {
     expect(passed).toBe(90);
   });
 
-  test('ends with its minute', async () => {
+  test('expire with their minute', async () => {
     const { clock, workers } = supervised(2, 10);
     for (let at = 0; at < 20; at += 1) await passes(workers[at % 2]!, 10);
     expect(await passes(workers[0]!, 10)).toBe(false);
     clock.advanceSeconds(60);
     expect(await passes(workers[0]!, 10)).toBe(true);
-    // What came back late of the last minute is not taken off this one.
+    // A late return of the previous minute does not reduce this minute's count.
     workers[1]!.end();
     let passed = 1;
     for (let at = 0; at < 20; at += 1) if (await passes(workers[0]!, 10)) passed += 1;
     expect(passed).toBe(10);
   });
 
-  test('is each client’s own', async () => {
+  test('are separate per client', async () => {
     const { workers } = supervised(1, 5);
     for (let at = 0; at < 5; at += 1) expect(await passes(workers[0]!, 5, 'a')).toBe(true);
     expect(await passes(workers[0]!, 5, 'a')).toBe(false);

@@ -12,14 +12,14 @@ async function statuses(count: number, request: () => Promise<{ status: number }
   return found;
 }
 
-describe('workers count together', () => {
-  test('429: the limit per client is exact over three workers, and a worker that is killed takes no count along', async () => {
+describe('counts shared by workers', () => {
+  test('429: the limit per client is exact over three workers, and a killed worker’s counts are kept', async () => {
     const variables = { MLAPI_WORKERS: '3', MLAPI_RATE_LIMIT_PER_MINUTE: '100' };
     const { service, url, tokens } = await serveWithClients(['somebody'], variables);
     const token = tokens[0]!.access_token;
     const request = () => ask(`${url}/api/models`, { token });
     expect(await statuses(60, request)).toEqual({ 200: 60 });
-    // A worker tells what it counted by itself within a few milliseconds.
+    // A worker reports its counts within a few milliseconds.
     await delay(250);
     for (const pid of childrenOf(service).slice(0, 2)) process.kill(pid, 'SIGKILL');
     await service.says(/"worker exited".*"worker exited"/s);
@@ -28,7 +28,7 @@ describe('workers count together', () => {
     await service.kill('SIGTERM');
   });
 
-  test('429: failed passwords for one name and requests of one address, too', async () => {
+  test('429: failed passwords per name and requests per address are shared too', async () => {
     const variables = { MLAPI_WORKERS: '3', MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '20' };
     const { service, url } = await serveWithClients([], variables);
     const body = { username: 'nobody', password: 'wrong' };

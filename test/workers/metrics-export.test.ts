@@ -17,7 +17,7 @@ afterEach(async () => {
   await collector?.close();
 });
 
-/** A supervisor whose workers count what they answer. */
+/** A supervisor whose workers count their requests. */
 async function start(variables: Record<string, string>, cwd = temporaryFolder()) {
   const started = startCompiled('test/support/metered-service.ts', [], { variables, cwd });
   service = started;
@@ -25,7 +25,7 @@ async function start(variables: Record<string, string>, cwd = temporaryFolder())
   return { started, url };
 }
 
-/** The same, with this collector, every second. */
+/** The same, exporting to this collector every second. */
 function exportTo(port: number, variables: Record<string, string> = {}) {
   const endpoint = `http://127.0.0.1:${port}/`;
   return start({ MLAPI_OTLP_ENDPOINT: endpoint, MLAPI_OTLP_INTERVAL_SECONDS: '1', ...variables });
@@ -45,7 +45,7 @@ interface Metric {
 
 const metricsOf = (body: unknown) => (body as Exported).resourceMetrics[0]?.scopeMetrics[0]?.metrics ?? [];
 
-/** What a counter came to, of all labels together. */
+/** The sum of a counter over all labels. */
 function totalOf({ body }: Received, name: string): number {
   const metric = metricsOf(JSON.parse(body)).find((one) => one.name === name);
   return (metric?.sum?.dataPoints ?? []).reduce((sum, { asDouble }) => sum + asDouble, 0);
@@ -61,7 +61,7 @@ test('a collector gets the metrics of all workers', async () => {
   expect(attributes).toContainEqual({ key: 'service.name', value: { stringValue: serviceName } });
 });
 
-test('what was counted since the last export goes out when the service stops', async () => {
+test('the counts since the last export are sent when the service stops', async () => {
   collector = await TestCollector.open();
   const { started, url } = await exportTo(collector.port, { MLAPI_OTLP_INTERVAL_SECONDS: '3600' });
   await ask(url);
@@ -69,7 +69,7 @@ test('what was counted since the last export goes out when the service stops', a
   expect(collector.received.map((received) => totalOf(received, 'http_requests_total'))).toEqual([1]);
 });
 
-test('a collector that refuses, or is away, costs one line in the log, and nothing is lost when it is back', async () => {
+test('a failing or absent collector costs one log line, and no counts are lost once it is back', async () => {
   collector = await TestCollector.open();
   const { port } = collector;
   collector.status = 503;
@@ -86,7 +86,7 @@ test('a collector that refuses, or is away, costs one line in the log, and nothi
   expect(started.stdout.match(/telemetry cannot be sent/g)).toHaveLength(1);
 });
 
-test('a reload takes the metrics to another collector, with all that was counted', async () => {
+test('a reload switches to another collector, with all counts so far', async () => {
   collector = await TestCollector.open();
   const other = await TestCollector.open();
   const cwd = temporaryFolder();
@@ -106,7 +106,7 @@ test('a reload takes the metrics to another collector, with all that was counted
 });
 
 const testWithMessages = hasOtlpMessages('metrics as OpenTelemetry’s own messages read them') ? test : test.skip;
-testWithMessages('OpenTelemetry’s own messages read the same from it', async () => {
+testWithMessages('OpenTelemetry’s own messages parse the export the same', async () => {
   collector = await TestCollector.open();
   const { url } = await exportTo(collector.port);
   await ask(url);

@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const service of started.splice(0)) await service.kill();
 });
 
-/** Two workers that answer with their process number, and the address of their metrics. */
+/** Two workers that answer with their process ids, and the address of their metrics. */
 async function startMetered(cwd = temporaryFolder(), variables: Record<string, string> = { MLAPI_METRICS_PORT: '0' }) {
   const service = startCompiled('test/support/metered-service.ts', [], {
     cwd,
@@ -29,7 +29,7 @@ async function startMetered(cwd = temporaryFolder(), variables: Record<string, s
   return { service, url };
 }
 
-/** Sends so many requests, each on a connection of its own. @returns how many each worker answered */
+/** Sends this many requests, each on its own connection. @returns how many each worker answered */
 async function send(url: string, count: number): Promise<Map<number, number>> {
   const answered = new Map<number, number>();
   for (let sent = 0; sent < count; sent += 1) {
@@ -40,7 +40,7 @@ async function send(url: string, count: number): Promise<Map<number, number>> {
   return answered;
 }
 
-/** Sends until every worker has answered. @returns how many requests it took */
+/** Sends until every worker has answered. @returns the number of requests */
 async function sendToAll(service: TestProcess, url: string): Promise<number> {
   const seen = new Set<number>();
   let sent = 0;
@@ -53,7 +53,7 @@ async function sendToAll(service: TestProcess, url: string): Promise<number> {
 }
 
 describe('the metrics of two workers', () => {
-  test('are one sum, and only grow: after kill -9, after a reload, and while a worker is stuck', async () => {
+  test('are one sum that only grows: after kill -9, after a reload, and while a worker hangs', async () => {
     const { service, url } = await startMetered();
     const metricsUrl = await metricsUrlOf(service);
     let sent = await sendToAll(service, url);
@@ -63,7 +63,7 @@ describe('the metrics of two workers', () => {
     expect(first['mlapi_workers{state="ready"}']).toBe(2);
     expect(first.mlapi_worker_restarts_total).toBe(0);
     expect(first.nodejs_heap_size_used_bytes).toBeGreaterThan(10_000_000);
-    // Twice 8 MiB for each, always.
+    // Always 8 MiB, twice, for each worker.
     expect(first['nodejs_heap_space_size_total_bytes{space="new"}']).toBe(2 * 16 * 1_048_576);
 
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
@@ -77,7 +77,7 @@ describe('the metrics of two workers', () => {
     sent += await sendToAll(service, url);
     expect((await scrape(metricsUrl))[counter]).toBe(sent);
 
-    // Nobody reads between these requests and the end of the workers that counted them.
+    // The metrics are not read between these requests and the end of the workers that counted them.
     sent += await sendToAll(service, url);
     const before = childrenOf(service);
     service.child.kill('SIGHUP');
@@ -104,7 +104,7 @@ describe('the metrics of two workers', () => {
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  test('are served on 127.0.0.1 alone, and not where the service is', async () => {
+  test('are served on 127.0.0.1 alone, and not on the service’s port', async () => {
     const variables = { MLAPI_METRICS_PORT: '0', MLAPI_HOST: '0.0.0.0' };
     const { service, url } = await serve(temporaryFolder(), { variables });
     started.push(service);
@@ -122,7 +122,7 @@ describe('the metrics of two workers', () => {
 });
 
 describe('MLAPI_METRICS_PORT', () => {
-  test('unset: nothing is served or measured; a reload takes a port, another, and takes it away', async () => {
+  test('if unset, nothing is served or measured; a reload opens, moves and closes the port', async () => {
     const cwd = temporaryFolder();
     const { service, url } = await startMetered(cwd, {});
     expect(service.stdout).not.toContain('serving metrics');
@@ -158,7 +158,7 @@ describe('MLAPI_METRICS_PORT', () => {
     expect(service.stderr.includes('node_modules/prom-client')).toBe(isLoaded);
   });
 
-  test('that another program has: the start ends with 1 and names it; a reload changes nothing', async () => {
+  test('in use by another program: the start fails with code 1 and names it; a reload changes nothing', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;

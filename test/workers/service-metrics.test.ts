@@ -9,7 +9,7 @@ jest.setTimeout(120_000);
 const model = 'nsl-kdd-classifier';
 const sample = JSON.parse(readFileSync(`resources/models/${model}/sample.json`, 'utf8')) as object;
 
-/** What the service as shipped says of the requests that it answered. */
+/** The request metrics of the service as shipped. */
 describe('the metrics of the service', () => {
   let service: TestProcess;
   let series: Series;
@@ -33,11 +33,11 @@ describe('the metrics of the service', () => {
   });
   afterAll(() => service.kill());
 
-  test('count requests by route and status, and give no caller a route of its own', () => {
+  test('count requests by route and status; unknown paths get no route of their own', () => {
     const route = `/api/models/{name}/predict`;
     expect(series[`http_requests_total{method="POST",route="${route}",status="200"}`]).toBe(5);
     expect(series[`http_request_duration_seconds_count{method="POST",route="${route}",status="200"}`]).toBe(5);
-    // Also what was refused before it came to its route.
+    // Includes requests refused before they reached their route.
     expect(series[`http_requests_total{method="POST",route="${route}",status="429"}`]).toBe(1);
     expect(series['http_requests_total{method="POST",route="/api/ml",status="401"}']).toBe(1);
     expect(series['http_requests_total{method="GET",route="other",status="401"}']).toBe(1);

@@ -6,7 +6,7 @@ import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { allReady, ask, childrenOf, readyWorkersOf, until } from '../support/workers.ts';
 
-// Every process that is started loads the models: on a busy machine that takes its time.
+// Each process loads the models, which takes time on a busy machine.
 jest.setTimeout(240_000);
 
 const two = { MLAPI_WORKERS: '2' };
@@ -20,7 +20,7 @@ async function serveReady(variables: Record<string, string> = two, cwd?: string)
 }
 
 describe('the first worker', () => {
-  test('is ready before the others start: whoever connects from then on meets no other that refuses', async () => {
+  test('is ready before the others start, so a new connection always finds a ready worker', async () => {
     const service = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), MLAPI_WORKERS: '3' },
     });
@@ -38,7 +38,7 @@ describe('the first worker', () => {
 });
 
 describe('the listening socket', () => {
-  /** Linux's own list of sockets: 0A is one that listens. */
+  /** From Linux's list of sockets; state 0A means listening. */
   function listeningInode(port: number): string {
     const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
     const line = readFileSync('/proc/net/tcp', 'utf8')
@@ -58,7 +58,7 @@ describe('the listening socket', () => {
     });
   };
 
-  test('is held by each worker, which accepts for itself: no connection is handed to one that dies', async () => {
+  test('is held by each worker, which accepts by itself: no connection is handed to a dying worker', async () => {
     const { service, url } = await serveReady();
     const socket = `socket:[${listeningInode(Number(new URL(url).port))}]`;
     for (const worker of childrenOf(service)) expect(socketsOf(worker)).toContain(socket);
@@ -67,7 +67,7 @@ describe('the listening socket', () => {
 });
 
 describe('a worker that ends', () => {
-  test('by kill -9 comes back; the others go on serving', async () => {
+  test('by kill -9 is replaced; the others keep serving', async () => {
     const { service, url } = await serveReady();
     const [first = 0, second = 0] = childrenOf(service);
     process.kill(first, 'SIGKILL');
@@ -79,7 +79,7 @@ describe('a worker that ends', () => {
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  test('by SIGTERM to itself alone makes room, and comes back', async () => {
+  test('by SIGTERM to it alone drains, and is replaced', async () => {
     const { service, url } = await serveReady();
     const [first = 0] = childrenOf(service);
     process.kill(first, 'SIGTERM');
@@ -89,7 +89,7 @@ describe('a worker that ends', () => {
     await service.kill('SIGTERM');
   });
 
-  test('that is the only one, comes back too', async () => {
+  test('and is the only one is replaced too', async () => {
     const { service, url } = await serveReady({});
     process.kill(childrenOf(service)[0]!, 'SIGKILL');
     await service.says(/"worker exited"/);
@@ -97,7 +97,7 @@ describe('a worker that ends', () => {
     await service.kill('SIGTERM');
   });
 
-  test('and never gets ready again ends the service, with a message and a code that is not 0', async () => {
+  test('and cannot become ready again ends the service, with a message and a non-zero code', async () => {
     const models = temporaryFolder();
     cpSync(join(projectRoot, 'test/fixtures/iris'), join(models, 'iris'), { recursive: true });
     const { service } = await serveReady({ MLAPI_MODELS_DIR: models });
@@ -108,7 +108,7 @@ describe('a worker that ends', () => {
     expect(service.stderr).toMatch(/^mlapi: the workers keep exiting soon after their start; last exit: code 1\n$/);
   });
 
-  test('because it is stuck is replaced', async () => {
+  test('because it hangs is replaced', async () => {
     const { service, url } = await serveReady();
     const [first = 0] = childrenOf(service);
     process.kill(first, 'SIGSTOP');
@@ -120,7 +120,7 @@ describe('a worker that ends', () => {
 });
 
 describe('the supervisor', () => {
-  test('killed by kill -9 takes its workers along', async () => {
+  test('killed by kill -9 takes its workers with it', async () => {
     const { service, url } = await serveReady();
     const workers = childrenOf(service);
     await service.kill('SIGKILL');
@@ -128,7 +128,7 @@ describe('the supervisor', () => {
     await expect(ask(`${url}/api/liveness`)).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('ends all workers on SIGTERM to the whole group, after the notice in readiness', async () => {
+  test('ends all workers on SIGTERM to the whole group, after readiness says 503', async () => {
     const { service, url } = await serveReady();
     const workers = childrenOf(service);
     for (const pid of [...workers, service.child.pid!]) process.kill(pid, 'SIGTERM');
@@ -164,7 +164,7 @@ describe('SIGHUP', () => {
     await service.kill('SIGTERM');
   });
 
-  test('with a configuration that is wrong changes nothing, and says what is', async () => {
+  test('with an invalid configuration changes nothing, and logs what is wrong', async () => {
     const cwd = temporaryFolder();
     const { service, url } = await serveReady(two, cwd);
     const before = childrenOf(service);

@@ -7,7 +7,7 @@ import { childrenOf, until } from '../support/workers.ts';
 
 jest.setTimeout(240_000);
 
-/** A `systemd-notify` that writes down what it is told: what stands behind the real one is systemd's. */
+/** A `systemd-notify` that records its arguments in place of the real one. */
 function recordingSystemd() {
   const folder = temporaryFolder();
   const record = join(folder, 'record');
@@ -17,8 +17,8 @@ function recordingSystemd() {
   return { variables, told: () => (existsSync(record) ? readFileSync(record, 'utf8').trim().split('\n') : []) };
 }
 
-describe('systemd is told', () => {
-  test('READY once it serves, RELOADING and READY around a reload, STOPPING at the end', async () => {
+describe('systemd receives', () => {
+  test('READY once the service serves, RELOADING and READY around a reload, STOPPING at the end', async () => {
     const { variables, told } = recordingSystemd();
     const { service } = await serve(temporaryFolder(), { variables });
     await until(() => told().length === 1);
@@ -29,7 +29,7 @@ describe('systemd is told', () => {
     expect(told()).toEqual(['READY=1', 'RELOADING=1', 'READY=1', 'STOPPING=1']);
   });
 
-  test('WATCHDOG twice in its time, and no more once no worker lives', async () => {
+  test('WATCHDOG twice per watchdog interval, and none once no worker is alive', async () => {
     const { variables, told } = recordingSystemd();
     const { service } = await serve(temporaryFolder(), { variables: { ...variables, WATCHDOG_USEC: '200000' } });
     await until(() => told().filter((line) => line === 'WATCHDOG=1').length >= 3);

@@ -4,7 +4,7 @@ import { readVariables } from '../../mlapi/config/read-variables.ts';
 import { workersVariables } from '../../mlapi/workers/variables.ts';
 import { temporaryFolder } from '../support/service.ts';
 
-test('as many workers as cores, if that is asked for', () => {
+test('MLAPI_WORKERS is 1 by default, a number, or auto: one worker per core', () => {
   const read = (given: Record<string, string>) => readVariables([workersVariables], given, temporaryFolder());
   expect(read({})).toEqual({ workers: 1 });
   expect(read({ MLAPI_WORKERS: '3' })).toEqual({ workers: 3 });

@@ -4,8 +4,8 @@ import { FakeClock, startService } from '../../support/service.ts';
 import { allScopes, upload } from '../../support/uploads.ts';
 
 /**
- * A whole service for the tools of `.ci/openapi/check`, until its input ends: the shipped models, one that a client uploaded, and a
- * client that may do everything. Writes where it is and that client's token to the file that is named.
+ * A service for the tools of `.ci/openapi/check`, which runs until its input ends: the shipped models, one uploaded model, and a client
+ * with all scopes. Writes the service's address and that client's token to the named file.
  */
 const [, , path = ''] = process.argv;
 

@@ -39,7 +39,7 @@ function open(url: string): Promise<Socket> {
 }
 
 describe('GET /metrics', () => {
-  test('200: the text, in the type that Prometheus reads, and kept by nobody', async () => {
+  test('200: the Prometheus text format, not cacheable', async () => {
     const { status, headers, text } = await ask(server.url);
     expect(status).toBe(200);
     expect(text).toBe('a_metric{label="é"} 1\n');
@@ -50,25 +50,25 @@ describe('GET /metrics', () => {
     });
   });
 
-  test('200: on localhost, too', async () => {
+  test('200: on localhost too', async () => {
     expect((await ask(server.url, { host: 'localhost:9464' })).status).toBe(200);
   });
 
   test.each(['metrics.example', '127.0.0.1.example', 'localhost.example:80', '127.0.0.1@example'])(
-    '421: a browser that was led here by the name %s reads nothing',
+    '421: a browser that was led here by the name %s reads nothing (DNS rebinding)',
     async (host) => {
       const { status, text } = await ask(server.url, { host });
       expect({ status, text }).toEqual({ status: 421, text: '' });
     },
   );
 
-  test('500: what went wrong is not said', async () => {
+  test('500: the error is not disclosed', async () => {
     const { status, text } = await ask(failing.url);
     expect({ status, text }).toEqual({ status: 500, text: '' });
   });
 });
 
-describe('everything else', () => {
+describe('other requests', () => {
   test.each(['POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH'])('405: %s', async (method) => {
     const { status, headers, text } = await ask(server.url, { method });
     expect({ status, text }).toEqual({ status: 405, text: '' });
@@ -84,8 +84,8 @@ describe('everything else', () => {
   );
 });
 
-describe('who is slow', () => {
-  test('gets no more than sixteen connections, and none for longer than ten seconds', async () => {
+describe('slow clients', () => {
+  test('get at most sixteen connections, each for at most ten seconds', async () => {
     const sockets = await Promise.all(Array.from({ length: 16 }, () => open(server.url)));
     const closed = sockets.map(
       (socket) =>

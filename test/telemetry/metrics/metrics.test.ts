@@ -19,7 +19,7 @@ async function valueOf(series: string): Promise<number | undefined> {
   return undefined;
 }
 
-/** How many values a label of a metric has. */
+/** The distinct values of a label of a metric. */
 async function spreadOf(name: string, label: string): Promise<Set<unknown>> {
   const metric = (await metrics.read()).find((candidate) => candidate.name === name);
   return new Set(metric?.values.map(({ labels }) => labels[label]));
@@ -54,14 +54,14 @@ describe('requests', () => {
     expect(await valueOf(`${name}_sum{${labels}}`)).toBeCloseTo(60.3012, 6);
   });
 
-  test('of methods that a caller made up are counted as other', async () => {
+  test('with invented methods are counted as method "other"', async () => {
     for (const method of ['BREW', 'get', '__proto__', 'PROPFIND'])
       metrics.requestAnswered({ method, route: 'other', status: 501, seconds: 0.001 });
     expect(await valueOf('http_requests_total{method=other,route=other,status=501}')).toBe(4);
     expect([...(await spreadOf('http_requests_total', 'method'))].sort()).toEqual(['POST', 'other']);
   });
 
-  test('of refused requests, the times are kept by route and class of status', async () => {
+  test('that were refused are timed by route and class of status', async () => {
     const refused = { route: '/refused', seconds: 0.001 };
     for (const status of [400, 401, 404]) metrics.requestAnswered({ ...refused, method: 'PATCH', status });
     metrics.requestAnswered({ ...refused, method: 'GET', status: 503 });
@@ -72,18 +72,18 @@ describe('requests', () => {
     expect(await valueOf(`${name}{method=PATCH,route=/refused,status=404}`)).toBeUndefined();
   });
 
-  test('no gauge is named like a counter', async () => {
+  test('no gauge has a counter’s name', async () => {
     const misnamed = (await metrics.read()).filter(({ name, type }) => name.endsWith('_total') && type !== 'counter');
     expect(misnamed.map(({ name }) => name)).toEqual([]);
   });
 
-  test('with a time that is none do not spoil the sum', async () => {
+  test('with an invalid time do not spoil the sum', async () => {
     for (const seconds of [NaN, -1, Infinity])
       metrics.requestAnswered({ method: 'GET', route: '/times', status: 200, seconds });
     expect(await valueOf('http_request_duration_seconds_sum{method=GET,route=/times,status=200}')).toBe(0);
   });
 
-  test('of more routes than there can be are counted as other: the number of series has an end', async () => {
+  test('on more than 200 routes are counted as route "other", which bounds the number of series', async () => {
     const before = (await valueOf('http_requests_total{method=GET,route=other,status=200}')) ?? 0;
     for (let count = 0; count < 1_000; count += 1)
       metrics.requestAnswered({ method: 'GET', route: `/made-up/${count}`, status: 200, seconds: 0.001 });
@@ -112,15 +112,15 @@ describe('runs of models', () => {
     expect(await valueOf('mlapi_inference_shed_total{model=iris}')).toBe(1);
   });
 
-  test('of more models than there can be are counted as other', async () => {
+  test('of more than 200 models are counted as model "other"', async () => {
     for (let count = 0; count < 500; count += 1) metrics.ran({ ...run, model: `model-${count}` });
     expect((await spreadOf('mlapi_inference_runs_total', 'model')).size).toBeLessThanOrEqual(201);
     expect(await valueOf('mlapi_inference_batch_rows_count{model=other}')).toBeGreaterThanOrEqual(300);
   });
 });
 
-describe('the rest', () => {
-  test('tokens, limits, lost lines', async () => {
+describe('other metrics', () => {
+  test('tokens, limits and lost log lines are counted', async () => {
     for (const isHit of [true, true, false]) metrics.tokenLookup(isHit);
     metrics.rateLimited('per-client');
     metrics.logLinesDropped(12);
@@ -131,7 +131,7 @@ describe('the rest', () => {
     expect(await valueOf('mlapi_log_lines_dropped_total')).toBe(12);
   });
 
-  test('sizes are asked for when somebody reads', async () => {
+  test('sizes are read when the metrics are', async () => {
     let entries = 1;
     metrics.watch({ tokenCacheEntries: () => entries });
     metrics.watch({ modelMemoryBytes: () => [['iris', 1_000_000]] });
@@ -142,7 +142,7 @@ describe('the rest', () => {
     expect(await valueOf('mlapi_model_row_wise{model=iris,verdict=unproved}')).toBe(2);
   });
 
-  test('a blocked event loop shows in its delay', async () => {
+  test('the event loop delay shows a blocked event loop', async () => {
     const late = 'mlapi_event_loop_delay_seconds_count';
     const short = 'mlapi_event_loop_delay_seconds_bucket{le=0.1}';
     const until = performance.now() + 200;
@@ -151,7 +151,7 @@ describe('the rest', () => {
     expect((await valueOf(late))! - (await valueOf(short))!).toBeGreaterThanOrEqual(1);
   });
 
-  test("Node's own metrics are there", async () => {
+  test("Node's own metrics are included", async () => {
     const names = (await metrics.read()).map(({ name }) => name);
     expect(names).toEqual(
       expect.arrayContaining([
@@ -163,7 +163,7 @@ describe('the rest', () => {
   });
 });
 
-test('where metrics are off nothing is counted', async () => {
+test('without metrics nothing is counted', async () => {
   const off = await createMetrics({ metricsPort: undefined });
   expect(off).toBe(noMetrics);
   off.requestAnswered({ method: 'GET', route: '/', status: 200, seconds: 1 });

@@ -5,7 +5,7 @@ import { RequestMetrics } from '../../../mlapi/telemetry/metrics/metrics-request
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'BREW', 'PROPFIND'];
 const count = (requests: RequestMetrics) => requests.read().reduce((sum, { values }) => sum + values.length, 0);
 
-test('60,000 random requests leave no more series than routes, methods and classes of refusals make; endless routes hardly any', () => {
+test('60,000 random requests: the number of series is bounded by routes, methods and classes of refusals', () => {
   const requests = new RequestMetrics();
   const request = (route: fc.Arbitrary<string>) =>
     fc.record({

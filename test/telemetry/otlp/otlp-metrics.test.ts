@@ -7,7 +7,7 @@ const period = { startedAt: 1_700_000_000_000, now: 1_700_000_000_123.5 };
 const times = { startTimeUnixNano: '1700000000000000000', timeUnixNano: '1700000000123500000' };
 const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } });
 
-describe('metrics in the words of OpenTelemetry', () => {
+describe('metrics as OpenTelemetry data points', () => {
   test('a counter is a monotonic sum since the start', () => {
     const values = [{ labels: { status: 200, route: '/' }, value: 7 }];
     const counter = { name: 'a_total', help: 'What it is.', type: 'counter', aggregator: 'sum', values };
@@ -21,7 +21,7 @@ describe('metrics in the words of OpenTelemetry', () => {
     ]);
   });
 
-  test('a gauge keeps its unit; what is no number is left out, and a metric without numbers as a whole', () => {
+  test('a gauge keeps its unit; values that are not numbers are left out, and so are metrics without numbers', () => {
     const of = (name: string, ...numbers: number[]) => {
       const values = numbers.map((value, index) => ({ labels: { index }, value }));
       return { name, help: '', type: 'gauge', aggregator: 'sum', values };
@@ -33,7 +33,7 @@ describe('metrics in the words of OpenTelemetry', () => {
     ]);
   });
 
-  test('a histogram of two processes has its own buckets, which do not hold each other', () => {
+  test('a histogram summed over two processes has separate buckets, not cumulative ones', () => {
     const measure = (...seconds: number[]) => {
       const family = new HistogramFamily('e_seconds', '', [0.1, 1]);
       for (const value of seconds) family.cell({ model: 'iris' }).observe(value);

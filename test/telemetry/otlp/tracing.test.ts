@@ -23,7 +23,7 @@ const allSpans = (received: readonly Received[]) =>
   received.filter(({ path }) => path === '/v1/traces').flatMap(({ body }) => spansOf(JSON.parse(body)));
 
 describe('traceparent', () => {
-  test('is read as its caller wrote it', () => {
+  test('is parsed if valid', () => {
     expect(readTraceparent(traceparent)).toEqual({ traceId, parentId, isSampled: true });
     expect(readTraceparent(traceparent.replace(/01$/, '02'))).toEqual({ traceId, parentId, isSampled: false });
   });
@@ -39,12 +39,12 @@ describe('traceparent', () => {
     `00-${traceId}-${'0'.repeat(16)}-01`,
     `00-${traceId}-${parentId}-1`,
     `00-${traceId}-${parentId}-01\n`,
-  ])('%j is none', (header) => {
+  ])('%j is invalid', (header) => {
     expect(readTraceparent(header)).toBeUndefined();
   });
 });
 
-describe('the requests of a service with a collector', () => {
+describe('requests of a service with a collector', () => {
   let collector: TestCollector;
   let lines: Record<string, unknown>[];
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe('the requests of a service with a collector', () => {
   });
   afterAll(() => collector.close());
 
-  test('have the trace of their caller in the log, and none that is malformed', () => {
+  test('have the caller’s trace id in the log, unless the header is malformed', () => {
     const traceOf = (id: string) => lines.find(({ request_id }) => request_id === id)?.trace_id;
     expect(['sampled-1', 'unsampled-1', 'malformed-1', 'stranger-1'].map(traceOf)).toEqual([
       traceId,
@@ -77,7 +77,7 @@ describe('the requests of a service with a collector', () => {
     expect(lines.filter(({ request_id }) => request_id === 'malformed-1')).toHaveLength(1);
   });
 
-  test('are spans of it where the caller has it sampled, and has a token', () => {
+  test('are exported as spans of the caller’s trace if it is sampled and the caller has a token', () => {
     const spans = allSpans(collector.received);
     expect(spans).toEqual([
       expect.objectContaining({ traceId, parentSpanId: parentId, name: 'GET /api/models', kind: 2 }),
@@ -88,7 +88,7 @@ describe('the requests of a service with a collector', () => {
   });
 
   const testWithMessages = hasOtlpMessages('spans as OpenTelemetry’s own messages read them') ? test : test.skip;
-  testWithMessages('OpenTelemetry’s own messages read the same from them', () => {
+  testWithMessages('are spans that OpenTelemetry’s own messages parse the same', () => {
     const received = collector.received.find(({ path }) => path === '/v1/traces')!;
     expect(spansOf(parseExport(received))).toEqual([
       expect.objectContaining({
@@ -101,14 +101,14 @@ describe('the requests of a service with a collector', () => {
   });
 });
 
-test('spans for which there is no room are dropped', async () => {
+test('spans that do not fit the queue are dropped', async () => {
   const collector = await TestCollector.open();
   const logger = { error: () => undefined, info: () => undefined };
   const spans = new SpanExport(new OtlpClient(`http://127.0.0.1:${collector.port}`, logger), logger);
   const request = { method: 'GET', route: '/', status: 503, milliseconds: 1, requestId: 'some-request' };
   for (let count = 0; count < 5_000; count += 1) spans.record({ traceId, parentId, isSampled: true }, request);
   await spans.finish();
-  // As many as wait, and those that were on their way.
+  // As many as fit the queue, and those already being sent.
   await collector.gets(() => allSpans(collector.received).length === 2_048 + 512);
   expect(allSpans(collector.received)[0]).toMatchObject({ status: { code: 2 } });
   await collector.close();
