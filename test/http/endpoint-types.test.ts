@@ -12,9 +12,9 @@ const post = { method: 'POST', access: 'public', docs } as const;
 const listQuery = Joi.object<{ readonly limit: number }, true>({ limit: Joi.number().default(20) });
 const targetSchema = Joi.object<{ readonly version: string }, true>({ version: Joi.string().required() });
 
-// The compiler is the test: where one of these were no error, tsc would refuse the comment above it.
+// The compiler is the test: without the error, tsc would reject the @ts-expect-error comment.
 describe('a handler reads only what its endpoint declares', () => {
-  test('the path says which parameters there are', () => {
+  test('the path determines the parameters', () => {
     endpoint({
       ...post,
       path: '/models/{name}/versions/{version}',
@@ -29,12 +29,12 @@ describe('a handler reads only what its endpoint declares', () => {
     endpoint({
       ...post,
       path: ['/models', '{name}'].join('/'),
-      // @ts-expect-error: nothing is known of a path that is put together at run time
+      // @ts-expect-error: a path built at run time has no known parameters
       handle: ({ params }) => ({ body: params.name }),
     });
   });
 
-  test('a resource is named by a parameter of the path', () => {
+  test('a resource must be named by a parameter of the path', () => {
     const resource = {
       param: 'name',
       hidden: () => new Problem(404, 'hidden', 'Hidden.'),
@@ -45,7 +45,7 @@ describe('a handler reads only what its endpoint declares', () => {
     endpoint({ ...post, path: '/models/{model}', resource, handle: () => ({}) });
   });
 
-  test('the schema of the query says which fields it has', () => {
+  test('the schema of the query determines its fields', () => {
     endpoint({ ...post, path: '/', query: listQuery, handle: ({ query }) => ({ body: query.limit.toFixed() }) });
     endpoint({
       ...post,
@@ -64,12 +64,12 @@ describe('a handler reads only what its endpoint declares', () => {
       ...post,
       path: '/',
       query: Joi.object({ limit: Joi.number() }),
-      // @ts-expect-error: a schema that does not say what it validates to lets nothing be read
+      // @ts-expect-error: the schema does not declare its result type
       handle: ({ query }) => ({ body: query.limit }),
     });
   });
 
-  test('its schema says what a body is', () => {
+  test('the schema of the body determines its type', () => {
     const body = { reader: jsonBody(100), schema: targetSchema };
     endpoint({ ...post, path: '/', body, handle: ({ body: { version } }) => ({ body: version.length }) });
     endpoint({
@@ -87,7 +87,7 @@ describe('a handler reads only what its endpoint declares', () => {
     });
   });
 
-  test('without a schema its reader says so', () => {
+  test('without a schema, the reader determines the type of the body', () => {
     endpoint({
       ...post,
       path: '/',
@@ -98,27 +98,27 @@ describe('a handler reads only what its endpoint declares', () => {
       ...post,
       path: '/',
       body: { reader: fileBody(100) },
-      // @ts-expect-error: a streamed body is no buffer
+      // @ts-expect-error: a streamed body is not a buffer
       handle: ({ body }) => ({ body: body.subarray(1) }),
     });
     endpoint({
       ...post,
       path: '/',
       body: { reader: jsonBody(100) },
-      // @ts-expect-error: JSON may be anything
+      // @ts-expect-error: JSON is unknown
       handle: ({ body }) => ({ body: body.version }),
     });
   });
 });
 
-test('the constructor hands on the same object: requests pay nothing for the types', () => {
+test('endpoint() returns the same object, so the types cost nothing at run time', () => {
   const typed = { ...post, path: '/', handle: () => ({}) };
   expect(endpoint(typed)).toBe(typed);
 });
 
 const checked = ['params', 'query', 'body', 'call'];
 
-/** Casts, and assertions that something is there, of what a call brings; also of what stands further inside. */
+/** Casts and non-null assertions on request data, nested ones included. */
 function casts(text: string): string[] {
   const found: string[] = [];
   const names = (node: ts.Node): string[] => {
@@ -160,11 +160,11 @@ describe('files with handlers', () => {
     '(call as Call<Params>).params',
     '<Buffer>body',
     'body[0] as string',
-  ])('a cast is found in: %s', (text) => {
+  ])('the check finds the cast in: %s', (text) => {
     expect(casts(`const x = ${text};`)).toHaveLength(1);
   });
 
-  test('none casts what its call brings', () => {
+  test('none casts request data', () => {
     expect(handlers).toEqual(expect.arrayContaining(['mlapi/auth/routes.ts', 'mlapi/oip/infer.ts']));
     expect(handlers.length).toBeGreaterThan(10);
     const found = handlers.flatMap((file) => casts(readFileSync(file, 'utf8')).map((cast) => `${file}: ${cast}`));

@@ -5,7 +5,7 @@ import { holdsFor, namesHeld } from '../../mlapi/http/scopes.ts';
 
 const edge = fc.constantFrom('a', 'b', 'z', '0', '9');
 const inner = fc.constantFrom('a', 'b', 'z', '0', '9', '.', '_', '-');
-/** Few letters, the first and the last of each kind: so that names are often equal, or begin alike. */
+/** Few letters, the first and last of each kind, so that names are often equal or share a prefix. */
 const name = fc
   .tuple(edge, fc.array(inner, { maxLength: 2 }), fc.option(edge))
   .map(([first, middle, last]) => (last === null ? first : [first, ...middle, last].join('')));
@@ -17,7 +17,7 @@ const scope = fc.oneof(
 );
 
 describe('ranges of names', () => {
-  test('hold the names that the scopes hold, and no others', () => {
+  test('contain exactly the names that the scopes allow', () => {
     fc.assert(
       fc.property(fc.array(scope, { maxLength: 6 }), fc.array(name, { maxLength: 20 }), (scopes, names) => {
         const ranges = namesHeld(scopes, 'models:read');
@@ -27,7 +27,7 @@ describe('ranges of names', () => {
     );
   });
 
-  test('are in order and apart, so that no name is listed twice', () => {
+  test('are sorted and disjoint, so that no name is listed twice', () => {
     fc.assert(
       fc.property(fc.array(scope, { maxLength: 12 }), (scopes) => {
         const ranges = namesHeld(scopes, 'models:read');
@@ -40,7 +40,7 @@ describe('ranges of names', () => {
     );
   });
 
-  test('a page begins after a name, and holds what begins with the prefix', () => {
+  test('combine with a page’s start and prefix', () => {
     fc.assert(
       fc.property(
         fc.array(scope, { maxLength: 4 }),
@@ -58,7 +58,7 @@ describe('ranges of names', () => {
     );
   });
 
-  test('all names are one range; no scope is none', () => {
+  test('merge into one range for all names; without a scope there is none', () => {
     expect(namesHeld(['models:read:a*', 'models:read', 'models:read:b'], 'models:read')).toHaveLength(1);
     expect(namesHeld(['models:write', 'models:read:'], 'models:read')).toEqual([]);
     expect(unionOf([rangeOfPrefix('ab'), rangeOfPrefix('a'), rangeOfPrefix('b')])).toEqual([{ from: 'a', to: 'c' }]);

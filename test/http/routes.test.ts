@@ -30,7 +30,7 @@ type Method = 'get' | 'head' | 'post' | 'put' | 'delete' | 'options';
 
 const pathOf = ({ path }: Endpoint) => path.replace('{name}', 'nsl-kdd-classifier').replace('{version}', '1');
 const call = (method: Method, path: string) => service.http[method](path).auth(token, { type: 'bearer' });
-/** What all endpoints of a method answer, by path. */
+/** The responses of all endpoints with a method, by path. */
 async function each<T>(of: readonly Endpoint[], read: (path: string) => Promise<T>): Promise<Record<string, T>> {
   const results: Record<string, T> = {};
   for (const endpoint of of) results[pathOf(endpoint)] = await read(pathOf(endpoint));
@@ -50,7 +50,7 @@ const allowOf = (path: string) => {
 };
 
 describe('every route', () => {
-  test('200: GET answers, and HEAD says the same without a body', async () => {
+  test('200: GET responds, and HEAD the same without a body', async () => {
     const stable = ({ status, headers }: Response) => {
       const { date: _date, 'x-request-id': _id, ratelimit: _limit, ...rest } = headers as Record<string, string>;
       return { status, rest };
@@ -65,7 +65,7 @@ describe('every route', () => {
     expect(same).toEqual(all(gets(), [200, false]));
   });
 
-  test('405: another method is refused, and Allow lists what there is', async () => {
+  test('405: another method is refused, and Allow lists the supported ones', async () => {
     const refused = await each(endpoints, async (path) => {
       const responses = [await call('put', path), await call('delete', path)];
       if (!allowOf(path).includes('GET')) responses.push(await call('get', path), await call('head', path));
@@ -76,7 +76,7 @@ describe('every route', () => {
     expect(refused).toEqual(Object.fromEntries(endpoints.map(pathOf).map((path) => [path, [`405 ${allowOf(path)}`]])));
   });
 
-  test('204: OPTIONS lists what there is', async () => {
+  test('204: OPTIONS lists the supported methods', async () => {
     const listed = await each(endpoints, async (path) => {
       const { status, headers } = await call('options', path);
       return `${status} ${headers.allow}`;
@@ -92,7 +92,7 @@ describe('every route', () => {
     expect(await each(posts(), async (path) => (await call('put', `${path}/`)).status)).toEqual(all(posts(), 405));
   });
 
-  test('404: another case, or one more segment, is another path', async () => {
+  test('404: a path in another case, or with one more segment, is another path', async () => {
     const named = endpoints.filter(({ path }) => path !== '/');
     const mistaken = (path: string) => [path.toUpperCase(), `${path}/x/y/z/more`];
 
@@ -104,13 +104,13 @@ describe('every route', () => {
 
     const expected = named.map((endpoint) => [
       pathOf(endpoint),
-      // The upper-case twin of a well-known path is not even in canonical form.
+      // A well-known path in upper case is not even in canonical form.
       [endpoint.path.startsWith('/.well-known') ? 400 : 404, endpoint.path.startsWith('/.well-known') ? 400 : 404],
     ]);
     expect(statuses).toEqual(Object.fromEntries(expected));
   });
 
-  test('415: a body of another type is refused', async () => {
+  test('415: a body of another media type is refused', async () => {
     const readers = posts().filter(({ access }) => access !== 'refresh token');
 
     const refused = await each(readers, async (path) => {
@@ -121,7 +121,7 @@ describe('every route', () => {
     expect(refused).toEqual(all(readers, [415, 'string']));
   });
 
-  test('400: a query that the route does not know is refused', async () => {
+  test('400: an unknown query parameter is refused', async () => {
     const refused = await each(endpoints, async (path) => {
       const method = allowOf(path).includes('GET') ? 'get' : 'post';
       return (await call(method, `${path}?unknown=1`).set('Content-Type', 'application/json')).status;
@@ -130,7 +130,7 @@ describe('every route', () => {
     expect(refused).toEqual(all(endpoints, 400));
   });
 
-  test('401: without a token, all but the public ones are closed, whatever the method', async () => {
+  test('401: without a token, only the public routes respond, whatever the method', async () => {
     const closed = endpoints.filter(({ access }) => access !== 'public');
 
     const statuses = await each(closed, async (path) => {
@@ -148,7 +148,7 @@ describe('every route', () => {
   });
 });
 
-test('404, and 401 or 405 under /api: a path of another protocol, with a colon in it', async () => {
+test('404, or 401 and 405 under /api: a path of another protocol, with a colon in it', async () => {
   await service.http.post('/v1/models/x:predict').expect(404);
   await service.http.post('/api/models/x:predict').expect(401);
   await call('post', '/api/models/x:predict').expect(405);

@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => service.stop());
 
-test('201, then predictions: a model of a client, in the service as it is shipped', async () => {
+test('201, then predictions: a client’s model, in the built service', async () => {
   const served = { url: `http://127.0.0.1:${service.port}` };
   const shipped = filesOf('resources/models/nsl-kdd-classifier');
   for (const [name, files] of [
@@ -29,7 +29,7 @@ test('201, then predictions: a model of a client, in the service as it is shippe
   const traffic = await ask(served, token, ['POST', '/api/models/traffic/predict'], { json: [shipped.sample] });
 
   expect([plain.status, traffic.status]).toEqual([200, 200]);
-  // It finds behind the wall what it needs, where the machine lets it build one.
+  // The sandbox contains everything it needs, if the machine allows sandboxes.
   const isWalled = !readFileSync(service.logFile, 'utf8').includes('without namespaces');
   expect(isWalled ? 'namespaces' : 'limits').toBe(await findModelIsolation());
 });

@@ -11,7 +11,7 @@ let token: string;
 beforeAll(async () => {
   service = await startService({
     MLAPI_MODEL_MEMORY_BYTES: '268435456',
-    // Room for three.
+    // Room for three models.
     MLAPI_MODELS_MEMORY_BYTES: '420000000',
     MLAPI_PREDICT_TIMEOUT_MS: '2000',
   });
@@ -22,8 +22,8 @@ afterAll(() => service.close());
 const predict = (name: string, row: readonly number[] = [0]) =>
   ask(service, token, ['POST', `/api/models/${name}/predict`], { json: [row] });
 
-describe('what a model may do', () => {
-  test('E86, 422: a few bytes that ask for 32 GB cost a process, and nothing else', async () => {
+describe('limits of an uploaded model', () => {
+  test('E86, 422: a small model that allocates 32 GB costs only its process', async () => {
     const before = processTree(process.pid);
     const answer = await upload(service, token, ['bomb', '1'], { model: filling(2 ** 33) });
 
@@ -31,7 +31,7 @@ describe('what a model may do', () => {
     expect(processTree(process.pid)).toEqual(before);
   });
 
-  test('E87, 422: a loop without end is ended', async () => {
+  test('E87, 422: an endless loop is killed', async () => {
     const before = processTree(process.pid);
     const answer = await upload(service, token, ['endless', '1'], { model: endless() });
 
@@ -39,7 +39,7 @@ describe('what a model may do', () => {
     expect(processTree(process.pid)).toEqual(before);
   }, 120_000);
 
-  test('its process sees no file, no network and no process of this machine, where the machine allows namespaces', async () => {
+  test('its process sees no file, no network and no process of this machine, if the machine allows namespaces', async () => {
     expect((await upload(service, token, ['seen', '1'], { model: identityModel(1) })).status).toBe(201);
     expect((await predict('seen')).status).toBe(200);
     if ((await service.services.modelStore.untrusted.isolation) !== 'namespaces') {
@@ -64,7 +64,7 @@ describe('what a model may do', () => {
 });
 
 describe('memory', () => {
-  test('E97, 200: more models than there is room for take turns, and those that were used the longest ago leave', async () => {
+  test('E97, 200: more models than fit in memory take turns, and the least recently used is unloaded', async () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     for (const name of names)
       expect((await upload(service, token, [name, '1'], { model: identityModel(1) })).status).toBe(201);
@@ -72,7 +72,7 @@ describe('memory', () => {
     let most = 0;
     for (const name of [...names, ...names]) {
       let answer = await predict(name);
-      // Whoever was used a moment ago stays: then the next one has to wait.
+      // A model used within the last second stays loaded, so the next one has to wait.
       for (let tries = 0; answer.status === 503 && tries < 100; tries += 1) {
         expect(answer.headers.get('retry-after')).toBe('2');
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -85,7 +85,7 @@ describe('memory', () => {
     expect(most).toBeGreaterThan(0);
   }, 120_000);
 
-  test('204: unloaded on demand, and loaded again', async () => {
+  test('204: unloaded on request, and loaded again on use', async () => {
     const { store } = service.services.modelStore;
     const loaded = () => store.loaded().map(({ contract }) => contract.name);
     expect((await ask(service, token, ['POST', '/api/models/a/versions/1/unload'])).status).toBe(204);
@@ -98,7 +98,7 @@ describe('memory', () => {
   });
 });
 
-/** Answers as many zeros as it says, whatever its input. */
+/** Returns as many zeros as its weights say, whatever its input. */
 function filling(length: number): Buffer {
   return buildModel({
     inputs: [{ name: 'x', type: 'float32', shape: ['N', 1] }],
@@ -117,7 +117,7 @@ function filling(length: number): Buffer {
   });
 }
 
-/** Goes round as long as an int64 lasts. */
+/** Loops 2^62 times. */
 function endless(): Buffer {
   const boolean = 9;
   const body = graph({

@@ -15,7 +15,7 @@ afterAll(() => service.close());
 
 const tokenOf = async (name: string, scopes: readonly string[] = allScopes) =>
   (await service.newClient(name, scopes)).tokens.access_token;
-/** A model whose answer is always this class. */
+/** A model that always predicts this class. */
 const answering = (prediction: number) => constantModel({ type: 'int64', shape: [1], values: [BigInt(prediction)] }, 1);
 const add = async (name: string, version: string, model = identityModel(1), token = owner) =>
   expect((await upload(service, token, [name, version], { model })).status).toBe(201);
@@ -25,29 +25,29 @@ const predict = (path: string, token = owner) =>
 const point = (alias: string, version: string, headers = {}, token = owner): Promise<UploadResponse> =>
   ask(service, token, ['PUT', `/api/models/m/aliases/${alias}`], { json: { version }, headers });
 
-test('200: a model of several versions stands in the list once', async () => {
+test('200: a model with several versions is listed once', async () => {
   const { body } = await get('/api/models?prefix=m&limit=2');
   expect(body).toMatchObject({ models: [{ name: 'm', version: '2' }], next: null });
 });
 
-describe('which version answers', () => {
-  test('200: the one that is named; without a name, the newest, until the alias `default` says otherwise', async () => {
+describe('the served version', () => {
+  test('200: the named one; without a name, the one of the alias `default`, or else the newest', async () => {
     expect((await predict('m/versions/1')).body).toMatchObject({ version: '1', predictions: [1] });
     expect((await predict('m')).body).toMatchObject({ version: '2', predictions: [2] });
 
     expect((await point('default', '1')).status).toBe(200);
-    // Where it was changed, it is known at once; other processes follow within a second.
+    // The process that makes a change sees it at once, others within a second.
     expect((await predict('m')).body.version).toBe('1');
     expect((await get('/api/models/m')).body).toMatchObject({ name: 'm', version: '1' });
     expect((await ask(service, owner, ['DELETE', '/api/models/m/aliases/default'])).status).toBe(204);
     expect((await predict('m')).body.version).toBe('2');
   });
 
-  test('200: an alias wherever a version may stand, from one answer to the next', async () => {
+  test('200: an alias works wherever a version does, and moves from one request to the next', async () => {
     expect((await point('stable', '1')).body).toMatchObject({ alias: 'stable', version: '1' });
     expect((await predict('m/versions/@stable')).body).toMatchObject({ version: '1', predictions: [1] });
     expect((await get('/api/models/m/versions/@stable')).body).toMatchObject({ name: 'm', version: '1' });
-    // As generated clients write it.
+    // Percent-encoded, as generated clients send it.
     expect((await predict('m/versions/%40stable')).body).toMatchObject({ version: '1', predictions: [1] });
     expect((await get('/v2/models/m/versions/%40stable')).body).toMatchObject({ name: 'm', versions: ['1'] });
 
@@ -57,7 +57,7 @@ describe('which version answers', () => {
     expect((await get('/api/models/m/aliases')).body).toMatchObject({ aliases: [{ alias: 'stable', version: '2' }] });
   });
 
-  test('403: the hundred and first alias of a model; one that moves nowhere is no change, and no audit row', async () => {
+  test('403: the 101st alias of a model; setting an alias to its current version changes nothing and leaves no audit row', async () => {
     await add('crowded', '1');
     const set = (alias: string) =>
       ask(service, owner, ['PUT', `/api/models/crowded/aliases/${alias}`], { json: { version: '1' } });
@@ -78,7 +78,7 @@ describe('which version answers', () => {
     expect([refused.status, refused.body.code]).toEqual([403, 'quota_exceeded']);
   });
 
-  test('412: an alias that somebody moved meanwhile', async () => {
+  test('412: an alias that was moved meanwhile', async () => {
     const tag = (await point('guarded', '1')).headers.get('etag') ?? '';
     expect((await point('guarded', '2', { 'if-match': tag })).status).toBe(200);
 
@@ -88,7 +88,7 @@ describe('which version answers', () => {
     expect((await get('/api/models/m/aliases/guarded')).body).toMatchObject({ version: '2' });
   });
 
-  test('of two who move an alias from the same state, one gets 412', async () => {
+  test('412: for one of two clients that move an alias from the same state', async () => {
     const tag = (await point('contested', '1')).headers.get('etag') ?? '';
 
     const moved = await Promise.all(['2', '2'].map((version) => point('contested', version, { 'if-match': tag })));
@@ -96,7 +96,7 @@ describe('which version answers', () => {
     expect(moved.map(({ status }) => status).sort()).toEqual([200, 412]);
   });
 
-  test('404: versions and aliases that there are not, and aliases of versions that there are not', async () => {
+  test('404: unknown versions and aliases, and aliases for unknown versions', async () => {
     expect((await predict('m/versions/9')).status).toBe(404);
     expect((await predict('m/versions/@none')).status).toBe(404);
     expect((await predict('nothing')).status).toBe(404);
@@ -107,7 +107,7 @@ describe('which version answers', () => {
 });
 
 describe('DELETE /api/models/{name}/versions/{version}', () => {
-  test('204, then 404 for its predictions and 409 for its name, for ever', async () => {
+  test('204, then 404 for its predictions, and 409 for its name for ever', async () => {
     await add('gone', '1');
     expect((await predict('gone')).status).toBe(200);
 
@@ -122,7 +122,7 @@ describe('DELETE /api/models/{name}/versions/{version}', () => {
     expect((await get('/api/models/gone/versions')).body).toMatchObject({
       versions: [{ version: '1', retiredAt: expect.any(String) }],
     });
-    // What stays of it, for ever, is small.
+    // The row kept for ever is small.
     const rows = service.services.database.selectFrom('model_versions').select(['contract', 'facts']);
     expect(await rows.where('model', '=', 'gone').execute()).toEqual([{ contract: '{}', facts: '{}' }]);
     // Its processes end soon.
@@ -131,7 +131,7 @@ describe('DELETE /api/models/{name}/versions/{version}', () => {
     );
   });
 
-  test('403 for others, 204 for an administrator; 409 while an alias points to it', async () => {
+  test('403 for other clients, 204 for an administrator; 409 while an alias points to it', async () => {
     await add('kept', '1');
     const [other, administrator] = [
       await tokenOf('other'),
@@ -151,7 +151,7 @@ describe('DELETE /api/models/{name}/versions/{version}', () => {
 });
 
 describe('GET /api/models', () => {
-  test('200: folders and store in one list, by name, page by page; by prefix, and one’s own', async () => {
+  test('200: model folders and store in one list, sorted by name, paged, filtered by prefix and owner', async () => {
     const [mine, tokens] = ['list-b', await tokenOf('lister')];
     await add('list-a', '1');
     await add(mine, '1', identityModel(1), tokens);
@@ -174,7 +174,7 @@ describe('GET /api/models', () => {
     expect((await get('/api/models?prefix=%25')).status).toBe(400);
   });
 
-  test('scopes for some models: the others are not in the list, and 404', async () => {
+  test('scopes for some models: all others are unlisted and 404', async () => {
     await add('churn-eu', '1');
     await add('churned', '1');
     const token = await tokenOf('narrow', ['models:read:churn-*', 'models:predict:churn-eu', 'models:write:churn-*']);
@@ -195,7 +195,7 @@ describe('GET /api/models', () => {
     expect((await get('/api/models/churn-us/versions/1/artifact', token)).status).toBe(403);
   });
 
-  test('a token may ask for scopes for fewer models, and never for more', async () => {
+  test('a token may be narrowed to fewer models, never widened', async () => {
     const { name } = await service.newClient('narrowing', ['models:read']);
     const reset = async (scope: string) => {
       const password = await service.services.clients.resetPassword(name);
@@ -207,8 +207,8 @@ describe('GET /api/models', () => {
   });
 });
 
-describe('the files', () => {
-  test('200: an artifact is what was sent, with its digest; 403 without models:download', async () => {
+describe('files of a version', () => {
+  test('200: an artifact has the uploaded bytes and its digest; 403 without models:download', async () => {
     const answer = await fetch(`${service.url}/api/models/m/versions/1/artifact`, {
       headers: { authorization: `Bearer ${owner}` },
     });
@@ -221,7 +221,7 @@ describe('the files', () => {
     expect((await get('/api/models/m/versions/1/artifact', reader)).status).toBe(403);
   });
 
-  test('E96, 503: a file that was changed after it was inspected is not loaded', async () => {
+  test('E96, 503: a file changed after its inspection is not loaded', async () => {
     await add('changed', '1', answering(1));
     const { store } = service.services.modelStore;
     const { path } = (await store.artifactOf(await store.resolve('changed', '1'), 'model.onnx'))!;
@@ -247,7 +247,7 @@ describe('the files', () => {
   });
 });
 
-/** Other processes, and caches, know what was changed within a second. */
+/** Other processes and caches see a change within a second. */
 async function until(isTrue: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {
     if (await isTrue()) return;

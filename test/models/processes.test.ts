@@ -26,12 +26,12 @@ beforeAll(async () => {
 afterAll(() => service.kill('SIGTERM'));
 
 const models = async () => (await mlapi(dataDir, ['models', 'stored'])).stdout;
-/** On a connection of its own, so that any worker may get it. */
+/** Opens its own connection, so that any worker may get it. */
 const predict = (path: string, row: readonly unknown[] = [0]) =>
   ask({ url }, token, ['POST', `/api/models/${path}/predict`], { json: [row], headers: { connection: 'close' } });
 
 describe('with several workers', () => {
-  test('201, and at once 200 of every worker; 404 of each once it is retired', async () => {
+  test('201, then 200 from every worker at once; 404 from each once it is retired', async () => {
     expect((await upload({ url }, token, ['shared', '1'], { model: identityModel(1) })).status).toBe(201);
 
     const answers = await Promise.all(Array.from({ length: 16 }, () => predict('shared')));
@@ -44,7 +44,7 @@ describe('with several workers', () => {
     });
   }, 60_000);
 
-  test('of parallel uploads of one version over all workers, one is 201', async () => {
+  test('exactly one 201 of parallel uploads of one version over all workers', async () => {
     const sent = await Promise.all(
       Array.from({ length: 8 }, () => upload({ url }, token, ['raced', '1'], { model: identityModel(1) })),
     );
@@ -54,7 +54,7 @@ describe('with several workers', () => {
   }, 60_000);
 });
 
-describe('the commands', () => {
+describe('commands', () => {
   test('models add: a folder becomes a version that the running service serves', async () => {
     const added = await mlapi(dataDir, ['models', 'add', shipped, '--name', 'traffic', '--version', '7']);
 
@@ -75,7 +75,7 @@ describe('the commands', () => {
     });
   }, 120_000);
 
-  test('models add: encoding and sample are those that the contract names, in the folder and nowhere else', async () => {
+  test('models add: encoding and sample are the files that the contract names, only from the folder', async () => {
     const folder = join(temporaryFolder(), 'renamed');
     cpSync(shipped, folder, { recursive: true });
     const contract = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')) as object;
@@ -94,7 +94,7 @@ describe('the commands', () => {
     expect(information.body.sample).toEqual(JSON.parse(readFileSync(join(shipped, 'sample.json'), 'utf8')));
   }, 120_000);
 
-  test('models import: every folder; rejected folders are reported, the others added', async () => {
+  test('models import: adds every folder; rejected ones are reported, the others added', async () => {
     const folder = temporaryFolder();
     for (const name of ['good', 'other']) {
       mkdirSync(join(folder, name));
@@ -118,7 +118,7 @@ describe('the commands', () => {
   }, 120_000);
 });
 
-test('a worker that is killed takes its models’ processes along', async () => {
+test('a killed worker’s model processes end with it', async () => {
   expect((await predict('traffic', [])).status).toBe(400);
   const [worker = 0] = readyWorkersOf(service);
   const children = processTree(worker).slice(1);

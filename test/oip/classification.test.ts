@@ -8,8 +8,8 @@ const output = (data: TensorData, shape: number[], datatype = 'FP64') => ({ name
 const memory = { reserve: () => undefined };
 const classes = (count: number) => ({ count, memory, heldBytes: 0 });
 
-describe('the highest classes of each row', () => {
-  test('are those of a sorted row, of equal ones the first, for any numbers', async () => {
+describe('the top classes of each row', () => {
+  test('equal those of a stable sort, for any numbers', async () => {
     const row = fc.array(fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true })), {
       minLength: 1,
       maxLength: 40,
@@ -24,14 +24,14 @@ describe('the highest classes of each row', () => {
     );
   });
 
-  test('NaN comes last; FP16 is compared as the numbers that its bits are', async () => {
+  test('rank NaN last, and compare FP16 by value', async () => {
     const numbers = await classify(output(Float64Array.of(NaN, 1, NaN, 2), [1, 4]), classes(3));
     expect(numbers.data).toEqual(['2.000000:3', '1.000000:1', 'NaN:0']);
     const halves = await classify(output(Uint16Array.of(0xbc00, 0x3c00, 0xc000), [1, 3], 'FP16'), classes(3));
     expect(halves.data).toEqual(['1.000000:1', '-1.000000:0', '-2.000000:2']);
   });
 
-  test('others have their turns while a large output is looked at', async () => {
+  test('are found without blocking the event loop for large outputs', async () => {
     let turns = 0;
     let isOver = false;
     const count = () => {
@@ -44,13 +44,13 @@ describe('the highest classes of each row', () => {
     expect(turns).toBeGreaterThan(30);
   });
 
-  test('400: more than 1,000 of a row', async () => {
+  test('400: more than 1,000 per row', async () => {
     const wide = output(new Float64Array(2_000), [1, 2_000]);
     await expect(classify(wide, classes(1_001))).rejects.toMatchObject({ status: 400 });
     expect((await classify(wide, classes(1_000))).shape).toEqual([1, 1_000]);
   });
 
-  test('422 before any work: texts that would take more than 64 MiB; labels count, too', async () => {
+  test('422 before any work: more than 64 MiB of text, labels included', async () => {
     const tall = output(new Float32Array(1_000_000), [1_000_000, 1], 'FP32');
     const took = { list: [] as number[] };
     const memory = { reserve: (bytes: number) => took.list.push(bytes) };
@@ -64,7 +64,7 @@ describe('the highest classes of each row', () => {
     expect(took.list).toEqual([]);
   });
 
-  test('503: the memory for them is asked for first', async () => {
+  test('503: if there is no memory for them', async () => {
     const memory = {
       reserve: (bytes: number) => {
         throw new Error(`asked for ${bytes}`);

@@ -15,15 +15,27 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-(python === '' ? test.skip : test)('the public client does all that it can do here, as it is published', async () => {
-  const { tokens } = await service.newClient();
+(python === '' ? test.skip : test)(
+  'tritonclient, unmodified, can do everything that the service supports',
+  async () => {
+    const { tokens } = await service.newClient();
 
-  const words = ['test/oip/client.py', `127.0.0.1:${service.port}`, tokens.access_token];
-  const child = execFile(python, words);
-  let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text: string) => (output += text));
-  await once(child, 'close');
+    const words = ['test/oip/client.py', `127.0.0.1:${service.port}`, tokens.access_token];
+    const child = execFile(python, words);
+    let output = '';
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (text: string) => (output += text));
+    await once(child, 'close');
 
-  const passed = ['health', 'metadata', 'datatypes', 'tensors', 'compression', 'classification', 'rows', 'repository'];
-  expect(output.trim().split('\n')).toEqual([...passed, 'statistics', 'refusals']);
-});
+    const passed = [
+      'health',
+      'metadata',
+      'datatypes',
+      'tensors',
+      'compression',
+      'classification',
+      'rows',
+      'repository',
+    ];
+    expect(output.trim().split('\n')).toEqual([...passed, 'statistics', 'refusals']);
+  },
+);

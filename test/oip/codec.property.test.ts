@@ -6,7 +6,7 @@ import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
 import { writeInferResponse } from '../../mlapi/oip/infer-response.ts';
 
 const whole = (min: number, max: number) => fc.integer({ min, max });
-/** Elements of every datatype, and how they are kept. */
+/** Elements of every datatype, and how they are stored. */
 const datatypes: Readonly<Record<string, [fc.Arbitrary<unknown>, (values: never[]) => TensorData]>> = {
   BOOL: [whole(0, 1), (values) => Uint8Array.from(values)],
   UINT8: [whole(0, 255), (values) => Uint8Array.from(values)],
@@ -36,7 +36,7 @@ function positive(value: unknown): unknown {
   return value === 0 ? 0 : value;
 }
 
-/** An answer with these outputs, as a request with the same as its inputs. */
+/** A response with these outputs, turned into a request with the same inputs. */
 function backAsRequest(
   tensors: readonly { datatype: string; shape: readonly number[]; data: TensorData; isBinary: boolean }[],
 ) {
@@ -47,7 +47,7 @@ function backAsRequest(
 }
 
 describe('the codec', () => {
-  test('reads what it writes: every datatype and shape, in JSON and as binary data, to the bit', () => {
+  test('reads what it writes: every datatype and shape, in JSON and as binary data, bit by bit', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(tensor, fc.boolean()), { minLength: 1, maxLength: 4 }), (tensors) => {
         const sent = tensors.map(([each, isBinary]) => ({ ...each, isBinary }));
@@ -68,7 +68,7 @@ describe('the codec', () => {
     );
   });
 
-  test('any bytes are read or refused with 400, and never fail otherwise', () => {
+  test('arbitrary bytes are parsed or refused with 400, without other errors', () => {
     const size = fc.oneof(whole(-2, 40), fc.constantFrom(1.5, '4', null, 2 ** 53));
     const oddInput = fc.record(
       {
@@ -95,7 +95,7 @@ describe('the codec', () => {
     );
   });
 
-  test('long whole numbers become text with their digits, and nothing else in any JSON changes', () => {
+  test('long integers become text with their digits, and nothing else in any JSON changes', () => {
     const asNumbers = (_: string, each: unknown) =>
       typeof each === 'string' && /^-?\d{15,}$/.test(each) ? Number(each) : each;
     const long = fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }).filter((each) => String(each).length > 16);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
 
-describe('a reader of many requests', () => {
+describe('a reader that caches JSON headers', () => {
   const jsonOf = (rows: number, id?: string) =>
     JSON.stringify({
       ...(id !== undefined && { id }),
@@ -10,7 +10,7 @@ describe('a reader of many requests', () => {
   const binaryOf = (json: string, ...values: number[]) =>
     Buffer.concat([Buffer.from(json), Buffer.from(Float32Array.from(values).buffer)]);
 
-  test('the same JSON again, with other data: each request has its own', () => {
+  test('repeated JSON with other binary data: each request gets its own data', () => {
     const reader = new InferRequestReader();
     const json = jsonOf(2);
     const first = reader.read(binaryOf(json, 1, 2), String(json.length));
@@ -23,7 +23,7 @@ describe('a reader of many requests', () => {
     expect(first.inputs[0]).toMatchObject({ name: 'x', shape: [2, 1], datatype: 'FP32' });
   });
 
-  test('400: what is wrong with the data is found also where the JSON is known; what is wrong with JSON, each time', () => {
+  test('400: wrong data are found even if the JSON is cached; wrong JSON is found every time', () => {
     const reader = new InferRequestReader();
     const json = jsonOf(2);
     reader.read(binaryOf(json, 1, 2), String(json.length));
@@ -36,7 +36,7 @@ describe('a reader of many requests', () => {
       expect(() => reader.read(binaryOf(wrong, 1, 2), String(wrong.length))).toThrow('inputs[0].datatype');
   });
 
-  test('data in JSON are those of the request, also beside binary ones', () => {
+  test('data in JSON are read from each request, even beside binary inputs', () => {
     const reader = new InferRequestReader();
     const read = (data: number) => {
       const inputs = [
@@ -49,7 +49,7 @@ describe('a reader of many requests', () => {
     expect([read(1), read(2), read(1)].map(([value]) => value)).toEqual([1, 2, 1]);
   });
 
-  test('as many different ones as anybody sends are read', () => {
+  test('any number of different headers can be read, of which 128 are cached', () => {
     const reader = new InferRequestReader();
     for (let round = 0; round < 2; round += 1)
       for (let index = 0; index < 500; index += 1) {

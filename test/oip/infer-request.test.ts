@@ -10,13 +10,13 @@ function read(request: object | string) {
   );
 }
 
-/** What the one input holds. */
+/** The data of the only input. */
 function dataOf(datatype: string, shape: readonly number[], data: string) {
   const request = read(`{"inputs":[{"name":"x","shape":[${shape.join()}],"datatype":"${datatype}","data":${data}}]}`);
   return request.inputs[0]!.data;
 }
 
-/** A request whose one input is binary. */
+/** A request with one binary input. */
 function readBinary(datatype: string, shape: readonly number[], bytes: Buffer, size = bytes.length) {
   const json = Buffer.from(
     JSON.stringify({ inputs: [{ name: 'x', shape, datatype, parameters: { binary_data_size: size } }] }),
@@ -28,7 +28,7 @@ describe('the data of an input', () => {
   test.each([
     ['flat', '[1,2,3,4,5,6]'],
     ['nested', '[[1,2,3],[4,5,6]]'],
-  ])('%s lists are the same tensor', (_, data) => {
+  ])('%s lists give the same tensor', (_, data) => {
     expect(dataOf('FP32', [2, 3], data)).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
   });
 
@@ -45,11 +45,11 @@ describe('the data of an input', () => {
     ['FP32', '[0.1,-3e38]', Float32Array.of(0.1, -3e38)],
     ['FP64', '[0.1,-1e308]', Float64Array.of(0.1, -1e308)],
     ['BYTES', '["é",""]', ['é', '']],
-  ])('%s holds the ends of its range', (datatype, data, expected) => {
+  ])('%s accepts the limits of its range', (datatype, data, expected) => {
     expect(dataOf(datatype, [2], data)).toEqual(expected);
   });
 
-  test('whole numbers beyond 2^53 are the ones that were written, wherever they stand', () => {
+  test('integers beyond 2^53 keep every digit, flat or nested', () => {
     const nested = '[[9007199254740993,1],[-9007199254740995 ,\n2]]';
     expect(dataOf('INT64', [2, 2], nested)).toEqual(BigInt64Array.of(9007199254740993n, 1n, -9007199254740995n, 2n));
   });
@@ -65,7 +65,7 @@ describe('the data of an input', () => {
     ['INT32', '[1e400,0]'],
     ['INT64', '[9223372036854775808,0]'],
     ['INT64', '["9007199254740993",0]'],
-    // A double, and nobody knows which number was meant.
+    // A double, so the intended integer is unknown.
     ['INT64', '[9.007199254740993e15,0]'],
     ['INT64', '[1e19,0]'],
     ['FP32', '[1e39,0]'],
@@ -79,7 +79,7 @@ describe('the data of an input', () => {
     ['FP32', '{"0":1}'],
     ['FP32', '[1]'],
     ['FP32', '[1,2,3]'],
-  ])('400: %s does not take %s', (datatype, data) => {
+  ])('400: %s does not accept %s', (datatype, data) => {
     expect(() => dataOf(datatype, [2], data)).toThrow(/^inputs\[0\]\.data/);
   });
 
@@ -89,7 +89,7 @@ describe('the data of an input', () => {
     ['[[1,2,3,4]]', [2, 2]],
     ['[[1,2],3]', [2, 2]],
     ['[[[1],[2]],[[3],[4]]]', [2, 2]],
-  ])('400: %s is not of the shape %j', (data, shape) => {
+  ])('400: %s does not have the shape %j', (data, shape) => {
     expect(() => dataOf('FP32', shape, data)).toThrow(/^inputs\[0\]\.data/);
   });
 
@@ -102,18 +102,18 @@ describe('the data of an input', () => {
     ['2'],
     ['null'],
     ['[1,1,1,1,1,1,1,1,2]'],
-  ])('400: %s is no shape, and nothing is made of that size', (shape) => {
+  ])('400: %s is not a shape, and no memory is allocated for it', (shape) => {
     const text = `{"inputs":[{"name":"x","shape":${shape},"datatype":"FP32","data":[1,2]}]}`;
     expect(() => read(text)).toThrow(/^inputs\[0\]\.shape/);
   });
 
-  test('400: a shape of a billion elements without them', () => {
+  test('400: a shape of a billion elements without data', () => {
     expect(() => dataOf('FP64', [1_000_000_000], '[]')).toThrow('1000000000 elements, got 0');
   });
 });
 
 describe('binary data', () => {
-  test('is read where it lies, if that is a place for such elements', () => {
+  test('is used in place if it is aligned', () => {
     const bytes = Buffer.from(Float32Array.of(1, 2, 3).buffer);
     for (const pad of ['', ' ', '  ', '   ']) {
       const json = `${JSON.stringify({ inputs: [{ ...input, data: undefined, shape: [3], parameters: { binary_data_size: 12 } }] })}${pad}`;
@@ -126,7 +126,7 @@ describe('binary data', () => {
     }
   });
 
-  test('belongs to the inputs in their order, beside others in JSON', () => {
+  test('is assigned to the inputs in order, beside others in JSON', () => {
     const json = JSON.stringify({
       inputs: [
         { name: 'a', shape: [2], datatype: 'UINT8', parameters: { binary_data_size: 2 } },
@@ -154,17 +154,17 @@ describe('binary data', () => {
     ['BYTES', [1], Buffer.of(1, 0, 0, 0, 65, 0)],
     ['BYTES', [1], Buffer.of(1, 0, 0, 0, 0xff)],
     ['FP32', [1_000_000_000], Buffer.alloc(4)],
-  ])('400: %s of the shape %j is not in %j', (datatype, shape, bytes) => {
+  ])('400: %s of the shape %j does not match %j', (datatype, shape, bytes) => {
     expect(() => readBinary(datatype, shape, bytes)).toThrow(/^inputs\[0\]\.data/);
   });
 
-  test('FP16 is its bits', () => {
+  test('FP16 is read as its bits', () => {
     const bits = Uint16Array.of(0x3c00, 0xfbff);
     expect(readBinary('FP16', [2], Buffer.from(bits.buffer)).data).toEqual(bits);
   });
 
   test.each([['-1'], ['1.0'], ['0x10'], ['1, 1'], [''], ['99999'], ['9'.repeat(30)]])(
-    '400: %s is not how many bytes of the body are JSON',
+    '400: %s is not a valid length of the JSON part',
     (length) => {
       expect(() => new InferRequestReader().read(Buffer.from(JSON.stringify({ inputs: [input] })), length)).toThrow(
         /^Inference-Header-Content-Length/,
@@ -172,7 +172,7 @@ describe('binary data', () => {
     },
   );
 
-  test('400: more bytes than the inputs say, or fewer', () => {
+  test('400: more or fewer bytes than the inputs declare', () => {
     const bytes = Buffer.from(Float32Array.of(1, 2).buffer);
     expect(() => readBinary('FP32', [1], bytes, 4)).toThrow('more bytes than its inputs');
     expect(() => readBinary('FP32', [4], bytes, 16)).toThrow('fewer bytes');
@@ -181,7 +181,7 @@ describe('binary data', () => {
 });
 
 describe('a request', () => {
-  test('says what it wants', () => {
+  test('may set every supported field', () => {
     const outputs = [
       { name: 'a', parameters: { binary_data: false, classification: 3 } },
       { name: 'b', parameters: { binary_data: true, classification: 0 } },
@@ -200,7 +200,7 @@ describe('a request', () => {
     });
   });
 
-  test('may have null for what is left out, and no outputs for all of them', () => {
+  test('may use null for absent fields, and no outputs for all of them', () => {
     const request = read({
       id: null,
       parameters: null,

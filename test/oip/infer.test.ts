@@ -12,14 +12,14 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** With a good token. */
+/** Sent with a valid token. */
 function send(model: string, body: Buffer | string | object, { headers, path }: Sent = {}): Promise<Answered> {
   const sent = { headers: { authorization: bearer, ...headers } };
   return sendTo(service.port, model, body, path === undefined ? sent : { ...sent, path });
 }
 
 describe('POST /v2/models/{name}/infer', () => {
-  test('200: the answer names the model, its version and the request, and has all outputs', async () => {
+  test('200: the response has the model, its version, the request id and all outputs', async () => {
     const { status, headers, body } = await send(
       'fp32',
       tensors(
@@ -38,7 +38,7 @@ describe('POST /v2/models/{name}/infer', () => {
     expect(body.toString()).toBe(`{"model_name":"fp32","model_version":"1","id":"é\\"","outputs":[${output}]}`);
   });
 
-  test('200: whole numbers beyond 2^53 come back as they were sent, to the digit', async () => {
+  test('200: integers beyond 2^53 come back exactly', async () => {
     const { body } = await send(
       'int64',
       '{"inputs":[{"name":"x","datatype":"INT64","shape":[1,2],"data":[9007199254740993,-9223372036854775808]}]}',
@@ -47,7 +47,7 @@ describe('POST /v2/models/{name}/infer', () => {
     expect(body.toString()).toContain('"data":[9007199254740993,-9223372036854775808]');
   });
 
-  test('200: the contract does not hold for raw tensors, and does for rows', async () => {
+  test('200: the contract applies to rows, not to raw tensors', async () => {
     expect((await send('rows', tensors('FP32', [1, 2], [999, -1]))).status).toBe(200);
     const columns = [
       { name: 'protocol', shape: [1], datatype: 'BYTES', data: ['tcp'] },
@@ -61,7 +61,7 @@ describe('POST /v2/models/{name}/infer', () => {
     });
   });
 
-  test('200: rows get labels and scores, of several outputs each in its own form', async () => {
+  test('200: rows get labels and scores, and each output of several has its own form', async () => {
     const inputs = [0, 1, 2].map((index) => {
       return {
         name: `f${index}`,
@@ -85,7 +85,7 @@ describe('POST /v2/models/{name}/infer', () => {
     });
   });
 
-  test('200: outputs are binary one by one, and text and halves can be had', async () => {
+  test('200: outputs can be requested as binary one by one, text and FP16 included', async () => {
     const names = ['text', 'half', 'y'];
     const outputs = names.map((name) => ({ name, parameters: { binary_data: name !== 'y' } }));
     const id = 'é😀';
@@ -104,7 +104,7 @@ describe('POST /v2/models/{name}/infer', () => {
     expect([...body.subarray(length)]).toEqual([1, 0, 0, 0, 49, 3, 0, 0, 0, 50, 46, 53, 0, 0x3c, 0, 0x41]);
   });
 
-  test('422: NaN is no JSON; as binary data it can be had', async () => {
+  test('422: NaN has no JSON; as binary data it is returned', async () => {
     const ask = (isBinary: boolean) =>
       send(
         'many',
@@ -118,7 +118,7 @@ describe('POST /v2/models/{name}/infer', () => {
     expect([status, body.readFloatLE(at)]).toEqual([200, NaN]);
   });
 
-  test('200: FP16 is numbers in JSON, and 422 where there is no such number', async () => {
+  test('200: FP16 is written as numbers in JSON; 422 if JSON has no such number', async () => {
     const half = (values: number[]) =>
       send('many', tensors('FP32', [values.length, 1], values, { outputs: [{ name: 'half' }] }));
 
@@ -132,7 +132,7 @@ describe('POST /v2/models/{name}/infer', () => {
     ]);
   });
 
-  test('200: an answer of many numbers comes in pieces, and whole', async () => {
+  test('200: a large response is sent in chunks, and complete', async () => {
     const large = await startModels({ wide: oipModels.fp32! }, { MLAPI_BODY_LIMIT_BYTES: '3000000' });
     try {
       const data = Array.from({ length: 20_000 }, (_, index) => index + 0.125);
@@ -151,7 +151,7 @@ describe('POST /v2/models/{name}/infer', () => {
   });
 });
 
-test('200: the request that lies in files/ is answered', async () => {
+test('200: the sample request in files/ works', async () => {
   const shipped = await startModels('resources/models');
   try {
     const token = `Bearer ${(await shipped.newClient()).tokens.access_token}`;

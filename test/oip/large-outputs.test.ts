@@ -14,14 +14,14 @@ import { startModels, type ModelService } from '../support/model-folders.ts';
 import { buildModel } from '../support/onnx-builder.ts';
 import { sendTo, type Answered } from './send.ts';
 
-/** Answers as many zeros as it is told. */
+/** Returns as many zeros as requested. */
 const zeros = buildModel({
   inputs: [{ name: 'n', type: 'int64', shape: [1] }],
   nodes: [{ op: 'ConstantOfShape', inputs: ['n'], outputs: ['y'] }],
   outputs: [{ name: 'y', type: 'float32', shape: ['M'] }],
 });
 
-/** Its one feature says how wide its values are. */
+/** Its one feature sets the width of its output. */
 const wide = buildModel({
   inputs: [{ name: 'x', type: 'int64', shape: [1, 1] }],
   nodes: [
@@ -69,7 +69,7 @@ const question = (count: number) =>
 const send = (count: number): Promise<Answered> =>
   sendTo(service.port, 'zeros', question(count), { headers: { authorization: bearer } });
 
-/** Asks, and reads no more of the answer than that it has begun. */
+/** Sends a request, and reads only the beginning of the response. */
 async function askAndStop(count: number): Promise<Socket> {
   const socket = connect(service.port, '127.0.0.1');
   const body = question(count);
@@ -79,8 +79,8 @@ async function askAndStop(count: number): Promise<Socket> {
   return socket;
 }
 
-describe('what models answer', () => {
-  test('422: outputs of more than 64 MiB, whoever made the model; 200: less', async () => {
+describe('large outputs', () => {
+  test('422: outputs of more than 64 MiB, for any model; 200: less', async () => {
     const refused = await send(17_000_000);
     expect(refused.status).toBe(422);
     expect(refused.json()).toEqual({ error: expect.stringContaining('exceed 67108864 bytes') });
@@ -94,12 +94,12 @@ describe('what models answer', () => {
     expect((await service.predict('wide', [[3]]).expect(200)).body.predictions).toEqual([[0, 0, 0]]);
   });
 
-  test('422: rows that are computed one by one, whose outputs are more than 64 MiB together', async () => {
+  test('422: rows computed one by one, whose outputs total more than 64 MiB', async () => {
     const { body } = await service.predict('wide', Array(10).fill([2_000_000])).expect(422);
     expect(body.detail).toContain('exceed 67108864 bytes');
   });
 
-  test('422: parts of a request that are more than 64 MiB together; 503: their memory is asked for', () => {
+  test('422: parts of a request that total more than 64 MiB; 503: if there is no memory for them', () => {
     const asked: number[] = [];
     const memory = { reserve: (bytes: number) => asked.push(bytes) };
     const input = { data: new Float32Array(3), rows: 3, width: 1 };
@@ -116,7 +116,7 @@ describe('what models answer', () => {
     expect(() => request.addPart(part(2))).toThrow('exceed 67108864 bytes');
   });
 
-  test('503: a client that asks for much and reads none of it; others are served, and so is it, once that is over', async () => {
+  test('503: for a client that reads none of its large responses, until it does; other clients are served', async () => {
     const stuck = [await askAndStop(15_000_000), await askAndStop(15_000_000)];
 
     expect((await send(15_000_000)).status).toBe(503);
@@ -128,7 +128,7 @@ describe('what models answer', () => {
     while ((await send(15_000_000)).status !== 200);
   }, 60_000);
 
-  test('many outputs, each of them short, are written piece by piece, too', async () => {
+  test('many short outputs are written in chunks too', async () => {
     const outputs = Array.from({ length: 20 }, (_, index) => {
       const output = { name: `y${index}`, datatype: 'FP64', data: new Float64Array(8_192), shape: [8_192] };
       return { output, isBinary: false };
@@ -140,7 +140,7 @@ describe('what models answer', () => {
     expect(JSON.parse(texts.join(''))).toMatchObject({ outputs: Array(20).fill({ shape: [8_192] }) });
   });
 
-  test('a long text is cut, in JSON and as binary data, and no character of it in two', async () => {
+  test('long text is split into chunks at character boundaries, in JSON and as binary data', async () => {
     const text = `a${'\u{1f600}"'.repeat(60_000)}\ud800`;
     const output = { name: 'y', datatype: 'BYTES', data: ['', text, 'é', text], shape: [4] };
     const plan = (isBinary: boolean) =>
@@ -157,7 +157,7 @@ describe('what models answer', () => {
     expect(whole.subarray(jsonBytes)).toEqual(writeBinaryData(output.data));
   });
 
-  test('a binary output says how long the JSON of the others is, before any of that is made', async () => {
+  test('a binary response declares the length of its JSON before the JSON is generated', async () => {
     const zeros = { datatype: 'FP32', data: new Float32Array(20_000), shape: [20_000] };
     const outputs = [
       { output: { name: 'é', ...zeros }, isBinary: false },
@@ -169,7 +169,7 @@ describe('what models answer', () => {
     expect(JSON.parse(whole.toString('utf8', 0, jsonBytes))).toMatchObject({ outputs: [{ name: 'é' }, { name: 'b' }] });
   });
 
-  test('some rows of a run are copied, so that a slow reader does not keep the rows of others', async () => {
+  test('a slice of a batch’s output is copied, so a slow reader does not retain the whole batch', async () => {
     const run = new Float32Array(100_000);
     const output = { name: 'y', datatype: 'FP32', data: run.subarray(0, 20_000), shape: [20_000] };
     const { pieces } = await planLongResponse({
@@ -182,7 +182,7 @@ describe('what models answer', () => {
     expect([...buffers].map(({ byteLength }) => byteLength)).toEqual([80_000]);
   });
 
-  test('422: numbers that may take more than 128 MiB as JSON, and what to ask for', async () => {
+  test('422: numbers that may exceed 128 MiB as JSON; the error suggests binary data', async () => {
     const { status, body } = await sendTo(
       service.port,
       'zeros',
@@ -194,13 +194,13 @@ describe('what models answer', () => {
   });
 });
 
-test('a refusal that names what a model has names twenty, and says how many more there are', () => {
+test('an error that lists names stops after twenty, and says how many more there are', () => {
   const names = (count: number) => quoteNames(Array.from({ length: count }, (_, at) => ({ name: `t${at}` })));
   expect(names(2)).toBe('"t0", "t1"');
   expect(names(4_096)).toMatch(/^"t0", .*"t19" and 4076 more$/);
 });
 
-test('outputs of more than 8 MiB are not kept for a shadow: they would be on nobody’s account', async () => {
+test('outputs of more than 8 MiB are not kept for a shadow, since no client’s quota covers them', async () => {
   const find = () => Promise.reject(new Error('the shadow was asked for'));
   const counter = new Counter({ model: 'm', version: '1', role: 'shadow' });
   const shadowTraffic = new ShadowTraffic({

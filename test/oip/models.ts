@@ -6,7 +6,7 @@ const identity = (name: string, type: ElementType): ModelFolder => {
   return { onnx: identityModel(2, type), contract: contractOf(name, numbers(2)) };
 };
 
-/** A model of each datatype that the service serves, one with labels, one with a category, and one of several outputs. */
+/** A model of each datatype, one with labels, one with a category, and one with several outputs. */
 export const oipModels: Readonly<Record<string, ModelFolder>> = {
   fp32: identity('fp32', 'float32'),
   fp64: identity('fp64', 'float64'),
@@ -54,14 +54,14 @@ export const oipModels: Readonly<Record<string, ModelFolder>> = {
   },
 };
 
-/** What a runtime calls the datatypes of the protocol. */
+/** The runtime's names for the datatypes of the protocol. */
 export const elementTypes: Readonly<Record<string, ElementType>> = {
   ...{ BOOL: 'bool', UINT8: 'uint8', UINT16: 'uint16', UINT32: 'uint32', UINT64: 'uint64' },
   ...{ INT8: 'int8', INT16: 'int16', INT32: 'int32', INT64: 'int64' },
   ...{ FP16: 'float16', FP32: 'float32', FP64: 'float64', BYTES: 'string' },
 };
 
-/** Answers its inputs, each as the output of its upper-case name. */
+/** Returns each input as the output of the same name in upper case. */
 export function echoModel(inputs: readonly Port[]): Buffer {
   const answered = ({ name }: Port) => name.toUpperCase();
   return buildModel({
@@ -75,7 +75,7 @@ const echo = (name: string, inputs: readonly Port[]): ModelFolder => {
   return { onnx: echoModel(inputs), contract: { name, executor: 'inline' } };
 };
 
-/** Counts from one number to another in steps, which must not be zero. */
+/** Counts from one number to another in steps; it fails for a step of zero. */
 export const rangeModel = buildModel({
   inputs: ['from', 'to', 'step'].map((name) => ({ name, type: 'int64', shape: [] })),
   nodes: [{ op: 'Range', inputs: ['from', 'to', 'step'], outputs: ['y'] }],
@@ -88,7 +88,7 @@ export function rangeRequest(step: number) {
   return { inputs: [scalar('from', 0), scalar('to', 3), scalar('step', step)] };
 }
 
-/** Models that take no rows: one of each datatype with three dimensions, others of no, one and four, and one of two inputs. */
+/** Models without rows: one of each datatype with three dimensions, others with none, one and four, and one with two inputs. */
 export const tensorModels: Readonly<Record<string, ModelFolder>> = {
   ...Object.fromEntries(
     Object.entries(elementTypes).map(([datatype, type]): [string, ModelFolder] => {

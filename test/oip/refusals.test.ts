@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** With a good token. */
+/** Sent with a valid token. */
 function send(model: string, body: Buffer | string | object, { headers, path }: Sent = {}): Promise<Answered> {
   const sent = { headers: { authorization: bearer, ...headers } };
   return sendTo(service.port, model, body, path === undefined ? sent : { ...sent, path });
@@ -23,7 +23,7 @@ function send(model: string, body: Buffer | string | object, { headers, path }: 
 
 const tensorsOf = (digits: string) => `{"inputs":[{"name":"x","datatype":"INT64","shape":[1,2],"data":[${digits},1]}]}`;
 
-describe('an inference that is refused', () => {
+describe('a refused inference', () => {
   const one = tensors('FP32', [1, 2], [1, 2]);
   const bytes = Buffer.from(Float32Array.of(1, 2).buffer);
   test.each<[number, string, () => Promise<Answered>]>([
@@ -97,7 +97,7 @@ describe('an inference that is refused', () => {
     [415, 'another encoding', () => send('fp32', one, { headers: { 'content-encoding': 'br' } })],
     [415, 'encodings in one another', () => send('fp32', one, { headers: { 'content-encoding': 'gzip, gzip' } })],
     [415, 'another media type', () => send('fp32', one, { headers: { 'content-type': 'text/csv' } })],
-  ])('%i: %s; the answer is an error of the protocol', async (expected, _, ask) => {
+  ])('%i: %s; the error has the shape of the protocol', async (expected, _, ask) => {
     const { status, headers, json } = await ask();
 
     expect([status, json()]).toEqual([expected, { error: expect.stringMatching(/./) as unknown }]);
@@ -105,7 +105,7 @@ describe('an inference that is refused', () => {
     expect(headers.get('x-request-id')).not.toBeNull();
   });
 
-  test('200: it is served after all of that, binary and compressed both ways', async () => {
+  test('200: inference still works after all of those, binary and compressed both ways', async () => {
     const { body, headers } = binary('FP32', [1, 2], bytes, { parameters: { binary_data_output: true } });
     const encodings = [
       ['gzip', gzipSync, gunzipSync],
@@ -122,7 +122,7 @@ describe('an inference that is refused', () => {
     expect(plain.headers.get('content-encoding')).toBeNull();
   });
 
-  test('429: the limit is that of the client, and says when to come back', async () => {
+  test('429: the limit is per client, with Retry-After', async () => {
     const limited = await startModels({ fp32: oipModels.fp32! }, { MLAPI_RATE_LIMIT_PER_MINUTE: '1' });
     try {
       const token = `Bearer ${(await limited.newClient()).tokens.access_token}`;
@@ -135,7 +135,7 @@ describe('an inference that is refused', () => {
     }
   });
 
-  test('400: HTTP that the service does not take is refused in the shape of the protocol', async () => {
+  test('400: invalid HTTP gets an error in the shape of the protocol', async () => {
     const { answers } = await exchange(service.port, 'GET /v2//models HTTP/1.1\r\nHost: a\r\n\r\n', { answers: 1 });
 
     expect(answers[0]).toMatchObject({ status: 400, body: expect.stringMatching(/^\{"error":"[^"]+"\}$/) });

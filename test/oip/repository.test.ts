@@ -32,7 +32,7 @@ const entry = (name: string, version: string, isReady: boolean) => {
 const shipped = entry('fp32', '1', true);
 
 describe('the repository', () => {
-  test('200: every version is in the index but retired ones, and is loaded and unloaded by the name that stands for it', async () => {
+  test('200: the index has every version except retired ones; load and unload act on the version that the name resolves to', async () => {
     expect(await index()).toEqual([shipped, entry('brought', '2', false), entry('brought', '3', false)]);
 
     expect(await move('load', 'brought')).toMatchObject({ status: 200, body: {} });
@@ -51,7 +51,7 @@ describe('the repository', () => {
   test.each([
     ['config', '{"max_batch_size": 8}'],
     ['file:1/model.onnx', 'AAAA'],
-  ])('400, with what to do: load takes no %s, as Triton does', async (name, value) => {
+  ])('400, with advice: load does not accept %s, unlike Triton', async (name, value) => {
     const load = (parameters: object) =>
       ask(service, owner, ['POST', '/v2/repository/models/brought/load'], { json: { parameters } });
     const { status, body } = await load({ [name]: value });
@@ -59,12 +59,12 @@ describe('the repository', () => {
     expect((await load({ unknown: 1 })).status).toBe(200);
   });
 
-  test('200: who may know of some models alone sees those', async () => {
+  test('200: a client with scopes for some models sees only those', async () => {
     expect(await index(await tokenOf(['models:read:brought']))).toHaveLength(2);
     expect(await index(await tokenOf(['models:read:fp*']))).toEqual([shipped]);
   });
 
-  test('403: without the scope, and for models of others; nothing happens', async () => {
+  test('403: without the scope, and for other clients’ models; nothing changes', async () => {
     const before = await index();
     const reader = await tokenOf(['models:read', 'models:predict']);
     const other = await tokenOf(allScopes);
@@ -79,7 +79,7 @@ describe('the repository', () => {
     expect(await index()).toEqual(before);
   });
 
-  test('404: a model that there is not; 409: one that came with the service stays', async () => {
+  test('404: unknown models; 409: shipped models cannot be unloaded', async () => {
     expect((await move('load', 'nothing')).status).toBe(404);
     expect((await move('unload', 'nothing')).status).toBe(404);
     expect((await move('load', 'fp32')).status).toBe(200);

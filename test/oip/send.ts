@@ -12,7 +12,7 @@ export interface Answered {
   readonly json: () => unknown;
 }
 
-/** Sends to the inference of a model, or to another path. No media type, unless a header says one: as the public client does it. */
+/** Sends to a model's inference route, or to another path. Without a media type unless a header sets one, like tritonclient. */
 export async function sendTo(
   port: number,
   model: string,
@@ -60,7 +60,7 @@ export function tensors(datatype: string, shape: readonly number[], data: unknow
   return { inputs: [{ name: 'x', shape, datatype, data }], ...more };
 }
 
-/** One binary input, and its header. */
+/** One binary input, and the header with the length of its JSON. */
 export function binary(datatype: string, shape: readonly number[], bytes: Buffer, more: object = {}) {
   const inputs = [{ name: 'x', shape, datatype, parameters: { binary_data_size: bytes.length } }];
   const json = Buffer.from(JSON.stringify({ inputs, ...more }));

@@ -5,8 +5,8 @@ import { startModels, type ModelService } from '../support/model-folders.ts';
 import { oipModels } from './models.ts';
 
 /*
- * The published description of the protocol: open_inference_rest.yaml, version 2.0, of github.com/kserve/open-inference-protocol,
- * its paths and schemas by hand.
+ * The published description of the protocol: open_inference_rest.yaml, version 2.0, of github.com/kserve/open-inference-protocol;
+ * paths and schemas transcribed by hand.
  */
 const text = { type: 'string' };
 const list = (items: object) => ({ type: 'array', items });
@@ -82,7 +82,7 @@ describe('the published description of the protocol', () => {
   test.each(paths)('%s %s is documented, and answers as described', async (method, path, answer) => {
     const operation = document.paths[path]?.[method];
     expect(operation).toBeDefined();
-    // With its slash and without: the description has "/v2/".
+    // With and without a trailing slash: the description has "/v2/".
     for (const slash of ['', '/']) {
       const target = path.replace('{name}', 'fp32').replace('{version}', '1') + slash;
       const asked = service.http[method](target).set('authorization', bearer);
@@ -91,7 +91,7 @@ describe('the published description of the protocol', () => {
     }
   });
 
-  test('a request as described is one as documented, and so are errors', async () => {
+  test('requests and errors of the description are valid under our document too', async () => {
     expect(mistakes(published.request, request)).toEqual([]);
     const documented = document.paths[`${model}/infer`]!.post!;
     const taken = documented.requestBody!.content['application/json']!.schema;

@@ -12,7 +12,7 @@ const run = (model: string, rows = 1, more: Partial<ObservedRun> = {}): Observed
 };
 
 describe('the statistics of one process', () => {
-  test('are those of the extension: requests, rows, runs and their times', () => {
+  test('follow the extension: requests, rows, runs and their times', () => {
     const statistics = new RunStatistics(() => 42);
 
     statistics.ran(run('a', 3, { requests: 2 }));
@@ -36,7 +36,7 @@ describe('the statistics of one process', () => {
     expect(statistics.of('b', '1')).toMatchObject({ inference_count: 0, batch_stats: [] });
   });
 
-  test('of models that left are dropped when there is another', () => {
+  test('of unloaded models are dropped when a new model arrives', () => {
     const statistics = new RunStatistics(Date.now);
     const served = ['a'];
     statistics.forgetAllBut(() => served.map((name) => ({ contract: { name, version: '1' } })));
@@ -47,7 +47,7 @@ describe('the statistics of one process', () => {
     expect(counts).toEqual([1, 0, 1]);
   });
 
-  test('names are for these alone: metrics get a label in place of strangers’ words', () => {
+  test('show model names, while metrics replace clients’ names with a label', () => {
     const told: string[] = [];
     const observer = withoutModelNames({
       ran: ({ model }) => told.push(model),
@@ -76,7 +76,7 @@ describe('over HTTP', () => {
     return body.model_stats as { name: string; inference_count: number }[];
   };
 
-  test('200: what a model is, whether it can serve and what it did loads it not', async () => {
+  test('200: metadata, readiness and statistics of a model do not load it', async () => {
     await upload(service, token, ['idle', '1'], { model: identityModel(2) });
     for (const path of ['', '/ready', '/stats', '/versions/1'])
       expect((await ask(service, token, ['GET', `/v2/models/idle${path}`])).status).toBe(200);
@@ -84,7 +84,7 @@ describe('over HTTP', () => {
     expect(service.services.modelStore.store.loaded().map(({ contract }) => contract.name)).not.toContain('idle');
   });
 
-  test('200: uploaded models are counted by their names, and seen by those who may know of them', async () => {
+  test('200: uploaded models are counted by name, and visible to clients that may read them', async () => {
     const predict = () =>
       ask(service, token, ['POST', '/api/models/brought/predict'], {
         json: [
@@ -107,7 +107,7 @@ describe('over HTTP', () => {
     ]);
   });
 
-  test('409: no model is called stats, neither an uploaded one nor one of a folder', async () => {
+  test('409: no model may be named stats, uploaded or in a folder', async () => {
     const answer = await upload(service, token, ['stats', '1'], { model: identityModel(2) });
 
     expect(answer).toMatchObject({ status: 409, body: { code: 'name_is_reserved' } });

@@ -9,7 +9,7 @@ beforeAll(async () => {
   const port = { name: 'x', type: 'float32', shape: ['N', 2, 2] } as const;
   service = await startModels({
     ...tensorModels,
-    // Without a contract, and in processes of its own: a request may be larger than what the warm-up computed.
+    // Without a contract, and in their own processes, since a request may be larger than the warm-up's.
     free: { onnx: echoModel([port]) },
     range: {
       onnx: rangeModel,
@@ -25,7 +25,7 @@ function send(model: string, body: Buffer | string | object, { headers }: Sent =
   return sendTo(service.port, model, body, { headers: { authorization: bearer, ...headers } });
 }
 
-/** Four elements of each datatype as JSON text, at its bounds. */
+/** Four elements of each datatype as JSON text, at the limits of its range. */
 const elements: Readonly<Record<string, readonly string[]>> = {
   BOOL: ['true', 'false', 'false', 'true'],
   UINT8: ['0', '255', '1', '2'],
@@ -42,9 +42,9 @@ const elements: Readonly<Record<string, readonly string[]>> = {
   BYTES: ['"a"', '""', '"é\\n"', '"\\"x\\""'],
 };
 
-describe('a model of any tensors', () => {
+describe('a model of arbitrary tensors', () => {
   test.each(Object.entries(elements))(
-    '200: %s comes and goes as flat and nested JSON, and as bytes, exactly',
+    '200: %s is returned exactly, as flat and nested JSON and as bytes',
     async (datatype, list) => {
       const model = `any-${datatype.toLowerCase()}`;
       const ask = (data: string, more = '') =>
@@ -79,7 +79,7 @@ describe('a model of any tensors', () => {
     expect(json()).toMatchObject({ model_name: model, outputs: [{ name: 'X', datatype, shape, data }] });
   });
 
-  test('200: several inputs in any order, and the outputs that are asked for', async () => {
+  test('200: several inputs in any order, and only the requested outputs', async () => {
     const text = { name: 'text', datatype: 'BYTES', shape: [3], data: ['a', 'b', 'c'] };
     const mask = { name: 'mask', datatype: 'BOOL', shape: [1, 2], data: [true, false] };
 
@@ -96,7 +96,7 @@ describe('a model of any tensors', () => {
     expect(one.json()).toMatchObject({ outputs: [{ ...mask, name: 'MASK' }] });
   });
 
-  test('200: many at once each get their own', async () => {
+  test('200: concurrent requests each get their own response', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) => send('free', tensors('FP32', [1, 2, 2], [index, 1, 2, 3]))),
     );
@@ -105,7 +105,7 @@ describe('a model of any tensors', () => {
     expect(data).toEqual(Array.from({ length: 20 }, (_, index) => index));
   });
 
-  test('200: one that cannot compute zeros is tried with its sample, and answers 422 where it fails', async () => {
+  test('200: a model that cannot compute zeros is warmed up with its sample; 422 for inputs on which it fails', async () => {
     expect((await send('range', rangeRequest(2))).json()).toMatchObject({ outputs: [{ shape: [2], data: [0, 2] }] });
     expect((await send('range', rangeRequest(0))).status).toBe(422);
   });
@@ -136,7 +136,7 @@ describe('a model of any tensors', () => {
     expect(answer.toString()).toContain(message);
   });
 
-  test('409: it has no rows, whichever way they come', async () => {
+  test('409: it has no rows, on any row route', async () => {
     const rows = await service.predict('free', [[1, 2]]);
     const column = { name: 'x', datatype: 'FP32', shape: [1], data: [1] };
     const asRows = await send('free', { inputs: [column], parameters: { rows: true } });
@@ -145,7 +145,7 @@ describe('a model of any tensors', () => {
     expect([asRows.status, asRows.json()]).toEqual([409, { error: expect.stringContaining('/v2') as unknown }]);
   });
 
-  test('200: its information shows its tensors, no features and an empty sample', async () => {
+  test('200: its metadata has tensors, no features and an empty sample', async () => {
     const { body } = await service.information('two').expect(200);
 
     expect(body).toMatchObject({
@@ -159,7 +159,7 @@ describe('a model of any tensors', () => {
     expect(body).not.toHaveProperty('sampleRequest');
   });
 
-  test('200: the documents of a service that has nothing else are there, with a request that is answered', async () => {
+  test('200: the documents of a service with only such a model have a sample request that works', async () => {
     const { body: document } = await service.http.get('/api/openapi.json').expect(200);
     const { paths } = document as {
       paths: Record<

@@ -13,8 +13,8 @@ afterAll(() => service.close());
 
 const infer = (name: string, json: unknown) => ask(service, token, ['POST', `/v2/models/${name}/infer`], { json });
 
-describe('an uploaded model of any tensors', () => {
-  test('201, 200: an input of every datatype, computed in a process of its own', async () => {
+describe('an uploaded model of arbitrary tensors', () => {
+  test('201, 200: an input of every datatype, computed in a separate process', async () => {
     const ports = Object.entries(elementTypes).map(([name, type]) => ({
       name: name.toLowerCase(),
       type,
@@ -38,7 +38,7 @@ describe('an uploaded model of any tensors', () => {
     expect(information.body).toMatchObject({ features: [], sample: {} });
   });
 
-  test('422, then 201 with a sample: one that cannot compute zeros', async () => {
+  test('422, then 201 with a sample: a model that cannot compute zeros', async () => {
     const refused = await upload(service, token, ['range', '1'], { model: rangeModel });
     const taken = await upload(service, token, ['range', '1'], { model: rangeModel, sample: rangeRequest(1) });
 
@@ -62,13 +62,13 @@ describe('an uploaded model of any tensors', () => {
       { sample: { inputs: [{ name: 'x', datatype: 'INT64', shape: [1, 2, 2], data: [1] }] } },
       /the shape has 4 elements, got 1/,
     ],
-  ])('422: %s is a mistake, and is named', async (_, files, reason) => {
+  ])('422 with the reason: %s', async (_, files, reason) => {
     const { status, body } = await upload(service, token, ['mistaken', '1'], { model: echoModel([port]), ...files });
 
     expect([status, body.detail]).toEqual([422, expect.stringMatching(reason)]);
   });
 
-  test('422: inputs that nobody could send are not made for a trial', async () => {
+  test('422: a trial input larger than any request is not generated', async () => {
     const model = echoModel([{ name: 'x', type: 'uint8', shape: [4_096, 4_097] }]);
 
     const { status, body } = await upload(service, token, ['huge', '1'], { model });

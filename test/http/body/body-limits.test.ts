@@ -17,16 +17,16 @@ const chunksOf = (body: string, bytes: number) => {
   const chunks = body.match(new RegExp(`.{1,${bytes}}`, 'g')) ?? [];
   return `${chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')}0\r\n\r\n`;
 };
-/** JSON of exactly so many bytes: understood, but no row. */
+/** Valid JSON of exactly this many bytes that is not a row. */
 const jsonOf = (bytes: number) => `["${'a'.repeat(bytes - 4)}"]`;
 const live = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n';
 
-describe('POST /api/ml: the limit of a body', () => {
+describe('POST /api/ml: body size limit', () => {
   test.each([
     ['with a length', (body: string) => head(`Content-Length: ${body.length}`) + body],
     ['in one chunk', (body: string) => head('Transfer-Encoding: chunked') + chunksOf(body, 1_000_000)],
     ['in chunks of 7 bytes', (body: string) => head('Transfer-Encoding: chunked') + chunksOf(body, 7)],
-  ])('400 and 413: %s, a body of the limit is read, and one byte more is not', async (_name, request) => {
+  ])('400 and 413: %s, a body at the limit is read, and one byte more is refused', async (_name, request) => {
     const [atLimit, over] = [jsonOf(limitBytes), jsonOf(limitBytes + 1)];
 
     const read = await exchange(service.port, request(atLimit), { answers: 1 });
@@ -38,13 +38,13 @@ describe('POST /api/ml: the limit of a body', () => {
     expect(refused.answers.flatMap(faultsOf)).toEqual([]);
   });
 
-  test('413: a length over the limit is refused before the body is read', async () => {
+  test('413: a Content-Length over the limit is refused before the body is read', async () => {
     const { answers } = await exchange(service.port, head('Content-Length: 100000000'));
 
     expect(answers.map(({ status, headers }) => [status, headers.connection])).toEqual([[413, 'close']]);
   });
 
-  test('413: chunks over the limit are refused before their end', async () => {
+  test('413: chunks over the limit are refused before the body ends', async () => {
     const endless = `${head('Transfer-Encoding: chunked')}1388\r\n${'['.repeat(5_000)}\r\n`;
 
     const { answers } = await exchange(service.port, endless);
@@ -52,7 +52,7 @@ describe('POST /api/ml: the limit of a body', () => {
     expect(answers.map(({ status, headers }) => [status, headers.connection])).toEqual([[413, 'close']]);
   });
 
-  test('413, then 200: what is left of a body is thrown away, and the next request is served', async () => {
+  test('413, then 200: the rest of the body is discarded, and the next request is served', async () => {
     const body = live.repeat(2_000);
 
     const { answers } = await exchange(service.port, head(`Content-Length: ${body.length}`) + body + live, {
@@ -62,7 +62,7 @@ describe('POST /api/ml: the limit of a body', () => {
     expect(answers.map(({ status }) => status)).toEqual([413, 200]);
   });
 
-  test('401, then 200: the body of a stranger is thrown away unread', async () => {
+  test('401, then 200: without a token the body is discarded unread', async () => {
     const body = live.repeat(2_000);
 
     const { answers } = await exchange(service.port, head(`Content-Length: ${body.length}`, '') + body + live, {
@@ -76,7 +76,7 @@ describe('POST /api/ml: the limit of a body', () => {
 describe('Expect: 100-continue', () => {
   const expecting = (bytes: number) => `Expect: 100-Continue\r\nContent-Length: ${bytes}`;
 
-  test('100, then 400: the body is asked for once the request is let through', async () => {
+  test('100, then 400: the body is requested once the headers are accepted', async () => {
     const connection = new RawConnection(service.port).send(head(expecting(7)));
     const before = await connection.until(1);
 
@@ -93,14 +93,14 @@ describe('Expect: 100-continue', () => {
     ['404: an unknown path', () => head(expecting(7)).replace('/api/ml', '/api/none'), 404],
     ['405: a wrong method', () => head(expecting(7)).replace('/api/ml', '/api/liveness'), 405],
     ['415: another media type', () => head(expecting(7)).replace('json', 'xml'), 415],
-  ])('%s is not asked for the body, and the connection closes', async (_name, request, status) => {
+  ])('%s: the body is not requested, and the connection closes', async (_name, request, status) => {
     const { answers } = await exchange(service.port, request());
 
     expect(answers.map((answer) => answer.status)).toEqual([status]);
     expect(answers.flatMap(faultsOf)).toEqual([]);
   });
 
-  test('a client of HTTP/1.0 is never told to continue', async () => {
+  test('an HTTP/1.0 client is never told to continue', async () => {
     const request = head('Expect: 100-continue\r\nContent-Length: 7').replace('HTTP/1.1', 'HTTP/1.0');
 
     const { answers } = await exchange(service.port, `${request}[[1,2]]`);
@@ -108,7 +108,7 @@ describe('Expect: 100-continue', () => {
     expect(answers.map(({ status }) => status)).toEqual([400]);
   });
 
-  test('503: more unfinished bodies of one client than 32 whole ones; others are served, and so is it once they end', async () => {
+  test('503: unfinished bodies over the quota of one client, 32 bodies; others are served, and so is it afterwards', async () => {
     const other = (await service.newClient()).tokens.access_token;
     const small = head(`Content-Length: ${limitBytes}`);
     const whole = small + jsonOf(limitBytes);

@@ -13,7 +13,7 @@ const multipart = 'multipart/form-data; boundary=b';
 const part = (name: string, value: string, more = '') =>
   `--b\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
 
-/** Wrong credentials that are well formed get 401: the form was understood. */
+/** Well-formed wrong credentials get 401, which shows that the form was parsed. */
 async function reset(type: string, body: string | Buffer) {
   const bytes = Buffer.from(body as string);
   const head = `POST /auth/reset HTTP/1.1\r\nHost: a\r\nContent-Type: ${type}\r\nContent-Length: ${bytes.length}\r\n\r\n`;
@@ -31,7 +31,7 @@ describe('POST /auth/reset: forms', () => {
     ['urlencoded with an equals sign in a value', form, 'username=nobody&password=a=b'],
     ['urlencoded in UTF-8', `${form}; charset=UTF-8`, 'username=nobody&password=x'],
     ['multipart', multipart, `${part('username', 'nobody')}${part('password', 'a b')}--b--\r\n`],
-  ])('401: %s is understood', async (_name, type, body) => {
+  ])('401: %s is parsed', async (_name, type, body) => {
     expect(await reset(type, body)).toEqual([401, 'invalid_client']);
   });
 

@@ -9,7 +9,7 @@ import { Problem } from '../../../mlapi/http/problem.ts';
 
 const limitBytes = 100_000;
 const reader = bytesBody([], limitBytes);
-/** A kilobyte that becomes a hundred. */
+/** A kilobyte that inflates to a hundred. */
 const bomb = gzipSync(Buffer.alloc(limitBytes));
 
 let server: Server;
@@ -20,7 +20,7 @@ beforeAll(async () => {
     const exchange = new Exchange(asked, response, { address: '127.0.0.1', headers: [] });
     const clientId = String(asked.headers['x-client']);
     exchange.session = { clientId, clientName: clientId, familyId: '', scopes: [], expiresAt: Infinity };
-    // No answer while its body waits for a model.
+    // No response while the body waits for a model.
     reader.read(exchange).then(
       (body) => {
         read.push(`${clientId}: ${body.length}`);
@@ -45,7 +45,7 @@ async function send(client: string): Promise<{ asked: ClientRequest; status: num
   return { asked, status: (await response)[0].statusCode };
 }
 
-test('503: inflated bodies that wait, past 32 of a client; others are read, and its own again once it is answered', async () => {
+test('503: inflated bodies over the quota of one client, 32 bodies; others are served, and so is it afterwards', async () => {
   const waiting: ClientRequest[] = [];
   for (let count = 0; count < 32; count += 1) {
     const { asked, status } = await send('one');

@@ -10,7 +10,7 @@ afterEach(async () => {
   await service.close();
 });
 
-test('413: of large bodies that end together, one is read in a turn of the event loop', async () => {
+test('413: of large bodies that end together, each turn of the event loop parses one', async () => {
   service = await startService();
   const { tokens } = await service.newClient();
   const body = `[${'0,'.repeat(50_000)}0]`;
@@ -30,7 +30,7 @@ test('413: of large bodies that end together, one is read in a turn of the event
     return parse(text) as unknown;
   };
 
-  // All but the last byte; then the last one of all.
+  // All but the last byte of each, then all last bytes at once.
   for (const connection of connections) connection.send(request.slice(0, -1));
   await service.http.get('/api/liveness').expect(200);
   for (const connection of connections) connection.send(']');

@@ -8,7 +8,7 @@ import { identityModel } from '../../support/onnx-builder.ts';
 import { RawConnection } from '../../support/raw-http.ts';
 import { startService, type TestService } from '../../support/service.ts';
 
-// Whatever outlives its use is copied by every collection until it is old: under load that costs more than the request itself.
+// Every garbage collection copies retained objects until they are old, which under load costs more than the request itself.
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -20,7 +20,7 @@ afterEach(async () => {
   await service.close();
 });
 
-/** Its requests wait for company, half a second long. */
+/** Its requests wait half a second for others to batch with. */
 async function startWaiting(): Promise<{ connection: RawConnection; request: string }> {
   const features = ['a', 'b'].map((name) => ({ name, type: 'number' }));
   const batching = { maxRows: 100, maxWaitMicroseconds: 500_000 };
@@ -41,10 +41,10 @@ async function isCollected(ref: WeakRef<object>): Promise<boolean> {
   return ref.deref() === undefined;
 }
 
-test('what a body said is let go while its rows wait for their run', async () => {
+test('a parsed body is released while its rows wait for their run', async () => {
   const { connection, request } = await startWaiting();
   const said: WeakRef<object>[] = [];
-  // A mock of Jest's would keep what it returned.
+  // A Jest mock would retain the results.
   JSON.parse = (text: string) => {
     const value = parse(text) as unknown;
     if (text.startsWith('[[')) said.push(new WeakRef(value as object));
@@ -60,7 +60,7 @@ test('what a body said is let go while its rows wait for their run', async () =>
   connection.close();
 });
 
-test('a request is let go when it is answered, however long its connection stays', async () => {
+test('a request is released after its response, however long its connection stays open', async () => {
   const { connection, request } = await startWaiting();
   const requests: WeakRef<object>[] = [];
   service.server.on('request', (incoming: IncomingMessage) => void requests.push(new WeakRef(incoming)));

@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals';
 import { MemoryQuota } from '../../../mlapi/http/body/memory-quota.ts';
 import { StreamedBody } from '../../../mlapi/http/body/streamed-body.ts';
 
-test('however much is there at once, others get their turn after 64 KiB', async () => {
+test('a streamed body yields to the event loop every 64 KiB, however much data is buffered', async () => {
   const chunk = Buffer.alloc(16_384);
   const chunks = 64;
   const request = new Readable({ read: () => undefined, highWaterMark: 2 * chunks * chunk.length });

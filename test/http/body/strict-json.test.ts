@@ -5,7 +5,7 @@ import { parseStrictJson } from '../../../mlapi/http/body/strict-json.ts';
 
 const parse = (text: string) => parseStrictJson(Buffer.from(text));
 
-/** The code of the refusal, or undefined where there is none. */
+/** The error code, or undefined if the text is accepted. */
 function refusalOf(text: string): string | undefined {
   try {
     parse(text);
@@ -16,7 +16,7 @@ function refusalOf(text: string): string | undefined {
   }
 }
 
-/** Milliseconds, of five tries. */
+/** Milliseconds, the fastest of five tries. */
 function fastest(text: string): number {
   const times = Array.from({ length: 5 }, () => {
     const startedAt = performance.now();
@@ -48,11 +48,11 @@ describe('parseStrictJson', () => {
     ['names that differ in normalisation', '{"\\u00e9":1,"e\\u0301":2}'],
     ['paired surrogates', '{"\\ud83d\\ude00":"😀"}'],
     ['32 levels', '['.repeat(32) + ']'.repeat(32)],
-  ])('%s is accepted as JSON.parse reads it', (_name, text) => {
+  ])('%s is parsed like JSON.parse does', (_name, text) => {
     expect(parse(text)).toEqual(JSON.parse(text));
   });
 
-  test('an own __proto__ stays an own name, and is no prototype', () => {
+  test('an own __proto__ stays an own property, not the prototype', () => {
     const parsed = parse('{"__proto__":{"x":1}}') as object;
 
     expect(Object.keys(parsed)).toEqual(['__proto__']);
@@ -69,7 +69,7 @@ describe('parseStrictJson', () => {
     ['open', '['.repeat(500_000)],
     ['closed', '['.repeat(250_000) + ']'.repeat(250_000)],
     ['with others beside them', '[[],'.repeat(125_000)],
-  ])('400: brackets without end, %s, are refused sooner than a list is read', (_name, text) => {
+  ])('400: very deep brackets, %s, are refused faster than a list of the same length is read', (_name, text) => {
     expect(refusalOf(text)).toBe('json_too_deep');
     expect(fastest(text)).toBeLessThan(fastest(`[0${',0'.repeat(250_000)}]`));
   });
@@ -77,7 +77,7 @@ describe('parseStrictJson', () => {
   test.each([
     ['one string', `["${'['.repeat(40)}"]`],
     ['many strings', `[${'["[[["],'.repeat(40)}0]`],
-  ])('brackets in %s are not depth', (_name, text) => {
+  ])('brackets in %s do not count as depth', (_name, text) => {
     expect(parse(text)).toEqual(JSON.parse(text));
   });
 
@@ -105,7 +105,7 @@ describe('parseStrictJson', () => {
     );
   });
 
-  test('values of unique names and well-formed strings come through unchanged', () => {
+  test('values with unique names and well-formed strings come through unchanged', () => {
     fc.assert(
       fc.property(json, fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
         const text = JSON.stringify(value, null, indent);
@@ -115,7 +115,7 @@ describe('parseStrictJson', () => {
     );
   });
 
-  test('400: a repeated name is found anywhere, however it is written', () => {
+  test('400: a duplicate name is found anywhere, however it is escaped', () => {
     const name = fc.string({ maxLength: 8 }).filter((text) => text.isWellFormed());
     const escaped = (text: string) =>
       `"${Array.from({ length: text.length }, (_, at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')}"`;
@@ -129,7 +129,7 @@ describe('parseStrictJson', () => {
     );
   });
 
-  test('400: more than 32 levels are refused, of whatever kind', () => {
+  test('400: more than 32 levels of any kind are refused', () => {
     const open = fc.constantFrom('[', '{"a":', '[1,', '{"b":[],"a":');
     fc.assert(
       fc.property(fc.array(open, { minLength: 33, maxLength: 200 }), (opened) => {
@@ -138,7 +138,7 @@ describe('parseStrictJson', () => {
     );
   });
 
-  test('400: random bytes are refused or read, and nothing else happens', () => {
+  test('400: random bytes are refused or parsed, and nothing else happens', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         refusalOf(Buffer.from(bytes).toString('latin1'));

@@ -21,7 +21,7 @@ function start(check: () => Promise<void>) {
 }
 
 describe('HealthChecks', () => {
-  test('looks once a second at most, whatever somebody does to the clock', async () => {
+  test('checks at most once a second, even if the wall clock is changed', async () => {
     let looks = 0;
     const { clock, checks } = start(() => {
       looks += 1;
@@ -42,7 +42,7 @@ describe('HealthChecks', () => {
     expect(looks).toBe(3);
   });
 
-  test('while a look lasts, all who ask wait for that one', async () => {
+  test('concurrent callers share a running check', async () => {
     const ends: (() => void)[] = [];
     const { clock, checks } = start(() => new Promise((resolve) => ends.push(resolve)));
 
@@ -55,7 +55,7 @@ describe('HealthChecks', () => {
     expect(ends).toHaveLength(1);
   });
 
-  test('the log gets the change, with its cause, and not every look', async () => {
+  test('logs changes with their cause, not every check', async () => {
     let isBroken = true;
     const { clock, lines, checks } = start(() => (isBroken ? Promise.reject(new Error('gone')) : Promise.resolve()));
 
@@ -76,7 +76,7 @@ describe('HealthChecks', () => {
   });
 });
 
-test('503: not ready while the database cannot be used; 200 without a restart when it can; always alive', async () => {
+test('503: not ready while the database fails, ready again without a restart; always live', async () => {
   const service = await startService();
   const { database } = service.services;
   await service.http.get('/api/readiness').expect(200, { status: 'ready' });

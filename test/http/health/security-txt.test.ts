@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('GET /.well-known/security.txt', () => {
-  test('200: the file as it is, as UTF-8 text, without a token; HEAD too; 405 for POST', async () => {
+  test('200: the file unchanged, as UTF-8 text, without a token; HEAD too; 405 for POST', async () => {
     const { text, headers } = await service.http.get(path).expect(200);
 
     expect(text).toBe(readFileSync(`${service.dataDir}/security.txt`, 'utf8'));
@@ -30,13 +30,13 @@ describe('GET /.well-known/security.txt', () => {
     await service.http.post(path).expect(405).expect('allow', 'GET, HEAD, OPTIONS');
   });
 
-  test('404: where the operator has named nobody', async () => {
+  test('404: no contact is configured', async () => {
     const nobody = createApplication({ ...service.services, securityTxt: undefined });
     const { body } = await supertest(nobody).get(path).expect(404);
     expect(body.detail).toBe('No security contact has been configured.');
   });
 
-  test('404: from the second on in which it expires', async () => {
+  test('404: from the second in which the file expires', async () => {
     const expiresAt = service.clock.now + 2_000;
     const application = createApplication({ ...service.services, securityTxt: { text: good, expiresAt } });
     await supertest(application).get(path).expect(200);
@@ -46,7 +46,7 @@ describe('GET /.well-known/security.txt', () => {
 });
 
 describe('at the start', () => {
-  test('a good file is taken: comments, several contacts, either line ending, a date with an offset', () => {
+  test('accepts comments, several contacts, either line ending, a date with an offset', () => {
     const text = [
       '# Our security contact',
       'Contact: https://mlapi.test/report',
@@ -68,15 +68,15 @@ describe('at the start', () => {
     ['a date that is none', good.replace('12-31', '13-31'), 'Expires must be a date such as'],
     ['more than a year', good.replace('2026-12-31', '2027-01-03'), 'Expires must be at most a year ahead'],
     ['a URL without TLS', `${good}Policy: http://mlapi.test/policy\n`, 'URLs must begin with https://'],
-  ])('%s stops it', (_title, text, reason) => {
+  ])('%s stops the start', (_title, text, reason) => {
     expect(() => read(text)).toThrow(`security.txt: ${reason}`);
   });
 
-  test('the example stops it until it is edited', () => {
+  test('the unedited example stops the start', () => {
     expect(() => read(readFileSync('files/security.txt', 'utf8'))).toThrow('Contact is still the one of the example');
   });
 
-  test('what expires within a month is a warning, and so is what has expired', () => {
+  test('a file that has expired, or expires within a month, logs a warning', () => {
     const file = `${service.dataDir}/security.txt`;
     const { expiresAt } = readSecurityTxt(readFileSync(file, 'utf8'), file, now);
     const stream = new PassThrough();
@@ -89,7 +89,7 @@ describe('at the start', () => {
   });
 });
 
-test("the operator's own file, where there is one, is good for another month", () => {
+test('resources/security.txt, if it exists, is valid for another month', () => {
   const own = 'resources/security.txt';
   const month = Date.now() + 30 * dayMs;
   const expiresAt = existsSync(own)

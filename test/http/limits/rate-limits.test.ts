@@ -18,12 +18,12 @@ describe('addressKey', () => {
     ['two mapped IPv4 addresses', '::ffff:1.2.3.4', '::ffff:1.2.3.5'],
     ['two /56', '2001:db8:1:200::1', '2001:db8:1:300::1'],
     ['an address and the Unix socket', '127.0.0.1', undefined],
-  ])('%s have buckets of their own', (_name, first, second) => {
+  ])('%s have separate buckets', (_name, first, second) => {
     expect(addressKey(first)).not.toBe(addressKey(second));
   });
 
   test.each(['', 'garbage', 'fe80::1%eth0', '1.2.3.4:80', '[::1]:80', '::ffff:999.1.1.1', 'a'.repeat(10_000)])(
-    'a forged address gets some bucket, and no exception: %p',
+    'a forged address gets some bucket, without an exception: %p',
     (address) => {
       expect(typeof addressKey(address)).toBe('string');
     },
@@ -47,7 +47,7 @@ describe('POST /auth/reset: requests per address', () => {
   }
   const limited = [401, 401, 401, 401, 401, 429];
 
-  test('429: the sixth request of a minute is refused before it is read, with Retry-After', async () => {
+  test('429 with Retry-After: the sixth request within a minute is refused before its body is read', async () => {
     expect(await statusesOf(6, () => attempt('203.0.113.1'))).toEqual(limited);
 
     const response = await attempt('203.0.113.1').type('text/plain').send('unread').expect(429);
@@ -60,7 +60,7 @@ describe('POST /auth/reset: requests per address', () => {
     });
   });
 
-  test('429: hops that the client invents before the proxy’s own do not change its bucket', async () => {
+  test('429: forged hops in X-Forwarded-For, before the proxy’s own, do not change the bucket', async () => {
     const statuses = await statusesOf(6, (at) =>
       attempt(`198.51.100.${at}, 10.0.0.${at}, 203.0.113.2`, {
         'X-Real-IP': `198.51.100.${at}`,
@@ -73,11 +73,11 @@ describe('POST /auth/reset: requests per address', () => {
     expect(statuses).toEqual(limited);
   });
 
-  test('429: rotating through a /56 of IPv6 does not help', async () => {
+  test('429: rotating through an IPv6 /56 stays in one bucket', async () => {
     expect(await statusesOf(6, (at) => attempt(`2001:db8:0:1${at}::${at}`))).toEqual(limited);
   });
 
-  test('401: another address is not affected, and health never is', async () => {
+  test('401: another address has its own limit; health routes have none', async () => {
     await statusesOf(6, () => attempt('203.0.113.3'));
 
     await attempt('203.0.113.4').expect(401);
@@ -85,7 +85,7 @@ describe('POST /auth/reset: requests per address', () => {
     await service.http.get('/auth').set('X-Forwarded-For', '203.0.113.3').expect(200);
   });
 
-  test('429: all ways of writing the path share one bucket', async () => {
+  test('429: all spellings of the path share one bucket', async () => {
     const paths = ['/auth/reset', '/auth/reset/', '/auth/reset?', '/auth/refresh', '/auth/none', '/auth/session'];
     const statuses: number[] = [];
     for (const path of paths) {
@@ -97,8 +97,8 @@ describe('POST /auth/reset: requests per address', () => {
   });
 });
 
-describe('a service that no proxy stands before', () => {
-  test('429: X-Forwarded-For is not believed', async () => {
+describe('a service without a proxy', () => {
+  test('429: X-Forwarded-For is ignored', async () => {
     const service = await startService({
       MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '2',
       MLAPI_TRUST_PROXY: '192.0.2.1',
@@ -114,7 +114,7 @@ describe('a service that no proxy stands before', () => {
 });
 
 describe('/api: requests per client', () => {
-  test('429: a client over its limit is refused, whatever its address; another client is not', async () => {
+  test('429: a client over its limit is refused from any address; another client is not', async () => {
     const service = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '3' });
     const [busy, other] = [await service.newClient(), await service.newClient()];
     const list = (token: string, at: number) =>

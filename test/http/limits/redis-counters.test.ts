@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 describeRedis('counters in Redis', () => {
-  test('a key is counted by itself, under each name; reading counts nothing', async () => {
+  test('each key is counted separately, per counter name; reading does not count', async () => {
     const home = await open();
     const [addresses, clients] = [home.counter('per-address'), home.counter('per-client')];
     expect(await addresses.read('a')).toEqual({ count: 0, resetsInMs: 60_000 });
@@ -51,7 +51,7 @@ describeRedis('counters in Redis', () => {
     expect(lines).toEqual([]);
   });
 
-  test('two homes that count at once miss nothing', async () => {
+  test('two stores that count concurrently lose nothing', async () => {
     const homes = [await open(), await open()];
     const counts = await Promise.all(
       Array.from(
@@ -62,7 +62,7 @@ describeRedis('counters in Redis', () => {
     expect(counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 600 }, (_, index) => index + 1));
   });
 
-  test('keys are of one length, whatever comes; no name stands in Redis, and nothing stays longer than a minute', async () => {
+  test('keys have a fixed length, contain no names, and expire within a minute', async () => {
     const home = await open();
     const hostile = ['203.0.113.7', 'demo', 'a\r\nFLUSHALL\r\n', '\0', '*', 'x'.repeat(1_000_000), '\ud800', ''];
     for (const key of hostile) expect((await home.counter('failed-passwords').increment(key)).count).toBe(1);
@@ -76,7 +76,7 @@ describeRedis('counters in Redis', () => {
     }
   });
 
-  test('after the clock of Redis was set back, nobody waits for the hour that comes again', async () => {
+  test('a wait is at most a minute, even after the clock of Redis was set back', async () => {
     const home = await open();
     await home.counter('per-address').increment('a');
     for (const key of (await redis.command('KEYS', '*')) as string[]) await redis.command('PEXPIRE', key, '3600000');
@@ -85,7 +85,7 @@ describeRedis('counters in Redis', () => {
     expect(resetsInMs).toBeLessThanOrEqual(60_000);
   });
 
-  test('the user that the README describes may do all that is needed, and nothing else', async () => {
+  test('the documented Redis user has every permission needed, and no other', async () => {
     const rights = /ACL SETUSER mlapi on >PASSWORD (.*)/.exec(readFileSync('files/operations.md', 'utf8'))?.[1] ?? '';
     await redis.command('ACL', 'SETUSER', 'mlapi', 'on', '>its-own', ...rights.split(' '));
     const home = await open(redis.url.replace(`:${redis.password}`, 'mlapi:its-own'));
@@ -103,7 +103,7 @@ describeRedis('counters in Redis', () => {
     }
   });
 
-  test('scripts that Redis forgot are loaded again', async () => {
+  test('scripts that Redis has lost are loaded again', async () => {
     const home = await open();
     await home.counter('per-address').increment('a');
     await redis.command('SCRIPT', 'FLUSH');
@@ -112,8 +112,8 @@ describeRedis('counters in Redis', () => {
   });
 });
 
-describeRedis('a Redis that is away', () => {
-  test('503 with Retry-After while it is; one line in the log for its loss, one for its return', async () => {
+describeRedis('Redis unavailable', () => {
+  test('503 with Retry-After meanwhile; one log line for the loss, one for the return', async () => {
     const home = await open();
     const counters = home.counter('per-address');
     await redis.kill();
@@ -129,7 +129,7 @@ describeRedis('a Redis that is away', () => {
     expect(messages()).toEqual(['redis is unreachable', 'redis is reachable again']);
   });
 
-  test('away at the start: opening does not wait for it, and it is found when it comes', async () => {
+  test('at the start: opening does not wait for Redis, and counting begins once it is up', async () => {
     await redis.kill();
     const home = await open();
     await expect(home.counter('per-address').read('a')).rejects.toThrow(Problem);
@@ -139,7 +139,7 @@ describeRedis('a Redis that is away', () => {
     expect(messages()).toEqual(['redis is unreachable', 'redis is reachable again']);
   });
 
-  test('one that takes connections and answers nothing is given up after a second, then refused at once', async () => {
+  test('hanging: given up after a second, then refused at once', async () => {
     const home = await open();
     redis.freeze();
     const refusals = await anyTimes(20, () => home.counter('per-address').increment('a'));
@@ -152,7 +152,7 @@ describeRedis('a Redis that is away', () => {
     await untilCounting(home);
   });
 
-  test('frozen at the start: opening gives up after a second', async () => {
+  test('hanging at the start: opening gives up after a second', async () => {
     redis.freeze();
     const home = await open();
     await expect(home.check()).rejects.toThrow(Problem);
@@ -173,14 +173,14 @@ describeRedis('a Redis that is away', () => {
     await untilCounting(home);
   });
 
-  test('one that wants another password is said to be so', async () => {
+  test('a wrong password is logged as such', async () => {
     const home = await open(redis.url.replace(redis.password, 'canary-2'));
     await expect(home.check()).rejects.toThrow(Problem);
     expect(reasons()).toEqual(['WRONGPASS']);
     expect(lines.join('')).not.toContain('canary-2');
   });
 
-  test('closed, it tries no more', async () => {
+  test('a closed store stops reconnecting', async () => {
     const home = await open();
     await redis.kill();
     await anyTimes(1, () => home.check());
@@ -194,7 +194,7 @@ describeRedis('a Redis that is away', () => {
 });
 
 describeRedis('the password in the URL', () => {
-  /** Answers every command as a server does that does not know it: with its arguments. */
+  /** Answers every command with an error that repeats the arguments, as servers do for unknown commands. */
   const listenParrot = async (): Promise<Server> => {
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
@@ -208,7 +208,7 @@ describeRedis('the password in the URL', () => {
     return server;
   };
 
-  test('is not repeated where a server repeats it', async () => {
+  test('is not repeated if a server repeats it', async () => {
     const server = await listenParrot();
     const home = await open(`redis://demo:canary-1@127.0.0.1:${(server.address() as AddressInfo).port}`);
     const refusal = await home.check().catch((error: unknown) => error as Problem);
@@ -223,7 +223,7 @@ describeRedis('the password in the URL', () => {
   });
 
   test.each(['redis://demo:canary%zz@127.0.0.1', 'redis://demo:canary@127.0.0.1/database'])(
-    'is not repeated where the URL cannot be read, and the start fails: %s',
+    'is not repeated if the URL is invalid, and the start fails: %s',
     async (url) => {
       const refusal = await open(url).catch((error: unknown) => error as Error);
       expect((refusal as Error).message).toMatch(/^MLAPI_REDIS_URL is invalid/);

@@ -43,7 +43,7 @@ async function untilStatus(status: number, ask: () => Promise<Response>): Promis
 }
 
 describeRedis('two machines with one Redis', () => {
-  test('requests per address: in turn, exactly as many pass as one machine would let pass', async () => {
+  test('requests per address: alternating, exactly as many succeed as on one machine', async () => {
     const machines = [await start({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '6' })];
     machines.push(await start({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '6' }));
     const answers: Response[] = [];
@@ -55,7 +55,7 @@ describeRedis('two machines with one Redis', () => {
     await machines[1]!.reset('nobody', 'wrong').set('X-Forwarded-For', '203.0.113.1').expect(401);
   });
 
-  test('requests per client: in parallel, exactly as many pass', async () => {
+  test('requests per client: in parallel, exactly as many succeed', async () => {
     const dataDir = temporaryFolder();
     const machines = [await start({ MLAPI_RATE_LIMIT_PER_MINUTE: '40' }, dataDir)];
     machines.push(await start({ MLAPI_RATE_LIMIT_PER_MINUTE: '40' }, dataDir));
@@ -68,7 +68,7 @@ describeRedis('two machines with one Redis', () => {
     await list(1, other.tokens.access_token).expect(200);
   });
 
-  test('failed passwords: counted together, from whatever address they come', async () => {
+  test('failed passwords: counted together, from any address', async () => {
     const machines = [await start({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '2' })];
     machines.push(await start({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '2' }));
     const guess = (at: number, name: string) =>
@@ -78,7 +78,7 @@ describeRedis('two machines with one Redis', () => {
     await guess(22, 'another').expect(401);
   });
 
-  test('a restart of the service forgets nothing', async () => {
+  test('counts survive a restart of the service', async () => {
     const variables = { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '3' };
     const before = await startService({ MLAPI_REDIS_URL: redis.url, ...variables });
     for (let at = 0; at < 3; at += 1) await before.reset('nobody', 'wrong').expect(401);
@@ -88,7 +88,7 @@ describeRedis('two machines with one Redis', () => {
   });
 });
 
-describeRedis('Redis away', () => {
+describeRedis('Redis unavailable', () => {
   const authRequests = (service: TestService, tokens: { access_token: string; refresh_token: string }) => [
     service.reset('nobody', 'wrong'),
     service.refresh(tokens.refresh_token),
@@ -96,7 +96,7 @@ describeRedis('Redis away', () => {
     service.session(tokens.access_token),
   ];
 
-  test('503 on /auth, nothing done; /api counts in memory; liveness 200; all as before once Redis is back', async () => {
+  test('503 on /auth, nothing changed; /api counts in memory; liveness 200; everything recovers with Redis', async () => {
     const service = await start({ MLAPI_RATE_LIMIT_PER_MINUTE: '10' });
     const { tokens } = await service.newClient();
     const list = () => service.http.get('/api/models').auth(tokens.access_token, { type: 'bearer' });
@@ -115,11 +115,11 @@ describeRedis('Redis away', () => {
 
     await redis.start();
     await untilStatus(200, () => service.session(tokens.access_token));
-    // The refusals have spent nothing: the refresh token is good, once.
+    // The refused requests spent nothing: the refresh token still works, once.
     await service.refresh(tokens.refresh_token).expect(200);
   });
 
-  test('readiness is 503 while it is, and 200 again without a restart', async () => {
+  test('readiness is 503 meanwhile, and 200 again without a restart', async () => {
     const service = await start();
     const readiness = () => {
       service.clock.advanceSeconds(1);
@@ -133,7 +133,7 @@ describeRedis('Redis away', () => {
     await untilStatus(200, async () => readiness());
   });
 
-  test('away at the start: the service starts, and /auth opens when Redis comes', async () => {
+  test('at the start: the service starts, and /auth works once Redis is up', async () => {
     await redis.kill();
     const service = await start();
     await service.reset('nobody', 'wrong').expect(503);
@@ -141,7 +141,7 @@ describeRedis('Redis away', () => {
     await untilStatus(401, () => service.reset('nobody', 'wrong'));
   });
 
-  test('frozen in the middle of requests: every one is answered', async () => {
+  test('hanging during requests: every request gets a response', async () => {
     const service = await start();
     const { tokens } = await service.newClient();
     redis.freeze();
@@ -152,7 +152,7 @@ describeRedis('Redis away', () => {
     await untilStatus(200, () => service.session(tokens.access_token));
   });
 
-  test('requests while Redis is killed and started three times: 401 or 503, never an answer without a count', async () => {
+  test('requests while Redis is killed and started three times: 401 or 503, never an uncounted response', async () => {
     const service = await start({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000' });
     const statuses = new Map<number, number>();
     let isOver = false;
@@ -175,7 +175,7 @@ describeRedis('Redis away', () => {
 });
 
 describeRedis('rediss://', () => {
-  test('a certificate that the system trusts is taken, another is not; the password is in no output', async () => {
+  test('a trusted certificate is accepted, another is not; the password is in no output', async () => {
     const folder = temporaryFolder();
     const { certificate, key } = makeCertificate(['localhost'], 1);
     const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };

@@ -3,7 +3,7 @@ import { MemoryCounterStore, WindowCounters } from '../../../mlapi/http/limits/w
 import { FakeClock } from '../../support/service.ts';
 
 describe('window counters', () => {
-  test('a key is counted by itself, until the minute is over', () => {
+  test('each key is counted separately, until its minute ends', () => {
     const clock = new FakeClock();
     const counters = new WindowCounters(clock.readMonotonic);
     expect(counters.increment('a')).toEqual({ count: 1, resetsInMs: 60_000 });
@@ -15,14 +15,14 @@ describe('window counters', () => {
     expect(counters.read('a')).toEqual({ count: 0, resetsInMs: 60_000 });
   });
 
-  test('equal keys of two names are two counters; of one name there is one', () => {
+  test('the same key under two names is two counters; under one name it is one', () => {
     const home = new MemoryCounterStore(new FakeClock().readMonotonic);
     home.counter('per-address').increment('a');
     expect(home.counter('per-address').read('a').count).toBe(1);
     expect(home.counter('per-client').read('a').count).toBe(0);
   });
 
-  test('a flood of keys takes bounded memory; no counter of before is lost, and newcomers are counted together', () => {
+  test('a flood of keys takes bounded memory; existing counters are kept, and new keys share counters', () => {
     const counters = new WindowCounters(new FakeClock().readMonotonic);
     for (let hit = 0; hit < 7; hit += 1) counters.increment('attacker');
     const before = process.memoryUsage().heapUsed;

@@ -29,7 +29,7 @@ describe('conditions (RFC 9110 section 13)', () => {
     ['*', true],
     [tag, true],
     [`"x", ${tag}`, true],
-    // Strong comparison: a weak tag says too little.
+    // Strong comparison: a weak tag never matches.
     [`W/${tag}`, false],
     ['"x"', false],
     ['x', false],
@@ -43,7 +43,7 @@ describe('conditions (RFC 9110 section 13)', () => {
   });
 });
 
-describe('what has a tag', () => {
+describe('resources with an ETag', () => {
   let service: TestService;
   let token: string;
   beforeAll(async () => {
@@ -63,7 +63,7 @@ describe('what has a tag', () => {
     '/api/openapi.json',
     '/api/models/m/versions/1/artifact',
     '/api/models/m/aliases/stable',
-  ])('304 for who has it, 412 for who wants another one: GET %s', async (path) => {
+  ])('304 if the tag matches If-None-Match, 412 if it fails If-Match: GET %s', async (path) => {
     const get = (headers: Record<string, string>) => ask(service, token, ['GET', path], { headers });
     const first = await get({});
     const etag = first.headers.get('etag')!;
@@ -78,7 +78,7 @@ describe('what has a tag', () => {
     expect((await get({ 'if-match': '"x"' })).status).toBe(412);
   });
 
-  test('200 or 412: an alias that is moved', async () => {
+  test('200 or 412: moving an alias', async () => {
     expect((await point('moved', '1', { 'if-match': '*' })).status).toBe(412);
     expect((await point('moved', '1', { 'if-none-match': '*' })).status).toBe(200);
     expect((await point('moved', '2', { 'if-match': '*' })).headers.get('etag')).toBe('"2"');

@@ -6,15 +6,15 @@ const found = ['a', 'b', 'c'].map((name) => ({ name }));
 const nameOf = ({ name }: { name: string }) => name;
 
 describe('a page', () => {
-  test('says after which item the next one begins', () => {
+  test('names the item after which the next page begins', () => {
     expect(pageOf(found, 2, nameOf)).toEqual({ items: [{ name: 'a' }, { name: 'b' }], next: 'b' });
   });
 
-  test.each([3, 4])('of up to %d items is the last one if no more were found', (limit) => {
+  test.each([3, 4])('of up to %d items is the last if no more were found', (limit) => {
     expect(pageOf(found, limit, nameOf)).toEqual({ items: found, next: null });
   });
 
-  test('has 1 to 100 items, 20 if the query does not say', () => {
+  test('has 1 to 100 items, 20 by default', () => {
     const schema = Joi.object(pageFields);
     const check = (query: object) => schema.validate(query).error === undefined;
     expect(schema.validate({}).value).toEqual({ limit: 20, after: '' });

@@ -34,11 +34,11 @@ describe('readQuery', () => {
     ['/x?', {}],
     ['/x?limit=5', { limit: 5 }],
     ['/x?scores=true&limit=5', { scores: true, limit: 5 }],
-  ])('%s is read as its schema says', (url, expected) => {
+  ])('%s is parsed by its schema', (url, expected) => {
     expect(readQuery(url, schema)).toMatchObject(expected);
   });
 
-  test('400: a path without parameters takes none', () => {
+  test('400: a path without query parameters accepts none', () => {
     expect(() => readQuery('/x?a=1', undefined)).toThrow(expect.objectContaining({ code: 'invalid_query' }));
     expect(readQuery('/x?', undefined)).toEqual({});
   });

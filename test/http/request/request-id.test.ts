@@ -20,7 +20,7 @@ async function idOf(headers: string): Promise<string | undefined> {
 
 describe('X-Request-Id', () => {
   test.each(['abcdefgh', 'a'.repeat(64), '3f2504e0-4f89-41d3-9a0c-0305e82c3301'])(
-    'a well-formed id of the caller is kept: %s',
+    'a well-formed id of the client is kept: %s',
     async (id) => {
       expect(await idOf(`X-Request-Id: ${id}\r\n`)).toBe(id);
     },
@@ -42,7 +42,7 @@ describe('X-Request-Id', () => {
     expect(await idOf(headers)).toMatch(uuid);
   });
 
-  test('two requests never share one', async () => {
+  test('two requests never share a generated id', async () => {
     const ids = await Promise.all(Array.from({ length: 50 }, () => idOf('')));
 
     expect(new Set(ids).size).toBe(50);

@@ -8,7 +8,7 @@ import { writeModelFolders } from '../../support/model-folders.ts';
 import { buildModel } from '../../support/onnx-builder.ts';
 import { startService, type TestService } from '../../support/service.ts';
 
-/** Answers as many zeros as it is told. */
+/** Returns as many zeros as requested. */
 const zeros = {
   onnx: buildModel({
     inputs: [{ name: 'n', type: 'int64', shape: [1] }],
@@ -46,8 +46,8 @@ async function until(isMet: () => boolean): Promise<void> {
   expect(isMet()).toBe(true);
 }
 
-describe('a long answer that is compressed as it is made', () => {
-  test('is listened to no more often than Node takes without a warning, and is whole', async () => {
+describe('a long response, compressed as it is generated', () => {
+  test('is complete, without piling up listeners on the response', async () => {
     const [answer] = (await once(ask(1_000_000), 'response')) as [IncomingMessage];
     expect(responses.at(-1)!.listenerCount('close')).toBeLessThanOrEqual(10);
     let bytes = 0;
@@ -56,7 +56,7 @@ describe('a long answer that is compressed as it is made', () => {
     await until(() => heldByResponses() === 0);
   });
 
-  test('is given up, with what was held for it, when its client is gone', async () => {
+  test('is aborted when its client disconnects, and its memory is released', async () => {
     const asked = ask(5_000_000);
     await until(() => heldByResponses() > 0 && responses.at(-1)!.headersSent);
     asked.destroy();

@@ -25,7 +25,7 @@ const preflight = (service: TestService, from: string) =>
     .set('Access-Control-Request-Headers', 'authorization,content-type');
 
 describe('CORS', () => {
-  test('204: the preflight of an allowed origin needs no token, and allows no cookies', async () => {
+  test('204: the preflight of an allowed origin needs no token and allows no cookies', async () => {
     const response = await preflight(open, origin).expect(204);
 
     expect(response.headers).toMatchObject({
@@ -59,7 +59,7 @@ describe('CORS', () => {
     expect(response.headers.vary).toBe('Origin');
   });
 
-  test('200 and 401: an answer to an allowed origin may be read, a refusal too', async () => {
+  test('200 and 401: an allowed origin can read responses, errors included', async () => {
     const answer = await open.http.get('/api/liveness').set('Origin', 'http://localhost:5173').expect(200);
     const refusal = await open.http.get('/api/ml').set('Origin', origin).expect(401);
 
@@ -68,20 +68,20 @@ describe('CORS', () => {
     expect(refusal.headers['access-control-expose-headers']).toContain('WWW-Authenticate');
   });
 
-  test('200: another origin is answered without permission to read', async () => {
+  test('200: another origin gets a response without CORS headers', async () => {
     const response = await open.http.get('/api/liveness').set('Origin', 'https://evil.org').expect(200);
 
     expect(corsHeaders(response)).toEqual([]);
   });
 
-  test('204: OPTIONS without a wish for a method is no preflight', async () => {
+  test('204: OPTIONS without Access-Control-Request-Method is no preflight', async () => {
     const response = await open.http.options('/api/liveness').set('Origin', origin).expect(204);
 
     expect(response.headers.allow).toBe('GET, HEAD, OPTIONS');
     expect(response.headers).not.toHaveProperty('access-control-allow-methods');
   });
 
-  test('401: without origins, nothing about them is said', async () => {
+  test('401: without configured origins there are no CORS headers', async () => {
     const response = await preflight(closed, origin).expect(401);
 
     expect(corsHeaders(response)).toEqual([]);

@@ -18,7 +18,7 @@ describe('the shape of errors', () => {
     ['/api/ml', 401, 'invalid_token', 'Unauthorized'],
     ['/api/liveness?a=1', 400, 'invalid_query', 'Bad Request'],
     ['/authors', 404, 'not_found', 'Not Found'],
-  ])('%s: %i %s is a problem after RFC 9457', async (target, status, code, title) => {
+  ])('%s: %i %s is an RFC 9457 problem', async (target, status, code, title) => {
     const response = await service.http.get(target).expect(status);
 
     expect(response.headers['content-type']).toBe('application/problem+json');
@@ -40,7 +40,7 @@ describe('the shape of errors', () => {
     ['GET', '/auth?a=1', 400, 'invalid_request'],
     ['GET', '/auth/none', 404, 'invalid_request'],
     ['GET', '/auth/%', 400, 'invalid_request'],
-  ])('%s %s: %i %s is in the shape of RFC 6749', async (method, target, status, error) => {
+  ])('%s %s: %i %s has the shape of RFC 6749', async (method, target, status, error) => {
     const response = await service.http[method.toLowerCase() as 'get' | 'post' | 'put'](target).expect(status);
 
     expect(response.headers['content-type']).toBe('application/json');
@@ -52,7 +52,7 @@ describe('the shape of errors', () => {
   });
 });
 
-/** An application that fails as it is told to, behind the error responses as shipped. */
+/** An application that fails on demand, with the error responses as shipped. */
 function failing(error: unknown) {
   const application = express();
   application.get(['/api/x', '/auth/x'], () => {
@@ -66,7 +66,7 @@ function failing(error: unknown) {
   return supertest(createListener(application.use(errorResponses), services.config, services));
 }
 
-describe('a fault of the service', () => {
+describe('an internal error', () => {
   const secret = new Error("SQLITE_ERROR: select * from clients; /srv/secret.ts:1 {'password':'x'}");
 
   test.each([
@@ -74,24 +74,24 @@ describe('a fault of the service', () => {
     ['an Error with a status', Object.assign(secret, { status: 418, expose: true })],
     ['a string', 'secret'],
     ['an object', { status: 400, message: 'secret' }],
-  ])('500: %s is answered without its words', async (_name, error) => {
+  ])('500: the message of %s is not disclosed', async (_name, error) => {
     const { body } = await failing(error).get('/api/x').expect(500);
 
     expect(body).toMatchObject({ status: 500, code: 'internal_error', title: 'Internal Server Error' });
     expect(JSON.stringify(body)).not.toMatch(/secret|SQLITE|select|password|stack/);
   });
 
-  test('500: on /auth it is a server_error', async () => {
+  test('500: on /auth it is server_error', async () => {
     const { body } = await failing(secret).get('/auth/x').expect(500);
 
     expect((body as { error: string }).error).toBe('server_error');
   });
 
-  test('a half-sent answer is broken off, not completed', async () => {
+  test('a partly sent response is aborted, not completed', async () => {
     await expect(failing(secret).get('/half').then()).rejects.toThrow(/aborted|socket hang up/);
   });
 
-  test('a description keeps to the characters of RFC 6749', async () => {
+  test('error_description uses only the characters that RFC 6749 allows', async () => {
     const { body } = await failing(new Problem(400, 'invalid_request', 'a "b" \\ é'))
       .get('/auth/x')
       .expect(400);

@@ -35,29 +35,29 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: cl
 const problem = { ...always, connection: 'close', 'content-type': 'application/problem+json' };
 
 describe('response headers, exactly', () => {
-  test('200: an answer', async () => {
+  test('200: a success', async () => {
     expect(await headersOf(get('/api/liveness'))).toEqual({ ...always, connection: 'close' });
   });
 
-  test('401: a refusal', async () => {
+  test('401: an error', async () => {
     expect(await headersOf(get('/api/ml'))).toEqual({
       ...problem,
       'www-authenticate': 'Bearer realm="mlapi"',
     });
   });
 
-  test('404: nothing there', async () => {
+  test('404: an unknown path', async () => {
     expect(await headersOf(get('/none'))).toEqual(problem);
   });
 
-  test('405: another method', async () => {
+  test('405: a wrong method', async () => {
     expect(await headersOf(get('/').replace('GET', 'POST'))).toEqual({
       ...problem,
       allow: 'GET, HEAD, OPTIONS',
     });
   });
 
-  test('200: the keys may be cached for a while, everything else is the same', async () => {
+  test('200: the JWKS is cacheable, and otherwise the same', async () => {
     expect(await headersOf(get('/.well-known/jwks.json'))).toEqual({
       ...always,
       connection: 'close',
@@ -67,7 +67,7 @@ describe('response headers, exactly', () => {
     });
   });
 
-  test('400: what the parser refuses', async () => {
+  test('400: malformed HTTP', async () => {
     const { answers } = await exchange(service.port, 'garbage\r\n\r\n');
 
     expect(answers[0]?.headers).toEqual({

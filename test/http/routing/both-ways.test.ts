@@ -10,7 +10,7 @@ import { createHttpServer } from '../../../mlapi/http/server/server.ts';
 import { exchange, type RawResponse } from '../../support/raw-http.ts';
 import { startService, type TestService } from '../../support/service.ts';
 
-// Predictions are served ahead of Express, or by it: nobody may be able to tell which.
+// Predictions are served ahead of Express, or by it: clients cannot tell the two apart.
 let service: TestService;
 const servers: Server[] = [];
 const ports = { short: 0, long: 0 };
@@ -117,7 +117,7 @@ const bodies = [
   ...['', '[', '{"a":1,"a":2}', '['.repeat(40), 'é', '"\\ud800"', `[${'0,'.repeat(3_000)}0]`],
 ];
 
-/** What both ways have to agree on. How often a client was counted is not: each request counts. */
+/** The parts of a response that must be equal. The rate limit's count is left out, since each request adds to it. */
 function comparable({ status, headers: found, body }: RawResponse): object {
   const { date: _date, ratelimit, ...rest } = found;
   return { status, headers: { ...rest, ratelimit: ratelimit?.replace(/r=\d+; t=\d+/, '') }, body };
@@ -129,7 +129,7 @@ async function ask(port: number, request: string, isHead: boolean): Promise<obje
 }
 
 describe('the fast path and Express', () => {
-  test('say the same to every request', async () => {
+  test('give equal responses to every request', async () => {
     const pick = <T>(values: readonly T[]) => fc.constantFrom(...values);
     const request = fc.record({
       method: pick(methods),

@@ -11,7 +11,7 @@ import { startService, type TestService } from '../../support/service.ts';
 let service: TestService;
 let server: Server;
 let url: string;
-/** Requests that the fast path took. */
+/** Requests served by the fast path. */
 const taken: string[] = [];
 beforeAll(async () => {
   const contract = contractOf('m', [{ name: 'a', type: 'number' }]);
@@ -43,7 +43,7 @@ async function ask(token: string, method: string, path: string, body?: unknown):
   return response;
 }
 
-test('200: predictions are served ahead of Express, and everything else by it', async () => {
+test('200: predictions are served by the fast path, and everything else by Express', async () => {
   const { access_token: token } = (await service.newClient()).tokens;
   const tensors = { inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 1], data: [1] }] };
   const hot: [path: string, body: unknown][] = [
@@ -66,16 +66,8 @@ test('200: predictions are served ahead of Express, and everything else by it', 
 test.each([
   ['ahead of Express', 'POST', '/api/models/m/predict', 'models:read'],
   ['by Express', 'GET', '/api/models/m', 'models:predict'],
-])(
-  '403 %s: the scope is asked for after the client was counted, and before query and body',
-  async (_, method, path, scope) => {
-    const { access_token: token } = (await service.newClient(undefined, [scope])).tokens;
-    const { status, headers } = await ask(
-      token,
-      method,
-      `${path}?unknown=1`,
-      method === 'POST' ? 'no rows' : undefined,
-    );
-    expect([status, headers.get('ratelimit')]).toEqual([403, expect.stringContaining('per-client')]);
-  },
-);
+])('403 %s: the scope is checked after the rate limit, and before query and body', async (_, method, path, scope) => {
+  const { access_token: token } = (await service.newClient(undefined, [scope])).tokens;
+  const { status, headers } = await ask(token, method, `${path}?unknown=1`, method === 'POST' ? 'no rows' : undefined);
+  expect([status, headers.get('ratelimit')]).toEqual([403, expect.stringContaining('per-client')]);
+});

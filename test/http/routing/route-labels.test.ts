@@ -14,14 +14,14 @@ beforeAll(async () => {
   service = await startService({ MLAPI_RATE_LIMIT_PER_MINUTE: '1', MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '3' });
   ({ access_token: token } = (await service.newClient()).tokens);
   await service.http.get('/api/ml').set('authorization', `Bearer ${token}`).expect(200);
-  // All that the limits let through is spent now.
+  // Uses up the rate limits.
   for (let status = 0; status !== 429;) ({ status } = await service.reset('nobody', 'nothing'));
 });
 afterAll(() => service.close());
 
 const model = '/api/models/nsl-kdd-classifier';
 const template = '/api/models/{name}';
-/** Method, path, whether with a token; status, and the route that it is counted with. */
+/** Method, path, whether with a token; status, and the route label of the metric. */
 const requests: [method: 'get' | 'post' | 'put', path: string, hasToken: boolean, status: number, route: string][] = [
   ['post', '/api/ml', false, 401, '/api/ml'],
   ['post', '/api/ml/', false, 401, '/api/ml'],
@@ -52,14 +52,14 @@ describe.each([
   });
 
   test.each(requests)(
-    '%s %s (with a token: %s): its %i is counted for %s',
+    '%s %s (with a token: %s): its %i is counted as %s',
     async (method, path, hasToken, status, route) => {
       const before = await counted();
       const asked = supertest(server)[method](path);
       await (hasToken ? asked.set('authorization', `Bearer ${token}`) : asked).expect(status);
 
       const label = JSON.stringify({ method: method.toUpperCase(), route, status: String(status) });
-      // It is counted when the connection has taken the answer.
+      // A request is counted once its response has been handed to the connection.
       for (;;) {
         const now = await counted();
         if (total(now) === total(before)) continue;

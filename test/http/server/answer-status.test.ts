@@ -6,7 +6,7 @@ import { createLogger } from '../../../mlapi/telemetry/logger.ts';
 import { noMetrics, type AnsweredRequest } from '../../../mlapi/telemetry/metrics/metrics.ts';
 import { exchange } from '../../support/raw-http.ts';
 
-test('499: an answer to a connection that was closed is not counted as sent; 200: one that left is, also if it closes', async () => {
+test('499: a response to a closed connection counts as not sent; 200: one that was sent before the close counts', async () => {
   const answered: number[] = [];
   const logger = createLogger({ logLevel: 'error', logFormat: 'json' });
   const metrics = { ...noMetrics, requestAnswered: ({ status }: AnsweredRequest) => answered.push(status) };

@@ -20,7 +20,7 @@ describe('Lifecycle', () => {
     ]);
   });
 
-  test('is not ready before it is told so, and may drain from there', () => {
+  test('is not ready until told so, and may drain before that', () => {
     const lifecycle = new Lifecycle();
     expect([lifecycle.isReady, lifecycle.closesConnections]).toEqual([false, false]);
 
@@ -31,7 +31,7 @@ describe('Lifecycle', () => {
 });
 
 describe('GET /api/readiness', () => {
-  test('503: while draining, readiness says no, liveness yes, and connections end after their answer', async () => {
+  test('503: while draining, readiness is 503, liveness 200, and connections close after their response', async () => {
     const service = await startService();
     const { tokens } = await service.newClient();
     await service.http.get('/api/readiness').expect(200, { status: 'ready' });

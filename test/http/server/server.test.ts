@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 describe('the server', () => {
-  test('gives nobody more time, headers or requests than its limits', () => {
+  test('enforces its limits on time, headers and requests', () => {
     const { headersTimeout, requestTimeout, keepAliveTimeout, timeout, maxHeadersCount, maxRequestsPerSocket } =
       service.server;
 
@@ -84,18 +84,21 @@ describe('the log', () => {
       400,
       'malformed_http',
     ],
-  ])('%s is one line of JSON with id, status and code, and no secret', async (_name, request, status, code) => {
-    lines.length = 0;
-    const { port } = logged.address() as AddressInfo;
+  ])(
+    '%s is logged as one line of JSON with id, status and code, and no secret',
+    async (_name, request, status, code) => {
+      lines.length = 0;
+      const { port } = logged.address() as AddressInfo;
 
-    const { answers } = await exchange(port, request, { answers: 1 });
-    await exchange(port, `GET /api HTTP/1.0\r\nX-Request-Id: the-last-one\r\n\r\n`);
-    while (lines.at(-1)?.fields.request_id !== 'the-last-one') await once(log, 'line');
+      const { answers } = await exchange(port, request, { answers: 1 });
+      await exchange(port, `GET /api HTTP/1.0\r\nX-Request-Id: the-last-one\r\n\r\n`);
+      while (lines.at(-1)?.fields.request_id !== 'the-last-one') await once(log, 'line');
 
-    expect(answers[0]?.status).toBe(status);
-    expect(lines.slice(0, -1)).toMatchObject([
-      { message: 'request', fields: { request_id: answers[0]?.headers['x-request-id'], status, code } },
-    ]);
-    expect(JSON.stringify(lines)).not.toMatch(/Bearer|token=abc|aaaaaaaaaa/);
-  });
+      expect(answers[0]?.status).toBe(status);
+      expect(lines.slice(0, -1)).toMatchObject([
+        { message: 'request', fields: { request_id: answers[0]?.headers['x-request-id'], status, code } },
+      ]);
+      expect(JSON.stringify(lines)).not.toMatch(/Bearer|token=abc|aaaaaaaaaa/);
+    },
+  );
 });

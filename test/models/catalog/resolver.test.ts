@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-test('who asks for the same at the same time is answered by one look; who asks after a change, by another', async () => {
+test('concurrent lookups of one version share a query; a lookup after a change queries again', async () => {
   const targets = new VersionResolver(service.services.database);
 
   const [first, second, other] = [targets.find('m', '1'), targets.find('m', '1'), targets.find('m', undefined)];
@@ -25,7 +25,7 @@ test('who asks for the same at the same time is answered by one look; who asks a
   expect(await other).toMatchObject({ version: '1' });
 });
 
-test('404 is not kept', async () => {
+test('404 is not cached', async () => {
   const targets = new VersionResolver(service.services.database);
   await expect(targets.find('none', '1')).rejects.toMatchObject({ status: 404 });
   await expect(targets.find('none', '1')).rejects.toMatchObject({ status: 404 });

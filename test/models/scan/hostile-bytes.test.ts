@@ -101,7 +101,7 @@ describe.each(Object.entries(cases))('%s', (_group, refusals) => {
   test.each(refusals)('%s', expectRefusal);
 });
 
-describe('the text of a refusal', () => {
+describe('the text of an error', () => {
   test.each([
     ['a long name is cut', 'n'.repeat(1000), `"${'n'.repeat(64)}…"`],
     ['what a terminal acts on is escaped', '\u001b[31m\r\n', '"\\u{1b}[31m\\u{d}\\u{a}"'],
@@ -112,7 +112,7 @@ describe('the text of a refusal', () => {
     expect(explain(withNode({ op: 'Bar', name: given })).text).toContain(`The node ${shown} uses`);
   });
 
-  test('the honest model that all of them are made from is accepted', () => {
+  test('the honest model that the cases are derived from is accepted', () => {
     expect(verdictOf(honest)).toBe('accepted');
     expect(verdictOf(nested(8))).toBe('accepted');
     expect(verdictOf(withTensor(...tensor('w', [2, 3], 6)))).toBe('accepted');

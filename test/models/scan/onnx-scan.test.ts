@@ -7,7 +7,7 @@ import { honestModels, scan } from '../../support/scan.ts';
 
 const models = honestModels();
 
-/** Unusual, and right: what the runtime takes must not be refused for its form. */
+/** Unusual but valid: the scan must accept what the runtime accepts. */
 const unusual: [string, Buffer][] = [
   [
     'the fields in the opposite order',
@@ -59,7 +59,7 @@ const unusual: [string, Buffer][] = [
 ];
 
 describe('an honest model', () => {
-  test.each([...models, ...unusual])('accepted: %s, whole, byte by byte and in pieces', (_name, file) => {
+  test.each([...models, ...unusual])('accepted: %s, whole, byte by byte and in chunks', (_name, file) => {
     const summary = scan(file);
     expect(summary.bytes).toBe(file.length);
     expect(scan(file, {}, () => 1)).toEqual(summary);
@@ -76,7 +76,7 @@ describe('an honest model', () => {
     await session.release();
   });
 
-  test('accepted: the summary says what the file holds', () => {
+  test('accepted: the summary describes the file', () => {
     expect(scan(models.find(([name]) => name.endsWith('control-flow.onnx'))![1])).toMatchObject({
       irVersion: 8,
       opsets: { 'ai.onnx': 17 },
@@ -94,10 +94,10 @@ describe('the list of operators', () => {
     [...operators].map((operator) => [domain, operator] as const),
   );
 
-  test('accepted: each operator is one that the runtime knows', async () => {
+  test('the runtime knows each accepted operator', async () => {
     const unknown: string[] = [];
     for (const [domain, op] of listed) {
-      // Some of the standard's were taken back by later sets.
+      // Later operator sets removed some of the standard's.
       const versions = domain === 'ai.onnx' ? [26, 9] : [5];
       const answers = await Promise.all(versions.map((version) => loadingError(domain, op, version)));
       if (answers.every((text) => /No Op registered|not a registered/.test(text))) unknown.push(op);
@@ -107,7 +107,7 @@ describe('the list of operators', () => {
   });
 });
 
-/** What the runtime says about a node without anything; the scan must have let it through. */
+/** The runtime's error for a lone node, which the scan must have accepted. */
 async function loadingError(domain: string, op: string, version: number): Promise<string> {
   const lone = node({ op, domain, inputs: [], outputs: ['extra'] });
   const opsets = [['', domain === 'ai.onnx' ? version : 17], ...(domain === 'ai.onnx' ? [] : [[domain, version]])] as [

@@ -10,8 +10,8 @@ const smallBytes = 2_500;
 const models = honestModels();
 const small = models.filter(([, { length }]) => length < smallBytes);
 
-describe('a file that was cut off', () => {
-  test.each(models)('refused: %s, wherever it ends', (_name, file) => {
+describe('a truncated file', () => {
+  test.each(models)('refused: %s, wherever it is cut', (_name, file) => {
     const step = file.length < smallBytes ? 1 : 1_000;
     const accepted: number[] = [];
     for (let end = 0; end < file.length; end += step)
@@ -20,11 +20,11 @@ describe('a file that was cut off', () => {
   });
 });
 
-describe('a file of any bytes', () => {
+describe('arbitrary bytes', () => {
   const anyModel = fc.constantFrom(...small.map(([, file]) => file));
   const anyChange = fc.record({ at: fc.nat(), byte: fc.integer({ min: 0, max: 255 }), insert: fc.boolean() });
 
-  test('refused or accepted, and nothing else: however a model is changed, and the same in pieces', () => {
+  test('a mutated model is accepted or refused without other errors, and the same if scanned in chunks', () => {
     fc.assert(
       fc.property(anyModel, fc.array(anyChange, { minLength: 1, maxLength: 8 }), (file, changes) => {
         const changed = changes.reduce((all, { at, byte, insert }) => {
@@ -56,7 +56,7 @@ describe('the cost of a scan', () => {
     claiming(5, claimed - 100, Buffer.concat([varint(2, 2), claiming(9, claimed - 200)])),
   );
 
-  test('accepted so far: 200 MB of a tensor take no memory, and pass faster than any network', () => {
+  test('200 MB of a tensor are scanned without memory, and faster than any network', () => {
     const scan = new OnnxScan();
     scan.write(Buffer.concat([varint(1, 8), insideTensor]));
     const before = process.memoryUsage();
@@ -86,7 +86,7 @@ describe('the cost of a scan', () => {
     ['nodes', openGraph, fill(bytes(1, [bytes(4, 'Relu')]))],
   ];
 
-  test.each(floods)('refused in the end, and never long: %s', (_name, start, flood) => {
+  test.each(floods)('refused eventually, in under 10 ms per chunk: %s', (_name, start, flood) => {
     const scan = new OnnxScan();
     const spent: number[] = [];
     expect(() => {
@@ -99,7 +99,7 @@ describe('the cost of a scan', () => {
       }
       scan.end();
     }).toThrow(expect.objectContaining({ status: 422 }));
-    // Any of them may pay for a compilation, a collection or a neighbour: what a piece takes is what most of them take.
+    // A chunk may pay for a compilation, a collection or a busy machine, so the median counts.
     expect(spent.sort((a, b) => a - b)[Math.floor(spent.length / 2)] ?? 0).toBeLessThan(10);
   });
 
@@ -109,7 +109,7 @@ describe('the cost of a scan', () => {
     expect(verdictOf(honest, { maxFileBytes: honest.length - 1 })).toBe('model_too_large');
   });
 
-  test('model_too_complex: a sub-graph that takes more from outside than it may', () => {
+  test('model_too_complex: a sub-graph that captures more outer values than allowed', () => {
     const taken = withNode(
       {
         op: 'If',
@@ -127,7 +127,7 @@ describe('the cost of a scan', () => {
     expect(verdictOf(taken, { maxCapturesPerGraph: 1 })).toBe('model_too_complex');
   });
 
-  test('refused: what was refused once, whatever comes after it', () => {
+  test('a refused scan stays refused, whatever follows', () => {
     const scan = new OnnxScan();
     const bad = () => scan.write(Buffer.from('<html><body></body></html>'));
     expect(bad).toThrow(/HTML/);
@@ -136,7 +136,7 @@ describe('the cost of a scan', () => {
   });
 });
 
-/** Whether only whole imports or metadata are missing that the model does not need: nothing shows that they were there. */
+/** Whether the missing bytes are only complete imports or metadata that the model does not need, which nobody can detect. */
 function isWhole(file: Buffer, end: number): boolean {
   const rest = file.subarray(end);
   return rest.length < 64 && (rest[0] === 0x42 || rest[0] === 0x72);

@@ -6,12 +6,12 @@ import { Traffic } from '../../../mlapi/models/traffic/traffic.ts';
 import { MemoryWatch, WatchedGroup } from '../../../mlapi/sandbox/memory-watch.ts';
 
 const megabytes = 1_048_576;
-/** Above the second that nobody is made to leave within. */
+/** Longer than the second in which a model cannot be unloaded after use. */
 const idleMs = 1_050;
 
 const owned = (owner: string) => Promise.resolve({ owner, contract: { name: owner, version: '1' } } as never);
 
-/** Models whose starts and ends a test holds up. */
+/** Models whose start and release a test can block. */
 class Models {
   readonly started: string[] = [];
   readonly released: string[] = [];
@@ -48,7 +48,7 @@ function open(room: number) {
   return { models, loaded, load };
 }
 
-test('the one that was used the longest ago makes room', async () => {
+test('the least recently used model is unloaded for a new one', async () => {
   const { models, loaded, load } = open(250);
   for (const id of ['a', 'b']) await load(id);
   await delay(idleMs);
@@ -58,20 +58,20 @@ test('the one that was used the longest ago makes room', async () => {
   expect(loaded.ids()).toEqual(['a', 'c']);
 });
 
-test('one that waits long for room never waits for itself', async () => {
+test('a model that waits long for memory never waits for itself', async () => {
   const { models, load } = open(150);
   await load('a');
   await delay(idleMs);
   const letGo = models.hold('release a');
   const starting = load('b');
-  // By now it seems to be idle itself.
+  // The starting model itself seems to be idle by now.
   await delay(idleMs);
   letGo();
   await starting;
   expect(models.started).toEqual(['a', 'b']);
 });
 
-test('503: two that start at once do not wait for each other', async () => {
+test('503: two models that start at once do not wait for each other', async () => {
   const { models, load } = open(150);
   const letGo = models.hold('start a');
   const first = load('a');
@@ -83,7 +83,7 @@ test('503: two that start at once do not wait for each other', async () => {
 });
 
 describe('owners', () => {
-  test('who is over their share makes room for another owner, also with models used just now', async () => {
+  test('an owner over their share makes room for another owner, even with recently used models', async () => {
     const { models, loaded, load } = open(450);
     for (const id of ['a', 'b', 'c', 'd']) await load(id, 'eve');
     loaded.get('a');
@@ -94,7 +94,7 @@ describe('owners', () => {
     expect(loaded.ids()).toEqual(['a', 'c', 'd', 'x']);
   });
 
-  test('503: who is over their share takes nothing that another owner uses', async () => {
+  test('503: an owner over their share cannot unload models in use by another', async () => {
     const { models, load } = open(450);
     for (const id of ['a', 'b']) await load(id, 'eve');
     for (const id of ['x', 'y']) await load(id, 'bob');
@@ -103,7 +103,7 @@ describe('owners', () => {
     expect(models.released).toEqual([]);
   });
 
-  test('an owner of many makes room for the first model of one whose share is less than a model', async () => {
+  test('an owner of many makes room for another’s first model, even if a fair share is less than a model', async () => {
     const { models, load } = open(450);
     for (const id of ['a', 'b']) await load(id, 'eve');
     for (const id of ['x', 'y']) await load(id, id);
@@ -113,7 +113,7 @@ describe('owners', () => {
     expect(models.released).toEqual(['a']);
   });
 
-  test('models that load and load, of an owner over the share, keep no other owner’s from loading', async () => {
+  test('an owner over the share who keeps loading models does not stop other owners from loading', async () => {
     const { models, loaded, load } = open(450);
     const letGo = ['a', 'b', 'c', 'd'].map((id) => models.hold(`start ${id}`));
     const starting = ['a', 'b', 'c', 'd'].map((id) => load(id, 'eve'));
@@ -131,7 +131,7 @@ describe('owners', () => {
     expect(models.released).toHaveLength(1);
   });
 
-  test('of idle models, those of the owner over their share leave first, even if used later', async () => {
+  test('of idle models, those of an owner over the share are unloaded first, even if used later', async () => {
     const { models, loaded, load } = open(450);
     await load('x', 'bob');
     for (const id of ['a', 'b', 'c']) await load(id, 'eve');

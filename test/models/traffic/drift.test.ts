@@ -25,7 +25,7 @@ const predict = (path: string, rows: unknown) =>
 const inputsOf = async (name: string) =>
   ((await ask(service, owner, ['GET', `/api/models/${name}/traffic`])).body as unknown as Traffic).inputs;
 
-test('what was counted for another reference is left out, and never a failure', () => {
+test('counts for another reference are left out, without an error', () => {
   const features = [{ name: 'a', type: 'number' }] as never;
   const now = { features, reference: { a: { edges: [0], shares: [0.5, 0.5] } } };
   const edges = edgesDigest(now);
@@ -59,7 +59,7 @@ describe('drift', () => {
   });
   const rowsOf = (share: number) => Array.from({ length: 20 }, (_, row) => [row < 20 * share ? -1 : 1]);
 
-  test('200: the population stability index of each feature, from a hundred rows on', async () => {
+  test('200: the population stability index per feature, once there are a hundred rows', async () => {
     expect((await upload(service, owner, ['drifting', '1'], watched({ reference }))).status).toBe(201);
     await predict('drifting', rowsOf(0.5));
     expect(await inputsOf('drifting')).toEqual([{ version: '1', rows: 20, drift: null }]);
@@ -73,7 +73,7 @@ describe('drift', () => {
     expect(feature?.psi).toBeCloseTo(0.25 * Math.log(1.5) + 0.25 * Math.log(2), 10);
   });
 
-  test('of a large request, some rows are looked at, evenly spread', async () => {
+  test('a large request is sampled, evenly', async () => {
     expect((await upload(service, owner, ['large', '1'], watched({ reference }))).status).toBe(201);
     const rows = Array.from({ length: 3_200 }, (_, row) => [row < 1_600 ? -1 : 1]);
     for (let sent = 0; sent < 5; sent += 1) expect((await predict('large', rows)).status).toBe(200);
@@ -120,7 +120,7 @@ describe('models reference', () => {
     writeFileSync(join(folder, 'encoding.csv'), 'column,name,category,encoding\n1,colour,red,4\n1,colour,blue,2\n');
   });
 
-  test('writes tenths of numbers, and a bin for each code, in place of what was there', async () => {
+  test('writes deciles of numbers, and a bin for each code, in place of the old reference', async () => {
     const lines = Array.from({ length: 100 }, (_, row) => `${row < 40 ? 0 : row},${row < 30 ? 'red' : 'blue'},false`);
     writeFileSync(rows, ['size,colour,new', ...lines].join('\n'));
 
@@ -136,7 +136,7 @@ describe('models reference', () => {
     expect((await Predictor.load(folder, readConfig())).contract.reference).toEqual(reference);
   });
 
-  test('rows that the contract does not take are named, and nothing is written', async () => {
+  test('rows that do not fit the contract are named, and nothing is written', async () => {
     const before = written();
     writeFileSync(rows, 'size,colour,new,label\n1,red,true,1\n');
 
@@ -148,7 +148,7 @@ describe('models reference', () => {
   });
 });
 
-test('the models that the service ships with have a reference for each of their features', async () => {
+test('the shipped models have a reference for each of their features', async () => {
   for (const name of ['nsl-kdd-classifier', 'nsl-kdd-anomaly']) {
     const path = join(process.cwd(), 'resources/models', name, 'model.json');
     const { features, reference } = JSON.parse(readFileSync(path, 'utf8')) as Contract;
@@ -157,7 +157,7 @@ test('the models that the service ships with have a reference for each of their 
   const { sample } = (await ask(service, owner, ['GET', '/api/ml'])).body;
   for (let sent = 0; sent < 4; sent += 1) await predict('nsl-kdd-classifier', Array(32).fill(sample));
 
-  // One row over and over is nothing like what the model was trained on.
+  // One repeated row looks nothing like the training data.
   const [inputs] = await inputsOf('nsl-kdd-classifier');
   expect(inputs?.rows).toBe(128);
   expect(inputs?.drift).toHaveLength(41);

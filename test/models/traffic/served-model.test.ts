@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Requests that were answered, by role, as the metrics have them for `m`. */
+/** Requests to `m` by role, from the metrics. */
 function answered(): Record<string, number> {
   const requests = traffic.metrics().find(({ name }) => name === 'mlapi_traffic_requests_total');
   const own = requests!.values.filter(({ labels }) => labels.model === 'm' && labels.outcome === 'ok');
@@ -29,8 +29,8 @@ async function beginPeriod(): Promise<void> {
   await traffic.write();
 }
 
-describe('a model that is served', () => {
-  test('is decorated once, not with each request', () => {
+describe('a served model', () => {
+  test('is decorated once, not for each request', () => {
     const { predictors } = service.services;
     const first = predictors.serve('m', undefined, 'ada');
     expect(predictors.serve('m', '1', 'bob')).toBe(first);
@@ -38,7 +38,7 @@ describe('a model that is served', () => {
     expect(first).not.toBe(predictor);
   });
 
-  test('has a shadow until an alias names another one, or another share; each role has its own', () => {
+  test('keeps its shadow until an alias changes the version or share; each role has its own', () => {
     const served = new ServedModel(predictor, traffic);
     const find = () => Promise.reject(new Error('nobody asked'));
     const shadow = { id: 'a', version: '2', share: 0.5 };
@@ -50,7 +50,7 @@ describe('a model that is served', () => {
     expect(served.shadowedBy({ ...shadow, id: 'b' }, 'primary', find)).not.toBe(first);
   });
 
-  test('is counted in each role, and as a shadow from the first request that it may be chosen for', async () => {
+  test('is counted in each role, and as a shadow from the first request that could use it', async () => {
     const served = new ServedModel(predictor, traffic);
     const before = answered();
     await served.canary.predict([[1]]);
@@ -60,7 +60,7 @@ describe('a model that is served', () => {
     expect(answered()).toEqual({ primary: (before.primary ?? 0) + 2, canary: 1, shadow: 0 });
   });
 
-  test('of a thousand others one that is idle for a period is forgotten, and counted anew from its next request on', async () => {
+  test('that is idle for a period is dropped if there are over a thousand others, and counted anew from its next request', async () => {
     const { primary } = new ServedModel(predictor, traffic);
     await primary.predict([[1]]);
     await beginPeriod();

@@ -15,9 +15,9 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 const tokenOf = async (name: string) => (await service.newClient(name, allScopes)).tokens.access_token;
-/** A model whose answer is always this class. */
+/** A model that always predicts this class. */
 const answering = (prediction: number) => constantModel({ type: 'int64', shape: [1], values: [BigInt(prediction)] }, 1);
-/** Versions 1, 2, ... of a model, each of which answers its own number. */
+/** Versions 1, 2, ... of a model, each of which predicts its own number. */
 const addVersions = async (name: string, models: readonly Buffer[]) => {
   for (const [index, model] of models.entries())
     expect((await upload(service, owner, [name, String(index + 1)], { model })).status).toBe(201);
@@ -37,7 +37,7 @@ const until = async (holds: () => Promise<boolean>) => {
 };
 
 describe('a canary', () => {
-  test('200: a client always gets the same version, its share of the clients the other one, and nobody both', async () => {
+  test('200: each client always gets the same version, and the canary’s share of clients gets the canary', async () => {
     await addVersions('canaried', [answering(1), answering(2)]);
     expect((await point('canaried', 'a', { version: '1', canary: { version: '2', share: 0.5 } })).body).toMatchObject({
       version: '1',
@@ -58,7 +58,7 @@ describe('a canary', () => {
     expect(versions.find(({ role }) => role === 'primary')?.requests.ok ?? 0).toBe(2 * (6 - canaries));
   });
 
-  test('200: at 1 it answers everybody, at 0 nobody, from one answer to the next', async () => {
+  test('200: with share 1 it serves all clients, with share 0 none; a change applies from one request to the next', async () => {
     await addVersions('switched', [answering(1), answering(2)]);
     await point('switched', 'default', { version: '1', canary: { version: '2', share: 1 } });
     expect((await predict('switched')).body).toMatchObject({ version: '2', predictions: [2] });
@@ -68,7 +68,7 @@ describe('a canary', () => {
     await until(async () => (await predict('switched')).body.version === '1');
   });
 
-  test('takes its share of many clients, and with a larger share the same ones and more', () => {
+  test('gets its share of many clients, and a larger share keeps those and adds more', () => {
     const clients = Array.from({ length: 10_000 }, (_, index) => `client-${index}`);
     const among = (share: number, alias = 'a') => {
       const canary = { version: '2', share, id: '' };
@@ -81,11 +81,11 @@ describe('a canary', () => {
     expect(tenth.size).toBeLessThan(1_100);
     expect([...tenth].every((client) => fifth.has(client))).toBe(true);
     expect(fifth.size).toBeGreaterThan(1_800);
-    // Another alias draws other clients: nobody is the one who always meets what is new.
+    // Another alias selects other clients, so that no client gets every canary.
     expect([...among(0.1, 'b')].filter((client) => tenth.has(client)).length).toBeLessThan(200);
   });
 
-  test('400, 404 and 409: shares and versions that there are not, and versions that are in use', async () => {
+  test('400: invalid shares; 404: unknown versions; 409: retiring a version in use', async () => {
     await addVersions('refused', [answering(1), answering(2), answering(3)]);
     const wrong = [
       { version: '1', canary: { version: '2' } },
@@ -106,7 +106,7 @@ describe('a canary', () => {
 });
 
 describe('a shadow', () => {
-  test('200: answers are those of the version, and what the shadow would have answered is counted', async () => {
+  test('200: responses come from the version, and disagreements of the shadow are counted', async () => {
     await addVersions('shadowed', [identityModel(1), constantModel({ type: 'float32', shape: [1], values: [1] }, 1)]);
     await point('shadowed', 'default', { version: '1', shadow: { version: '2', share: 1 } });
 
@@ -130,7 +130,7 @@ describe('a shadow', () => {
     expect(versions[0]!.seconds.p99).toBeGreaterThan(0);
   });
 
-  test('200: raw tensors and tables are mirrored, too', async () => {
+  test('200: raw tensors and CSV are mirrored too', async () => {
     await addVersions('tables', [identityModel(1), identityModel(1)]);
     await point('tables', 'default', { version: '1', shadow: { version: '2', share: 1 } });
     const csv = { body: 'f0\n1\n0\n', headers: { 'content-type': 'text/csv' } };
@@ -146,7 +146,7 @@ describe('a shadow', () => {
     });
   });
 
-  test('200: one that encodes otherwise gets the rows as they came; one that fails costs nobody anything', async () => {
+  test('200: a shadow with another encoding gets the rows as sent; one that fails affects no response', async () => {
     const contract = (categories: string) => ({
       model: identityModel(1),
       contract: {
@@ -188,7 +188,7 @@ describe('a shadow', () => {
 });
 
 describe('GET /api/models/{name}/traffic', () => {
-  test('200: what was refused, by whose mistake; also of the models that the service ships with', async () => {
+  test('200: counts errors by cause, for shipped models too', async () => {
     await predict('nsl-kdd-classifier', { rows: [[1]] });
     const { sample } = (await ask(service, owner, ['GET', '/api/ml'])).body;
     await ask(service, owner, ['POST', '/api/ml'], { json: sample });
@@ -198,7 +198,7 @@ describe('GET /api/models/{name}/traffic', () => {
     ]);
   });
 
-  test('200: all processes of one database are added up, and a restart loses nothing', async () => {
+  test('200: sums all processes of a database, and survives a restart', async () => {
     const dataDir = temporaryFolder();
     const model = 'nsl-kdd-anomaly';
     const { sample } = (await ask(service, owner, ['GET', `/api/models/${model}`])).body;
@@ -224,7 +224,7 @@ describe('GET /api/models/{name}/traffic', () => {
     await three.close();
   });
 
-  test('200: what is older than the minutes that were asked for does not count; after a day it is gone', async () => {
+  test('200: counts only the requested minutes; after a day the counts are deleted', async () => {
     const dataDir = temporaryFolder();
     const aged = await startService({ MLAPI_ACCESS_TTL_SECONDS: '86400' }, { dataDir });
     const { tokens } = await aged.newClient('somebody', allScopes);
@@ -239,7 +239,7 @@ describe('GET /api/models/{name}/traffic', () => {
     await send();
     expect(await read(10)).toEqual([1]);
     aged.clock.advanceSeconds(3_600);
-    // As every five seconds.
+    // In production this happens every five seconds.
     await aged.services.modelStore.traffic.write();
     await send();
 
@@ -256,7 +256,7 @@ describe('GET /api/models/{name}/traffic', () => {
     await aged.close();
   });
 
-  test('404 and 400: models that there are not, and minutes that are none', async () => {
+  test('404: unknown models; 400: invalid minutes', async () => {
     const status = async (path: string) => (await ask(service, owner, ['GET', path])).status;
     expect(await status('/api/models/nothing/traffic')).toBe(404);
     expect(await status('/api/models/nsl-kdd-classifier/traffic?minutes=0')).toBe(400);
@@ -264,7 +264,7 @@ describe('GET /api/models/{name}/traffic', () => {
   });
 });
 
-test('the metrics tell versions apart, and have what shadows disagree on', async () => {
+test('metrics are labelled by version, and include the disagreements of shadows', async () => {
   const metered = await startService({ MLAPI_METRICS_PORT: '0' });
   try {
     const token = (await metered.newClient('somebody', allScopes)).tokens.access_token;

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-test('201: who brings one model does not wait behind the eight of somebody else', async () => {
+test('201: a client with one upload does not wait for all eight of another client', async () => {
   const [many, one] = await Promise.all(
     ['many', 'one'].map(async (name) => (await service.newClient(name, allScopes)).tokens.access_token),
   );
@@ -26,15 +26,15 @@ test('201: who brings one model does not wait behind the eight of somebody else'
   const arrived = () => existsSync(incoming) && readdirSync(incoming, { recursive: true }).length;
 
   const eight = Promise.all(Array.from({ length: 8 }, (_, index) => bring(many, 'many', String(index))));
-  // Each has its folder, and a file in it.
+  // Each has a folder with a file in it.
   await until(() => arrived() === 16 || order.length > 0);
   await Promise.all([bring(one, 'one', '1'), eight]);
 
-  // First come, first served would have let all of them pass, but perhaps one that was inspected beside it.
+  // In order of arrival, at most one inspected at the same time could finish after it.
   expect(order.slice(order.indexOf('one') + 1).length).toBeGreaterThanOrEqual(3);
 }, 120_000);
 
-test('clients take turns, whoever came first', async () => {
+test('clients take turns, whatever the order of arrival', async () => {
   const gate = new AdmissionControl();
   const begun: string[] = [];
   const ends = new Map<string, () => void>();

@@ -27,8 +27,8 @@ const get = (path: string) => ask(service, token, ['GET', path]);
 const newToken = async () => (await service.newClient(undefined, allScopes)).tokens.access_token;
 const folders = (which: 'incoming' | 'versions') => readdirSync(join(service.dataDir, 'models', which));
 
-describe('a form with a part data', () => {
-  test('201, then predictions by what came: version, digest and size are of all files', async () => {
+describe('a form with a part "data"', () => {
+  test('201, then predictions with the data: version, digest and size cover all files', async () => {
     const answer = await upload(service, token, ['linear', '1'], { model, data: { [name]: weights } });
 
     expect(answer).toMatchObject({
@@ -43,7 +43,7 @@ describe('a form with a part data', () => {
     expect(rows.headers.get('x-model-sha256')).toBe(sha256Of(lines(weights)));
   });
 
-  test('200: the information lists the files, and each can be downloaded', async () => {
+  test('200: the version lists its files, and each can be downloaded', async () => {
     const files = [
       { name: 'model.onnx', sha256: sha256Of(model), sizeBytes: model.length },
       { name, sha256: sha256Of(weights), sizeBytes: weights.length },
@@ -70,13 +70,13 @@ describe('a form with a part data', () => {
       expect([file, (await get(`/api/models/linear/versions/1/artifact?file=${file}`)).status]).toEqual([file, status]);
   });
 
-  test('201: other data are another version, with another digest', async () => {
+  test('201: different data make a different digest', async () => {
     const answer = await upload(service, token, ['linear', '2'], { model, data: { [name]: otherWeights } });
 
     expect(answer).toMatchObject({ status: 201, body: { sha256: sha256Of(lines(otherWeights)) } });
   });
 
-  test('403: the quota counts external data, too', async () => {
+  test('403: the quota counts external data too', async () => {
     const data = { [name]: Buffer.concat([weights, Buffer.alloc(2_000)]) };
 
     expect(await upload(service, await newToken(), ['large', '1'], { model, data })).toMatchObject({
@@ -85,7 +85,7 @@ describe('a form with a part data', () => {
     });
   });
 
-  test('204: retiring takes the external data away', async () => {
+  test('204: retiring deletes the external data', async () => {
     const before = folders('versions').length;
 
     expect((await ask(service, token, ['DELETE', '/api/models/linear/versions/2'])).status).toBe(204);
@@ -93,7 +93,7 @@ describe('a form with a part data', () => {
     expect(folders('incoming')).toEqual([]);
   });
 
-  test('the client library uploads a folder with external data, and gets each file back', async () => {
+  test('the client library uploads a folder with external data, and downloads each file again', async () => {
     const { tokens } = await service.newClient('library', allScopes);
     const client = new Client({ url: service.url, tokens, onTokens: () => undefined });
     const folder = 'test/fixtures/torch-default-export';
@@ -107,8 +107,8 @@ describe('a form with a part data', () => {
   });
 });
 
-describe('422 external_data, with what to do', () => {
-  test('the ONNX file alone', async () => {
+describe('422 external_data, with instructions', () => {
+  test('an ONNX file without its data', async () => {
     const answer = await upload(service, token, ['alone', '1'], { model });
 
     expect(answer).toMatchObject({ status: 422, body: { code: 'external_data' } });
@@ -144,7 +144,7 @@ describe('422 external_data, with what to do', () => {
   });
 });
 
-describe('folders, as operators bring them', () => {
+describe('folders with external data on the command line', () => {
   const received = async (files: Readonly<Record<string, Buffer>>, place?: (folder: string) => void) => {
     const [from, into] = [temporaryFolder(), temporaryFolder()];
     for (const [file, content] of Object.entries(files)) writeFileSync(join(from, file), content);
@@ -152,10 +152,10 @@ describe('folders, as operators bring them', () => {
     return receiveFolder(from, into);
   };
 
-  test('models add and models check take them, by a relative path, in this process and in one of its own', async () => {
+  test('models add and models check accept them by a relative path, in this process and in another', async () => {
     const cwd = temporaryFolder();
     cpSync('test/fixtures/torch-default-export', join(cwd, 'exported'), { recursive: true });
-    // Another file of that name, where the commands run.
+    // Another file of that name, in the working directory of the commands.
     writeFileSync(join(cwd, name), Buffer.alloc(432));
     const command = (...words: string[]) => mlapi(service.dataDir, ['models', ...words], { cwd });
 
@@ -173,7 +173,7 @@ describe('folders, as operators bring them', () => {
     }
   }, 120_000);
 
-  test('422: what is missing, and every kind of link', async () => {
+  test('422: missing files, and every kind of link', async () => {
     const onnx = { 'model.onnx': model };
     const outside = join(temporaryFolder(), 'outside.bin');
     writeFileSync(outside, weights);

@@ -32,8 +32,8 @@ const encoding = 'column,name,category,encoding\n1,size,small,1\n1,size,large,9\
 const contract = () => echoContract(server.url, { features, encoding: 'encoding.csv' });
 const predict = (name: string, json: unknown) => ask(service, token, ['POST', `/api/models/${name}/predict`], { json });
 
-describe('a version that is on another server', () => {
-  test('201 without a model: it is checked, encoded, served, unloaded, loaded and retired as any other', async () => {
+describe('a version on another server', () => {
+  test('201 without a model: checked, encoded, served, unloaded, loaded and retired like any other', async () => {
     const made = await upload(service, token, ['far', '1'], { contract: contract(), encoding });
 
     expect([made.status, made.body]).toEqual([
@@ -54,7 +54,7 @@ describe('a version that is on another server', () => {
     expect((await predict('far', [[1, 'small', 3]])).body).toMatchObject({ predictions: ['third'] });
     expect((await upload(service, token, ['far', '1'], { contract: contract(), encoding })).status).toBe(409);
     expect((await ask(service, token, ['DELETE', '/api/models/far/versions/1'])).status).toBe(204);
-    // Predictions know it within a second.
+    // Predictions see the change within a second.
     while ((await predict('far', [[1, 'small', 3]])).status !== 404);
   });
 
@@ -67,7 +67,7 @@ describe('a version that is on another server', () => {
     });
   });
 
-  test('422, and nobody is called: a server that the operator has not allowed', async () => {
+  test('422 without a connection: a server that the operator has not allowed', async () => {
     const before = server.connections;
     for (const url of [
       ...['http://169.254.169.254', 'http://[::ffff:169.254.169.254]', 'http://0', 'http://127.1:6379'],
@@ -100,12 +100,12 @@ describe('a version that is on another server', () => {
       () => ({ contract: { ...contract(), features: features.slice(0, 1), encoding: undefined } }),
     ],
   ];
-  test.each(wrong)('%s: %i, and the name is free', async (_what, status, files) => {
+  test.each(wrong)('%s: %i, and the name stays free', async (_what, status, files) => {
     expect((await upload(service, token, ['wrong', '1'], files())).status).toBe(status);
     expect((await predict('wrong', [[1, 2, 3]])).status).toBe(404);
   });
 
-  test('422: a server that fails on the sample, in whose words nobody is answered', async () => {
+  test('422: a server that fails on the sample; its error text is not disclosed', async () => {
     server.infer = (response) => say(response, 'the secret of /srv/model.py', 500);
 
     const refused = await upload(service, token, ['failing', '1'], { contract: contract(), encoding });
@@ -114,7 +114,7 @@ describe('a version that is on another server', () => {
     expect(JSON.stringify(refused.body)).not.toContain('secret');
   });
 
-  test('503, and the name is free: a server that gives no answer while its model is brought', async () => {
+  test('503, and the name stays free: a server that does not respond during the upload', async () => {
     server.infer = (response) => response.socket?.resetAndDestroy();
 
     const refused = await upload(service, token, ['late', '1'], { contract: contract(), encoding });
@@ -128,7 +128,7 @@ describe('a version that is on another server', () => {
     expect((await upload(service, token, ['late', '1'], { contract: contract(), encoding })).status).toBe(201);
   });
 
-  test('422, with what it answered: a server that has no such model, or wants a token', async () => {
+  test('422 with the server’s status: it has no such model, or requires a token', async () => {
     for (const status of [401, 404]) {
       server.described = status;
       const refused = await upload(service, token, ['unknown', '1'], { contract: contract(), encoding });
@@ -138,7 +138,7 @@ describe('a version that is on another server', () => {
     server.described = 200;
   });
 
-  test('503: a server that describes another model than when the version came', async () => {
+  test('503: the server describes another model than at upload', async () => {
     await upload(service, token, ['changed', '1'], { contract: contract(), encoding });
     server.metadata = { ...server.metadata, platform: 'another' };
 

@@ -21,7 +21,7 @@ const model = identityModel(3);
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const newToken = async () => (await service.newClient(undefined, allScopes)).tokens.access_token;
 
-/** Names of what lies in the store's folders. */
+/** Names of the files in the store's folders. */
 function filesLeft(): string[] {
   const folder = join(service.dataDir, 'models', 'incoming');
   return existsSync(folder) ? readdirSync(folder) : [];
@@ -67,7 +67,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect(pid).not.toBe(process.pid);
   });
 
-  test('201: the ONNX file alone, whose features are then f0, f1 ...', async () => {
+  test('201: an ONNX file alone gets the features f0, f1 ...', async () => {
     expect((await upload(service, token, ['plain', '1'], { model })).status).toBe(201);
 
     const predicted = await ask(service, token, ['POST', '/api/models/plain/versions/1/predict'], {
@@ -77,7 +77,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect(predicted.body).toEqual({ model: 'plain', version: '1', sha256: sha256(model), predictions: [1] });
   });
 
-  test('201: whatever the contract calls its encoding and sample, they are the parts of the form; 422 where one is missing', async () => {
+  test('201: encoding and sample are parts of the form, whatever the contract calls them; 422 if one is missing', async () => {
     const contract = { ...(nsl.contract as object), encoding: 'codes.csv', sample: 'one-row.json' };
     const others = await newToken();
 
@@ -95,7 +95,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     });
   });
 
-  test('409: a version that is there, whoever asks, and the names of the service’s own models', async () => {
+  test('409: an existing version, for any client, and the names of the shipped models', async () => {
     const others = await newToken();
 
     expect(await upload(service, token, ['plain', '1'], { model })).toMatchObject({ status: 409 });
@@ -109,21 +109,21 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     });
   });
 
-  test('403: a new version of somebody else’s model', async () => {
+  test('403: a new version of another client’s model', async () => {
     expect(await upload(service, await newToken(), ['plain', '2'], { model })).toMatchObject({
       status: 403,
       body: { code: 'not_the_owner' },
     });
   });
 
-  test('201 once, and 409: parallel uploads of one version', async () => {
+  test('201 once, else 409: parallel uploads of one version', async () => {
     const sent = await Promise.all(Array.from({ length: 6 }, () => upload(service, token, ['raced', '1'], { model })));
 
     expect(sent.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409, 409]);
     expect(filesLeft()).toEqual([]);
   });
 
-  test('201 once, and 403 or 409: parallel uploads of one name by several clients', async () => {
+  test('201 once, else 403 or 409: parallel uploads of one name by several clients', async () => {
     const tokens = await Promise.all(Array.from({ length: 4 }, newToken));
 
     const sent = await Promise.all(
@@ -148,7 +148,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
       { model, contract: { ...contractOf(3), output: { kind: 'values', tensor: 'z' } } },
     ],
   ];
-  test.each(refused)('%s: %i, which leaves nothing and frees the name', async (_what, status, files) => {
+  test.each(refused)('%s: %i leaves nothing behind, and the name stays free', async (_what, status, files) => {
     const before = await counts();
 
     const answer = await upload(service, token, ['wrong', '1'], files);
@@ -174,13 +174,13 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
       duplex: 'half',
       headers: { 'content-type': 'application/octet-stream' },
     }).catch((cause: unknown) => cause);
-    // Who sends on without end may be cut off before it has read why.
+    // A client that keeps sending may be disconnected before it has read the response.
     if (!(chunked instanceof Error)) expect(chunked).toMatchObject({ status: 413 });
     expect(filesLeft()).toEqual([]);
   });
 
   test.each([10, 30, 50, 70, 90])(
-    'an upload that breaks off after %i % leaves nothing, and the name is free',
+    'an upload aborted after %i % leaves nothing behind, and the name stays free',
     async (percent) => {
       const before = await counts();
       const bytes = nsl.model!;
@@ -210,7 +210,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
     expect((await upload(service, own, ['many', '7'], { model })).status).toBe(201);
   }, 120_000);
 
-  test('400: names that are none', async () => {
+  test('400: invalid names and versions', async () => {
     for (const [name, version] of [
       ['UPPER', '1'],
       ['a', '1 '],
@@ -226,7 +226,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
   });
 });
 
-/** Divides by what no row has: an index out of bounds, whatever its input says. */
+/** Fails for every row: its index is out of bounds, whatever the input. */
 function failing(): Buffer {
   return buildModel({
     inputs: [{ name: 'x', type: 'float32', shape: ['N', 1] }],
