@@ -19,17 +19,17 @@ beforeAll(async () => {
 afterAll(() => Promise.all([shipped.close(), echo.close()]));
 
 describe('200: a batch', () => {
-  test.each(['echo', 'one-row'])('%s answers one prediction per row, in the order of the rows', async (model) => {
+  test.each(['echo', 'one-row'])('%s returns one prediction per row, in the order of the rows', async (model) => {
     const rows = Array.from({ length: 2_000 }, (_, index) => [index, -index / 8]);
 
     const { body } = await echo.predict(model, rows).expect(200);
 
-    // -0 is 0 in JSON.
+    // JSON has no -0.
     expect(body.predictions).toEqual(rows.map(([a, b]) => [a, b! + 0]));
   });
 
   test.each(['nsl-kdd-classifier', 'nsl-kdd-anomaly'])(
-    '%s gives each row what it gives that row alone, in whatever order and company',
+    '%s predicts each row as it does that row alone, in any order and any batch',
     async (model) => {
       const { body: batch } = await shipped.predict(model, connections, '?scores=true').expect(200);
       const { body: reversed } = await shipped.predict(model, connections.toReversed(), '?scores=true').expect(200);
@@ -44,8 +44,8 @@ describe('200: a batch', () => {
   );
 });
 
-describe('requests in flight at once', () => {
-  test('200: 600 of them, of different sizes and models, never mix', async () => {
+describe('concurrent requests', () => {
+  test('200: 600 requests of different sizes and models get their own responses', async () => {
     const { tokens } = await echo.newClient();
     const headers = { authorization: `Bearer ${tokens.access_token}`, 'content-type': 'application/json' };
     const requests = Array.from({ length: 600 }, (_, request) => {
@@ -69,7 +69,7 @@ describe('requests in flight at once', () => {
     );
   });
 
-  test('400: bad rows fail alone, among good ones', async () => {
+  test('400: a bad request fails alone, among good ones', async () => {
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, request) => {
         return echo.predict('echo', [[request, request % 3 === 0 ? 'x' : 1]]);

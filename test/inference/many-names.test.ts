@@ -4,7 +4,7 @@ import { Postprocessor } from '../../mlapi/inference/postprocessing/postprocesso
 import { explainRow } from '../../mlapi/inference/preprocessing/row-errors.ts';
 import { toTensorInput } from '../../mlapi/inference/tensors/input-tensors.ts';
 
-/** A list that counts how often one of its elements is read. */
+/** A list that counts how often its elements are read. */
 function counting<T extends object>(list: T): { list: T; reads: () => number } {
   let reads = 0;
   const get = (target: T, key: string | symbol, receiver: unknown): unknown => {
@@ -14,8 +14,8 @@ function counting<T extends object>(list: T): { list: T; reads: () => number } {
   return { list: new Proxy(list, { get }), reads: () => reads };
 }
 
-describe('names of which a client chooses how many there are', () => {
-  test('labels: 10,000 rows of a model that names them are checked against 25,000 without a walk', () => {
+describe('linear cost when clients choose the number of names', () => {
+  test('labels: 10,000 text predictions are checked against 25,000 labels without scanning them', () => {
     const { list: labels, reads } = counting(Array.from({ length: 25_000 }, (_, index) => `label-${index}`));
     const postprocessor = new Postprocessor({ kind: 'class_scores', labels });
     const before = reads();
@@ -29,7 +29,7 @@ describe('names of which a client chooses how many there are', () => {
     expect(() => postprocessor.predictions(strange, rows)).toThrow('a label is not in the contract');
   });
 
-  test('inputs: 2,000 tensors find their inputs without a walk', () => {
+  test('inputs: 2,000 tensors are matched to their inputs without scanning them', () => {
     const infos = Array.from({ length: 2_000 }, (_, index) => ({ name: `x${index}`, datatype: 'FP32', shape: [1] }));
     const { list: inputs, reads } = counting(infos);
     const tensors = infos.map((info) => ({ ...info, data: new Float32Array(1) })).reverse();
@@ -42,7 +42,7 @@ describe('names of which a client chooses how many there are', () => {
     expect(() => toTensorInput(tensors.slice(1), { inputs: infos })).toThrow('Send each input of this model once');
   });
 
-  test('errors: of a row whose every cell is wrong, so many are made as are wanted', () => {
+  test('errors: a row of wrong cells is encoded only until enough errors are found', () => {
     let encoded = 0;
     class CountingEncoder extends FeatureEncoder {
       override encode(value: unknown): number {

@@ -8,8 +8,8 @@ import { startService } from '../support/service.ts';
 
 const { onnx } = good;
 
-describe('the start stops at the folder of models', () => {
-  test('two models of one name', async () => {
+describe('the model folder stops the start', () => {
+  test('two models of the same name', async () => {
     expect(await refusal({ one: good, two: good })).toBe('/two: another folder has a model called "m"');
   });
 
@@ -17,25 +17,25 @@ describe('the start stops at the folder of models', () => {
     expect(await refusal({})).toBe(': contains no model folder');
   });
 
-  test('a default model that is not there', async () => {
+  test('a default model that does not exist', async () => {
     expect(await refusal({ m: good }, 'n')).toBe(': contains no model "n" (MLAPI_DEFAULT_MODEL)');
   });
 
-  test('as many labels as score columns, or none', async () => {
+  test('a number of labels other than the number of score columns', async () => {
     const output = { kind: 'class_scores', labels: ['a', 'b', 'c'] };
     expect(await refusal({ m: withContract({ output }) })).toContain(
       'the output has 2 columns, but the contract has 3 labels',
     );
   });
 
-  test('no such folder, through the whole start', async () => {
+  test('a missing folder, tested through the whole start', async () => {
     const start = startService({ MLAPI_MODELS_DIR: '/nonexistent/models' });
 
     await expect(start).rejects.toThrow('/nonexistent/models: the model folder cannot be read');
   });
 });
 
-describe('200: what a folder may look like', () => {
+describe('200: accepted contents of a folder', () => {
   test('encoding.csv with columns in another order, extra ones, a BOM and empty lines', async () => {
     const encoding = '\uFEFFnote,encoding,category,name,column\r\n"a, note",4,"x, y",b,1\r\n\r\n,5,z,b,1\r\n';
     const service = await startModels({ m: withFeature(category('b'), encoding) });
@@ -54,7 +54,7 @@ describe('200: what a folder may look like', () => {
     await service.close();
   });
 
-  test('files beside the folders, and hidden folders, are no models', async () => {
+  test('files beside the folders, and hidden folders, are ignored', async () => {
     const modelsDir = writeModelFolders({ m: good, '.m.17.tmp': {} });
     writeFileSync(join(modelsDir, 'README.md'), 'models');
     mkdirSync(join(modelsDir, '..2026_data'));
@@ -66,7 +66,7 @@ describe('200: what a folder may look like', () => {
     await service.close();
   });
 
-  test('bounds without a sample: the sample is made within them', async () => {
+  test('bounds without a sample: the generated sample is within them', async () => {
     const features = [
       number('a', { min: 5 }),
       number('b', { min: 0.2, max: 0.7 }),
@@ -81,7 +81,7 @@ describe('200: what a folder may look like', () => {
     await service.close();
   });
 
-  test('an open width is what model.json says', async () => {
+  test('an open input width is set by model.json', async () => {
     const open = buildModel({
       inputs: [{ name: 'x', type: 'float32', shape: ['N', 'F'] }],
       nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
@@ -95,7 +95,7 @@ describe('200: what a folder may look like', () => {
     await service.close();
   });
 
-  test('the default model is the only one, or the named one; else there is none', async () => {
+  test('the default model is the configured one, or the only one; otherwise there is none', async () => {
     const two = { m: good, n: { onnx, contract: contractOf('n', [number('a'), number('b')]) } };
     const only = await startModels({ m: good });
     const named = await startModels(two, { MLAPI_DEFAULT_MODEL: 'n' });

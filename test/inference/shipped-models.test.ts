@@ -44,18 +44,18 @@ afterAll(() => service.close());
 
 describe.each(models)('%s', (model) => {
   const { labels } = contracts[model]!.output;
-  /** What the data set itself says, as the model's class. */
+  /** The label of the data set, as the model's class. */
   const truth = ({ category }: Connection) =>
     labels.includes('outlier') ? (category === 'normal' ? 'inlier' : 'outlier') : category;
 
-  test('is the very file that the Python runtime was asked about', () => {
+  test('is the file from which the Python runtime computed the expected values', () => {
     const bytes = readFileSync(join('resources', 'models', model, 'model.onnx'));
 
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(full[model]!.modelSha256);
     expect(bytes.length).toBeLessThan(5_000_000);
   });
 
-  test('model.json claims what was measured', () => {
+  test('model.json states the measured accuracy', () => {
     const { accuracy, correct, rows } = contracts[model]!.metrics;
 
     expect({ correct, rows }).toEqual({ correct: full[model]!.correct, rows: full[model]!.rows });
@@ -77,7 +77,7 @@ describe.each(models)('%s', (model) => {
     expect(sameByName).toEqual(body);
   });
 
-  fullTest('200: every connection of the test set, as accurate as model.json says', async () => {
+  fullTest('200: the accuracy on the whole test set is the one in model.json', async () => {
     const connections = readConnections(dataPath);
     const lists = connections.map(({ list }) => list);
     const expected = Array.from(full[model]!.classNumbers, (number) => labels[Number(number)]);
@@ -102,7 +102,7 @@ describe.each(models)('%s', (model) => {
   });
 });
 
-test('200: the default model is the classifier, and its own sample is a row that it takes', async () => {
+test('200: the default model is the classifier, and it accepts its own sample', async () => {
   const { body: information } = await service.information('nsl-kdd-classifier').expect(200);
 
   const { body } = await service.predict('nsl-kdd-classifier', information.sample).expect(200);
@@ -111,7 +111,7 @@ test('200: the default model is the classifier, and its own sample is a row that
   expect(contracts['nsl-kdd-classifier']!.output.labels).toContain(body.predictions[0]);
 });
 
-test('200: a service that the models never saw is taken as OTHER', async () => {
+test('200: an unknown network service is encoded as OTHER', async () => {
   const { body: information } = await service.information('nsl-kdd-classifier').expect(200);
   const sample = information.sample as Record<string, unknown>;
   const rows = ['OTHER', 'other', 'gopher-over-quic'].map((name) => ({ ...sample, service: name }));

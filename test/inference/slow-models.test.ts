@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('POST /api/models/slow/predict', () => {
-  test('504: a computation that is too long is stopped, while everything else answers', async () => {
+  test('504: a long computation is stopped, while everything else responds', async () => {
     const began = performance.now();
     const late = service.predict('slow', [[6_000]]).expect(504);
     const answered = late.then(({ body }) => ({ body, afterMs: performance.now() - began }));
@@ -39,7 +39,7 @@ describe('POST /api/models/slow/predict', () => {
     expect(afterMs).toBeLessThan(timeoutMs + 250);
   });
 
-  test('503: a crash of its process is answered, and the next process computes', async () => {
+  test('503: a crash of its process; the next process computes', async () => {
     const predictor = service.services.predictors.get('slow');
     const lost = service.predict('slow', [[6_000]]).expect(503);
     const answered = lost.then(({ body, headers }) => ({ body, retryAfter: headers['retry-after'] }));

@@ -23,7 +23,7 @@ const iris = expectedOf('iris');
 const named = expectedOf('iris-named');
 const diabetes = expectedOf('diabetes');
 
-/** Models as scikit-learn's converter writes them by default, in folders of their own, with a contract and without. */
+/** Models as scikit-learn's converter writes them by default, with and without a contract. */
 let service: ModelService;
 beforeAll(async () => {
   const classes = (labels: readonly string[]) => ({ output: { kind: 'class_scores', labels } });
@@ -44,16 +44,16 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-describe('200: a model that the project has never seen', () => {
+describe('200: a third-party model', () => {
   test.each<[string, readonly number[][], readonly unknown[]]>([
     ['iris', iris.rows, iris.labels!],
     ['iris-labelled', iris.rows, iris.labels!.map((number) => species[Number(number)])],
     ['iris-named', named.rows, named.labels!],
     ['iris-named-contract', named.rows, named.labels!],
     ['diabetes-contract', diabetes.rows, diabetes.values!.map((value) => Math.fround(value))],
-    // Nothing in the file says regression: without model.json the rules for classes cut the value to a class number.
+    // The file does not say that it is a regression; without model.json, values are truncated to class numbers.
     ['diabetes', diabetes.rows, diabetes.values!.map(Math.trunc)],
-  ])('%s answers as the Python runtime', async (model, rows, predictions) => {
+  ])('%s predicts like the Python runtime', async (model, rows, predictions) => {
     expect(rows).toHaveLength(30);
 
     const { body: answer } = await service.predict(model, rows).expect(200);
@@ -61,7 +61,7 @@ describe('200: a model that the project has never seen', () => {
     expect(answer).toEqual({ model, version: '1', predictions });
   });
 
-  test('named rows work with the names of the contract, and with f0, f1, ... where there is none', async () => {
+  test('named rows use the names of the contract, or f0, f1, ... without one', async () => {
     const row = iris.rows[0]!;
     const byName = Object.fromEntries(flower.map(({ name }, index) => [name, row[index]]));
     const byIndex = Object.fromEntries(row.map((cell, index) => [`f${index}`, cell]));
@@ -72,7 +72,7 @@ describe('200: a model that the project has never seen', () => {
     expect([withContract.body.predictions, without.body.predictions]).toEqual([['setosa'], [0]]);
   });
 
-  test('alone in the folder, it is what /api/ml serves', async () => {
+  test('as the only model, it is served by /api/ml', async () => {
     const alone = await startModels({ iris: { onnx: onnx('iris') } });
     const { tokens } = await alone.newClient();
 
@@ -86,7 +86,7 @@ describe('200: a model that the project has never seen', () => {
     await alone.close();
   });
 
-  test('its information says what it takes', async () => {
+  test('its metadata describes inputs, outputs and features', async () => {
     const { body: information } = await service.information('iris').expect(200);
 
     expect(information).toMatchObject({
@@ -102,20 +102,20 @@ describe('200: a model that the project has never seen', () => {
   });
 });
 
-describe('400: what it does not take', () => {
-  test.each(['iris', 'iris-named', 'diabetes'])('%s refuses a row of another width', async (model) => {
+describe('400: requests that do not fit', () => {
+  test.each(['iris', 'iris-named', 'diabetes'])('%s rejects a row of another width', async (model) => {
     const { body: problem } = await service.predict(model, [[1, 2, 3]]).expect(400);
 
     expect(problem.errors[0].pointer).toBe('/0');
   });
 
-  test('a model that answers labels has no scores', async () => {
+  test('a model that returns labels has no scores', async () => {
     const { body: problem } = await service.predict('iris-named', iris.rows, '?scores=true').expect(400);
 
     expect(problem.code).toBe('no_scores');
   });
 
-  test('422: a label that the contract does not know is not passed on', async () => {
+  test('422: a label that is not in the contract is not returned', async () => {
     const output = { kind: 'class_scores', labels: ['setosa', 'versicolor'] };
     const narrow = await startModels({
       narrow: { onnx: onnx('iris-named'), contract: contractOf('narrow', flower, { output }) },

@@ -56,17 +56,20 @@ describe('preprocess.json', () => {
   const accepted = cases.filter(({ error }) => error !== true);
   const refused = cases.filter(({ error }) => error === true);
 
-  test('every case is either accepted or refused', () => {
+  test('the file has the expected numbers of accepted and refused vectors', () => {
     expect([accepted.length, refused.length]).toEqual([7, 21]);
   });
 
-  test.each(accepted)('200: $text is encoded, and the model answers the matrix', async ({ rows, matrix, text }) => {
-    const { data, width } = preprocessor.preprocess(rows);
-    expect({ data: [...data], width }).toEqual({ data: matrix!.flat(), width: 2 });
+  test.each(accepted)(
+    '200: $text is encoded as expected, by the preprocessor and by the service',
+    async ({ rows, matrix, text }) => {
+      const { data, width } = preprocessor.preprocess(rows);
+      expect({ data: [...data], width }).toEqual({ data: matrix!.flat(), width: 2 });
 
-    const { body } = await service.predict('echo', text).expect(200);
-    expect(body.predictions).toEqual(matrix);
-  });
+      const { body } = await service.predict('echo', text).expect(200);
+      expect(body.predictions).toEqual(matrix);
+    },
+  );
 
   test.each(refused)('400: $text is refused', async ({ rows, text }) => {
     expect(() => preprocessor.preprocess(rows)).toThrow(Problem);
@@ -86,7 +89,7 @@ describe.each(kinds)('%s.json', (kind) => {
   });
   let service: ModelService;
   beforeAll(async () => {
-    // The first constant is for the sample row, with which a model warms up; the second is the vector's output.
+    // The first constant is for the sample row of the warm-up; the second is the vector's output.
     const folders = cases.map((vector): [string, ModelFolder] => {
       const features = [{ name: 'which', type: 'number' }];
       const contract = contractOf(`case-${vector.index}`, features, { output: outputOf(vector) });
@@ -104,7 +107,7 @@ describe.each(kinds)('%s.json', (kind) => {
     return { shape, data: Float32Array.from(values, Number) };
   };
 
-  test('every case is either accepted or refused', () => {
+  test('the file has the expected numbers of accepted and refused vectors', () => {
     expect([accepted.length, refused.length]).toEqual(kind === 'class_scores' ? [25, 8] : [11, 4]);
   });
 
@@ -116,7 +119,7 @@ describe.each(kinds)('%s.json', (kind) => {
     expect(body.predictions).toEqual(expected);
   });
 
-  test.each(refused)('422: $text is refused for $rows row(s), and no label is guessed', async (vector) => {
+  test.each(refused)('422: $text is refused for $rows row(s)', async (vector) => {
     expect(() => new Postprocessor(outputOf(vector)).predictions(tensorOf(vector), vector.rows)).toThrow(Problem);
 
     const { body } = await service

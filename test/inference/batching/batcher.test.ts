@@ -10,7 +10,7 @@ import type { Matrix } from '../../../mlapi/inference/tensors/types.ts';
 
 const row: Matrix = { data: new Float32Array(1), rows: 1, width: 1 };
 
-/** Takes one run, which does not end. */
+/** Accepts one run, which never ends. */
 class EndlessExecutor implements Executor {
   readonly kind = 'child';
   readonly slots = 1;
@@ -32,7 +32,7 @@ class EndlessExecutor implements Executor {
   }
 }
 
-/** One row a run, each of so many seconds as is thought, and one second for each request. */
+/** One row per run, each with this estimated duration, and a time limit of one second. */
 function openBatcher(
   executor: Executor = new EndlessExecutor(),
   seconds = 0.6,
@@ -53,7 +53,7 @@ function openBatcher(
   });
 }
 
-test('503 at once: what could begin before its deadline, and would end after it', async () => {
+test('503 at once: a request that would start before its deadline but end after it', async () => {
   const batcher = openBatcher();
 
   const [first, second] = await Promise.allSettled([batcher.run(row, 'a'), batcher.run(row, 'a')]);
@@ -62,7 +62,7 @@ test('503 at once: what could begin before its deadline, and would end after it'
   expect(second).toMatchObject({ reason: { status: 503, headers: { 'retry-after': '1' } } });
 });
 
-/** Answers each run when it is told to. */
+/** Ends each run on command. */
 class ToldExecutor extends EndlessExecutor {
   readonly runs: ((result: RunResult) => void)[] = [];
 
@@ -72,7 +72,7 @@ class ToldExecutor extends EndlessExecutor {
   }
 }
 
-test('504, and no run: what was let in, and would be stopped at its deadline by now', async () => {
+test('504 without a run: an accepted request that could no longer end before its deadline', async () => {
   const executor = new ToldExecutor();
   const batcher = openBatcher(executor, 0.3);
   const first = batcher.run(row, 'a');
@@ -80,7 +80,7 @@ test('504, and no run: what was let in, and would be stopped at its deadline by 
   const second = batcher.run(row, 'a');
   void second.catch(() => undefined);
 
-  // It was thought to take 300 ms of the 1,000 that each request has.
+  // It was estimated to take 300 ms of the 1,000 that each request has.
   await delay(850);
   executor.free = 1;
   executor.runs[0]!({ output: { data: new Float32Array(1), shape: [1, 1] }, seconds: 0.85 });
@@ -88,14 +88,14 @@ test('504, and no run: what was let in, and would be stopped at its deadline by 
   expect(await first).toMatchObject({ shape: [1, 1] });
   await expect(second).rejects.toMatchObject({ status: 504 });
   expect(executor.runs).toHaveLength(1);
-  // Who comes to a free process is let through, whatever runs are thought to take.
+  // With a free process a request is accepted, whatever the estimate.
   const third = batcher.run(row, 'a');
   await nextTurn();
   executor.runs[1]!({ output: { data: new Float32Array(1), shape: [1, 1] }, seconds: 0.3 });
   expect(await third).toMatchObject({ shape: [1, 1] });
 });
 
-/** Answers at once, but a run with a negative row in it. */
+/** Responds at once; a run with a negative row fails. */
 class StrictExecutor extends EndlessExecutor {
   override run({ data, rows }: Matrix): Promise<never> {
     if (data.some((value) => value < 0)) return Promise.reject(new Problem(422, 'invalid_model_output', 'negative'));
@@ -103,7 +103,7 @@ class StrictExecutor extends EndlessExecutor {
   }
 }
 
-test('an observer is told of each request once, be it of several runs, or tried again without its company', async () => {
+test('an observer is told of each request once, even if it took several runs or was retried alone', async () => {
   const answers: ObservedResponse[] = [];
   const runs: ObservedRun[] = [];
   const observer = {

@@ -11,7 +11,7 @@ const two = ['a', 'b'].map((name) => ({ name, type: 'number' }));
 const echo: ModelFolder = { onnx: identityModel(2), contract: contractOf('m', two) };
 const withBatching = (batching: object): ModelFolder => ({ ...echo, contract: contractOf('m', two, { batching }) });
 
-/** Looks its row up in a table of five: what is not in it breaks the run. */
+/** Looks its row up in a table of five; a value outside the table fails the run. */
 const lookUp: ModelFolder = {
   contract: contractOf('m', one),
   onnx: buildModel({
@@ -34,7 +34,7 @@ afterEach(() => opened?.predictor.release());
 
 const requestsOf = ({ runs }: WatchedPredictor) => runs.map(({ requests }) => requests);
 
-describe('requests of the same turn', () => {
+describe('requests of the same event loop turn', () => {
   test('share one run, whoever sends them, and each gets its own rows', async () => {
     const model = await open(echo);
     const rows = Array.from({ length: 32 }, (_, caller) => [[caller, -caller - 1]]);
@@ -64,7 +64,7 @@ describe('requests of the same turn', () => {
     ['float32', { batching: { maxRows: 7 } }],
     ['float32', { executor: 'child' }],
     ['int64', { executor: 'child', batching: { maxRows: 7 } }],
-  ])('500 callers with rows of their own never get those of others: %s %j', async (type, more) => {
+  ])('500 callers with different rows never get rows of others: %s %j', async (type, more) => {
     const model = await open({ onnx: identityModel(2, type), contract: contractOf('m', two, more) });
     const requests = Array.from({ length: 500 }, (_, caller) =>
       Array.from({ length: 1 + (caller % 9) }, (__, row) => [caller, row]),
@@ -81,7 +81,7 @@ describe('requests of the same turn', () => {
     expect(Math.max(...requestsOf(model))).toBeGreaterThan(1);
   });
 
-  test('labels that the model names are shared out, too', async () => {
+  test('text labels from the model are distributed correctly too', async () => {
     const names = constantOf(['cat', 'dog', 'emu'], 'string');
     const model = await open({
       contract: contractOf('m', one, { output: { kind: 'class_scores' } }),
@@ -102,7 +102,7 @@ describe('requests of the same turn', () => {
     expect(requestsOf(model)).toEqual([3]);
   });
 
-  test('422: rows that break a shared run fail their own caller, and no other', async () => {
+  test('422: rows that fail a shared run fail only their own request', async () => {
     const model = await open(lookUp);
     const bad = new Set([3, 17, 18]);
 
@@ -114,11 +114,11 @@ describe('requests of the same turn', () => {
       if (bad.has(caller)) expect(answer).toMatchObject({ reason: { status: 422, code: 'invalid_model_output' } });
       else expect(answer).toMatchObject({ value: [10 + (caller % 5)] });
     }
-    // Halves, not one by one.
+    // By halves, not one by one.
     expect(model.runs.length).toBeLessThan(24);
   });
 
-  test('400: a row that the contract refuses fails before the run', async () => {
+  test('400: a row that the contract rejects fails before the run', async () => {
     const model = await open(echo);
 
     const answers = await Promise.allSettled([model.predict([[1, 2]]), model.predict([[1, 'x']])]);
@@ -152,10 +152,10 @@ describe('requests never share a run', () => {
     expect(requestsOf(model)).toEqual([1, 1, 1]);
   });
 
-  test('once its output did not have the shape that warm-up saw; then all are computed again, alone', async () => {
+  test('once an output had another shape than in the warm-up; the affected requests are computed again, alone', async () => {
     const ten = constantOf(10);
     const int64One = constantOf([1n], 'int64');
-    // One column, and two as soon as a value exceeds ten.
+    // One column, or two if a value exceeds ten.
     const onnx = buildModel({
       inputs: [x],
       nodes: [
@@ -171,7 +171,7 @@ describe('requests never share a run', () => {
       ],
       outputs: [{ name: 'y', type: 'float32' }],
     });
-    // Its operator is mistaken.
+    // The operator's rowWise is wrong for this model.
     const model = await open({ onnx, contract: contractOf('m', one, { batching: { rowWise: true } }) });
     const ask = (...values: number[]) => Promise.all(values.map((value) => model.predict([[value]])));
 
@@ -184,7 +184,7 @@ describe('requests never share a run', () => {
 });
 
 describe('batching in model.json', () => {
-  test('no run has more than maxRows rows, and the answer is whole', async () => {
+  test('no run has more than maxRows rows, and the response is complete', async () => {
     const model = await open(withBatching({ maxRows: 64 }));
     const rows = Array.from({ length: 1_000 }, (_, row) => [row, row + 0.5]);
 
@@ -192,7 +192,7 @@ describe('batching in model.json', () => {
     expect(model.runs.map((run) => run.rows)).toEqual([...Array<number>(15).fill(64), 40]);
   });
 
-  test('a request waits for others as long as maxWaitMicroseconds says', async () => {
+  test('a request waits maxWaitMicroseconds for others', async () => {
     const model = await open(withBatching({ maxWaitMicroseconds: 100_000 }));
 
     const first = model.predict([[1, 1]]);
@@ -205,7 +205,7 @@ describe('batching in model.json', () => {
     expect(model.runs[0]!.queueSeconds).toBeGreaterThan(0.09);
   });
 
-  test('a run that is full waits for nobody', async () => {
+  test('a full run starts at once', async () => {
     const model = await open(withBatching({ maxRows: 2, maxWaitMicroseconds: 1_000_000 }));
 
     const first = model.predict([[1, 1]]);
@@ -219,7 +219,7 @@ describe('batching in model.json', () => {
 });
 
 describe('clients take turns', () => {
-  test('single rows of one client pass through the thousands of another', async () => {
+  test('single rows of one client are computed between the thousands of another', async () => {
     const model = await open(withBatching({ maxRows: 100 }));
     const order: string[] = [];
     const large = Array.from({ length: 10_000 }, (_, row) => [row, 0]);
@@ -239,7 +239,7 @@ describe('clients take turns', () => {
     expect(order).toEqual([...Array<string>(20).fill('small'), 'large', 'large', 'large']);
   });
 
-  test('the event loop has turns between the runs of a large request', async () => {
+  test('the event loop runs between the batches of a large request', async () => {
     const model = await open(withBatching({ maxRows: 10 }));
     const large = model.predict(Array.from({ length: 1_000 }, () => [1, 2]));
     let turns = 0;

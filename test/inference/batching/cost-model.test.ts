@@ -4,7 +4,7 @@ import { CostModel } from '../../../mlapi/inference/batching/cost-model.ts';
 const second = (rows: number, seconds: number) => ({ rows, seconds });
 
 describe('CostModel', () => {
-  test('has a fixed part and one for each row', () => {
+  test('has a fixed cost and a cost per row', () => {
     const cost = new CostModel(second(1, 0.011), second(101, 0.111));
 
     expect(cost.seconds(1)).toBeCloseTo(0.011, 6);
@@ -13,7 +13,7 @@ describe('CostModel', () => {
     expect(cost.rowsWithin(0.001)).toBe(1);
   });
 
-  test('follows what runs take, one run that waited aside', () => {
+  test('adapts to measured runs, and discounts a single slow one', () => {
     const cost = new CostModel(second(1, 0.01), second(2, 0.02));
 
     cost.observe(1, 10);
@@ -23,7 +23,7 @@ describe('CostModel', () => {
     expect(cost.rowsWithin(0.1)).toBeLessThanOrEqual(5);
   });
 
-  test('takes rows that seem to cost nothing, or more than a run of one, for what is possible', () => {
+  test('bounds the cost per row: not negative, and at most the cost of a one-row run', () => {
     expect(new CostModel(second(1, 0.01), second(2, 0.009)).seconds(1_000)).toBeCloseTo(0.01, 4);
     expect(new CostModel(second(1, 0.01), second(2, 1)).seconds(10)).toBeCloseTo(0.1, 6);
   });

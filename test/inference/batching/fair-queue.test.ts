@@ -4,7 +4,7 @@ import { WaitingRequest } from '../../../mlapi/inference/batching/waiting-reques
 
 const nothing = () => undefined;
 
-/** A queue with these requests: whose, and how many rows. */
+/** A queue with these requests: client and number of rows. */
 function queueOf(...requests: readonly (readonly [string, number])[]) {
   const queue = new FairQueue();
   const waiting = requests.map(([client, rows]) => {
@@ -19,7 +19,7 @@ function queueOf(...requests: readonly (readonly [string, number])[]) {
 }
 
 describe('a run', () => {
-  test('gives each client an equal share, and what one leaves to the others', () => {
+  test('gives each client an equal share, and distributes what a client leaves unused', () => {
     const { queue, take } = queueOf(['a', 1_000], ['b', 1], ['c', 500]);
 
     expect(take(100)).toEqual([
@@ -30,31 +30,28 @@ describe('a run', () => {
     expect(queue.rows).toBe(1_401);
   });
 
-  test.each<BatchingMode>(['concatenate', 'split'])(
-    'clients take turns where it has no room for all: %s',
-    (batching) => {
-      const { take } = queueOf(['a', 3], ['b', 1], ['c', 2]);
+  test.each<BatchingMode>(['concatenate', 'split'])('without room for all, clients take turns: %s', (batching) => {
+    const { take } = queueOf(['a', 3], ['b', 1], ['c', 2]);
 
-      expect(Array.from({ length: 6 }, () => take(1, batching)[0])).toEqual([
-        ['a', 0, 1],
-        ['b', 0, 1],
-        ['c', 0, 1],
-        ['a', 1, 1],
-        ['c', 1, 1],
-        ['a', 2, 1],
-      ]);
-      expect(take(1, batching)).toEqual([]);
-    },
-  );
+    expect(Array.from({ length: 6 }, () => take(1, batching)[0])).toEqual([
+      ['a', 0, 1],
+      ['b', 0, 1],
+      ['c', 0, 1],
+      ['a', 1, 1],
+      ['c', 1, 1],
+      ['a', 2, 1],
+    ]);
+    expect(take(1, batching)).toEqual([]);
+  });
 
-  test('has one request, as it is, where requests are whole', () => {
+  test('has one whole request if batching is none', () => {
     const { take } = queueOf(['a', 3], ['a', 4], ['b', 5]);
 
     expect([take(1, 'none'), take(1, 'none'), take(1, 'none')]).toEqual([[['a', 0, 3]], [['b', 0, 5]], [['a', 0, 4]]]);
   });
 });
 
-test('what waits before a client is no more than its own times the clients', () => {
+test('rowsBefore a client is at most its own rows times the number of clients', () => {
   const { queue, waiting } = queueOf(['a', 1_000], ['b', 2]);
 
   expect(queue.rowsBefore('a')).toBe(1_002);

@@ -8,7 +8,7 @@ import type { BatchingMode } from '../../../mlapi/inference/batching/fair-queue.
 import type { Executor, RunResult } from '../../../mlapi/inference/execution/executor.ts';
 import type { Matrix, RunInput } from '../../../mlapi/inference/tensors/types.ts';
 
-/** Two runs at once, each some turns long. It writes down what it was given, and refuses runs with a negative row. */
+/** Runs two at once, each for some turns. Records its inputs, and fails runs with a negative row. */
 class RecordingExecutor implements Executor {
   readonly kind = 'child';
   readonly slots = 2;
@@ -52,7 +52,7 @@ const sentArbitrary: fc.Arbitrary<Sent> = fc.record({
   isLater: fc.boolean(),
 });
 
-/** A request's rows say whose they are: its number is their hundreds. */
+/** The hundreds of a row's values are the number of its request. */
 function rowsOf({ rows, isBad }: Sent, at: number): number[] {
   const values = Array.from({ length: rows }, (_, row) => 100 * (at + 1) + row);
   return isBad ? [...values.slice(0, -1), -values.at(-1)!] : values;
@@ -81,7 +81,7 @@ test.each<[BatchingMode, boolean]>([
   ['none', false],
   ['split', false],
   ['concatenate', true],
-])('%s: whoever shares a run with a refused request gets the answer of its own rows', async (batching, isShared) => {
+])('%s: requests that share a run with a failing one get the results of their own rows', async (batching, isShared) => {
   let maxRequests = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(sentArbitrary, { minLength: 2, maxLength: 12 }), async (sent) => {
@@ -98,7 +98,7 @@ test.each<[BatchingMode, boolean]>([
     }),
     { numRuns: 150 },
   );
-  // Without a proof, no run ever has the rows of two requests, be they of one client.
+  // Without a proof, no run has the rows of two requests, even of one client.
   if (isShared) expect(maxRequests).toBeGreaterThan(2);
   else expect(maxRequests).toBe(1);
 });

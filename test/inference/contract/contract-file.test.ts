@@ -6,7 +6,7 @@ const header = 'column,name,category,encoding';
 
 const { onnx } = good;
 
-describe('the start stops at model.json', () => {
+describe('model.json stops the start', () => {
   test.each<[string, ModelFolder, RegExp]>([
     ['no JSON', { onnx, contract: '{"name": "m",}' }, /^Expected double-quoted property name in JSON/],
     ['a key twice', { onnx, contract: '{"name":"m","name":"n"}' }, /same name twice/],
@@ -98,7 +98,7 @@ describe('the start stops at model.json', () => {
   });
 });
 
-describe('the start stops at encoding.csv', () => {
+describe('encoding.csv stops the start', () => {
   const cases: [string, string, string][] = [
     ['empty', '', 'missing columns: column, name, category, encoding'],
     ['a column missing', 'column,name,category\n1,b,x', 'missing columns: encoding'],
@@ -127,7 +127,7 @@ describe('the start stops at encoding.csv', () => {
     expect(await refusal({ m: withFeature(category('b'), encoding) })).toBe(`/m/encoding.csv: ${cause}`);
   });
 
-  test('lines of different lengths, or a file that is not there', async () => {
+  test('lines of different lengths, or a missing file', async () => {
     const ragged = withFeature(category('b'), `${header}\n1,b,x,0,9`);
     const { onnx: model, contract } = withFeature(category('b'), header);
 
@@ -135,7 +135,7 @@ describe('the start stops at encoding.csv', () => {
     expect(await refusal({ m: { onnx: model!, contract: contract! } })).toMatch(/^\/m\/encoding\.csv: file not found/);
   });
 
-  test('bytes that are no UTF-8', async () => {
+  test('bytes that are not UTF-8', async () => {
     const folder = {
       ...withFeature(category('b'), header),
       encoding: Buffer.from(`${header}\n1,b,Stra\xdfe,0`, 'latin1'),
@@ -144,7 +144,7 @@ describe('the start stops at encoding.csv', () => {
     expect(await refusal({ m: folder })).toMatch(/^\/m\/encoding\.csv: .*not valid for encoding utf-8/);
   });
 
-  test('without model.json: a column beyond the features, or a name twice', async () => {
+  test('without model.json: a column beyond the features, or a duplicate name', async () => {
     const beyond = await refusal({ m: { onnx, encoding: `${header}\n5,z,x,0` } });
     const twice = await refusal({ m: { onnx, encoding: `${header}\n1,f0,x,0` } });
 

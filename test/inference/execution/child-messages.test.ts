@@ -16,7 +16,7 @@ const metadata = {
   takesOneRow: false,
 } as const;
 
-/** What a process sends that is no program of ours: a head, and elements behind it. */
+/** A forged message: a head, followed by elements. */
 function made(head: unknown, elements = Buffer.alloc(0)): Buffer {
   const json = Buffer.from(typeof head === 'string' ? head : JSON.stringify(head));
   const length = Buffer.alloc(4);
@@ -25,7 +25,7 @@ function made(head: unknown, elements = Buffer.alloc(0)): Buffer {
   return Buffer.concat([length, json, gap, elements]);
 }
 
-describe('what a model process says', () => {
+describe('a message of a model process', () => {
   const number = fc.oneof(
     fc.float32Array({ maxLength: 9 }),
     fc.float64Array({ maxLength: 9 }),
@@ -38,7 +38,7 @@ describe('what a model process says', () => {
   const data = fc.oneof(number, fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 9 }));
   const output = data.map((elements) => ({ data: elements, shape: [elements.length, 1] }));
 
-  test('arrives as it was: outputs of every kind, alone or with others', () => {
+  test('survives encoding: outputs of every kind, alone or with others', () => {
     const others = fc.option(fc.array(output, { maxLength: 3 }), { nil: undefined });
     fc.assert(
       fc.property(output, others, fc.nat(), (own, more, rssBytes) => {
@@ -58,18 +58,18 @@ describe('what a model process says', () => {
     { type: 'unusable', reason: 'it is none' },
     { type: 'refused', message: 'the model failed', cause: 'a "node"' },
     { type: 'answered', output: { data: Float32Array.of(7), shape: [] }, rssBytes: 1 },
-  ])('arrives as it was: %j', (message) => {
+  ])('survives encoding: %j', (message) => {
     expect(decodeChildMessage(encodeChildMessage(message))).toEqual(message);
   });
 
-  test('says nothing of files, digests and proofs: what it says of them is dropped', () => {
+  test('loses files, digests and proofs: the child’s word on these is ignored', () => {
     const files = [{ name: '../../mlapi.db', sha256: '0'.repeat(64), sizeBytes: 1 }];
     const more = { sha256: '0'.repeat(64), files, platform: 'other', rowWise: { y: null } };
     const ready = decodeChildMessage(made({ type: 'ready', metadata: { ...metadata, ...more }, rssBytes: 1 }));
     expect(ready).toEqual({ type: 'ready', metadata, rssBytes: 1 });
   });
 
-  test('is not said where its names are too long', () => {
+  test('is not sent if its metadata are too long', () => {
     const withNames = (count: number) => ({
       ...metadata,
       outputs: Array.from({ length: count }, (_, at) => ({
@@ -124,7 +124,7 @@ describe('what a model process says', () => {
     ],
     ['a text longer than all', made({ ...answered, output: { cells: 'texts', shape: [1] } }, Buffer.alloc(8, 0xff))],
     ['others that are no list', made({ ...answered, output: { ...six, shape: [0] }, others: 'y' })],
-  ])('is refused at once: %s', (_, bytes) => {
+  ])('is rejected quickly: %s', (_, bytes) => {
     const before = performance.now();
     expect(() => decodeChildMessage(bytes)).toThrow();
     expect(performance.now() - before).toBeLessThan(500);

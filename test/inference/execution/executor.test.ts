@@ -19,12 +19,12 @@ afterEach(() => model.predictor.release());
 const crash = () => {
   for (const { pid } of model.predictor.sessions().memory) process.kill(pid, 'SIGKILL');
 };
-/** One child, whatever the machine has. */
+/** One child, however many cores there are. */
 const oneChild = { workers: 1_000 };
 const child = (more: object = {}) => slowFolder({ executor: 'child', ...more });
 const endless = [[6_000]];
 
-describe('where a model computes', () => {
+describe('where a model runs', () => {
   test.each([
     ['inline, where its sample takes no time', slowFolder(), 'inline'],
     ['in child processes, where its sample takes long', slowFolder({}, 400), 'child'],
@@ -43,8 +43,8 @@ describe('where a model computes', () => {
   });
 });
 
-describe('a model whose runs are long, other than its sample', () => {
-  test('moves to child processes, and no request is lost on the way', async () => {
+describe('a model whose requests run longer than its sample', () => {
+  test('moves to child processes without losing a request', async () => {
     await open(slowFolder());
     expect(model.predictor.sessions().kind).toBe('inline');
     let isMoved = false;
@@ -61,7 +61,7 @@ describe('a model whose runs are long, other than its sample', () => {
     expect(model.runs.at(-1)!.executor).toBe('child');
   });
 
-  test('stays inline where it is the machine that lets its runs wait', async () => {
+  test('stays inline if its runs are only delayed by a busy machine', async () => {
     await open(slowFolder());
     const runner = startCompiled('test/support/inline-runner.ts', [join(writeModelFolders({ m: slowFolder() }), 'm')]);
     await runner.says(/inline/);
@@ -79,7 +79,7 @@ describe('a model whose runs are long, other than its sample', () => {
     expect(commands.filter((command) => command.includes('model-child'))).toEqual([]);
   });
 
-  test('stays inline where model.json says so', async () => {
+  test('stays inline if model.json says so', async () => {
     await open(slowFolder({ executor: 'inline' }));
 
     for (let run = 0; run < 4; run += 1) await model.predict([[1_300]]);
@@ -90,7 +90,7 @@ describe('a model whose runs are long, other than its sample', () => {
 });
 
 describe('a deadline', () => {
-  test('504: a run is stopped at it, and its requests only', async () => {
+  test('504: stops the run, which fails only its own requests', async () => {
     await open(child(), { ...oneChild, predictTimeoutMs: 400 });
     const began = performance.now();
 
@@ -104,7 +104,7 @@ describe('a deadline', () => {
     await until(async () => expect(await model.predict([[2]])).toEqual([2]));
   });
 
-  test('504: waiting counts, from the acceptance on', async () => {
+  test('504: includes waiting time, from when the request was accepted', async () => {
     await open(child({ batching: { maxRows: 1 } }), { ...oneChild, predictTimeoutMs: 400 });
     const began = performance.now();
 
@@ -114,7 +114,7 @@ describe('a deadline', () => {
     expect(performance.now() - began).toBeLessThan(500);
   });
 
-  test('504: each in a shared run has all the time that is its own', async () => {
+  test('504: each request in a shared run has its full time limit', async () => {
     const batching = { maxWaitMicroseconds: 300_000, rowWise: true };
     await open(child({ batching }), { ...oneChild, predictTimeoutMs: 800 });
     const late = async () => {
@@ -136,8 +136,8 @@ describe('a deadline', () => {
   });
 });
 
-describe('more than can be computed', () => {
-  test('503: what would wait past its deadline is refused at once, with the time to come back', async () => {
+describe('overload', () => {
+  test('503 with Retry-After, at once: requests that would wait past their deadline', async () => {
     await open(slowFolder({ executor: 'child', batching: { maxRows: 1 } }, 600), {
       ...oneChild,
       predictTimeoutMs: 2_000,
@@ -166,7 +166,7 @@ describe('more than can be computed', () => {
     expect(answers.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
   });
 
-  test('503: no more rows wait than ten of the largest requests', async () => {
+  test('503: at most ten of the largest requests can wait', async () => {
     const features = [{ name: 'a', type: 'number' }];
     await open({ onnx: identityModel(1), contract: contractOf('m', features) }, { maxRows: 100 });
     const rows = Array.from({ length: 100 }, (_, row) => [row]);
@@ -177,7 +177,7 @@ describe('more than can be computed', () => {
     expect(statuses).toEqual([...Array<string>(11).fill('fulfilled'), ...Array<string>(19).fill('rejected')]);
   });
 
-  test('one client that sends more than its share does not have the others refused', async () => {
+  test('a client that sends more than its share does not cause refusals for others', async () => {
     await open(child({ batching: { maxRows: 1 } }), { ...oneChild, maxRows: 10 });
 
     const greedy = Promise.allSettled(Array.from({ length: 300 }, () => model.predict([[300]], 'greedy')));
@@ -191,7 +191,7 @@ describe('more than can be computed', () => {
 });
 
 describe('a crash', () => {
-  test('503: costs the requests in that process; those that wait are computed in the next', async () => {
+  test('503: fails only the requests in that process; waiting ones run in the next', async () => {
     await open(child({ batching: { maxRows: 1 } }), oneChild);
 
     const lost = model.predict(endless).catch((cause: unknown) => cause);
@@ -221,8 +221,8 @@ describe('a crash', () => {
 });
 
 describe('the event loop', () => {
-  test('goes on while 64 callers saturate a model of some 200 ms', async () => {
-    // They share runs: one after the other, 64 would take longer than a prediction may.
+  test('stays responsive while 64 callers saturate a model of some 200 ms', async () => {
+    // They share runs: one after the other, 64 would exceed the time limit.
     await open(child({ batching: { rowWise: true } }));
     const loop = monitorEventLoopDelay({ resolution: 1 });
     let answered = 0;
@@ -237,12 +237,12 @@ describe('the event loop', () => {
 
     const longest = Math.max(...model.runs.map(({ runSeconds }) => runSeconds));
     expect(longest).toBeGreaterThan(0.1);
-    // In nanoseconds, the resolution included. Other programs may hold the machine for a while; a run would hold it longer.
+    // In nanoseconds, the resolution included. Other programs may block the machine for a while; an inline run would block longer.
     expect(loop.percentile(99) / 1e6).toBeLessThan(50);
     expect(answered).toBeGreaterThanOrEqual(64);
   });
 
-  test('release waits for what was accepted', async () => {
+  test('release waits for accepted requests', async () => {
     await open(child());
     const answer = model.predict([[500]]);
 

@@ -11,7 +11,7 @@ import { processTree } from '../../support/process-tree.ts';
 
 const scoreOf = (pid: number | 'self') => readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim();
 
-test('a model’s processes are the first that the kernel ends where memory runs out, with and without a wall', async () => {
+test('the kernel kills model processes first when memory runs out, with and without a sandbox', async () => {
   const path = join(writeModelFolders({ m: { onnx: identityModel(1) } }), 'm/model.onnx');
   const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
   const memoryBytes = 2 ** 30;

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { encodeChildMessage, type ChildMessage } from '../../../mlapi/inference/execution/child-messages.ts';
 import type { RunInput } from '../../../mlapi/inference/tensors/types.ts';
 
-/** A process in the hands of whoever made its model: it says what the test has it say. */
+/** A process controlled by its model's author: it sends what the test tells it to. */
 class TakenProcess extends EventEmitter {
   readonly pid = undefined;
   readonly pipe = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
@@ -41,14 +41,14 @@ beforeEach(() => {
   child = new TakenProcess();
 });
 
-describe('a model process that was taken over', () => {
+describe('a compromised model process', () => {
   test.each([
     ['null', serialize(null)],
     ['a number', serialize(5)],
     ['a reason that cannot be written', serialize({ type: 'unusable', reason: { toString: 1 } })],
     ['a cause that cannot be written', serialize({ type: 'refused', message: '', cause: { toString: 1 } })],
     ['a ready model without metadata', serialize({ type: 'ready' })],
-  ])('ends itself alone when it says %s', async (_, bytes) => {
+  ])('is killed for sending %s, and nothing else ends', async (_, bytes) => {
     const process = new ModelProcess({ path: 'model.onnx', sha256: undefined });
     child.say(bytes);
     await expect(process.ready).rejects.toThrow('the model process exited: SIGKILL');
@@ -58,7 +58,7 @@ describe('a model process that was taken over', () => {
     ['an answer before it is asked', answered],
     ['that it is ready a second time', ready],
     ['that it is unusable after all', { type: 'unusable', reason: 'no' }],
-  ])('is ended when it says %s: nobody gets that as the answer to what is asked next', async (_, message) => {
+  ])('is killed for sending %s, so no later request gets that as its result', async (_, message) => {
     const process = new ModelProcess({ path: 'model.onnx', sha256: undefined });
     child.say(ready);
     await process.ready;
@@ -67,7 +67,7 @@ describe('a model process that was taken over', () => {
     expect(process.state).toBe('ended');
   });
 
-  test('is ended when it says that it is ready in the middle of a run, which is over with it', async () => {
+  test('is killed for sending "ready" during a run, which fails', async () => {
     const process = new ModelProcess({ path: 'model.onnx', sha256: undefined });
     child.say(ready);
     await process.ready;
@@ -76,7 +76,7 @@ describe('a model process that was taken over', () => {
     await expect(running).rejects.toThrow('the model process exited: SIGKILL');
   });
 
-  test('and one that was not answers one run after the other', async () => {
+  test('if not compromised, answers one run after the other', async () => {
     const process = new ModelProcess({ path: 'model.onnx', sha256: undefined });
     child.say(ready);
     await process.ready;

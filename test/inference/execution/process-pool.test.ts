@@ -33,12 +33,11 @@ const sha256Of = (path: string) => createHash('sha256').update(readFileSync(path
 const inMs = (ms: number) => performance.now() + ms;
 const isAlive = (pid: number) => processTree(process.pid).includes(pid);
 
-/** Where nobody reaps it, an orphan that has ended stays as a zombie. */
+/** Unless it is reaped, an orphan that has ended stays as a zombie. */
 function isRunning(pid: number): boolean {
   return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 }
 
-/** As soon as it holds. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await delay(5);
 }
@@ -63,7 +62,7 @@ const crash = () => {
 afterEach(() => pool.release());
 
 describe('a child process', () => {
-  test('computes, and says what memory it takes', async () => {
+  test('computes, and reports its memory', async () => {
     await start({ slots: 2 });
 
     const outputs = await Promise.all([pool.run(rowOf(5), Infinity), pool.run(rowOf(7), Infinity)]);
@@ -75,7 +74,7 @@ describe('a child process', () => {
     for (const { rssBytes } of pool.memory()) expect(rssBytes).toBeGreaterThan(20e6);
   });
 
-  test('gets no variable of this process, no folder and no stream', async () => {
+  test('gets none of the service’s environment variables, working directory or streams', async () => {
     process.env.MLAPI_KEY_PASSPHRASE = 'not for children';
     await start();
     const { pid } = pool.memory()[0]!;
@@ -89,7 +88,7 @@ describe('a child process', () => {
     for (const stream of [0, 1, 2]) expect(readlinkSync(`/proc/${pid}/fd/${stream}`)).toBe('/dev/null');
   });
 
-  test('leaves the processors to the process that answers requests', async () => {
+  test('has a lower CPU priority than the service', async () => {
     await start();
     const { pid } = pool.memory()[0]!;
 
@@ -102,12 +101,12 @@ describe('a child process', () => {
     for (const thread of threads) expect(niceOf(thread)).toBeGreaterThan(getPriority());
   });
 
-  test('gives way also behind the wall that strangers’ models have', async () => {
+  test('has a lower priority in the sandbox for uploaded models too', async () => {
     const isolation = await findModelIsolation();
     for (let time = 0; time < 3; time += 1) {
       await start({ confinement: { isolation, memoryBytes: 2 ** 30 } });
       const { pid } = pool.memory()[0]!;
-      // What builds the wall may be above it.
+      // Its ancestors may be the processes that build the sandbox.
       const commandOf = (member: number) => readFileSync(`/proc/${member}/cmdline`, 'utf8').split('\0');
       const programs = processTree(pid).filter((member) => commandOf(member)[0] === process.execPath);
       expect(programs.some((member) => commandOf(member).some((word) => word.includes('model-child')))).toBe(true);
@@ -118,7 +117,7 @@ describe('a child process', () => {
 
   const heedsSessions = existsSync('/proc/sys/kernel/sched_autogroup_enabled');
   (heedsSessions ? test : test.skip)(
-    'gives way as a session, where Linux compares those alone',
+    'has a lower priority as a session, where Linux schedules by session',
     async () => {
       const isolation = await findModelIsolation();
       if (isolation !== 'namespaces') {
@@ -135,7 +134,7 @@ describe('a child process', () => {
       await until(() => walls.every((program) => lowered.test(sessionOf(program))));
       expect(sessionOf('self')).toBe(ours);
 
-      // Without a wall it has our session, and leaves that alone.
+      // Without a sandbox it shares our session, whose priority it does not change.
       await pool.release();
       await start({ confinement: { isolation: 'limits', memoryBytes: 2 ** 30 } });
       expect(sessionOf(pool.memory()[0]!.pid)).toBe(ours);
@@ -143,7 +142,7 @@ describe('a child process', () => {
     60_000,
   );
 
-  test('is killed at the deadline of its run, and another one takes its place', async () => {
+  test('is killed at the deadline of its run, and replaced', async () => {
     await start();
     const [before] = pool.memory();
     const freed = new Promise<void>((resolve) => (pool.onChange = resolve));
@@ -158,7 +157,7 @@ describe('a child process', () => {
     expect((await pool.run(rowOf(3), Infinity)).output.data[0]).toBe(3);
   });
 
-  test('that crashes costs its own run only', async () => {
+  test('that crashes fails only its own run', async () => {
     await start({ slots: 2 });
     const [lost, kept] = [pool.run(endless, Infinity), pool.run(rowOf(500), Infinity)];
 
@@ -169,7 +168,7 @@ describe('a child process', () => {
     await until(() => pool.free === 2);
   });
 
-  test('leaves signals to the process that started it', async () => {
+  test('ignores signals, which are for the service', async () => {
     await start();
     const running = pool.run(rowOf(500), Infinity);
 
@@ -178,7 +177,7 @@ describe('a child process', () => {
     expect((await running).output.data[0]).toBe(500);
   });
 
-  test('does not outlive the process that started it, not even in the middle of a run', async () => {
+  test('does not outlive the service, even during a run', async () => {
     const path = modelPath();
     await start({ path });
     const parent = startCompiled('test/support/endless-parent.ts', [path, sha256Of(path)]);
@@ -191,7 +190,7 @@ describe('a child process', () => {
   });
 });
 
-test('a process whose parent ends while it starts ends, too', async () => {
+test('a process whose parent ends during its start ends too', async () => {
   await start();
   const parent = startCompiled('test/support/short-lived-parent.ts', [modelPath()]);
   const [, pid = ''] = await parent.says(/child (\d+)/);
@@ -201,9 +200,9 @@ test('a process whose parent ends while it starts ends, too', async () => {
   await until(() => !isRunning(Number(pid)));
 });
 
-describe('a process that hangs while it loads the model', () => {
+describe('a process that hangs while loading the model', () => {
   const makePipe = (path: string) => execFileSync('mkfifo', [path]);
-  /** Nothing comes out of it until this is closed. @returns undefined where nobody reads yet */
+  /** Nothing can be read from it until it is closed. @returns undefined while nobody reads */
   const openPipe = (path: string) => {
     try {
       return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -222,7 +221,7 @@ describe('a process that hangs while it loads the model', () => {
     await expect(starting).rejects.toThrow(`${path}: the model was not loaded within 0.3 s`);
   });
 
-  test('is killed in its place, and tried again', async () => {
+  test('is killed, and loading is tried again', async () => {
     const path = modelPath();
     await start({ path, loadLimitMs: 5_000 });
     renameSync(path, `${path}.aside`);
@@ -242,7 +241,7 @@ describe('a process that hangs while it loads the model', () => {
 });
 
 describe('a model that keeps crashing', () => {
-  test('is in quarantine after five crashes within a minute, and tried again later', async () => {
+  test('is quarantined after five crashes within a minute, and tried again later', async () => {
     await start({ slots: 1, quarantineMs: 500 });
     for (let count = 1; count <= 5; count += 1) {
       await until(() => pool.free === 1);
@@ -261,7 +260,7 @@ describe('a model that keeps crashing', () => {
     await until(() => pool.fault !== undefined);
   });
 
-  test('as one does whose file is another than was checked', async () => {
+  test('is quarantined if its file differs from the one checked', async () => {
     const path = modelPath();
     await start({ path });
     writeFileSync(path, readFileSync('resources/models/nsl-kdd-classifier/model.onnx'));
@@ -275,7 +274,7 @@ describe('a model that keeps crashing', () => {
   });
 });
 
-test('a model whose sample takes longer than it may leaves no process behind', async () => {
+test('a model whose sample exceeds the time limit leaves no process behind', async () => {
   await start();
   const before = processTree(process.pid).length;
 

@@ -5,7 +5,7 @@ import { mlapi } from '../../support/child.ts';
 import { projectRoot } from '../../support/compiled.ts';
 import { temporaryFolder } from '../../support/service.ts';
 
-test('the runtime reports nothing: a prediction leaves no identity of the machine and no queue of events behind', async () => {
+test('onnxruntime sends no telemetry: a prediction leaves no machine id and no event queue behind', async () => {
   const home = temporaryFolder();
   const model = join(projectRoot, 'resources/models/nsl-kdd-classifier');
 

@@ -41,7 +41,7 @@ async function answer(): Promise<number[]> {
 
 const digest = async () => (await ModelWrapper.load(path)).metadata.sha256;
 
-describe('external data inside the folder is loaded', () => {
+describe('external data in the model’s folder', () => {
   test('200: the default export of PyTorch, model.onnx and model.onnx.data', async () => {
     const modelsDir = temporaryFolder();
     cpSync('test/fixtures/torch-default-export', join(modelsDir, 'torch-default-export'), { recursive: true });
@@ -107,7 +107,7 @@ describe('external data inside the folder is loaded', () => {
     expect(await digest()).toBe(sha256Of(lines.map(([name, file]) => `${sha256Of(file)}  ${name}\n`).join('')));
   });
 
-  test('the digest is that of all files, as sha256sum prints them; without external data, that of model.onnx', async () => {
+  test('the digest covers all files, as printed by sha256sum; without external data it is that of model.onnx', async () => {
     write({ 'model.onnx': externalModel(), [data]: weights });
     const sum = execFileSync('/bin/sh', ['-c', `sha256sum model.onnx ${data} | sha256sum`], { cwd: folder });
     const before = await digest();
@@ -129,7 +129,7 @@ describe('in a child process', () => {
     return ProcessPool.start({ path, sha256: metadata.sha256, outputName: 'y', slots: 1, confinement });
   };
 
-  test('also behind the wall, it has the external data, whatever is in the working directory', async () => {
+  test('it is available in the sandbox too, whatever the working directory', async () => {
     write({ 'model.onnx': externalModel(), [data]: weights });
     const confinement = { memoryBytes: 268_435_456, isolation: await findModelIsolation() };
 
@@ -140,7 +140,7 @@ describe('in a child process', () => {
     }
   });
 
-  test('it refuses external data that changed after it was checked', async () => {
+  test('changed external data are refused', async () => {
     write({ 'model.onnx': externalModel(), [data]: weights });
     const { metadata } = await ModelWrapper.load(path);
     write({ [`${data}.new`]: otherWeights });

@@ -6,7 +6,7 @@ import { buildModel, constantModel, constantOf, identityModel } from '../../supp
 
 const { onnx } = good;
 
-describe('the start stops at model.onnx', () => {
+describe('model.onnx stops the start', () => {
   const classifier = readFileSync('resources/models/nsl-kdd-anomaly/model.onnx');
   test.each<[string, ModelFolder]>([
     ['missing', { contract: good.contract }],
@@ -36,7 +36,7 @@ describe('the start stops at model.onnx', () => {
     ],
     ['a pointer of Git LFS', 'version https://git-lfs.github.com/spec/v1\n', 'text, not an ONNX model.'],
     ['an empty file', '', 'empty.'],
-  ])('%s is called by its name, with what to do', async (_, bytes, reason) => {
+  ])('%s is named, with instructions', async (_, bytes, reason) => {
     const onnxFile = Buffer.from(bytes, 'latin1');
     expect(await refusal({ m: { onnx: onnxFile } })).toBe(`/m/model.onnx: The file is ${reason}`);
   });
@@ -83,14 +83,14 @@ describe('the start stops at model.onnx', () => {
       }),
     ],
     ['batches of exactly 8 rows', identityModel(2, 'float32', 8)],
-  ])('%s are no rows: a contract with features is refused by name', async (_, model) => {
+  ])('%s take no rows, so a contract with features is refused', async (_, model) => {
     expect(await refusal({ m: { ...good, onnx: model } })).toBe(
       '/m/model.json: has "features", but the model takes tensors, not rows',
     );
   });
 });
 
-describe('the start stops where contract and model do not fit', () => {
+describe('a contract that does not fit the model stops the start', () => {
   const encoding = `column,name,category,encoding\n1,b,x,0.5\n1,b,y,1`;
   const sampled = (sample: unknown) => ({ ...withContract({ sample: 'sample.json' }), sample });
   test.each<[string, ModelFolder, RegExp]>([
@@ -160,7 +160,7 @@ describe('the start stops where contract and model do not fit', () => {
     expect(await refusal({ m: folder })).toMatch(message);
   });
 
-  test('no model.json, and a folder whose name is no model name', async () => {
+  test('without model.json, a folder name that is not a model name', async () => {
     expect(await refusal({ 'My Model': { onnx } })).toMatch(/^\/My Model: "name" with value "My Model" must be/);
   });
 });

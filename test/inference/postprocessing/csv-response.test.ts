@@ -27,7 +27,7 @@ const hostile = [
   'é',
 ];
 
-/** A model that answers its rows, read by this output contract. */
+/** A model that returns its rows, with this output contract. */
 function echo(name: string, width: number, output: object): [string, ModelFolder] {
   const features = Array.from({ length: width }, (_, index) => ({ name: `f${index}`, type: 'number' }));
   return [name, { onnx: identityModel(width), contract: contractOf(name, features, { output }) }];
@@ -86,7 +86,7 @@ describe('Accept: text/csv', () => {
       [[1, 2, 3]],
       ['prediction_0,prediction_1,prediction_2,score_0,score_1,score_2', '1,2,3,1,2,3'],
     ],
-  ])('200: %s%s has one line for each row', async (model, query, rows, lines) => {
+  ])('200: %s%s has one line per row', async (model, query, rows, lines) => {
     const { text } = await service
       .predict(model, rows, query)
       .set('accept', 'text/csv')
@@ -96,7 +96,7 @@ describe('Accept: text/csv', () => {
     expect(text).toBe(`${lines.join('\r\n')}\r\n`);
   });
 
-  test('200: no text is a formula (ASVS 1.2.10), no number is changed, and cells are quoted as RFC 4180 has it', async () => {
+  test('200: text cannot be a formula (ASVS 1.2.10), numbers are unchanged, and cells are quoted as in RFC 4180', async () => {
     const { text } = await service.predict('hostile', oneHot).set('accept', 'text/csv').expect(200);
 
     expect(text).toBe(
@@ -107,14 +107,14 @@ describe('Accept: text/csv', () => {
     );
   });
 
-  test('200: labels in the header are quoted, too', async () => {
+  test('200: labels in the header are quoted too', async () => {
     const { text } = await service.predict('hostile', oneHot, '?scores=true').set('accept', 'text/csv').expect(200);
 
     expect(text.startsWith('prediction,score_=1+1,score_+x,')).toBe(true);
     expect(text).toContain(',"score_a,b","score_say ""x""",');
   });
 
-  test('200: CSV in, CSV out, in the order of the rows, over many pieces', async () => {
+  test('200: CSV in, CSV out, in the order of the rows, over many chunks', async () => {
     const rows = 10_000;
     const lines = Array.from({ length: rows }, (_, row) => String(row));
 
@@ -127,7 +127,7 @@ describe('Accept: text/csv', () => {
     expect(text).toBe(`prediction\r\n${lines.join('\r\n')}\r\n`);
   });
 
-  test('400, 415: a refusal is problem+json', async () => {
+  test('400, 415: errors are problem+json', async () => {
     await service
       .predict('value', [['x']])
       .set('accept', 'text/csv')
@@ -142,7 +142,7 @@ describe('Accept: text/csv', () => {
   });
 });
 
-describe('Accept: which of the two', () => {
+describe('Accept: the preferred of the two types', () => {
   test.each<[accept: string, isCsv: boolean]>([
     ['text/csv', true],
     ['TEXT/CSV;header=present', true],
@@ -176,7 +176,7 @@ describe('Accept: which of the two', () => {
   });
 });
 
-describe('a long answer', () => {
+describe('a long response', () => {
   const wide: PredictionResponse = {
     model: 'm',
     version: '1',
@@ -185,7 +185,7 @@ describe('a long answer', () => {
   };
   const longest = (pieces: Iterable<unknown> = []) => Math.max(...[...pieces].map((piece) => String(piece).length));
 
-  test('is made in pieces, as JSON and as CSV, also where one row is long', () => {
+  test('is generated in chunks, as JSON and as CSV, even if one row is long', () => {
     const json = jsonResponse(wide, {});
     expect([...json.chunks!].join('')).toBe(JSON.stringify(wide));
     expect(longest(json.chunks)).toBeLessThan(100_000);
@@ -196,12 +196,12 @@ describe('a long answer', () => {
     expect(longest(csv.chunks)).toBeLessThan(20_000);
   });
 
-  test('as JSON is what JSON.stringify makes of it, for any rows', () => {
+  test('equals JSON.stringify for any rows', () => {
     const number = fc.double({ noNaN: true, noDefaultInfinity: true });
     const row = fc.oneof(fc.string({ unit: 'binary' }), number, fc.array(number, { maxLength: 5 }));
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), fc.array(fc.array(number)), (rows, scores) => {
-        // Many labels make it long.
+        // Many labels make the response long.
         const classes = Array.from({ length: 9_000 }, (_, at) => `"${at}\u2028`);
         const answer = { model: 'm', version: '1', predictions: rows, classes, scores };
         expect([...jsonResponse(answer, {}).chunks!].join('')).toBe(JSON.stringify(answer));
@@ -210,7 +210,7 @@ describe('a long answer', () => {
     );
   });
 
-  test('asks for its memory before its lists are made', () => {
+  test('reserves its memory before its lists are built', () => {
     const asked: number[] = [];
     const memory = { reserve: (bytes: number) => asked.push(bytes) };
     const contract = { name: 'm', version: '1', output: { kind: 'values' } } as unknown as Contract;

@@ -5,7 +5,7 @@ import { contractOf, startModels, type ModelFolder, type ModelService } from '..
 const features = (width: number) =>
   Array.from({ length: width }, (_, index) => ({ name: `f${index}`, type: 'number' }));
 
-/** A model that answers its rows, read by this output contract. */
+/** A model that returns its rows, with this output contract. */
 function echo(name: string, width: number, output: object, rows?: number): [string, ModelFolder] {
   return [
     name,
@@ -13,7 +13,7 @@ function echo(name: string, width: number, output: object, rows?: number): [stri
   ];
 }
 
-/** A model whose row [0] is good and whose row [1] gets `output`. */
+/** A model that is valid for row [0] and returns `output` for row [1]. */
 function given(
   name: string,
   good: unknown,
@@ -35,7 +35,7 @@ const twoOutputs = buildModel({
   outputs: ['same', 'negative'].map((name) => ({ name, type: 'float32', shape: ['N', 2] })),
 });
 
-/** Fails in mid-run for a row whose number is no index of its table. */
+/** Fails during the run for a row that is not an index of its table. */
 const gather = buildModel({
   inputs: [{ name: 'x', type: 'int64', shape: ['N', 1] }],
   nodes: [
@@ -45,7 +45,7 @@ const gather = buildModel({
   outputs: [{ name: 'y', type: 'float32', shape: ['N', 1] }],
 });
 
-/** Takes one row, and answers a vector without the dimension of the rows. */
+/** Takes one row, and returns a vector without a row dimension. */
 const vectorOfOneRow = buildModel({
   inputs: [{ name: 'x', type: 'float32', shape: [1, 3] }],
   nodes: [
@@ -170,14 +170,14 @@ describe('200: scores become predictions', () => {
     ['int64-label', [[1]], ['c']],
     ['float64-value', [[1]], [0.1]],
     ['gather', [[0], [1], [-1]], [10, 20, 20]],
-  ])('%s: %j is answered with %j', async (model, rows, predictions) => {
+  ])('%s: %j gives %j', async (model, rows, predictions) => {
     const { body } = await service.predict(model, rows).expect(200);
 
     expect(body).toEqual({ model, version: '1', predictions });
   });
 });
 
-describe('422: no answer is better than a guessed one', () => {
+describe('422: an ambiguous output is refused, not guessed', () => {
   test.each<[string, number[][], string]>([
     ['wide-or-not', [[1]], 'the output has one column, but the contract says one per class'],
     ['narrow-or-not', [[1]], 'the output has several columns, but the contract says one'],
@@ -227,20 +227,20 @@ describe('?scores=true', () => {
       ],
       [],
     ],
-  ])('200: %s adds classes and one list of scores per row', async (model, rows, predictions, classes) => {
+  ])('200: %s adds classes, and one list of scores per row', async (model, rows, predictions, classes) => {
     const { body } = await service.predict(model, rows, '?scores=true').expect(200);
 
     expect(body).toEqual({ model, version: '1', predictions, classes, scores: rows });
   });
 
-  test('200: scores=false is as none', async () => {
+  test('200: scores=false is the default', async () => {
     const { body } = await service.predict('value', [[1]], '?scores=false').expect(200);
 
     expect(body).toEqual({ model: 'value', version: '1', predictions: [1] });
   });
 
   test.each(['?scores=1', '?scores=', '?scores=yes', '?scores=true&scores=true', '?score=true'])(
-    '400: %s is no such parameter',
+    '400: the invalid query %s',
     async (query) => {
       const { body } = await service.predict('value', [[1]], query).expect(400);
 

@@ -10,7 +10,7 @@ const encoding = [
   [0, 'x', 'other', -7],
 ];
 
-/** A model of one feature x that answers the cell as the tensor held it. */
+/** A model of one feature x that returns the encoded cell. */
 function echo(name: string, feature: object, type: ElementType = 'float32'): [string, ModelFolder] {
   const isCategory = 'type' in feature && feature.type === 'category';
   const contract = contractOf(name, [{ name: 'x', ...feature }], isCategory ? { encoding: 'encoding.csv' } : {});
@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-describe('200: a cell that the contract takes', () => {
+describe('200: valid cells', () => {
   // Model, the cell as JSON text, the number in the tensor.
   test.each<[string, string, number]>([
     ['number', '-1.5e3', -1500],
@@ -79,7 +79,7 @@ describe('200: a cell that the contract takes', () => {
     ['open', '"constructor"', -7],
     ['open', 'null', 2],
     ['category-int64', '"other"', -7],
-  ])('%s takes %s as %d, in a list as in a named row', async (model, cell, expected) => {
+  ])('%s encodes %s as %d, in a list and in a named row', async (model, cell, expected) => {
     const { body: list } = await service.predict(model, `[[${cell}]]`).expect(200);
     const { body: named } = await service.predict(model, `{"x":${cell}}`).expect(200);
 
@@ -90,14 +90,14 @@ describe('200: a cell that the contract takes', () => {
     ['optional', 0.5],
     ['absent-is-true', 1],
     ['open', 2],
-  ])('%s has %d for a cell that is absent from a named row', async (model, expected) => {
+  ])('%s encodes a missing cell of a named row as %d', async (model, expected) => {
     const { body } = await service.predict(model, [{}, {}]).expect(200);
 
     expect(body.predictions).toEqual([expected, expected]);
   });
 });
 
-describe('400: a cell that the contract refuses', () => {
+describe('400: invalid cells', () => {
   const anyCategory = 'expected one of tcp, S0, Straße, other';
   test.each<[string, string, string]>([
     ['number', '1e39', '1e+39 is above 3.4028234663852886e+38'],
@@ -136,7 +136,7 @@ describe('400: a cell that the contract refuses', () => {
     ['open', '99', '99 is not a code of this category'],
     ['open', '{}', `an object is not a category; ${anyCategory}`],
     ['category', JSON.stringify('<b>'.repeat(99)), `unknown category "${'<b>'.repeat(13)}<..."; ${anyCategory}`],
-  ])('%s refuses %s: %s', async (model, cell, detail) => {
+  ])('%s rejects %s: %s', async (model, cell, detail) => {
     const { body: list } = await service.predict(model, `[[${cell}]]`).expect(400);
     const { body: named } = await service.predict(model, `{"x":${cell}}`).expect(400);
 
@@ -144,20 +144,20 @@ describe('400: a cell that the contract refuses', () => {
     expect(named.errors).toEqual([{ pointer: '/x', detail }]);
   });
 
-  test.each(['number', 'boolean', 'category'])('%s refuses an absent cell', async (model) => {
+  test.each(['number', 'boolean', 'category'])('%s rejects a missing cell', async (model) => {
     const { body } = await service.predict(model, [{}]).expect(400);
 
     expect(body.errors).toEqual([{ pointer: '/0/x', detail: expect.stringMatching(/^missing; expected /) }]);
   });
 
-  test.each(['NaN', 'Infinity', '0x10', '01', '+1', '.5', "'1'"])('%s is no JSON', async (cell) => {
+  test.each(['NaN', 'Infinity', '0x10', '01', '+1', '.5', "'1'"])('%s is not JSON', async (cell) => {
     const { body } = await service.predict('number', `[[${cell}]]`).expect(400);
 
     expect(body.code).toBe('invalid_json');
   });
 });
 
-test('an error names twelve categories, and how many there are', async () => {
+test('an error lists twelve categories and the total number', async () => {
   const lines = Array.from({ length: 30 }, (_, code) => [0, 'x', `c${code}`, code]);
   const contract = contractOf('many', [{ name: 'x', type: 'category' }], { encoding: 'encoding.csv' });
   const many = await startModels({

@@ -5,7 +5,7 @@ import { Preprocessor } from '../../../mlapi/inference/preprocessing/preprocesso
 import type { Feature } from '../../../mlapi/inference/contract/types.ts';
 import { requests, type Cell, type Column } from '../../support/generated-contracts.ts';
 
-/** What the contract says a cell is encoded as, in the plainest words. */
+/** The encoding of a cell by the contract, in the simplest implementation. */
 function encode(feature: Feature, cell: Cell): number {
   const value = cell ?? feature.missing;
   if (feature.type !== 'category') return Number(value);
@@ -14,7 +14,7 @@ function encode(feature: Feature, cell: Cell): number {
   return (find(String(value)) ?? find(feature.unknown))!.encoding;
 }
 
-/** As a request's body; named rows have their names in reverse. */
+/** A request body; named rows have their names in reverse. */
 function toBody(all: readonly Column[], rows: readonly { cells: readonly unknown[]; isNamed: boolean }[]): unknown[] {
   return rows.map(({ cells, isNamed }) => {
     const entries = all.map(({ feature }, at): [string, unknown] => [feature.name, cells[at]]);
@@ -22,8 +22,8 @@ function toBody(all: readonly Column[], rows: readonly { cells: readonly unknown
   });
 }
 
-describe('a contract generated at random', () => {
-  test('takes the rows generated from it, and encodes them as the plain reference does', () => {
+describe('a randomly generated contract', () => {
+  test('accepts the rows generated from it, and encodes them like the simple reference', () => {
     fc.assert(
       fc.property(requests, ({ all, rows }) => {
         const preprocessor = new Preprocessor(
@@ -41,7 +41,7 @@ describe('a contract generated at random', () => {
     );
   });
 
-  test('refuses a row with one wrong cell, at exactly that pointer', () => {
+  test('rejects a row with one wrong cell, at exactly that pointer', () => {
     const mutated = requests.chain(({ all, rows }) =>
       fc
         .record({ row: fc.nat(rows.length - 1), column: fc.nat(all.length - 1) })

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-describe('200: the forms of a body', () => {
+describe('200: accepted forms of a body', () => {
   const row = { c: 3, a: 1, b: 2 };
   test.each<[string, unknown, number]>([
     ['rows in feature order', [[1, 2, 3]], 1],
@@ -70,7 +70,7 @@ describe('400: a body without rows', () => {
     [[[1, 2]], '/0'],
     [[[1, 2, 3, 4]], '/0'],
     [{}, '/a'],
-  ])('%j is refused, and %j says where', async (body, pointer) => {
+  ])('%j is refused with the pointer %j', async (body, pointer) => {
     const { body: problem } = await service.predict('abc', body).expect(400);
 
     expect(problem).toMatchObject({ code: 'invalid_rows', status: 400, title: 'Bad Request' });
@@ -82,7 +82,7 @@ test.each<[unknown, string]>([
   [[1, 2, 3], ''],
   [{ instances: [1, 'x', null] }, '/instances'],
   [Array<unknown>(30).fill(1), ''],
-])('400: the cells of one row, %j, are refused once, with what to send', async (body, pointer) => {
+])('400: the cells of a single row, %j, are one error with instructions', async (body, pointer) => {
   const { body: problem } = await service.predict('abc', body).expect(400);
 
   const detail = 'Expected a list of rows; got a single row. Send [[...]].';
@@ -115,14 +115,14 @@ describe('400: pointers name row and feature', () => {
       Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`n${i}`, 1])),
       '/n16',
     ],
-  ])('%s: the first 20 mistakes are told', async (_, body, last) => {
+  ])('%s: the first 20 errors are returned', async (_, body, last) => {
     const { body: problem } = await service.predict('abc', body).expect(400);
 
     expect(problem.errors).toHaveLength(20);
     expect(problem.errors[19].pointer).toBe(last);
   });
 
-  test('a long unknown name is cut, and stays valid text', async () => {
+  test('a long unknown name is truncated to valid text', async () => {
     const { body } = await service.predict('abc', {
       a: 1,
       b: 2,
@@ -135,16 +135,16 @@ describe('400: pointers name row and feature', () => {
   });
 });
 
-describe('names of the language are names like any other', () => {
+describe('names of JavaScript’s prototypes are ordinary names', () => {
   const row = Object.fromEntries(oddNames.map((name, index) => [name, index + 1]));
 
-  test('200: features with such names', async () => {
+  test('200: as names of features', async () => {
     const { body } = await service.predict('odd', [row]).expect(200);
 
     expect(body.predictions).toEqual([oddNames.map((_, index) => index + 1)]);
   });
 
-  test.each(oddNames)('400: %j is missing, and nothing is inherited in its place', async (name) => {
+  test.each(oddNames)('400: %j is missing, and not inherited', async (name) => {
     const { [name]: _, ...rest } = row;
 
     const { body } = await service.predict('odd', rest).expect(400);
@@ -153,14 +153,14 @@ describe('names of the language are names like any other', () => {
     expect(body.errors).toEqual([{ pointer, detail: 'missing; expected a finite number' }]);
   });
 
-  test('200: absent ones get their "missing" value', async () => {
+  test('200: if missing, they get their "missing" value', async () => {
     const { body } = await service.predict('odd-optional', {}).expect(200);
 
     expect(body.predictions).toEqual([oddNames.map(() => 5)]);
   });
 
   test.each(['__proto__', 'constructor', 'toString', 'prototype', 'instances'])(
-    '400: %s is no feature of this row, and nothing is polluted',
+    '400: %s is not a feature of this row, and nothing is polluted',
     async (name) => {
       const text = `[{"a":1,"b":2,"c":3,"${name}":{"polluted":1,"a":9}}]`;
 
@@ -171,7 +171,7 @@ describe('names of the language are names like any other', () => {
     },
   );
 
-  test('400: cells do not come from a __proto__ in the row', async () => {
+  test('400: cells are not read from a __proto__ in the row', async () => {
     const { body } = await service.predict('abc', '{"__proto__":{"a":1,"b":2,"c":3}}').expect(400);
 
     expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(['/a', '/b', '/c', '/__proto__']);
@@ -188,7 +188,7 @@ describe('MLAPI_MAX_ROWS', () => {
   test.each([
     ['bare', (rows: unknown[]) => rows],
     ['under instances', (instances: unknown[]) => ({ instances })],
-  ])('413: one row more, %s, is refused before any cell is looked at', async (_, bodyOf) => {
+  ])('413: one row more, %s, is refused before any cell is validated', async (_, bodyOf) => {
     const { body } = await service.predict('abc', bodyOf(Array(31).fill('wrong'))).expect(413);
 
     expect(body).toMatchObject({

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { CircuitBreaker } from '../../../mlapi/inference/remote/circuit-breaker.ts';
 
-test('what began before a rest decides nothing after it', async () => {
+test('runs that began before the breaker opened are ignored afterwards', async () => {
   const breaker = new CircuitBreaker({ failures: 2, restMs: 20 }, () => undefined);
   const before = breaker.rests;
   breaker.failed('out', before);

@@ -42,7 +42,7 @@ afterAll(async () => {
   await service.close();
 });
 
-/** The first of three in a row. */
+/** The first of three consecutive ports. */
 async function freePorts(): Promise<number> {
   const listen = async (wanted: number) => {
     const listener = createServer();
@@ -88,7 +88,7 @@ const predict = (json: unknown, query = '') =>
   ask(service, token, ['POST', `/api/models/sizes/predict${query}`], { json });
 
 testMlServer(
-  'MLServer behind this service: as scikit-learn predicts; 503 while it is away; 200 when it is back',
+  'predictions through MLServer equal scikit-learn’s; 503 while it is down, 200 once it is back',
   async () => {
     const files: ModelFiles = {
       contract: {
@@ -117,7 +117,7 @@ testMlServer(
       { name: 'predict', datatype: 'INT64', shape: [3, 1], data: expected.classes },
     ]);
 
-    // What overflows is NaN there, and null in its JSON.
+    // MLServer overflows to NaN, which its JSON writes as null.
     const overflow = await predict([{ a: 1e308, size: 'small', c: -1e308 }]);
     expect(overflow).toMatchObject({ status: 422, body: { code: 'invalid_model_output' } });
     expect(await predict([{ a: 1, size: 'tiny', c: 1 }])).toMatchObject({ status: 400 });

@@ -34,7 +34,7 @@ const run = (opened: RemoteExecutor) =>
 const nextChange = (opened: RemoteExecutor) => new Promise<void>((resolve) => (opened.onChange = resolve));
 
 describe('the circuit breaker', () => {
-  test('rests after so many failures, then lets one run try: its failure is another rest, its success the end', async () => {
+  test('opens after the configured failures, then lets one run through: a failure opens it again, a success closes it', async () => {
     const opened = await open({ failures: 3, restMs: 50 });
     server.infer = (response) => say(response, {}, 502);
     expect(opened.free).toBe(8);
@@ -57,7 +57,7 @@ describe('the circuit breaker', () => {
     expect([opened.free, opened.fault]).toEqual([8, undefined]);
   });
 
-  test.each([400, 404, 422, 429, 500])('takes no answer %i for a fault of the server', async (status) => {
+  test.each([400, 404, 422, 429, 500])('does not count a %i as a failure', async (status) => {
     const opened = await open({ failures: 2, restMs: 60_000 });
     server.infer = (response) => say(response, {}, status);
 
@@ -66,7 +66,7 @@ describe('the circuit breaker', () => {
     expect(opened.fault).toBeUndefined();
   });
 
-  test.each([302, 502, 503])('takes two answers %i for one', async (status) => {
+  test.each([302, 502, 503])('opens after two %i in a row', async (status) => {
     const opened = await open({ failures: 2, restMs: 60_000 });
     server.infer = (response) => say(response, {}, status);
 
@@ -76,7 +76,7 @@ describe('the circuit breaker', () => {
   });
 });
 
-test('retries are a tenth of the requests, in the long run', async () => {
+test('retries are at most a tenth of the requests, in the long run', async () => {
   const opened = await open({ failures: 1_000, restMs: 60_000 });
   server.infer = (response) => response.socket?.resetAndDestroy();
 
@@ -86,7 +86,7 @@ test('retries are a tenth of the requests, in the long run', async () => {
   expect(server.inferences.length).toBeLessThanOrEqual(111);
 });
 
-test('tensors go and come as binary data where the server announces it', async () => {
+test('tensors are sent and received as binary data if the server announces the extension', async () => {
   server.extensions = ['binary_tensor_data'];
   const opened = await open({ failures: 5, restMs: 60_000 });
 
@@ -103,7 +103,7 @@ test('tensors go and come as binary data where the server announces it', async (
   expect(await run(opened)).toContain('the shape needs 12 bytes, got 8');
 });
 
-test('what repeats the token is not passed on: not to a log, nor as the name of a tensor', async () => {
+test('a response that repeats the token is not passed on, neither to a log nor as a tensor name', async () => {
   const token = 'a-token-of-the-operator';
   const allowedWith = { base: server.url, token };
   const described = await describeRemote(allowedWith, reference(), performance.now() + 5_000);
@@ -121,7 +121,7 @@ test('what repeats the token is not passed on: not to a log, nor as the name of 
   );
 });
 
-test('where a server fails to say what it announces, its model is not described; where it has no such path, it is', async () => {
+test('a failing request for the server’s extensions fails the description; a 404 means no extensions', async () => {
   server.root = 503;
   await expect(describeEcho()).rejects.toThrow(/answered 503/);
   server.root = 404;
@@ -137,7 +137,7 @@ test.each([
   ['a dimension below -1', { inputs: [{ ...x, shape: [-2, 3] }], outputs: [y] }],
   ['a name of two lines', { inputs: [{ ...x, name: 'a\nb' }], outputs: [y] }],
   ['no output', { inputs: [x], outputs: [] }],
-])('what a server says of a model is refused: %s', async (_what, metadata) => {
+])('invalid metadata of a server is refused: %s', async (_what, metadata) => {
   server.metadata = metadata;
 
   await expect(describeEcho()).rejects.toThrow(/metadata does not follow the protocol|an unknown datatype/);

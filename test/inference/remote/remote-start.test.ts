@@ -27,7 +27,7 @@ const load = (contract: object, remoteServers: readonly string[], more: object =
   return ModelRegistry.load(config);
 };
 
-test('a folder whose server is away is no reason not to start: 503 and not ready, until it is there', async () => {
+test('the service starts without the server of one folder: 503 and not ready until the server is up', async () => {
   const late = await new OipServer().listen();
   const { url, port } = late;
   await late.close();
@@ -47,7 +47,7 @@ test('a folder whose server is away is no reason not to start: 503 and not ready
   await back.close();
 }, 60_000);
 
-test('the start is refused where no server of the only models answers', async () => {
+test('the start fails if all models are remote and no server is reachable', async () => {
   const modelsDir = writeModelFolders({ echo: { contract: echoContract('http://127.0.0.1:9') } });
   const variables = { MLAPI_MODELS_DIR: modelsDir, MLAPI_REMOTE_SERVERS: 'http://127.0.0.1:9' };
 
@@ -67,7 +67,7 @@ const spellings = (url: string): [string, string][] => [
   ['a socket', 'unix:/run/x.sock'],
 ];
 
-test('the start is refused, and nobody is called: a contract that names a server that is not the operator’s', async () => {
+test('the start fails without a connection: a contract names a server that the operator has not allowed', async () => {
   const before = server.connections;
   for (const [what, url] of spellings(server.url)) {
     const refused = load(echoContract(url), [server.url]);
@@ -77,7 +77,7 @@ test('the start is refused, and nobody is called: a contract that names a server
   expect(server.connections).toBe(before);
 });
 
-test('other spellings of an allowed server are that server', async () => {
+test('other spellings of an allowed server are accepted', async () => {
   const { port } = server;
   for (const url of [`http://127.0.0.1:${port}/`, `HTTP://127.1:${port}`]) {
     const predictors = await load(echoContract(url), [server.url]);
@@ -86,7 +86,7 @@ test('other spellings of an allowed server are that server', async () => {
   }
 });
 
-test('the start is refused: a remote model and a model.onnx, another width, none, an executor', async () => {
+test('the start fails: a remote model with a model.onnx, with another width, with no features, with an executor', async () => {
   const good = echoContract(server.url);
   const features = [{ name: 'a', type: 'number' }];
 
@@ -98,7 +98,7 @@ test('the start is refused: a remote model and a model.onnx, another width, none
   await expect(load({ ...good, executor: 'child' }, [server.url])).rejects.toThrow(/conflict/);
 });
 
-test('200: another mlapi, behind a gateway that has its token, gives the same scores over binary tensors', async () => {
+test('200: another mlapi, behind a gateway that adds its token, returns the same scores over binary tensors', async () => {
   const folder = 'resources/models/nsl-kdd-classifier';
   const { contract, encoding, sample } = filesOf(folder);
   const back = await startModels(join(process.cwd(), 'resources/models'));

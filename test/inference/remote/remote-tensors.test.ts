@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../support/service.ts';
 import { allScopes, ask, upload } from '../../support/uploads.ts';
 
 const names = Object.keys(tensorModels);
-/** Its model has one input of one shape, and one output of two open dimensions. */
+/** Its model has one input of one shape, and one output with two open dimensions. */
 const picture = { name: 'x', datatype: 'UINT8', shape: [-1, 2, 2] };
 let server: OipServer;
 let back: ModelService;
@@ -40,7 +40,7 @@ function send(model: string, body: Buffer | string | object, headers: Record<str
   return sendTo(front.port, model, body, { headers: { authorization: `Bearer ${token}`, ...headers } });
 }
 
-/** Says one row of the output, or something else. */
+/** Returns one row of the output, with some fields replaced. */
 function answering(output: object): OipServer['infer'] {
   return (response) =>
     say(response, { outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], data: [1, 2], ...output }] });
@@ -65,7 +65,7 @@ const elements: Readonly<Record<string, string>> = {
 
 describe('tensors of a model on another server', () => {
   test.each(Object.entries(elements))(
-    '200: %s comes back exactly, from JSON and from bytes',
+    '200: %s is returned exactly, from JSON and from bytes',
     async (datatype, list) => {
       const model = `any-${datatype.toLowerCase()}`;
       const input = `{"name":"x","datatype":"${datatype}","shape":[1,1,2],"data":[${list}]}`;
@@ -83,7 +83,7 @@ describe('tensors of a model on another server', () => {
     },
   );
 
-  test('200: several inputs, no dimension at all, and one output of two', async () => {
+  test('200: several inputs, a scalar, and only one of two outputs', async () => {
     const text = { name: 'text', datatype: 'BYTES', shape: [2], data: ['a', 'ü'] };
     const mask = { name: 'mask', datatype: 'BOOL', shape: [1, 2], data: [true, false] };
     const two = await send('two', { inputs: [mask, text], outputs: [{ name: 'MASK' }] });
@@ -91,7 +91,7 @@ describe('tensors of a model on another server', () => {
     expect((await send('scalar', tensors('FP64', [], [2.5]))).json()).toMatchObject({ outputs: [{ data: [2.5] }] });
   });
 
-  test('200: binary data may be NaN, where the server sends it so; 422 in JSON', async () => {
+  test('200: NaN in the server’s binary data is passed on as binary data; 422 as JSON', async () => {
     const tensor = { name: 'y', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: 8 } };
     const json = JSON.stringify({ outputs: [tensor] });
     server.infer = (response) => {
@@ -109,7 +109,7 @@ describe('tensors of a model on another server', () => {
     ['another datatype', { datatype: 'FP64' }],
     ['text for numbers', { data: ['1', '2'] }],
     ['a shape of a billion elements', { shape: [1_000_000_000, 2] }],
-  ])('422: a server that answers %s', async (_what, output) => {
+  ])('422: a server that answers with %s', async (_what, output) => {
     server.infer = answering(output);
     const { status, json } = await send('scripted', question);
     expect([status, Object.keys(json() as object)]).toEqual([422, ['error']]);
@@ -117,7 +117,7 @@ describe('tensors of a model on another server', () => {
     expect((await send('scripted', question)).json()).toMatchObject({ outputs: [{ data: [1, 2] }] });
   });
 
-  test('400 before anybody is called: what the model does not take; 409 under /api', async () => {
+  test('400 without a call: tensors that do not fit the model; 409 under /api', async () => {
     const received = server.inferences.length;
     for (const shape of [
       [1, 2],
@@ -131,7 +131,7 @@ describe('tensors of a model on another server', () => {
     expect(server.inferences).toHaveLength(received);
   });
 
-  test('201: a client brings one, whose tensors are answered; 422: features for what takes none', async () => {
+  test('201: a client uploads one, and its tensors are served; 422: features for a model that takes tensors', async () => {
     server.infer = answering({});
     const remote = { url: server.url, model: 'scripted' };
     expect(await upload(front, token, ['mine', '1'], { contract: { name: 'mine', remote } })).toMatchObject({
@@ -145,7 +145,7 @@ describe('tensors of a model on another server', () => {
     expect((await ask(front, token, ['GET', '/api/models/rows'])).status).toBe(404);
   });
 
-  test('what is sent are the tensors, and the server’s own token alone', async () => {
+  test('only the tensors are sent to the server, and none of the caller’s headers', async () => {
     server.infer = answering({});
     await send('scripted', question, { 'x-secret': 'of the caller' });
     const { headers, body } = server.inferences.at(-1)!;

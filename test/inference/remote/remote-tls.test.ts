@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Loads the model of the folder, which predicts its sample on the server, in a process that trusts these authorities. */
+/** In a process that trusts these authorities, loads the model of the folder, which predicts its sample on the server. */
 function check(variables: Readonly<Record<string, string>>): Promise<Outcome> {
   server.received.length = 0;
   const folder = join(writeModelFolders({ echo: { contract: echoContract(server.url) } }), 'echo');
@@ -29,7 +29,7 @@ function check(variables: Readonly<Record<string, string>>): Promise<Outcome> {
   });
 }
 
-test('a server behind TLS gets the token that the operator has for it, with every request', async () => {
+test('a server behind TLS gets its configured token with every request', async () => {
   const { code, stdout, stderr } = await check({
     NODE_EXTRA_CA_CERTS: certificate,
     MLAPI_REMOTE_TOKENS_FILE: tokens,
@@ -41,14 +41,14 @@ test('a server behind TLS gets the token that the operator has for it, with ever
   for (const { headers } of server.received) expect(headers.authorization).toBe(`Bearer ${token}`);
 });
 
-test('without a token for it, it gets none', async () => {
+test('a server without a configured token gets none', async () => {
   expect(await check({ NODE_EXTRA_CA_CERTS: certificate })).toMatchObject({ code: 0 });
 
   expect(server.inferences.length).toBeGreaterThan(0);
   for (const { headers } of server.received) expect(headers.authorization).toBeUndefined();
 });
 
-test('a certificate that nobody vouches for: nothing is sent, and the token is not shown', async () => {
+test('untrusted certificate: nothing is sent, and the token is not shown', async () => {
   const { code, stdout, stderr } = await check({ MLAPI_REMOTE_TOKENS_FILE: tokens });
 
   expect(code).toBe(1);

@@ -18,14 +18,14 @@ afterAll(async () => {
   await service.close();
   await server.close();
 });
-// The next valid request works, whatever came before it.
+// The next valid request must work after every case.
 beforeEach(async () => {
   server.infer = echo;
   await service.predict('echo', [[0, 5, 1]]).expect(200);
   server.received.length = 0;
 });
 
-/** Breaks the connection off. */
+/** Resets the connection. */
 const reset = (response: ServerResponse) => response.socket?.resetAndDestroy();
 const answering =
   (output: object, more: object = {}) =>
@@ -42,7 +42,7 @@ const endless = (response: ServerResponse) => {
 };
 
 describe('a model on another server', () => {
-  test('200: rows are checked here, computed there, and labelled here', async () => {
+  test('200: rows are validated here, computed there, and labelled here', async () => {
     const answer = await service.predict('echo', [{ a: 1, b: 3, c: 2 }, [0, 0, 7]], '?scores=true');
 
     expect(answer.body).toMatchObject({
@@ -59,14 +59,14 @@ describe('a model on another server', () => {
     expect(server.inferences).toHaveLength(1);
   });
 
-  test('200: its information says where it runs, and nothing of the server', async () => {
+  test('200: its metadata shows that it is remote, but not the server', async () => {
     const { body, text } = await service.information('echo').expect(200);
 
     expect(body).toMatchObject({ platform: 'scripted_v1', inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 3] }] });
     expect(text).not.toMatch(/127\.0\.0\.1|remote/);
   });
 
-  test('nothing of the caller’s request but the rows is passed on', async () => {
+  test('only the rows of a request are passed on', async () => {
     await service
       .predict('echo', [[1, 2, 3]])
       .set('x-secret', 'of the caller')
@@ -108,7 +108,7 @@ describe('a model on another server', () => {
     ['500 with its stack', 'the model failed', (response) => say(response, 'Traceback: /srv/secret.py', 500)],
     ['400 with its reason', 'the model failed', (response) => say(response, { error: 'secret' }, 400)],
   ];
-  test.each(wrong)('422: a server that answers %s', async (_what, reason, infer) => {
+  test.each(wrong)('422: a server that answers with %s', async (_what, reason, infer) => {
     server.infer = infer;
 
     const { body, text } = await service.predict('echo', [[1, 2, 3]]).expect(422);
@@ -118,7 +118,7 @@ describe('a model on another server', () => {
     expect(server.inferences).toHaveLength(1);
   });
 
-  test('503, and nobody else is called: a redirect', async () => {
+  test('503: a redirect is not followed', async () => {
     const elsewhere = await new OipServer().listen();
     server.infer = (response) => response.writeHead(307, { location: `${elsewhere.url}/v2/models/echo/infer` }).end();
 
@@ -140,7 +140,7 @@ describe('a model on another server', () => {
       },
     ],
     ['404', 503, 1, (response: ServerResponse) => say(response, {}, 404)],
-  ])('%s is answered %i after %i tries', async (_what, status, tries, first) => {
+  ])('%s: %i after %i attempts', async (_what, status, tries, first) => {
     server.infer = (response, received) => {
       if (server.inferences.length === 1) first(response);
       else echo(response, received);
@@ -151,7 +151,7 @@ describe('a model on another server', () => {
     expect(server.inferences).toHaveLength(tries);
   });
 
-  test('503 after two tries: a connection that is reset each time', async () => {
+  test('503 after two attempts: a connection that is reset each time', async () => {
     server.infer = reset;
 
     const { body } = await service.predict('echo', [[1, 2, 3]]).expect(503);
@@ -163,7 +163,7 @@ describe('a model on another server', () => {
   test.each([
     ['nothing', () => undefined],
     ['half an answer', (response: ServerResponse) => void response.writeHead(200).write('{')],
-  ])('504: a server that answers %s, and whose connection is closed then', async (_what, infer) => {
+  ])('504: a server that answers %s; then its connection is closed', async (_what, infer) => {
     let closed: Promise<void> | undefined;
     server.infer = (response) => {
       closed = new Promise((resolve) => response.once('close', () => resolve()));
@@ -176,7 +176,7 @@ describe('a model on another server', () => {
     expect(server.inferences).toHaveLength(1);
   });
 
-  test('200 and 422: of requests that share a run, the one that the server fails on fails alone', async () => {
+  test('200 and 422: in a shared run, only the request that the server fails on fails', async () => {
     server.infer = (response, received) => {
       if (received.body.includes('666')) say(response, 'cannot', 500);
       else echo(response, received);
@@ -189,7 +189,7 @@ describe('a model on another server', () => {
     expect(JSON.parse(server.inferences[0]!.body.toString())).toMatchObject({ inputs: [{ shape: [3, 3] }] });
   });
 
-  test('200 over /v2: raw tensors, and what they are', async () => {
+  test('200 over /v2: raw tensors and their metadata', async () => {
     const { tokens } = await service.newClient();
     const input = { name: 'x', shape: [1, 3], datatype: 'FP32', data: [0.5, 1, 2] };
 
@@ -202,7 +202,7 @@ describe('a model on another server', () => {
     expect(body.outputs).toEqual([{ ...input, name: 'y' }]);
   });
 
-  test('503 with Retry-After, and no call: after five failures in a row; one that succeeds ends it', async () => {
+  test('503 with Retry-After and without a call, after five failures in a row; one success ends it', async () => {
     server.infer = reset;
     for (let failure = 0; failure < 5; failure += 1) await service.predict('echo', [[1, 2, 3]]).expect(503);
     server.received.length = 0;

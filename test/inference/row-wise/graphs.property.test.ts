@@ -8,7 +8,7 @@ import { randomGraph, stepArbitrary } from '../../support/random-graphs.ts';
 import { temporaryFolder } from '../../support/service.ts';
 
 const path = join(temporaryFolder(), 'model.onnx');
-/** As many as features: then more broadcasts can be computed, also those that mix rows. */
+/** As many as features, so that more broadcasts can be computed, including those that mix rows. */
 const rows = 4;
 
 async function runOf(model: OperatorModel, onnx: Uint8Array) {
@@ -19,7 +19,7 @@ async function runOf(model: OperatorModel, onnx: Uint8Array) {
   }
 }
 
-/** Of the rows of which the runtime computed both. */
+/** Compares the rows that the runtime computed both ways. */
 function expectSame(together: readonly unknown[], alone: readonly unknown[]): void {
   expect(together).toHaveLength(alone.length);
   together.forEach((value, at) => {
@@ -30,7 +30,7 @@ function expectSame(together: readonly unknown[], alone: readonly unknown[]): vo
   });
 }
 
-test('whatever graph is proved computes of many rows what it computes of each', async () => {
+test('a proved graph computes a batch as it computes each row alone, for random graphs', async () => {
   const seen = { proved: 0, mixed: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(stepArbitrary, { minLength: 1, maxLength: 7 }), async (steps) => {
@@ -43,14 +43,14 @@ test('whatever graph is proved computes of many rows what it computes of each', 
         return;
       }
       const run = await runOf(model, onnx);
-      // A node beside it may fit these rows alone, as a product of rows with rows does.
+      // The runtime may reject the graph, as other nodes may not fit this number of rows.
       if (run === undefined) return;
       seen.proved += 1;
       run.together.forEach((entry, row) => expectSame(entry, run.alone[row]!));
     }),
     { numRuns: 600 },
   );
-  // Else nothing was tried.
+  // Otherwise the property was hardly tested.
   expect(seen.proved).toBeGreaterThan(80);
   expect(seen.mixed).toBeGreaterThan(80);
 }, 120_000);

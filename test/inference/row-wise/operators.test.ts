@@ -16,33 +16,30 @@ async function prove(onnx: Uint8Array): Promise<string | null | undefined> {
   return (await proveRowWise(path, ['y'])).y;
 }
 
-test('every operator that may be proved has cases, and no other', () => {
+test('the test cases cover exactly the operators that can be proved', () => {
   const known = [...rowWiseOperators.values()].flatMap(({ rules }) => [...rules.keys()]);
 
   expect(Object.keys(cases).sort()).toEqual(known.sort());
 });
 
 describe.each(Object.entries(cases))('%s', (_operator, { apart, mixed = [] }) => {
-  test.each(apart.map((model, at) => [at, model] as const))(
-    'keeps rows apart, proved and run: case %i',
-    async (_, model) => {
-      const onnx = writeOperatorModel(model);
+  test.each(apart.map((model, at) => [at, model] as const))('row-wise, proved and run: case %i', async (_, model) => {
+    const onnx = writeOperatorModel(model);
 
-      expect(await prove(onnx)).toBeNull();
-      const { together, alone } = await runRows(onnx, rowsFor(model, 5));
-      together.forEach((entry, row) => {
-        entry.forEach((value, at) => {
-          const wanted = alone[row]![at];
-          if (typeof value === 'number' && Number.isFinite(value)) expect(value).toBeCloseTo(wanted as number, 4);
-          else expect(value).toEqual(wanted);
-        });
+    expect(await prove(onnx)).toBeNull();
+    const { together, alone } = await runRows(onnx, rowsFor(model, 5));
+    together.forEach((entry, row) => {
+      entry.forEach((value, at) => {
+        const wanted = alone[row]![at];
+        if (typeof value === 'number' && Number.isFinite(value)) expect(value).toBeCloseTo(wanted as number, 4);
+        else expect(value).toEqual(wanted);
       });
-    },
-  );
+    });
+  });
 
   if (mixed.length > 0)
     test.each(mixed.map((model, at) => [at, model] as const))(
-      'unproved where rows could meet: case %i',
+      'unproved if rows could mix: case %i',
       async (_, model) => {
         expect(await prove(writeOperatorModel(model))).toEqual(expect.any(String));
       },

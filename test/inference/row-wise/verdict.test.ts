@@ -16,8 +16,8 @@ const prove = async (onnx: Uint8Array): Promise<string | null | undefined> => {
   return (await proveRowWise(path, ['y'])).y;
 };
 
-describe('exports that are served today share their runs', () => {
-  // Another fixture takes one image, and no rows.
+describe('common exports can share runs', () => {
+  // The other fixture takes a single image, not rows.
   const fixtures = ['diabetes', 'iris', 'iris-named'].map((name) => `test/fixtures/${name}`);
   const shipped = readdirSync('resources/models').map((name) => `resources/models/${name}`);
 
@@ -31,11 +31,11 @@ describe('exports that are served today share their runs', () => {
   });
 });
 
-describe('what a model says of itself', () => {
+describe('the verdict in the model’s metadata', () => {
   let predictor: Predictor | undefined;
   afterEach(() => predictor?.release());
 
-  test('unproved, with the operator and the node; then no request waits for company', async () => {
+  test('unproved, with operator and node; then requests do not wait for others', async () => {
     const contract = patientContract('m', 2, { maxWaitMicroseconds: 1_000_000 });
     const watched = await loadPredictor({ onnx: spyingModel, contract }, { predictTimeoutMs: 500 });
     predictor = watched.predictor;
@@ -44,7 +44,7 @@ describe('what a model says of itself', () => {
       rowWise: 'unproved',
       rowWiseReason: 'ReduceSum "total": it works along axis 0, the row axis',
     });
-    // A request that waited would be late: 504.
+    // Waiting would exceed the time limit: 504.
     expect(await Promise.all([watched.predict([[1, 2]], 'a'), watched.predict([[3, 4]], 'a')])).toEqual([
       [[0, 0]],
       [[0, 0]],
@@ -52,7 +52,7 @@ describe('what a model says of itself', () => {
     expect(watched.runs.map(({ requests }) => requests)).toEqual([1, 1]);
   });
 
-  test('vouched for by the operator; and proved, whatever the operator says', async () => {
+  test('vouched for by the operator; proved takes precedence', async () => {
     const contract = patientContract('m', 2, { rowWise: true });
     predictor = (await loadPredictor({ onnx: spyingModel, contract })).predictor;
     expect(predictor.verdict).toEqual({ rowWise: 'vouched' });
@@ -63,16 +63,16 @@ describe('what a model says of itself', () => {
   });
 });
 
-/** The shape [1, -1], in which the first axis is no longer the rows'. */
+/** The shape [1, -1], whose first axis is no longer the row axis. */
 const oneRow = (name: string) => attribute(name, 7, varint(8, 1), negative(8, -1n));
-/** The shape [0, 1], which leaves the rows where they are. */
+/** The shape [0, 1], which keeps the row axis. */
 const keptRows = attribute(
   'value',
   4,
   bytes(5, [varint(1, 2), varint(2, 7), bytes(9, Buffer.from(BigInt64Array.of(0n, 1n).buffer))]),
 );
 
-/** Reshapes rows as a Constant says, sums each of them, and reshapes the sums so that they look like rows. */
+/** Reshapes rows by a Constant, sums each, and reshapes the sums so that they look like rows. */
 function reshapedBy(...attributes: readonly (readonly ReturnType<typeof varint>[])[]): Buffer {
   const nodes = [
     node({ op: 'Constant', inputs: [], outputs: ['shape'], attributes: attributes.map((each) => [...each]) }),
@@ -84,11 +84,11 @@ function reshapedBy(...attributes: readonly (readonly ReturnType<typeof varint>[
   return model({ graph: graph({ nodes, more: [bytes(5, axes)] }) });
 }
 
-test('a Constant with its one attribute is followed', async () => {
+test('a Constant with a single attribute is evaluated', async () => {
   expect(await prove(reshapedBy(keptRows))).toBeNull();
 });
 
-describe('a file that is made to be read otherwise than the runtime reads it is unproved', () => {
+describe('a file crafted to be parsed differently than by the runtime is unproved', () => {
   const relu = node();
   test.each<[string, Buffer]>([
     ['two graphs, which a parser merges', model({ more: [bytes(7, graph())] })],
@@ -144,7 +144,7 @@ describe('a file that is made to be read otherwise than the runtime reads it is 
     expect(await prove(onnx)).toEqual(expect.any(String));
   });
 
-  test('a constant that is an input, too, is one: no caller can send it', async () => {
+  test('a constant that is also an input is a constant, because callers cannot send it', async () => {
     const more = [bytes(5, tensor('w', [1], 1))];
     const inputs = [value('x'), value('w', [1])];
     const nodes = [node({ op: 'Add', inputs: ['x', 'w'] })];
@@ -152,7 +152,7 @@ describe('a file that is made to be read otherwise than the runtime reads it is 
     expect(await prove(model({ graph: graph({ nodes, inputs, more }) }))).toBeNull();
   });
 
-  test('a large tensor is passed over, not read', async () => {
+  test('a large tensor is skipped, not read', async () => {
     const more = [bytes(5, tensor('w', [1, 4_000_000], 4_000_000))];
     const nodes = [node({ op: 'Add', inputs: ['x', 'w'] })];
 

@@ -23,7 +23,7 @@ const rows = [
 const tensors = [{ name: 'x', datatype: 'FP32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }];
 
 describe('encode, run, decode', () => {
-  test('rows: one after the other they answer what predict answers', async () => {
+  test('rows: the steps in sequence return what predict returns', async () => {
     model = await loadPredictor(folder);
     const { predictor } = model;
 
@@ -35,7 +35,7 @@ describe('encode, run, decode', () => {
     expect(response).toEqual(await predictor.predict(rows));
   });
 
-  test('tensors: one after the other they answer what infer answers', async () => {
+  test('tensors: the steps in sequence return what infer returns', async () => {
     model = await loadPredictor(folder);
     const { predictor } = model;
 
@@ -45,7 +45,7 @@ describe('encode, run, decode', () => {
     expect(predictor.decodeTensors(output, outputs)).toEqual(await predictor.infer(tensors, { outputs: ['y'] }));
   });
 
-  test('a watched model counts requests, and no single steps', async () => {
+  test('a watched model counts requests, not single steps', async () => {
     model = await loadPredictor(folder);
     const counter = new Counter({ model: 'm', version: '1', role: 'primary' });
     const tally = new PerPeriod({ periods: 0 }, () => ({ counter, inputs: new InputBins({ features: [] }) }));
@@ -63,7 +63,7 @@ describe('encode, run, decode', () => {
     expect(counter.total).toMatchObject({ requests: { ok: 2, refused: 1, failed: 0 }, rows: 4 });
   });
 
-  test('503: a model that was released runs nothing that it has encoded before', async () => {
+  test('503: a released model runs nothing, even if encoded before', async () => {
     model = await loadPredictor(folder);
     const matrix = await model.predictor.encode(rows);
     await model.predictor.release();

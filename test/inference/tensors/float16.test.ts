@@ -4,7 +4,7 @@ import { fromHalf, toHalf } from '../../../mlapi/inference/tensors/float16.ts';
 const largestBits = 0x7bff;
 
 describe('FP16', () => {
-  test('some numbers have the bits of IEEE 754', () => {
+  test('known numbers have the bits of IEEE 754', () => {
     const known = [
       [0, 0],
       [1, 0x3c00],
@@ -21,7 +21,7 @@ describe('FP16', () => {
     expect([fromHalf(0x7c00), fromHalf(0xfc00), fromHalf(0x7c01)]).toEqual([Infinity, -Infinity, NaN]);
   });
 
-  test('every number comes back, what lies between two goes to the nearest, and from the middle to the even one', () => {
+  test('all numbers survive a round trip; others round to the nearest, ties to even', () => {
     const wrong: number[] = [];
     for (let bits = 0; bits < largestBits; bits += 1) {
       const [value, next] = [fromHalf(bits), fromHalf(bits + 1)];

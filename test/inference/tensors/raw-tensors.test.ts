@@ -13,7 +13,7 @@ afterEach(() => model.predictor.release());
 
 const features = [{ name: 'a', type: 'number' }];
 
-/** Answers its rows as `y`, and as text; a class number; and, for all rows together, their largest. */
+/** Returns its rows as `y` and as text, a class number, and the maximum over all rows. */
 function manyOutputs(withLargest: boolean, more: object = {}, rows: number | string = 'N'): ModelFolder {
   const onnx = buildModel({
     inputs: [{ name: 'x', type: 'float32', shape: [rows, 1] }],
@@ -42,7 +42,7 @@ describe('raw tensors', () => {
     ['inline', {}, 'N'],
     ['in child processes', { executor: 'child' }, 'N'],
     ['one row at a time', {}, 1],
-  ])('%s: all outputs are answered in the order of the model, or those that are named', async (_, more, rows) => {
+  ])('%s: all outputs are returned in the order of the model, or only the requested ones', async (_, more, rows) => {
     await open(manyOutputs(false, more, rows));
 
     const all = await model.predictor.infer(rowsOf(1, 2));
@@ -81,7 +81,7 @@ describe('raw tensors', () => {
     expect(fourth).toMatchObject([{ name: 'class', data: BigInt64Array.of(5n) }]);
   });
 
-  test('more rows than a run takes are answered whole', async () => {
+  test('more rows than a run takes are returned completely', async () => {
     await open(manyOutputs(false, { batching: { maxRows: 3 } }));
     const values = Array.from({ length: 10 }, (_, index) => index);
 
@@ -92,7 +92,7 @@ describe('raw tensors', () => {
     expect(y).toMatchObject({ shape: [10, 1], data: Float32Array.from(values) });
   });
 
-  test('an output for all rows together is computed for one request alone; predictions go on sharing runs', async () => {
+  test('a request for an output over all rows runs alone; predictions still share runs', async () => {
     await open(manyOutputs(true));
     const largest = (run: Promise<readonly { name: string; data: ArrayLike<unknown> }[]>) =>
       run.then((outputs) => outputs.find(({ name }) => name === 'largest')?.data[0]);
@@ -115,7 +115,7 @@ describe('raw tensors', () => {
   });
 
   test('a request that fails in a shared run fails alone', async () => {
-    // 1 is the only index that there is, beside 0.
+    // 0 and 1 are the only valid indices.
     const onnx = buildModel({
       inputs: [{ name: 'x', type: 'int64', shape: ['N', 1] }],
       nodes: [
@@ -159,7 +159,7 @@ describe('raw tensors', () => {
     expect(model.runs).toEqual([]);
   });
 
-  test('413: more rows than a request may hold', async () => {
+  test('413: more rows than a request may have', async () => {
     await open({ onnx: identityModel(1), contract: contractOf('m', features) }, { maxRows: 2 });
 
     expect(() => model.predictor.infer(rowsOf(1, 2, 3))).toThrow(expect.objectContaining({ status: 413 }));

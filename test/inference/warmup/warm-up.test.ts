@@ -5,7 +5,7 @@ import { timeOneRow } from '../../../mlapi/inference/warmup/warm-up.ts';
 const sample = { data: Float32Array.of(1), rows: 1, width: 1 };
 const output: OutputTensor = { data: [1], shape: [1] };
 
-/** A model whose runs take so many milliseconds each, the last number for all that follow. */
+/** A model with these run times in milliseconds; the last one repeats. */
 function modelOf(times: readonly number[]) {
   let runs = 0;
   const run = () => {
@@ -17,13 +17,13 @@ function modelOf(times: readonly number[]) {
   return { run, runs: () => runs };
 }
 
-describe('how long a row takes', () => {
-  test('is not told by a run that had to wait for the machine', async () => {
+describe('the time of one row', () => {
+  test('ignores runs that had to wait for the machine', async () => {
     const { run } = modelOf([40, 40, 0]);
     expect(await timeOneRow({ run, sample })).toBeLessThan(0.04);
   });
 
-  test('is not asked again of a model that is slow beyond doubt', async () => {
+  test('is measured once if the model is clearly slow', async () => {
     const { run, runs } = modelOf([300]);
     expect(await timeOneRow({ run, sample })).toBeGreaterThanOrEqual(0.3);
     expect(runs()).toBe(1);

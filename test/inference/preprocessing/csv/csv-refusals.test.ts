@@ -33,7 +33,7 @@ async function caller() {
 
 const isProblem = { 'content-type': expect.stringMatching(/^application\/problem\+json/) };
 
-test('422 invalid_model_output: the model fails on the rows of a table', async () => {
+test('422 invalid_model_output: the model fails on CSV rows', async () => {
   const post = await caller();
 
   const { headers, body } = await post('labels', 'a\n1\n7\n').expect(422);
@@ -43,7 +43,7 @@ test('422 invalid_model_output: the model fails on the rows of a table', async (
   await post('labels', 'a\n1\n').expect(200, 'prediction\r\none\r\n');
 });
 
-test('504 deadline_exceeded: the rows of a table take too long', async () => {
+test('504 deadline_exceeded: CSV rows take too long', async () => {
   const post = await caller();
 
   const { headers, body } = await post('slow', 'a\n5000\n').expect(504);
@@ -52,7 +52,7 @@ test('504 deadline_exceeded: the rows of a table take too long', async () => {
   expect(body).toMatchObject({ code: 'deadline_exceeded' });
 });
 
-test('429: a table beyond the limit, and nothing of it is read', async () => {
+test('429: CSV over the rate limit is refused unread', async () => {
   const post = await caller();
   for (let count = 0; count < ratePerMinute; count += 1) await post('labels', 'a\n1\n').expect(200);
 

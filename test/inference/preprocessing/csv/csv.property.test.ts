@@ -10,12 +10,12 @@ import type { InputType } from '../../../../mlapi/inference/tensors/types.ts';
 import { requests, type Column } from '../../../support/generated-contracts.ts';
 import { readConnections } from '../../../support/nsl-kdd.ts';
 
-/** Reads CSV that comes in pieces: of so many bytes each, over and over. */
+/** Reads CSV in chunks of these sizes, repeated. */
 function readCsv(preprocessor: Preprocessor, bytes: Buffer, sizes: readonly number[]): unknown {
   const rows = preprocessor.csvRows(() => undefined);
   for (let at = 0, piece = 0; at < bytes.length; piece += 1) {
     const size = sizes[piece % sizes.length]!;
-    // What was written is only lent.
+    // The chunk is only lent, so its bytes may change afterwards.
     const chunk = Buffer.from(bytes.subarray(at, at + size));
     rows.write(chunk);
     chunk.fill(0x31);
@@ -24,7 +24,7 @@ function readCsv(preprocessor: Preprocessor, bytes: Buffer, sizes: readonly numb
   return rows.end();
 }
 
-/** What comes of it: the matrix, or the refusal. */
+/** The resulting matrix, or the error. */
 function outcomeOf(read: () => unknown): unknown {
   try {
     return read();
@@ -88,12 +88,12 @@ const layout = fc.record({
   lineBreak: fc.infiniteStream(fc.constantFrom('\n', '\r\n')),
   endsWithLineBreak: fc.boolean(),
   hasBom: fc.boolean(),
-  /** Columns of which all cells are missing, and may be. */
+  /** Omit columns whose cells are all missing, if the contract allows it. */
   leavesOut: fc.boolean(),
   sizes: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
 });
 
-/** Rows with texts in their cells: most of them good, some of them not. */
+/** Rows with texts as cells, most of them valid. */
 const tables = requests.chain(({ all, rows }) =>
   fc.record({
     all: fc.constant(all),
@@ -115,7 +115,7 @@ const tables = requests.chain(({ all, rows }) =>
   }),
 );
 
-/** The cell as JSON has it, in the plainest words; undefined where it is left out. */
+/** The cell as JSON, in the simplest implementation; undefined if omitted. */
 function toJson({ type }: Feature, text: string): unknown {
   if (text === '') return undefined;
   if (type === 'category') return text;
@@ -150,11 +150,11 @@ function toCsv(all: readonly Column[], rows: readonly (readonly string[])[], for
 }
 
 describe('rows in CSV', () => {
-  test('get the codes and the refusals of the same rows in JSON, however they are written and cut', () => {
+  test('give the same matrix or errors as the same rows in JSON, however they are written and split', () => {
     let taken = 0;
     fc.assert(
       fc.property(tables, ({ all, rows, type, layout: form }) => {
-        // A header has one name or more.
+        // A header needs at least one name.
         fc.pre(!form.leavesOut || all.some((_, at) => rows.some((cells) => cells[at] !== '')));
         const features = all.map(({ feature }) => feature);
         const preprocessor = new Preprocessor(features, type, 10);
@@ -176,7 +176,7 @@ describe('rows in CSV', () => {
     expect(taken).toBeGreaterThan(100);
   });
 
-  test('of a real file are encoded to the bit as the same rows in JSON', () => {
+  test('of a real file are encoded bit for bit like the same rows in JSON', () => {
     const { features } = readContract('resources/models/nsl-kdd-classifier', { inputType: 'float32', width: 41 });
     const preprocessor = new Preprocessor(features, 'float32', 10_000);
     const path = 'test/fixtures/nsl-kdd/rows.csv';
@@ -243,7 +243,7 @@ describe('hostile bytes', () => {
     .map((parts) => Buffer.concat([Buffer.from('x,c\n'), ...parts]));
   const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 });
 
-  test('get one verdict, however they are cut; what is taken, csv-parse reads the same', () => {
+  test('give the same result however they are split; whatever is accepted, csv-parse reads the same', () => {
     let taken = 0;
     fc.assert(
       fc.property(bytes, sizes, (body, cut) => {

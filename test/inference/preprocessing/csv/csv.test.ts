@@ -15,7 +15,7 @@ afterAll(() => service.close());
 
 const path = 'test/fixtures/nsl-kdd/rows.csv';
 const connections = readConnections(path);
-/** The data set's own lines, without what is to be predicted. */
+/** Lines of the data set, without the target columns. */
 const lines = readFileSync(path, 'utf8')
   .trimEnd()
   .split('\n')
@@ -23,7 +23,7 @@ const lines = readFileSync(path, 'utf8')
 const [header = '', first = '', second = ''] = lines;
 const columns = header.split(',');
 const file = `${lines.join('\n')}\n`;
-/** The first row, with other cells in it. */
+/** The first row, with some cells replaced. */
 const rowWith = (cells: Readonly<Record<string, string>>) =>
   first
     .split(',')
@@ -35,7 +35,7 @@ const post = (body: string | Buffer, type = 'text/csv', target = '/api/ml') =>
     .post(target)
     .set('authorization', `Bearer ${token}`)
     .set('content-type', type)
-    // As bytes, or they would be sent as JSON.
+    // As bytes, because supertest would send a string as JSON.
     .serialize((text: unknown) => text as string)
     .send(body);
 
@@ -43,7 +43,7 @@ describe('200: rows as CSV', () => {
   const model = '/api/models/nsl-kdd-classifier';
 
   test.each(['/api/ml', `${model}/predict`, `${model}/versions/1/predict`, '/api/ml/'])(
-    'POST %s answers what the same rows get as JSON',
+    'POST %s returns the same as for JSON rows',
     async (target) => {
       const rows = JSON.stringify(connections.map(({ list }) => list));
 
@@ -93,7 +93,7 @@ const refusalOf = async (body: string | Buffer, status: number): Promise<Refusal
   return answer.body as Refusal;
 };
 
-describe('400: what is no CSV', () => {
+describe('400: invalid CSV', () => {
   const nul = '\0';
   test.each<[string, string | Buffer, string, string]>([
     ['an empty body', '', '/header', 'a header is required'],
@@ -133,7 +133,7 @@ describe('400: what is no CSV', () => {
   });
 });
 
-describe('400: a header that does not fit', () => {
+describe('400: a header that does not match', () => {
   test.each([
     ['an unknown column', `${header},attack`, '/header/attack', 'not a feature of this model'],
     ['a missing column', columns.slice(1).join(','), '/header/duration', 'missing; this column is required'],
@@ -153,14 +153,14 @@ describe('400: a header that does not fit', () => {
     expect([code, errors]).toEqual(['duplicate_key', [{ pointer: '/header/land', detail: 'column is repeated' }]]);
   });
 
-  test('invalid_rows: a header and no row', async () => {
+  test('invalid_rows: a header without rows', async () => {
     const { code, errors } = await refusalOf(`${header}\n`, 400);
 
     expect([code, errors]).toEqual(['invalid_rows', [{ pointer: '', detail: 'at least one row is required' }]]);
   });
 });
 
-describe('a table that lost its line breaks, as with curl -d', () => {
+describe('CSV without line breaks, as sent by curl -d', () => {
   const asCurlSends = (table: string) => table.replaceAll('\n', '');
 
   test.each([
@@ -168,20 +168,20 @@ describe('a table that lost its line breaks, as with curl -d', () => {
     ['invalid_rows', 400, header, ''],
     ['invalid_csv', 400, `${header}"`, '/header'],
     ['row_too_large', 413, asCurlSends(`${header}\n${`${first}\n`.repeat(1_000)}`), '/header'],
-  ])('%s: the refusal (%i) says so, and what to do', async (expected, status, body, pointer) => {
+  ])('%s: the error (%i) says so, with instructions', async (expected, status, body, pointer) => {
     const { code, detail, errors } = await refusalOf(body, status);
 
     expect([code, errors?.[0]?.pointer]).toEqual([expected, pointer]);
     expect(detail).toMatch(/^The (?:CSV is a single line|header of the CSV is too long).* use --data-binary\.$/);
   });
 
-  test('no other refusal speaks of it', async () => {
+  test('no other error mentions it', async () => {
     for (const body of [`${header}\n`, `${header}\n${rowWith({ flag: 'x' })}`, `${header}\n"`, '\n'])
       expect((await refusalOf(body, 400)).detail).not.toContain('line breaks');
   });
 });
 
-describe('400: rows that do not fit', () => {
+describe('400: invalid rows', () => {
   test.each([
     ['a category', { flag: 'ftpx' }, '/1/flag', /^unknown category "ftpx"; expected one of /],
     ['text for a number', { duration: 'x' }, '/1/duration', '"x"; expected a finite number'],
@@ -194,7 +194,7 @@ describe('400: rows that do not fit', () => {
     ['an empty cell', { duration: '' }, '/1/duration', 'missing; expected a finite number'],
     ['an empty cell in quotes', { duration: '""' }, '/1/duration', 'missing; expected a finite number'],
     ['another boolean', { land: 'yes' }, '/1/land', '"yes"; expected true or false'],
-  ])('%s, at its row and feature', async (_, cells, pointer, detail) => {
+  ])('%s: the error names row and feature', async (_, cells, pointer, detail) => {
     const { code, errors } = await refusalOf(`${header}\n${first}\n${rowWith(cells)}\n${second}\n`, 400);
 
     expect([code, errors?.length, errors?.[0]?.pointer]).toEqual(['invalid_rows', 1, pointer]);
@@ -213,7 +213,7 @@ describe('400: rows that do not fit', () => {
     expect([code, errors]).toEqual(['invalid_rows', [{ pointer: '/1', detail }]]);
   });
 
-  test('at most 20 are named, and no value at length', async () => {
+  test('at most 20 errors, without long values', async () => {
     const wrong = rowWith({ flag: 'x'.repeat(10_000) });
 
     const { errors } = await refusalOf(`${header}\n${`${wrong}\n`.repeat(22)}`, 400);
@@ -224,7 +224,7 @@ describe('400: rows that do not fit', () => {
 });
 
 describe('413', () => {
-  test('too_many_rows: one more than the limit; the limit is served', async () => {
+  test('too_many_rows: one over the limit; the limit itself is served', async () => {
     const rows = (count: number) => `${header}\n${`${first}\n`.repeat(count)}`;
 
     await post(rows(maxRows)).expect(200);
@@ -232,7 +232,7 @@ describe('413', () => {
     expect((await refusalOf(rows(maxRows + 1), 413)).code).toBe('too_many_rows');
   });
 
-  test('body_too_large: one byte more than the limit', async () => {
+  test('body_too_large: one byte over the limit', async () => {
     const fill = (bytes: number) => `${header}\n`.padEnd(bytes, '\n');
 
     expect((await refusalOf(fill(limitBytes), 400)).code).toBe('invalid_rows');
@@ -250,7 +250,7 @@ describe('413', () => {
   });
 });
 
-describe('other refusals of CSV', () => {
+describe('other errors for CSV', () => {
   test.each(['text/csv; charset=utf-16', 'text/csv; header=absent', 'text/csvx', 'text/tab-separated-values'])(
     '415: %s',
     async (type) => {
@@ -272,7 +272,7 @@ describe('other refusals of CSV', () => {
     await post('[[1]]', 'application/json; header=present').expect(415);
   });
 
-  test('401: without a token; 403: without the scope; 404: an unknown model, whatever the body', async () => {
+  test('401: without a token; 403: without the scope; 404: an unknown model; whatever the body', async () => {
     const reader = (await service.newClient(undefined, ['models:read'])).tokens.access_token;
 
     await post(file).set('authorization', '').expect(401);
@@ -281,7 +281,7 @@ describe('other refusals of CSV', () => {
     await post(file, 'text/csv', '/api/models/nsl-kdd-classifier/versions/2/predict').expect(404);
   });
 
-  test('400: an unknown query', async () => {
+  test('400: an unknown query parameter', async () => {
     await post(file, 'text/csv', '/api/ml?score=true').expect(400);
   });
 });
