@@ -81,7 +81,7 @@ function isTest(root: string, path: string): boolean {
 }
 
 function deleteEmptyTests(sources: Sources): void {
-  for (const path of sources.paths)
+  for (const path of sources.changed)
     if (path.endsWith('.test.ts') && !hasTests(sources.text(path))) sources.delete(path);
 }
 
@@ -92,7 +92,9 @@ function hasTests(text: string): boolean {
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) && isTestCall(node.expression.getText(source))) {
       const [title, ...rest] = node.arguments;
-      if (title !== undefined && rest.some(ts.isFunctionLike)) isFound = true;
+      const isNamed = title !== undefined && ts.isStringLiteralLike(title);
+      if (title !== undefined && rest.some((each) => ts.isFunctionLike(each) || (isNamed && ts.isIdentifier(each))))
+        isFound = true;
     }
     if (!isFound) ts.forEachChild(node, visit);
   };
@@ -100,9 +102,9 @@ function hasTests(text: string): boolean {
   return isFound;
 }
 
-/** `test`, `test.each(...)`, or a name of the file's own for one of them; neither `describe` nor a method. */
+/** `test`, `test.each(...)`, a choice of one of them, or a name of the file's own; neither `describe` nor a method. */
 function isTestCall(callee: string): boolean {
-  return /^(?:(?:test|it)\b|(?!describe)\w+$)/.test(callee);
+  return /^(?:\(?[^()]*\b(?:test|it)\b|(?!describe)\w+$)/.test(callee);
 }
 
 /** Imports of files that are gone, and names, texts and comments with one of the words. */

@@ -120,23 +120,33 @@ export function cutLines(text: string, words: RegExp, names: readonly string[]):
   const kept: string[] = [];
   let until: string | undefined;
   let indentOfDropped = Infinity;
+  let isBehindCut = false;
   for (const line of text.split('\n')) {
     const [, close, name] = /^\s*(?:#|\/\/) <(\/?)([a-z]+)>$/.exec(line) ?? [];
     if (name !== undefined && names.includes(name)) {
       until = close === '' ? name : undefined;
+      isBehindCut = true;
       continue;
     }
     if (until !== undefined) continue;
     const indent = line.search(/\S/);
     if (indent > indentOfDropped) continue;
+    // Of the gaps before and behind what is gone, the first stays.
+    if (indent === -1 && isBehindCut && (kept.at(-1) ?? '') === '') continue;
     indentOfDropped = Infinity;
-    if (!words.test(line)) kept.push(line);
-    else if (/^\s*#/.test(line)) {
-      const left = cutSentences(line.replace(/^\s*#+ ?/, ''), words);
-      if (left !== undefined && left !== '') kept.push(`${' '.repeat(indent)}# ${left}`);
-    } else indentOfDropped = indent;
+    const left = words.test(line) ? leftOfLine(line, indent, words) : line;
+    if (left === undefined && !/^\s*#/.test(line)) indentOfDropped = indent;
+    if (left !== undefined) kept.push(left);
+    isBehindCut = left === undefined;
   }
-  return kept.join('\n').replace(/\n{3,}/g, '\n\n');
+  return kept.join('\n');
+}
+
+/** A comment loses sentences; any other line goes. */
+function leftOfLine(line: string, indent: number, words: RegExp): string | undefined {
+  if (!/^\s*#/.test(line)) return undefined;
+  const left = cutSentences(line.replace(/^\s*#+ ?/, ''), words);
+  return left === undefined || left === '' ? undefined : `${' '.repeat(indent)}# ${left}`;
 }
 
 /** Takes out of JSON the objects of lists that have one of the words, those that are left with empty lists, and the sentences of texts. */

@@ -16,7 +16,9 @@ export function readPackage(root: string): Package {
 export function dropDeadScripts(root: string): void {
   const found = readPackage(root);
   const isRunnable = (command: string) =>
-    (command.match(/(?:test|mlapi|\.ci)\/[\w./-]*[\w-]/g) ?? []).every((program) => existsSync(join(root, program)));
+    (command.match(/(?<![\w/])(?:test|mlapi|\.ci)\/[\w./-]*[\w-]/g) ?? []).every((program) =>
+      existsSync(join(root, program)),
+    );
   found.scripts = Object.fromEntries(Object.entries(found.scripts).filter(([, command]) => isRunnable(command)));
   writeFileSync(join(root, 'package.json'), `${JSON.stringify(found, undefined, 2)}\n`);
 }

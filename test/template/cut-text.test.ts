@@ -54,6 +54,12 @@ describe('settings and scripts', () => {
     expect(cutLines(text, /(?!)/, ['gone'])).toBe('a\nc\n# <other>\nd\n# </other>\n');
   });
 
+  test('gaps stay as they are, but for those around what goes', () => {
+    const text = 'a\n\n\nb\n\n\ngone:\n  x\n\n  y\n\n\nc\n\nd\n';
+
+    expect(cutLines(text, words, [])).toBe('a\n\n\nb\n\n\nc\n\nd\n');
+  });
+
   test('a text in JSON loses a sentence', () => {
     expect(JSON.parse(cutJson('{"about":"One. Gone is two."}', words))).toEqual({ about: 'One.' });
   });
