@@ -25,7 +25,7 @@ export const systemTests = {
     'test/assurance/faults/',
     'test/inference/batching/batching.test.ts',
     'test/inference/execution/process-pool.test.ts',
-    'test/inference/preprocessing/csv/csv-refusals.test.ts',
+    'test/inference/csv/refusals.test.ts',
     'test/inference/execution/executor.test.ts',
     'test/inference/execution/expendable.test.ts',
     'test/inference/model-files/external-data.test.ts',

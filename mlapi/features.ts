@@ -4,6 +4,7 @@ import type { Endpoint } from './http/endpoint.ts';
 import type { Feature } from './http/feature.ts';
 import { redisVariables } from './http/limits/redis-variables.ts';
 import type { Lifecycle } from './http/server/lifecycle.ts';
+import { csv } from './inference/csv/feature.ts';
 import { remoteVariables } from './inference/remote/variables.ts';
 import { modelStore } from './models/feature.ts';
 import { oip } from './oip/feature.ts';
@@ -18,6 +19,7 @@ export const features = {
   postgres: { variables: postgresVariables },
   redis: { variables: redisVariables },
   otlp: { variables: otlpVariables },
+  csv,
   remoteModels: { variables: remoteVariables },
   modelStore,
   oip,

@@ -57,6 +57,23 @@ const all = {
     paths: ['mlapi/client', 'mlapi/cli/remote.ts', 'test/client', 'test/cli/remote.test.ts', 'files/clients.md'],
     words: /mlapi\/client|files\/clients\.md|remote-?commands/i,
   },
+  csv: {
+    title: 'rows and predictions as CSV',
+    paths: [
+      'mlapi/inference/csv',
+      'mlapi/client/csv-stream.ts',
+      'test/inference/csv',
+      'test/client/csv.test.ts',
+      'test/assurance/attacks/csv.test.ts',
+      'test/assurance/bench/csv.bench.ts',
+      'files/requests/three-rows.csv',
+      '.ci/openapi/hooks.py',
+    ],
+    // Not `encoding.csv` of a model, `users.csv` of an operator, and the package that reads them.
+    words: /(?<!\.|read_|to_)csv(?!-parse|error)|-rows\.csv/i,
+    // The media type of `encoding.csv`.
+    except: ['mlapi/client/versions.ts'],
+  },
   docs: {
     title: 'the documents at /api/docs, and the OpenAPI description',
     paths: ['mlapi/docs', 'test/docs', '.ci/openapi'],

@@ -150,7 +150,7 @@ function readScopes({ options }: Arguments): { scopes?: string[] } {
   return typeof options.scopes === 'string' ? { scopes: options.scopes.split(',') } : {};
 }
 
-/** Reads a CSV file: UTF-8, no header, exactly two columns, quoted as in RFC 4180. @throws {ClientError} that names each wrong line */
+/** Reads `users.csv`: UTF-8, no header, exactly two columns, quoted as in RFC 4180. @throws {ClientError} that names each wrong line */
 function readUsers(path: string): ImportedClient[] {
   const rows = parseTable(readText(path), path);
   const mistakes = rows.flatMap(([name = '', password = '', ...rest], index) => {

@@ -1,5 +1,4 @@
 import { closeSync, createReadStream, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { extname } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { ApiError, Client, type NamedRow, type Row, type TokenResponse } from '../client/client.ts';
@@ -33,7 +32,7 @@ export const remoteCommands: Readonly<Record<string, Command>> = {
   },
   'remote predict': {
     usage: 'remote predict MODEL FILE --session FILE [--version V] [--scores]',
-    help: 'predict the rows of a .json or .csv file; - reads JSON from standard input',
+    help: 'predict the rows of a file; - reads JSON from standard input',
     options: { session: { type: 'string' }, version: { type: 'string' }, scores: { type: 'boolean' } },
     run: async (given) => {
       const [model, rows, ...rest] = given.words;
@@ -44,7 +43,8 @@ export const remoteCommands: Readonly<Record<string, Command>> = {
         const client = new Client({ url, tokens, onTokens: (newer) => store(file, { url, tokens: newer }) });
         const { version, scores } = given.options;
         const options = { scores: scores === true, ...(typeof version === 'string' && { version }) };
-        await explained(predict(client, { model, rows, options })).finally(() => client.close());
+        const answered = (isCsv(rows) ? predictCsv : predictJson)(client, { model, rows, options });
+        await explained(answered).finally(() => client.close());
       });
     },
   },
@@ -56,12 +56,16 @@ interface Question {
   readonly options: { readonly scores: boolean; readonly version?: string };
 }
 
-async function predict(client: Client, { model, rows, options }: Question): Promise<void> {
-  if (extname(rows).toLowerCase() === '.csv') {
-    const answer = await client.predictCsv(model, () => createReadStream(rows), options);
-    await pipeline(answer, process.stdout, { end: false });
-    return;
-  }
+function isCsv(path: string): boolean {
+  return path.toLowerCase().endsWith('.csv');
+}
+
+async function predictCsv(client: Client, { model, rows, options }: Question): Promise<void> {
+  const answer = await client.predictCsv(model, () => createReadStream(rows), options);
+  await pipeline(answer, process.stdout, { end: false });
+}
+
+async function predictJson(client: Client, { model, rows, options }: Question): Promise<void> {
   const read = await json(rows === '-' ? process.stdin : createReadStream(rows)).catch((cause: unknown) => {
     throw cause instanceof SyntaxError ? new UsageError(`${rows} is not JSON`) : cause;
   });

@@ -1,5 +1,5 @@
 import { pathName } from '../http/request/path-names.ts';
-import type { CsvDocs, Endpoint } from '../http/endpoint.ts';
+import type { Endpoint, TextDocs } from '../http/endpoint.ts';
 import type { ErrorShape } from '../http/response/error-shape.ts';
 import { errorContent, errorsOf } from './errors.ts';
 import { toJsonSchema } from './joi-schema.ts';
@@ -98,7 +98,7 @@ function requestBody(docs: Endpoint['docs']['body'], { reader, schema: joi }: No
   });
   return {
     required: !reader.isOptional,
-    content: { ...(Object.fromEntries(contents) as object), ...csvContent(docs?.csv) },
+    content: { ...(Object.fromEntries(contents) as object), ...textContents(docs?.texts) },
   };
 }
 
@@ -139,13 +139,15 @@ function success(answer: Endpoint['docs']['answer']): object {
     content: {
       [mediaType]: { schema, ...(example !== undefined && { example }) },
       ...Object.fromEntries(Object.entries(others).map(([other, its]) => [other, { schema: its }])),
-      ...csvContent(answer.csv),
+      ...textContents(answer.texts),
     },
   };
 }
 
-function csvContent(csv: CsvDocs | undefined): Record<string, object> {
-  if (csv === undefined) return {};
-  const { description, example } = csv;
-  return { 'text/csv': { schema: { type: 'string', description }, example } };
+function textContents(texts: Readonly<Record<string, TextDocs>> = {}): Record<string, object> {
+  const contents = Object.entries(texts).map(([mediaType, { description, example }]) => [
+    mediaType,
+    { schema: { type: 'string', description }, example },
+  ]);
+  return Object.fromEntries(contents) as Record<string, object>;
 }

@@ -141,7 +141,8 @@ export interface EndpointDocs {
     readonly schema: object;
     readonly example?: unknown;
     readonly mediaType?: string;
-    readonly csv?: CsvDocs;
+    /** Forms as text, by media type. */
+    readonly texts?: Readonly<Record<string, TextDocs>>;
     /** JSON Schemas of further media types. */
     readonly others?: Readonly<Record<string, object>>;
   };
@@ -151,14 +152,15 @@ export interface EndpointDocs {
     /** Path of a file to send as the example. */
     readonly file?: string;
     readonly schema?: object;
-    readonly csv?: CsvDocs;
+    /** Forms as text, by media type. */
+    readonly texts?: Readonly<Record<string, TextDocs>>;
     /** JSON Schemas of media types whose content differs from `schema`. */
     readonly others?: Readonly<Record<string, object>>;
   };
 }
 
-/** The CSV form of a body. */
-export interface CsvDocs {
+/** A form of a body as text. */
+export interface TextDocs {
   readonly description: string;
   readonly example: string;
 }

@@ -4,6 +4,7 @@ import type { Metrics } from '../telemetry/metrics/metrics.ts';
 import { ModelRegistry } from './model-registry.ts';
 import { InferenceObservers } from './observer.ts';
 import { inferenceEndpoints } from './routes.ts';
+import { RowFormats } from './row-formats.ts';
 import type { EngineConfig } from './serving/open-batcher.ts';
 
 interface InferenceFoundations {
@@ -16,9 +17,13 @@ export async function openInference({ config, metrics }: InferenceFoundations) {
   const observers = new InferenceObservers(metrics);
   const predictors = await ModelRegistry.load(config, observers.shipped);
   metrics.watch({ modelMemoryBytes: () => predictors.memory(), modelVerdicts: () => predictors.verdicts() });
+  const rowFormats = new RowFormats();
   const feature: OpenFeature = {
-    endpoints: inferenceEndpoints(predictors, config),
+    // Created when they are asked for: the features add their formats first.
+    get endpoints() {
+      return inferenceEndpoints(predictors, config, rowFormats);
+    },
     healthChecks: [{ name: 'models', check: () => predictors.check() }],
   };
-  return { predictors, observers, inference: feature };
+  return { predictors, observers, rowFormats, inference: feature };
 }

@@ -1,7 +1,7 @@
-import type { EndpointDocs } from '../http/endpoint.ts';
+import type { EndpointDocs, TextDocs } from '../http/endpoint.ts';
 import { anyPredictionSchema, anyRowsSchema, predictionSchema, rowsSchema } from './contract/json-schema.ts';
 import type { Contract } from './contract/types.ts';
-import { csvResponse, toLine } from './postprocessing/csv-response.ts';
+import type { RowFormat } from './row-formats.ts';
 import type { Predictor } from './serving/predictor.ts';
 import type { InputType } from './tensors/types.ts';
 
@@ -20,21 +20,28 @@ const inputTypes: Readonly<Record<string, InputType>> = {
 };
 
 /** Documents request and response of a prediction for any model, with the sample of `shown` as the example. */
-export function predictionDocs(shown: Predictor): PredictionDocs {
-  return docsOf(shown, { rows: anyRowsSchema, prediction: anyPredictionSchema });
+export function predictionDocs(shown: Predictor, formats: readonly RowFormat[]): PredictionDocs {
+  return docsOf(shown, { rows: anyRowsSchema, prediction: anyPredictionSchema }, formats);
 }
 
 /** Documents predictions of the default model, whose contract is known. */
-export function defaultPredictionDocs(shown: Predictor): PredictionDocs {
+export function defaultPredictionDocs(shown: Predictor, formats: readonly RowFormat[]): PredictionDocs {
   const { contract } = shown;
   const { datatype = '' } = shown.information().inputs[0] ?? {};
   const type = inputTypes[datatype];
-  if (contract.features.length === 0 || type === undefined) return predictionDocs(shown);
-  return docsOf(shown, { rows: rowsSchema(contract, type), prediction: predictionSchema(contract.output) });
+  if (contract.features.length === 0 || type === undefined) return predictionDocs(shown, formats);
+  return docsOf(shown, { rows: rowsSchema(contract, type), prediction: predictionSchema(contract.output) }, formats);
 }
 
-function docsOf({ contract, sampleResponse }: Predictor, schemas: Schemas): PredictionDocs {
-  const lines = sampleResponse === undefined ? [] : [...(csvResponse(sampleResponse).chunks ?? [])];
+function docsOf(
+  { contract, sampleResponse }: Predictor,
+  schemas: Schemas,
+  formats: readonly RowFormat[],
+): PredictionDocs {
+  const texts = formats.map(({ mediaType, write, docs }): [string, TextDocs] => {
+    const pieces = sampleResponse === undefined ? [] : [...(write(sampleResponse).chunks ?? [])];
+    return [mediaType, { description: docs.prediction, example: pieces.join('') }];
+  });
   return {
     tag: 'models',
     statuses: {
@@ -47,39 +54,30 @@ function docsOf({ contract, sampleResponse }: Predictor, schemas: Schemas): Pred
     answer: {
       schema: schemas.prediction,
       example: sampleResponse,
-      csv: { description: 'For `Accept: text/csv`: a header, then one line per row', example: lines.join('') },
+      texts: Object.fromEntries(texts),
     },
-    body: bodyDocs(contract, schemas.rows),
+    body: bodyDocs(contract, schemas.rows, formats),
   };
 }
 
-function bodyDocs(contract: Contract, schema: object): NonNullable<EndpointDocs['body']> {
+function bodyDocs(
+  contract: Contract,
+  schema: object,
+  formats: readonly RowFormat[],
+): NonNullable<EndpointDocs['body']> {
   const { features, sample } = contract;
   // A model without features takes tensors, so there is no example row.
   if (features.length === 0) return { schema, examples: {} };
+  const texts = formats.map(({ mediaType, docs }): [string, TextDocs] => [
+    mediaType,
+    { description: docs.rows, example: docs.example(contract) },
+  ]);
   return {
     schema,
     examples: {
       'one named row': sample,
       'rows in feature order': [features.map((feature) => sample[feature.name] ?? null)],
     },
-    csv: {
-      description:
-        'A header with the names of the features, in any order, then one line per row; an empty cell is missing',
-      example: csvRows(contract),
-    },
+    texts: Object.fromEntries(texts),
   };
-}
-
-/**
- * The sample as CSV with all columns. An encoded category is written as its category, because numbers in category columns are text in CSV.
- */
-function csvRows({ features, sample }: Contract): string {
-  const cells = features.map((feature) => {
-    const cell = sample[feature.name] ?? '';
-    const coded =
-      feature.type === 'category' ? feature.categories.find(({ encoding }) => encoding === cell) : undefined;
-    return coded?.category ?? String(cell);
-  });
-  return toLine(features.map(({ name }) => name)) + toLine(cells);
 }

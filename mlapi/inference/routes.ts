@@ -1,8 +1,8 @@
 import type { CoreConfig } from '../config/core-config.ts';
-import { tableBody } from '../http/body/readers.ts';
+import { rowsBody } from '../http/body/readers.ts';
+import type { StreamedBody } from '../http/body/streamed-body.ts';
 import { endpoint, type EndpointResponse, type Call, type Endpoint, type EndpointDocs } from '../http/endpoint.ts';
 import { intersect, rangeAfter, rangeOfPrefix } from '../http/name-ranges.ts';
-import { prefers } from '../http/request/accept.ts';
 import { pageOf } from '../http/request/paging.ts';
 import { holdsFor, namesHeld } from '../http/scopes.ts';
 import type { Session } from '../http/session.ts';
@@ -10,24 +10,33 @@ import { informationSchema, listSchema } from './contract/information-schema.ts'
 import type { ModelRegistry } from './model-registry.ts';
 import type { Serving } from './model-source.ts';
 import { modelNotFound, namedModel } from './named-model.ts';
-import { csvResponse, csvMediaType } from './postprocessing/csv-response.ts';
 import { jsonResponse } from './postprocessing/json-response.ts';
 import { defaultPredictionDocs, predictionDocs } from './prediction-docs.ts';
 import { listQuery, predictQuery, type ListQuery, type PredictQuery } from './queries.ts';
+import { StreamedRows, type RowFormats } from './row-formats.ts';
 import type { Predictor } from './serving/predictor.ts';
 
 type PredictCall = Call<unknown, PredictQuery>;
 
 /** Endpoints that describe models and predict with them. */
-export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }: CoreConfig): Endpoint[] {
+export function inferenceEndpoints(
+  predictors: ModelRegistry,
+  { bodyLimitBytes }: CoreConfig,
+  formats: RowFormats,
+): Endpoint[] {
   const { shown } = predictors;
+  const streamed = formats.all.map((format) => ({
+    ...format,
+    wrap: (body: StreamedBody) => new StreamedRows(body, format),
+  }));
+  const answer = (found: Serving | Promise<Serving>, call: PredictCall) => answerIn(formats, found, call);
   const information = { tag: 'models', statuses: { 404: 'No such model' }, answer: informationResponse(shown) };
   const predict = {
     access: 'models:predict',
     method: 'POST',
     isHot: true,
     query: predictQuery,
-    body: { reader: tableBody(bodyLimitBytes) },
+    body: { reader: rowsBody(bodyLimitBytes, streamed) },
   } as const;
   const read = { access: 'models:read', method: 'GET' } as const;
   return [
@@ -43,7 +52,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
       path: '/api/ml',
       resource: 'filtered',
       docs: {
-        ...defaultPredictionDocs(shown),
+        ...defaultPredictionDocs(shown, formats.all),
         operationId: 'predictWithDefaultModel',
         summary: 'Predict with the default model',
       },
@@ -74,7 +83,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
       ...predict,
       path: '/api/models/{name}/predict',
       resource: namedModel,
-      docs: { ...predictionDocs(shown), operationId: 'predict', summary: 'Predict with a model' },
+      docs: { ...predictionDocs(shown, formats.all), operationId: 'predict', summary: 'Predict with a model' },
       handle: (call) => answer(predictors.serve(call.params.name, undefined, clientOf(call)), call),
     }),
     endpoint({
@@ -82,7 +91,7 @@ export function inferenceEndpoints(predictors: ModelRegistry, { bodyLimitBytes }
       path: '/api/models/{name}/versions/{version}/predict',
       resource: namedModel,
       docs: {
-        ...predictionDocs(shown),
+        ...predictionDocs(shown, formats.all),
         operationId: 'predictWithVersion',
         summary: 'Predict with one version of a model',
       },
@@ -102,11 +111,17 @@ function permitted<Model extends Pick<Serving, 'contract'>>(
 }
 
 /** Not async, so that no frame keeps the body alive while its rows wait. */
-function answer(found: Serving | Promise<Serving>, call: PredictCall): Promise<EndpointResponse> {
-  return found instanceof Promise ? found.then((serving) => predictWith(serving, call)) : predictWith(found, call);
+function answerIn(
+  formats: RowFormats,
+  found: Serving | Promise<Serving>,
+  call: PredictCall,
+): Promise<EndpointResponse> {
+  return found instanceof Promise
+    ? found.then((serving) => predictWith(serving, call, formats))
+    : predictWith(found, call, formats);
 }
 
-function predictWith(serving: Serving, call: PredictCall): Promise<EndpointResponse> {
+function predictWith(serving: Serving, call: PredictCall, formats: RowFormats): Promise<EndpointResponse> {
   const {
     body,
     query,
@@ -119,9 +134,10 @@ function predictWith(serving: Serving, call: PredictCall): Promise<EndpointRespo
   });
   const { headers } = serving;
   return prediction.then((made) => {
-    if (!prefers(accept, csvMediaType, 'application/json')) return jsonResponse(made, headers);
-    const table = csvResponse(made);
-    return { ...table, headers: { ...headers, ...table.headers } };
+    const format = formats.preferred(accept);
+    if (format === undefined) return jsonResponse(made, headers);
+    const written = format.write(made);
+    return { ...written, headers: { ...headers, ...written.headers } };
   });
 }
 

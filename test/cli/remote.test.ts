@@ -34,13 +34,17 @@ describe('remote', () => {
     expect(again.stderr).not.toContain(password);
   });
 
-  test('predict sends rows as JSON or CSV, and prints the response', async () => {
+  test('predict sends the rows of a file or of standard input, and prints the response', async () => {
     const expected = { model, version: '1', predictions: ['dos', 'normal', 'probe'] };
     const fromFile = await remote(predict(rows('three-rows.json'), '--version', '1'));
     expect([JSON.parse(fromFile.stdout), fromFile.stderr]).toEqual([expected, '']);
     const fromInput = await remote(predict('-', '--scores'), readFileSync(rows('three-rows.json'), 'utf8'));
     expect(JSON.parse(fromInput.stdout)).toMatchObject({ ...expected, scores: expect.any(Array) });
+  });
+
+  test('predict sends CSV as it is, and prints CSV', async () => {
     const table = await remote(predict(rows('three-rows.csv')));
+
     expect(table).toEqual({ code: 0, stdout: 'prediction\r\ndos\r\nnormal\r\nprobe\r\n', stderr: '' });
   });
 

@@ -3,7 +3,13 @@ import { expect, test } from '@jest/globals';
 import { startScript } from '../support/child.ts';
 import { startService } from '../support/service.ts';
 
-test('the documented program lists, predicts, sends CSV, and revokes its tokens', async () => {
+/** The rows in CSV, by their labels. */
+const csvLabels = /^dos\nnormal\nprobe\n$/m;
+
+/** What the program prints. */
+const printed = [/^nsl-kdd-classifier 1$/m, /predictions: \[ '\w+' \]/, csvLabels];
+
+test('the documented program lists, predicts, and revokes its tokens', async () => {
   const service = await startService();
   const password = await service.services.clients.add('demo', { scopes: ['models:predict', 'models:read'] });
   const [, program = ''] = /```ts\n(\/\/ try\.ts[^]*?)```/.exec(readFileSync('files/clients.md', 'utf8')) ?? [];
@@ -15,9 +21,7 @@ test('the documented program lists, predicts, sends CSV, and revokes its tokens'
     const { code } = await script.ended;
 
     expect([code, script.stderr]).toEqual([0, '']);
-    expect(script.stdout).toMatch(/^nsl-kdd-classifier 1$/m);
-    expect(script.stdout).toMatch(/predictions: \[ '\w+' \]/);
-    expect(script.stdout).toMatch(/^dos\nnormal\nprobe\n$/m);
+    for (const text of printed) expect(script.stdout).toMatch(text);
   } finally {
     rmSync(path);
     await service.close();

@@ -14,14 +14,14 @@ let endpoints: Endpoint[];
 beforeAll(async () => {
   service = await startService();
   token = (await service.newClient()).tokens.access_token;
-  const { lifecycle, config, predictors } = service.services;
+  const { lifecycle, config, predictors, rowFormats } = service.services;
   endpoints = [
     ...healthEndpoints(lifecycle),
     ...discoveryEndpoints(service.services),
     ...docsEndpoints([], version, config),
     ...authEndpoints(service.services),
     ...sessionEndpoints(service.services),
-    ...inferenceEndpoints(predictors, config),
+    ...inferenceEndpoints(predictors, config, rowFormats),
   ];
 });
 afterAll(() => service.close());

@@ -34,7 +34,7 @@ describe('the Postman collection', () => {
   test('fails on a service where a password works twice', async () => {
     const { failed } = await walk({ MLAPI_RESET_ONCE: 'false' });
 
-    expect(failed).toEqual(['12. Reset with the spent password: 401: 401 and the shape of RFC 6749']);
+    expect(failed).toEqual(['11. Reset with the spent password: 401: 401 and the shape of RFC 6749']);
   });
 
   test('contains no password and no token', () => {

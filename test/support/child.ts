@@ -7,7 +7,7 @@ import { temporaryFolder } from './service.ts';
 
 const tsx = createRequire(join(projectRoot, 'package.json')).resolve('tsx');
 
-/** Default variables of the child processes of tests, which do not inherit the environment of the tests. */
+/** What the child processes of tests run with, unless a test says otherwise. The environment of the tests is not passed on. */
 export const childVariables: Readonly<Record<string, string>> = {
   NODE_ENV: 'test',
   MLAPI_HOST: '127.0.0.1',
@@ -17,19 +17,19 @@ export const childVariables: Readonly<Record<string, string>> = {
   MLAPI_KEY_PASSPHRASE: 'a passphrase for tests only',
 };
 
-/** Executes the next program such that the kernel kills it with its parent (Linux): a killed test run has no exit handlers. */
+/** Where the tests themselves are killed, no exit handler runs: the kernel ends the process (Linux). It becomes the next program. */
 const endWithParent =
   spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0 ? ['setpriv', '--pdeathsig', 'KILL'] : [];
 
 interface StartOptions {
-  /** An empty value removes a variable. */
+  /** An empty value takes a variable away. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Node options. */
+  /** Options of Node itself. */
   readonly nodeOptions?: readonly string[];
-  /** Opens an IPC channel for messages. */
+  /** Whether messages can be sent to it. */
   readonly hasChannel?: boolean;
-  /** A program that changes the environment, then executes the process. */
+  /** A program that becomes the process, after it has changed something around it. */
   readonly prefix?: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export interface End {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A process started by a test: its output and exit. It never outlives the tests. */
+/** A process that a test started: what it has said, and how it ended. It never outlives the tests. */
 export class TestProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<End>;
@@ -63,7 +63,7 @@ export class TestProcess {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     child.stdin?.on('error', () => undefined);
     this.child = child;
-    // A process left behind by a failed test must not keep Jest running; it is killed when Jest ends.
+    // A process that a failed test left behind must not keep the tests from ending: their end is its own.
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) (handle as ChildProcess).unref();
     child.channel?.unref();
     const kill = () => child.kill('SIGKILL');
@@ -76,7 +76,7 @@ export class TestProcess {
     );
   }
 
-  /** Waits for a match in the whole standard output. @throws if the process ends before */
+  /** The next match in its standard output, from the beginning. @throws if it ends before */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.stdout);
@@ -88,19 +88,19 @@ export class TestProcess {
     }
   }
 
-  /** Sends a signal, SIGKILL by default, and waits for the exit. */
+  /** Sends a signal, SIGKILL unless another is named, and waits for the end. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<End> {
     this.child.kill(signal);
     return this.ended;
   }
 }
 
-/** Starts a TypeScript file of the project, compiled as shipped, as a process. */
+/** A TypeScript file of the project, compiled as it is shipped, as a process of its own. */
 export function startCompiled(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
   return new TestProcess([compiledPath(path), ...words], options);
 }
 
-/** Starts a TypeScript file from source, in any folder. */
+/** The same from source, wherever it lies. */
 export function startScript(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
   return new TestProcess(['--import', tsx, resolve(projectRoot, path), ...words], options);
 }
@@ -111,7 +111,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a command of the command line to its end. */
+/** One command of the command line, to its end. */
 export async function mlapi(
   dataDir: string,
   words: readonly string[],
@@ -124,7 +124,7 @@ export async function mlapi(
   return { code, stdout: command.stdout, stderr: command.stderr };
 }
 
-/** Starts the service as a process, and waits until it listens. */
+/** The service in a process of its own, once it listens. */
 export async function serve(
   dataDir: string,
   { variables = {}, ...options }: StartOptions = {},

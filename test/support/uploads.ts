@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestService } from './service.ts';
 
-/** The files of an upload; only the model is required. */
+/** What a client sends of a model; the ONNX file alone, or with what describes it. */
 export interface ModelFiles {
   readonly model?: Buffer | undefined;
   /** External data, by file name. */
@@ -18,10 +18,10 @@ export interface UploadResponse {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** All model scopes of a client, and those of administrators. */
+/** What a client may do with models, and what administrators may. */
 export const allScopes = ['models:read', 'models:predict', 'models:write', 'models:download'];
 
-/** Reads the files of a model folder. */
+/** The files of a model folder. */
 export function filesOf(folder: string): ModelFiles {
   const text = (name: string) => readFileSync(join(folder, name), 'utf8');
   const contract = JSON.parse(text('model.json')) as Record<string, unknown>;
@@ -33,7 +33,7 @@ export function filesOf(folder: string): ModelFiles {
   };
 }
 
-/** Sends a request as a client. */
+/** Asks as a client does. */
 export async function ask(
   service: Pick<TestService, 'url'>,
   token: string,
@@ -60,7 +60,7 @@ export async function ask(
   };
 }
 
-/** Uploads a model: an ONNX file alone as its bytes, otherwise as a form. */
+/** Sends a model: its ONNX file alone where there is nothing else, otherwise a form. */
 export function upload(
   service: Pick<TestService, 'url'>,
   token: string,

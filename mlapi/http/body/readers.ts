@@ -38,16 +38,22 @@ const parsers: Readonly<Record<string, Parse>> = {
 };
 
 /** Streamed to the handler. */
-const csv = 'text/csv';
 const binary = 'application/octet-stream';
 const utf8Charset = ['charset=utf-8', 'charset="utf-8"'];
-/** RFC 4180 section 3. */
-const presentHeader = ['header=present', 'header="present"'];
 
-/** A table of at most `limitBytes`: strict JSON, or CSV as a `StreamedBody`. */
-export function tableBody(limitBytes: number): BodyReader {
-  const mediaTypes = ['application/json', csv];
-  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes) };
+/** A media type whose bodies are read by the handler as they arrive. */
+interface StreamedType {
+  readonly mediaType: string;
+  /** Parameters that it may have besides the charset UTF-8, in lower case. */
+  readonly parameters: readonly string[];
+  /** Makes of a body what the handler gets. */
+  readonly wrap: (body: StreamedBody) => unknown;
+}
+
+/** Rows of at most `limitBytes`: strict JSON, or one of the streamed types. */
+export function rowsBody(limitBytes: number, streamed: readonly StreamedType[]): BodyReader {
+  const mediaTypes = ['application/json', ...streamed.map(({ mediaType }) => mediaType)];
+  return { mediaTypes, isOptional: false, read: readerOf(mediaTypes, limitBytes, { streamed }) };
 }
 
 /** A file of at most `limitBytes` as a `StreamedBody`: the whole body, or one part of a multipart form. */
@@ -92,6 +98,8 @@ export function bytesBody(mediaTypes: readonly string[], limitBytes: number, isO
 interface ReaderOptions {
   /** Stream every media type to the handler. */
   readonly isStreamed?: boolean;
+  /** Stream these to the handler. */
+  readonly streamed?: readonly StreamedType[];
   /** Pass the complete body on without parsing it. */
   readonly takesBytes?: boolean;
 }
@@ -106,11 +114,15 @@ function readerOf(
   limitBytes: number,
   options: { readonly takesBytes: true },
 ): BodyReader<Buffer>['read'];
-function readerOf(mediaTypes: readonly string[], limitBytes: number): BodyReader['read'];
 function readerOf(
   mediaTypes: readonly string[],
   limitBytes: number,
-  { isStreamed = false, takesBytes = false }: ReaderOptions = {},
+  options?: { readonly streamed: readonly StreamedType[] },
+): BodyReader['read'];
+function readerOf(
+  mediaTypes: readonly string[],
+  limitBytes: number,
+  { isStreamed = false, takesBytes = false, streamed = [] }: ReaderOptions = {},
 ): BodyReader['read'] {
   const unfinished = new MemoryQuota({
     clientBytes: maxWholeBodies * limitBytes,
@@ -118,7 +130,7 @@ function readerOf(
   });
   return async ({ request, response, session }) => {
     const contentType = request.headers['content-type'] ?? '';
-    const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType);
+    const mediaType = contentType === 'application/json' ? contentType : readMediaType(contentType, streamed);
     if (!mediaTypes.includes(mediaType) && !(takesBytes && contentType === '')) {
       const accept = mediaTypes.join(', ');
       throw new Problem(415, 'unsupported_media_type', `The body must be ${mediaTypes.join(' or ')}.`, {
@@ -139,7 +151,10 @@ function readerOf(
     const clientId = session?.clientId;
     const parse = isStreamed ? undefined : takesBytes ? (bytes: Buffer) => bytes : parsers[mediaType];
     if (parse === undefined) {
-      return new StreamedBody({ request, response, limitBytes, unfinished, clientId: clientId ?? '', contentType });
+      const about = { request, response, limitBytes, unfinished, clientId: clientId ?? '', contentType };
+      const body = new StreamedBody(about);
+      const type = streamed.find((each) => each.mediaType === mediaType);
+      return type === undefined ? body : type.wrap(body);
     }
     let held = 0;
     const hold = (bytes: number) => {
@@ -246,7 +261,7 @@ function readBytes({ request, response, limitBytes, hold, maxPieces }: Reading):
 }
 
 /** Returns the media type in lower case, or an empty string if its parameters are not supported. */
-function readMediaType(contentType: string): string {
+function readMediaType(contentType: string, streamed: readonly StreamedType[]): string {
   if (contentType.length > maxTypeLength) return '';
   const [type = '', ...parameters] = contentType
     .toLowerCase()
@@ -255,7 +270,7 @@ function readMediaType(contentType: string): string {
     // RFC 9110 section 5.6.6 allows empty parameters.
     .filter((part, index) => index === 0 || part !== '');
   const isMultipart = type === 'multipart/form-data';
-  const ours = [...utf8Charset, ...(type === csv ? presentHeader : [])];
+  const ours = [...utf8Charset, ...(streamed.find(({ mediaType }) => mediaType === type)?.parameters ?? [])];
   const isFine = isMultipart || parameters.every((parameter) => ours.includes(parameter));
   return isFine ? type : '';
 }

@@ -3,10 +3,17 @@ import type { Feature } from '../contract/types.ts';
 import { invalidRows, tooManyRows } from '../problems.ts';
 import type { InputType, Matrix } from '../tensors/types.ts';
 import { allocateCells, toMatrix, type Cells } from './cells.ts';
-import { CsvRows } from './csv/rows.ts';
 import { FeatureEncoder } from './feature-encoder.ts';
 import { findRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
+
+/** What a parser of streamed rows must keep to. */
+export interface RowOptions {
+  readonly type: InputType;
+  readonly maxRows: number;
+  /** Reserves memory in bytes. @throws {Problem} 503 if there is none */
+  readonly hold: (bytes: number) => void;
+}
 
 /**
  * Turns request bodies into the model's input tensor. Rows are validated and encoded in one pass; only a rejected row is walked again, to
@@ -49,9 +56,12 @@ export class Preprocessor {
     return toMatrix(cells, { type: this.#type, rows: length, width });
   }
 
-  /** Returns a parser for a CSV body. @param hold reserves memory in bytes, and throws if there is none */
-  csvRows(hold: (bytes: number) => void): CsvRows {
-    return new CsvRows(this.#encoders, { type: this.#type, maxRows: this.#maxRows, hold });
+  /** Opens a parser of rows that arrive as a stream. */
+  open<Parser>(
+    read: (encoders: readonly FeatureEncoder[], options: RowOptions) => Parser,
+    hold: RowOptions['hold'],
+  ): Parser {
+    return read(this.#encoders, { type: this.#type, maxRows: this.#maxRows, hold });
   }
 
   #encodeRow(row: unknown, cells: Cells, offset: number): boolean {

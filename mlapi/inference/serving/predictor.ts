@@ -1,4 +1,3 @@
-import { StreamedBody } from '../../http/body/streamed-body.ts';
 import { serviceBusy } from '../../http/problem.ts';
 import type { ResponseMemory } from '../../http/response-memory.ts';
 import type { Batcher } from '../batching/batcher.ts';
@@ -8,6 +7,7 @@ import type { ExecutorKind } from '../observer.ts';
 import { PredictionResponder, type PredictionResponse } from '../postprocessing/prediction-response.ts';
 import type { Preprocessor } from '../preprocessing/preprocessor.ts';
 import { invalidTensors, takesTensors } from '../problems.ts';
+import { StreamedRows } from '../row-formats.ts';
 import { rowWiseVerdict, type RowWiseVerdict } from '../row-wise/verdict.ts';
 import { quoteNames, toMatrix, toTensorInput } from '../tensors/input-tensors.ts';
 import type {
@@ -107,15 +107,15 @@ export class Predictor {
   }
 
   /**
-   * Validates and encodes rows: synchronously, or as a promise for streamed CSV.
-   * @param body rows in JSON form (a list of rows or one named row, bare or as `{ instances }`), or CSV as a `StreamedBody`
+   * Validates and encodes rows: synchronously, or as a promise for streamed rows.
+   * @param body rows in JSON form (a list of rows or one named row, bare or as `{ instances }`), or `StreamedRows`
    * @returns a matrix of shape [rows, features]
    * @throws {Problem} 409 `takes_tensors`; 400 or 413 for invalid rows, thrown or as a rejection
    */
   encode(body: unknown): Matrix | Promise<Matrix> {
     const preprocessor = this.#preprocessor;
     if (preprocessor === undefined) throw takesTensors();
-    if (body instanceof StreamedBody) return body.into((hold) => preprocessor.csvRows(hold));
+    if (body instanceof StreamedRows) return body.encode(preprocessor);
     return preprocessor.preprocess(body);
   }
 

@@ -1,21 +1,24 @@
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Problem } from '../../http/problem.ts';
 import { readContract } from '../../inference/contract/contract.ts';
 import type { Reference } from '../../inference/contract/reference.ts';
+import { CsvRows } from '../../inference/csv/rows.ts';
 import { ModelWrapper } from '../../inference/execution/model-wrapper.ts';
 import { Preprocessor } from '../../inference/preprocessing/preprocessor.ts';
+import type { Matrix } from '../../inference/tensors/types.ts';
 import { makeReference } from '../traffic/make-reference.ts';
 import { print, UsageError, type Commands } from '../../commands/command.ts';
 
 export const referenceCommands: Commands = {
   'models reference': {
-    usage: 'models reference FOLDER ROWS.csv',
+    usage: 'models reference FOLDER ROWS',
     help: 'write the distribution of the training rows into model.json, as the baseline for drift',
     run: async ({ words }) => {
       const [folder, rows, ...rest] = words;
       if (folder === undefined || rows === undefined || rest.length > 0)
-        throw new UsageError('expected a folder and a CSV file');
+        throw new UsageError('expected a folder and a file of rows');
       const path = join(folder, 'model.json');
       if (!existsSync(path)) throw new UsageError(`there is no model.json in ${folder}`);
       const reference = await referenceOf(folder, rows);
@@ -35,15 +38,33 @@ async function referenceOf(folder: string, path: string): Promise<Reference> {
   await model.release();
   const { features } = readContract(folder, metadata);
   if (metadata.inputType === undefined) throw new UsageError('this model takes tensors, and has no features');
-  const rows = new Preprocessor(features, metadata.inputType, maxReferenceRows).csvRows(() => undefined);
+  const preprocessor = new Preprocessor(features, metadata.inputType, maxReferenceRows);
   try {
-    for await (const chunk of createReadStream(path)) rows.write(chunk as Buffer);
-    return makeReference(features, rows.end());
+    return makeReference(features, await (isCsv(path) ? readCsv : readJson)(preprocessor, path));
   } catch (cause) {
+    if (cause instanceof SyntaxError) throw new UsageError(`${path} is not JSON`);
     if (!(cause instanceof Problem)) throw cause;
     const errors = (cause.errors ?? []).map(({ pointer, detail }) => `\n${pointer} ${detail}`);
     throw new UsageError(`${path}: ${cause.message}${errors.join('')}`);
   }
+}
+
+async function readJson(preprocessor: Preprocessor, path: string): Promise<Matrix> {
+  return preprocessor.preprocess(JSON.parse(await readFile(path, 'utf8')));
+}
+
+function isCsv(path: string): boolean {
+  return path.toLowerCase().endsWith('.csv');
+}
+
+/** Reads CSV with a header. */
+async function readCsv(preprocessor: Preprocessor, path: string): Promise<Matrix> {
+  const rows = preprocessor.open(
+    (encoders, options) => new CsvRows(encoders, options),
+    () => undefined,
+  );
+  for await (const chunk of createReadStream(path)) rows.write(chunk as Buffer);
+  return rows.end();
 }
 
 /** Writes each feature of the reference on one line, to keep the file short. */

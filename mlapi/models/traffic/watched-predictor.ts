@@ -1,7 +1,7 @@
-import { StreamedBody } from '../../http/body/streamed-body.ts';
 import { Problem } from '../../http/problem.ts';
 import type { Serving } from '../../inference/model-source.ts';
 import type { PredictionResponse } from '../../inference/postprocessing/prediction-response.ts';
+import { StreamedRows } from '../../inference/row-formats.ts';
 import type { CallerOptions, InferOptions, PredictOptions } from '../../inference/serving/predictor.ts';
 import type {
   InputTensor,
@@ -85,8 +85,8 @@ export class WatchedPredictor implements Serving {
     const beganMs = performance.now();
     const tally = this.#tally.current();
     const shadowTraffic = this.#shadowTraffic?.chosen();
-    // A streamed table has been consumed and cannot be encoded again.
-    const kept = shadowTraffic === undefined || body instanceof StreamedBody ? undefined : body;
+    // Streamed rows have been consumed and cannot be encoded again.
+    const kept = shadowTraffic === undefined || body instanceof StreamedRows ? undefined : body;
     const request = { beganMs, tally, shadowTraffic, body: kept };
     let encoded: Matrix | Promise<Matrix>;
     try {

@@ -14,11 +14,11 @@ const passwords = { good: 'CANARY-password-8be1f4', wrong: 'CANARY-wrong-passwor
 const dataDir = temporaryFolder();
 let service: TestProcess;
 let url: string;
-/** All issued tokens. */
+/** Every token that was given out. */
 const tokens: (Pick<Tokens, 'access_token'> & Partial<Tokens>)[] = [];
-/** All secrets of the reusable client: the first, and its successor. */
+/** Every secret of the reusable client: the first, and the one that it was rotated to. */
 const reusable: string[] = [];
-/** All responses except those that issue tokens, headers included. */
+/** Every answer but those that give out tokens, headers included. */
 let answers = '';
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.kill());
 
-/** Every secret on every route, where it belongs and where it does not. */
+/** Every route with every secret, where it belongs and where it does not. */
 async function useEverything(): Promise<void> {
   const reset = (password: string) => call('/auth/reset', { method: 'POST', body: credentials(password) });
   await reset(passwords.wrong);
@@ -118,7 +118,7 @@ async function useReusable(): Promise<void> {
   }
 }
 
-/** The credentials after the scheme, which must not be logged either. */
+/** What comes behind the scheme, which a log must hold no more than the secret itself. */
 function basicOf(secret: string): string {
   return basic('cron', secret).slice('Basic '.length);
 }
@@ -140,7 +140,7 @@ async function call(path: string, init: RequestInit): Promise<void> {
   else answers += `${JSON.stringify([...response.headers])}\n${text}\n`;
 }
 
-/** All secrets, and for tokens also their signatures, which cannot be guessed. */
+/** All that must not be seen; of tokens also what cannot be guessed: the signatures. */
 function secrets(): string[] {
   const given = tokens.flatMap(({ access_token, refresh_token = [] }) => [access_token, refresh_token].flat());
   const signatures = given.map((token) => token.split('.')[2] ?? '');
@@ -159,15 +159,15 @@ function expectNone(where: string, text: string): void {
   }
 }
 
-/** A process and its descendants. */
+/** A process and all below it. */
 function treeOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   return [pid, ...children.flatMap((child) => treeOf(Number(child)))];
 }
 
-describe('secrets, after every route has received them', () => {
-  test('tokens were issued and refused', () => {
-    // Two of the one-time client; of each secret of the reusable client, one by body and one by header.
+describe('secrets, once every route has seen them where they belong and where they do not', () => {
+  test('tokens were given out, and refused', () => {
+    // Two of the one-time client; of each secret of the reusable one, one in the body and one in the header.
     expect(tokens.map(({ refresh_token }) => refresh_token !== undefined)).toEqual([
       true,
       true,
@@ -180,14 +180,14 @@ describe('secrets, after every route has received them', () => {
     expect(answers.match(/invalid_token/g)?.length).toBeGreaterThan(5);
   });
 
-  test('are in no response except those that issue tokens', () => expectNone('answers', answers));
+  test('are in no answer but those that give out tokens', () => expectNone('answers', answers));
 
   test('are in no log line and not on standard error', () => {
     expect(service.stdout.split('\n').length).toBeGreaterThan(25);
     expectNone('log', service.stdout + service.stderr);
   });
 
-  test('are in no audit row, although the grants are', () => {
+  test('are in no audit row, and the grants are', () => {
     const database = new Libsql(join(dataDir, 'mlapi.db'));
     const rows = JSON.stringify(database.prepare('select * from audit_events').all());
     database.close();
@@ -195,7 +195,7 @@ describe('secrets, after every route has received them', () => {
     expectNone('audit', rows);
   });
 
-  test('are in no file of the data directory, which nobody else can read', () => {
+  test('are in no file of the data directory, and nobody else can read those', () => {
     const files = readdirSync(dataDir).map((name) => join(dataDir, name));
     expect(files.length).toBeGreaterThan(0);
     for (const file of files) {
@@ -204,14 +204,14 @@ describe('secrets, after every route has received them', () => {
     }
   });
 
-  test('are in no argument or environment variable of the service’s processes', () => {
+  test('are in no argument and no environment of any process of the service', () => {
     const pids = treeOf(service.child.pid ?? 0);
     for (const pid of pids) {
       for (const list of ['cmdline', 'environ']) expectNone(list, readFileSync(`/proc/${pid}/${list}`, 'latin1'));
     }
   });
 
-  test('a passphrase in the environment is readable by the service’s user only', async () => {
+  test('where the passphrase is in the environment, no other user can read it there', async () => {
     const other = await serve(temporaryFolder(), { variables: { MLAPI_KEY_PASSPHRASE: passphrase } });
     try {
       for (const pid of treeOf(other.service.child.pid ?? 0)) {
@@ -226,14 +226,14 @@ describe('secrets, after every route has received them', () => {
     }
   });
 
-  test('the unit disables core dumps, which would contain the private keys', () => {
+  test('the unit lets no core be written: a core would hold the private keys', () => {
     const unit = readFileSync('deploy/mlapi.service', 'utf8');
     expect(unit).toMatch(/^LimitCORE=0$/m);
     expect(unit).not.toMatch(/--(?:report|heapsnapshot|inspect|diagnostic)/);
   });
 });
 
-describe('secrets in an invalid configuration, or for an unreachable server', () => {
+describe('secrets in a configuration that is wrong, or names what does not answer', () => {
   const hosts = `127.0.0.1:1/mlapi`;
   test.each<[string, Record<string, string>]>([
     ['a database that does not answer', { MLAPI_DATABASE_URL: `postgres://mlapi:${passwords.url}@${hosts}` }],
@@ -258,7 +258,7 @@ describe('secrets in an invalid configuration, or for an unreachable server', ()
     expectNone('output', child.stdout + child.stderr);
   });
 
-  test('are not repeated: a wrong passphrase', async () => {
+  test('are not repeated: another passphrase than that of the keys', async () => {
     const child = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: 'CANARY-another-passphrase' },
     });

@@ -11,7 +11,7 @@ beforeAll(async () => {
   const modelsDir = writeModelFolders({
     'spying-folder': { onnx: spyingModel, contract: patientContract('spying-folder', 2) },
     'quantized-folder': { onnx: quantizedModel, contract: patientContract('quantized-folder', 4) },
-    // Shows what happens if runs are shared: the operator's rowWise is wrong.
+    // What would happen if runs were shared: their operator is mistaken.
     'spying-vouched': { onnx: spyingModel, contract: patientContract('spying-vouched', 2, vouched) },
     'quantized-vouched': { onnx: quantizedModel, contract: patientContract('quantized-vouched', 4, vouched) },
   });
@@ -32,7 +32,7 @@ async function predict(token: string, model: string, row: readonly number[]): Pr
   return (body.predictions as unknown[] | undefined)?.[0];
 }
 
-/** Sends the attacker's and the victim's requests at the same time, repeatedly. @returns the predictions of each */
+/** The other's requests and the victim's, at the same moment, again and again. @returns the answers to each */
 async function together(model: string, hostile: readonly number[], rows: readonly (readonly number[])[]) {
   const answers = await Promise.all(
     rows.map((row) => Promise.all([predict(mallory, model, hostile), predict(victim, model, row)])),
@@ -40,7 +40,7 @@ async function together(model: string, hostile: readonly number[], rows: readonl
   return { hostile: answers.map(([answer]) => answer), victims: answers.map(([, answer]) => answer) };
 }
 
-describe('a model that returns other rows of its run', () => {
+describe('a model that answers one row with the others', () => {
   const secrets = Array.from({ length: 20 }, (_, at) => [17, 4_242.5 + at]);
   const read = async (model: string) => {
     const { hostile, victims } = await together(model, [magic, 0], secrets);
@@ -48,16 +48,16 @@ describe('a model that returns other rows of its run', () => {
     return (hostile as number[][]).filter(([first, second]) => first !== 0 || second !== 0);
   };
 
-  test.each(['spying-upload', 'spying-folder'])('no client gets another client’s rows: %s', async (model) => {
+  test.each(['spying-upload', 'spying-folder'])('nobody reads another client’s rows: %s', async (model) => {
     expect(await read(model)).toEqual([]);
   });
 
-  test('if an operator wrongly vouches for the model, clients get other clients’ rows', async () => {
+  test('where runs are shared because the operator vouched for it, they are read', async () => {
     expect((await read('spying-vouched')).length).toBeGreaterThan(0);
   });
 });
 
-describe('an honest model that scales over the whole run', () => {
+describe('an honest model whose scale is that of the whole run', () => {
   const row = [0.3, 0.7, 0.1, 0.9];
   const wrong = async (model: string) => {
     const alone = await predict(victim, model, row);
@@ -69,14 +69,11 @@ describe('an honest model that scales over the whole run', () => {
     return victims.filter((answer) => String(answer) !== String(alone));
   };
 
-  test.each(['quantized-upload', 'quantized-folder'])(
-    'predictions do not depend on other clients’ rows: %s',
-    async (model) => {
-      expect(await wrong(model)).toEqual([]);
-    },
-  );
+  test.each(['quantized-upload', 'quantized-folder'])('another’s rows change no answer: %s', async (model) => {
+    expect(await wrong(model)).toEqual([]);
+  });
 
-  test('if an operator wrongly vouches for the model, predictions depend on other clients’ rows', async () => {
+  test('where runs are shared because the operator vouched for it, they do', async () => {
     expect((await wrong('quantized-vouched')).length).toBeGreaterThan(0);
   });
 });

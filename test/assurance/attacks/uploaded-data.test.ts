@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Expects that nothing of a refused upload is left. */
+/** Nothing of a refused upload stays. */
 function expectNothingLeft(): void {
   expect(readdirSync(join(service.dataDir, 'models', 'incoming'))).toEqual([]);
   expect(readdirSync(join(service.dataDir, 'models', 'versions'))).toEqual([]);
@@ -28,7 +28,7 @@ const nodeWith = (...content: Buffer[]) => model({ graph: graph({ nodes: [node({
 const fixed = (entries: readonly (readonly [string, string])[], ...more: Buffer[]) =>
   withInitializers(bytes(5, [...externalTensor(entries), ...more]));
 
-describe('422: hostile locations, with the data sent too', () => {
+describe('422: hostile places, with the part data there', () => {
   const places = [
     ...[
       '/etc/passwd',
@@ -100,7 +100,7 @@ describe('422: hostile locations, with the data sent too', () => {
     expectNothingLeft();
   });
 
-  test('tensors that share the same bytes count in full: 512 MiB in all', async () => {
+  test('the same bytes many times are counted as often: 512 MiB of tensors in all', async () => {
     const large = (at: number) => [varint(1, 2 ** 27), varint(2, 1), bytes(8, `t${at}`), ...elsewhere.slice(4)];
     const evil = withInitializers(bytes(5, elsewhere), bytes(5, large(0)), bytes(5, large(1)));
 
@@ -112,7 +112,7 @@ describe('422: hostile locations, with the data sent too', () => {
   });
 });
 
-describe('400: invalid data parts', () => {
+describe('400: parts that are none', () => {
   const form = (...names: readonly (string | undefined)[]) => {
     const body = new FormData();
     body.append('model', new Blob([new Uint8Array(externalModel(name))]), 'model.onnx');
@@ -135,7 +135,7 @@ describe('400: invalid data parts', () => {
     expectNothingLeft();
   });
 
-  test('422: a path in a file name is reduced to its last part, which the model must refer to', async () => {
+  test('422: a path is cut to its name, which the model must have named', async () => {
     expect(await form('../../etc/passwd')).toMatchObject({ status: 422, body: { code: 'external_data' } });
     expectNothingLeft();
   });

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse';
 import { parseStrictJson } from '../../../mlapi/http/body/strict-json.ts';
 import { readContract } from '../../../mlapi/inference/contract/contract.ts';
+import { readCell } from '../../../mlapi/inference/csv/cells.ts';
+import { CsvRows } from '../../../mlapi/inference/csv/rows.ts';
 import { ModelWrapper } from '../../../mlapi/inference/execution/model-wrapper.ts';
 import { Postprocessor } from '../../../mlapi/inference/postprocessing/postprocessor.ts';
-import { readCell } from '../../../mlapi/inference/preprocessing/csv/cells.ts';
 import { Preprocessor } from '../../../mlapi/inference/preprocessing/preprocessor.ts';
 import { chooseOutput } from '../../../mlapi/inference/tensors/model-metadata.ts';
 import { readConnections } from '../../support/nsl-kdd.ts';
@@ -90,7 +91,10 @@ for (const [name, values] of samples) {
 }
 
 function readCsv(bytes: Buffer): unknown {
-  const reader = preprocessor.csvRows(() => undefined);
+  const reader = preprocessor.open(
+    (encoders, options) => new CsvRows(encoders, options),
+    () => undefined,
+  );
   for (let at = 0; at < bytes.length; at += chunkBytes) reader.write(bytes.subarray(at, at + chunkBytes));
   return reader.end();
 }

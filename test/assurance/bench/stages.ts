@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
   },
   {
     stage: 'encoding (preprocess)',
-    file: /mlapi\/inference\/(?:preprocessor|feature-encoder|cells|csv-(?!answer)|request-rows|row-errors)/,
+    file: /mlapi\/inference\/preprocessing\//,
   },
   {
     stage: 'run',

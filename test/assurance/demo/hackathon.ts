@@ -16,14 +16,14 @@ export interface Verdict {
 }
 
 /**
- * A hackathon in one go: clients from a CSV, versions of models uploaded in parallel, wrong and malicious ones among them; what is
+ * A hackathon in one go: clients from a file, versions of models uploaded in parallel, wrong and malicious ones among them; what is
  * good predicts, also after a restart. `print` gets the lines for people. @throws where anything is not as it must be
  */
 export async function hackathon(print: (line: string) => void): Promise<Verdict[]> {
   const dataDir = temporaryFolder();
   const variables = { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000', MLAPI_MODELS_MEMORY_BYTES: '4000000000' };
   await importClients(dataDir);
-  print(`${clients} clients imported from a CSV`);
+  print(`${clients} clients imported from a file`);
   const first = await serve(dataDir, { variables });
   const users = Array.from({ length: clients }, (_, index) => login(first.url, index));
   let verdicts: Verdict[];

@@ -18,7 +18,7 @@ test('a streamed body yields to the event loop every 64 KiB, however much data i
     limitBytes,
     unfinished: new MemoryQuota({ clientBytes: 32 * limitBytes, allBytes: 96 * limitBytes }),
     clientId: 'a',
-    contentType: 'text/csv',
+    contentType: 'text/plain',
   });
   const bytesPerTurn: number[] = [0];
   let isOver = false;

@@ -101,7 +101,7 @@ describe('drift', () => {
 
 describe('models reference', () => {
   const folder = temporaryFolder();
-  const rows = join(folder, 'rows.csv');
+  const rows = join(folder, 'rows.json');
   const contract = {
     name: 'x',
     features: [
@@ -120,31 +120,44 @@ describe('models reference', () => {
     writeFileSync(join(folder, 'encoding.csv'), 'column,name,category,encoding\n1,colour,red,4\n1,colour,blue,2\n');
   });
 
+  const training = Array.from({ length: 100 }, (_, row) => [row < 40 ? 0 : row, row < 30 ? 'red' : 'blue', false]);
+  const expected = {
+    size: { edges: [0, 49, 59, 69, 79, 89], shares: [0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1] },
+    colour: { edges: [2, 4], shares: [0.7, 0.3, 0] },
+    new: { edges: [0], shares: [1, 0] },
+  };
+
   test('writes deciles of numbers, and a bin for each code, in place of the old reference', async () => {
-    const lines = Array.from({ length: 100 }, (_, row) => `${row < 40 ? 0 : row},${row < 30 ? 'red' : 'blue'},false`);
-    writeFileSync(rows, ['size,colour,new', ...lines].join('\n'));
+    writeFileSync(rows, JSON.stringify(training));
 
     await run(['models', 'reference', folder, rows]);
 
     const { reference, ...others } = written();
     expect(others).toEqual({ ...contract, reference: undefined });
-    expect(reference).toEqual({
-      size: { edges: [0, 49, 59, 69, 79, 89], shares: [0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1] },
-      colour: { edges: [2, 4], shares: [0.7, 0.3, 0] },
-      new: { edges: [0], shares: [1, 0] },
-    });
+    expect(reference).toEqual(expected);
     expect((await Predictor.load(folder, readConfig())).contract.reference).toEqual(reference);
   });
 
   test('rows that do not fit the contract are named, and nothing is written', async () => {
     const before = written();
-    writeFileSync(rows, 'size,colour,new,label\n1,red,true,1\n');
-
-    await expect(run(['models', 'reference', folder, rows])).rejects.toThrow(
-      '/header/label not a feature of this model',
-    );
+    for (const [text, message] of [
+      ['[{"size":1,"colour":"red","new":true,"label":1}]', '/0/label not a feature of this model'],
+      ['size', 'rows.json is not JSON'],
+    ] as const) {
+      writeFileSync(rows, text);
+      await expect(run(['models', 'reference', folder, rows])).rejects.toThrow(message);
+    }
 
     expect(written()).toEqual(before);
+  });
+
+  test('reads rows as CSV, too', async () => {
+    const csv = join(folder, 'training.csv');
+    writeFileSync(csv, ['size,colour,new', ...training.map((row) => row.join(','))].join('\n'));
+
+    await run(['models', 'reference', folder, csv]);
+
+    expect(written().reference).toEqual(expected);
   });
 });
 

@@ -1,12 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import type { Contract } from '../../../mlapi/inference/contract/types.ts';
-import { csvResponse } from '../../../mlapi/inference/postprocessing/csv-response.ts';
-import { jsonResponse } from '../../../mlapi/inference/postprocessing/json-response.ts';
-import {
-  PredictionResponder,
-  type PredictionResponse,
-} from '../../../mlapi/inference/postprocessing/prediction-response.ts';
+import { csvResponse } from '../../../mlapi/inference/csv/response.ts';
 import { contractOf, startModels, type ModelFolder, type ModelService } from '../../support/model-folders.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 
@@ -176,46 +169,12 @@ describe('Accept: the preferred of the two types', () => {
   });
 });
 
-describe('a long response', () => {
-  const wide: PredictionResponse = {
-    model: 'm',
-    version: '1',
-    predictions: ['a', 'b'],
-    scores: Array(2).fill(Array(200_000).fill(0.25)) as number[][],
-  };
-  const longest = (pieces: Iterable<unknown> = []) => Math.max(...[...pieces].map((piece) => String(piece).length));
+test('a long response is generated in chunks, even if one row is long', () => {
+  const scores = Array(2).fill(Array(200_000).fill(0.25)) as number[][];
+  const pieces = [...csvResponse({ model: 'm', version: '1', predictions: ['a', 'b'], scores }).chunks!].map(String);
 
-  test('is generated in chunks, as JSON and as CSV, even if one row is long', () => {
-    const json = jsonResponse(wide, {});
-    expect([...json.chunks!].join('')).toBe(JSON.stringify(wide));
-    expect(longest(json.chunks)).toBeLessThan(100_000);
-    const csv = csvResponse(wide);
-    const [names = '', first = ''] = [...csv.chunks!].join('').split('\r\n');
-    expect(names.split(',').slice(0, 3)).toEqual(['prediction', 'score_0', 'score_1']);
-    expect(first.split(',')).toHaveLength(200_001);
-    expect(longest(csv.chunks)).toBeLessThan(20_000);
-  });
-
-  test('equals JSON.stringify for any rows', () => {
-    const number = fc.double({ noNaN: true, noDefaultInfinity: true });
-    const row = fc.oneof(fc.string({ unit: 'binary' }), number, fc.array(number, { maxLength: 5 }));
-    fc.assert(
-      fc.property(fc.array(row, { minLength: 1, maxLength: 20 }), fc.array(fc.array(number)), (rows, scores) => {
-        // Many labels make the response long.
-        const classes = Array.from({ length: 9_000 }, (_, at) => `"${at}\u2028`);
-        const answer = { model: 'm', version: '1', predictions: rows, classes, scores };
-        expect([...jsonResponse(answer, {}).chunks!].join('')).toBe(JSON.stringify(answer));
-      }),
-      { numRuns: 50 },
-    );
-  });
-
-  test('reserves its memory before its lists are built', () => {
-    const asked: number[] = [];
-    const memory = { reserve: (bytes: number) => asked.push(bytes) };
-    const contract = { name: 'm', version: '1', output: { kind: 'values' } } as unknown as Contract;
-    const responder = new PredictionResponder({ contract, metadata: { sha256: '' }, includesDigest: false });
-    responder.answer({ data: new Float64Array(100_000), shape: [50_000, 2] }, 50_000, false, memory);
-    expect(asked[0]).toBeGreaterThanOrEqual(100_000 * 8 + 50_000 * 32);
-  });
+  const [names = '', first = ''] = pieces.join('').split('\r\n');
+  expect(names.split(',').slice(0, 3)).toEqual(['prediction', 'score_0', 'score_1']);
+  expect(first.split(',')).toHaveLength(200_001);
+  expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(20_000);
 });

@@ -1,4 +1,4 @@
-import type { Feature } from '../../contract/types.ts';
+import type { Feature } from '../contract/types.ts';
 
 const quote = 0x22;
 const plus = 0x2b;

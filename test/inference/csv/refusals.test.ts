@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { contractOf, writeModelFolders } from '../../../support/model-folders.ts';
-import { identityModel } from '../../../support/onnx-builder.ts';
-import { startService, type TestService } from '../../../support/service.ts';
-import { slowFolder } from '../../../support/slow-model.ts';
+import { contractOf, writeModelFolders } from '../../support/model-folders.ts';
+import { identityModel } from '../../support/onnx-builder.ts';
+import { startService, type TestService } from '../../support/service.ts';
+import { slowFolder } from '../../support/slow-model.ts';
 
 const ratePerMinute = 10;
 let service: TestService;

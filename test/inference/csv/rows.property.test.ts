@@ -2,22 +2,23 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
-import { Problem } from '../../../../mlapi/http/problem.ts';
-import { readContract } from '../../../../mlapi/inference/contract/contract.ts';
-import type { Feature } from '../../../../mlapi/inference/contract/types.ts';
-import { Preprocessor } from '../../../../mlapi/inference/preprocessing/preprocessor.ts';
-import type { InputType } from '../../../../mlapi/inference/tensors/types.ts';
-import { requests, type Column } from '../../../support/generated-contracts.ts';
-import { readConnections } from '../../../support/nsl-kdd.ts';
+import { Problem } from '../../../mlapi/http/problem.ts';
+import { readContract } from '../../../mlapi/inference/contract/contract.ts';
+import type { Feature } from '../../../mlapi/inference/contract/types.ts';
+import { csvFormat } from '../../../mlapi/inference/csv/format.ts';
+import { Preprocessor } from '../../../mlapi/inference/preprocessing/preprocessor.ts';
+import type { InputType } from '../../../mlapi/inference/tensors/types.ts';
+import { requests, type Column } from '../../support/generated-contracts.ts';
+import { readConnections } from '../../support/nsl-kdd.ts';
 
 /** Reads CSV in chunks of these sizes, repeated. */
 function readCsv(preprocessor: Preprocessor, bytes: Buffer, sizes: readonly number[]): unknown {
-  const rows = preprocessor.csvRows(() => undefined);
+  const rows = preprocessor.open(csvFormat.read, () => undefined);
   for (let at = 0, piece = 0; at < bytes.length; piece += 1) {
     const size = sizes[piece % sizes.length]!;
     // The chunk is only lent, so its bytes may change afterwards.
     const chunk = Buffer.from(bytes.subarray(at, at + size));
-    rows.write(chunk);
+    void rows.write(chunk);
     chunk.fill(0x31);
     at += size;
   }

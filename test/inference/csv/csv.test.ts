@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { readConnections } from '../../../support/nsl-kdd.ts';
-import { startService, type TestService } from '../../../support/service.ts';
+import { readConnections } from '../../support/nsl-kdd.ts';
+import { startService, type TestService } from '../../support/service.ts';
 
 const maxRows = 300;
 const limitBytes = 262_144;

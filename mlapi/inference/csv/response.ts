@@ -1,5 +1,5 @@
 import type { EndpointResponse } from '../../http/endpoint.ts';
-import type { PredictionResponse } from './prediction-response.ts';
+import type { PredictionResponse } from '../postprocessing/prediction-response.ts';
 
 export const csvMediaType = 'text/csv';
 

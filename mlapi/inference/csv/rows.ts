@@ -1,9 +1,10 @@
-import { maxInputErrors, Problem, toPointer, type InputError } from '../../../http/problem.ts';
-import { invalidRows, tooManyRows } from '../../problems.ts';
-import type { InputType, Matrix } from '../../tensors/types.ts';
-import { allocateCells, toMatrix, type Cells } from '../cells.ts';
-import type { FeatureEncoder } from '../feature-encoder.ts';
-import { explainRow } from '../row-errors.ts';
+import { maxInputErrors, Problem, toPointer, type InputError } from '../../http/problem.ts';
+import { invalidRows, tooManyRows } from '../problems.ts';
+import type { RowOptions } from '../preprocessing/preprocessor.ts';
+import type { Matrix } from '../tensors/types.ts';
+import { allocateCells, toMatrix, type Cells } from '../preprocessing/cells.ts';
+import type { FeatureEncoder } from '../preprocessing/feature-encoder.ts';
+import { explainRow } from '../preprocessing/row-errors.ts';
 import { CellReader, readCell } from './cells.ts';
 import { readHeader, type CsvColumn } from './header.ts';
 import { CsvRecords } from './records.ts';
@@ -21,19 +22,13 @@ const longHeader = `The header of the CSV is too long for this model. ${lostBrea
 const noRows = { pointer: '', detail: 'at least one row is required' };
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-interface CsvOptions {
-  readonly type: InputType;
-  readonly maxRows: number;
-  readonly hold: (bytes: number) => void;
-}
-
 /**
  * Turns CSV into the model's input tensor while its bytes arrive: a header, then rows. Valid rows are encoded straight from bytes. Only
  * other rows are decoded as text, and get the same error messages as in JSON.
  */
 export class CsvRows {
   readonly #encoders: readonly FeatureEncoder[];
-  readonly #options: CsvOptions;
+  readonly #options: RowOptions;
   readonly #records: CsvRecords;
   readonly #reader = new CellReader();
   /** A row of missing cells, for columns that the header leaves out. */
@@ -43,7 +38,7 @@ export class CsvRows {
   #cells: Cells;
   #rows = 0;
 
-  constructor(encoders: readonly FeatureEncoder[], options: CsvOptions) {
+  constructor(encoders: readonly FeatureEncoder[], options: RowOptions) {
     const { type, hold } = options;
     const maxBytes = cellBytes * (encoders.length + spareCells);
     this.#encoders = encoders;

@@ -1,7 +1,7 @@
-import { Problem, toPointer, type InputError } from '../../../http/problem.ts';
-import { invalidRows } from '../../problems.ts';
-import type { FeatureEncoder } from '../feature-encoder.ts';
-import { shorten } from '../row-errors.ts';
+import { Problem, toPointer, type InputError } from '../../http/problem.ts';
+import { invalidRows } from '../problems.ts';
+import type { FeatureEncoder } from '../preprocessing/feature-encoder.ts';
+import { shorten } from '../preprocessing/row-errors.ts';
 
 /** A column of the CSV: the encoder of its cells and its index among the features. */
 export interface CsvColumn {
