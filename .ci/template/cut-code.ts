@@ -208,16 +208,19 @@ function nodeAt(source: ts.SourceFile, position: number): ts.Node {
 
 /** The argument that a function no longer takes. */
 function superfluousArgument(node: ts.Node): Edit | undefined {
-  let child = node;
-  let call = node.parent as ts.Node | undefined;
-  while (call !== undefined && !ts.isCallExpression(call) && !ts.isNewExpression(call)) {
-    child = call;
-    call = call.parent;
+  for (let child = node; (child.parent as ts.Node | undefined) !== undefined; child = child.parent) {
+    const call = child.parent;
+    if (!ts.isCallExpression(call) && !ts.isNewExpression(call)) continue;
+    const list: readonly ts.Expression[] = call.arguments ?? [];
+    const index = list.indexOf(child as ts.Expression);
+    if (index !== -1)
+      return {
+        from: index === 0 ? call.arguments!.pos : list[index - 1]!.getEnd(),
+        to: list.at(-1)!.getEnd(),
+        text: '',
+      };
   }
-  const list = call?.arguments;
-  const index = list?.indexOf(child as ts.Expression) ?? -1;
-  if (list === undefined || index === -1) return undefined;
-  return { from: index === 0 ? list.pos : list[index - 1]!.getEnd(), to: list.end, text: '' };
+  return undefined;
 }
 
 function cutUnused(node: ts.Node): Edit | undefined {

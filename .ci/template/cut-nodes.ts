@@ -38,6 +38,7 @@ function editIn(parent: ts.Node, child: ts.Node, node: ts.Node): Edit | undefine
   if (ts.isClassDeclaration(parent))
     return isMember(parent.members, child) && !ts.isConstructorDeclaration(child) ? whole(child) : undefined;
   if (ts.isFunctionLike(parent) && isMember(parent.parameters, child)) return fromList(parent.parameters, child);
+  if (ts.isCallExpression(parent)) return inChain(parent, child);
   if (ts.isConditionalExpression(parent)) return branchOf(parent, child);
   if (ts.isBinaryExpression(parent)) return otherSide(parent, child);
   if (ts.isCaseClause(parent) && parent.expression === child) return whole(parent);
@@ -103,7 +104,15 @@ function fromOperands(types: readonly ts.TypeNode[], child: ts.Node): Edit | und
     : { from: types[index - 1]!.getEnd(), to: child.getEnd(), text: '' };
 }
 
-/** Without what a condition asks for, it is false; one that asks whether it is undefined is true. */
+/** A call in the middle of a chain, about names alone, as in `schema.without('a', 'b').required()`: the rest of the chain stays. */
+function inChain(call: ts.CallExpression, child: ts.Node): Edit | undefined {
+  const { expression, parent } = call;
+  const isMiddle = ts.isPropertyAccessExpression(parent) && ts.isPropertyAccessExpression(expression);
+  if (!isMiddle || !isMember(call.arguments, child) || !call.arguments.every(ts.isStringLiteral)) return undefined;
+  return keep(call, expression.expression);
+}
+
+/** Without what a condition asks for, it is false; one that asks whether it is undefined, or not there, is true. */
 function branchOf(node: ts.ConditionalExpression, child: ts.Node): Edit {
   if (child === node.whenTrue) return keep(node, node.whenFalse);
   if (child === node.whenFalse) return keep(node, node.whenTrue);
@@ -111,6 +120,7 @@ function branchOf(node: ts.ConditionalExpression, child: ts.Node): Edit {
 }
 
 function asksForAbsence(condition: ts.Expression): boolean {
+  if (ts.isPrefixUnaryExpression(condition)) return condition.operator === ts.SyntaxKind.ExclamationToken;
   return /(?<!!)==?= undefined$/.test(condition.getText());
 }
 
@@ -122,7 +132,20 @@ function otherSide(node: ts.BinaryExpression, child: ts.Node): Edit | undefined 
     kind === ts.SyntaxKind.QuestionQuestionToken ||
     (kind === ts.SyntaxKind.BarBarToken && !isTrue) ||
     (kind === ts.SyntaxKind.AmpersandAmpersandToken && isTrue);
-  return isIdle ? keep(node, child === node.left ? node.right : node.left) : undefined;
+  const other = child === node.left ? node.right : node.left;
+  // `...(gone ?? [])` adds nothing.
+  const addsNothing = isEmptyLiteral(other) && ts.isSpreadElement(skipParentheses(node));
+  return isIdle && !addsNothing ? keep(node, other) : undefined;
+}
+
+function isEmptyLiteral(node: ts.Expression): boolean {
+  return ts.isArrayLiteralExpression(node) && node.elements.length === 0;
+}
+
+/** The node around an expression and its parentheses. */
+function skipParentheses(node: ts.Expression): ts.Node {
+  const { parent } = node;
+  return ts.isParenthesizedExpression(parent) ? skipParentheses(parent) : parent;
 }
 
 function inIf(node: ts.IfStatement, child: ts.Node): Edit | undefined {

@@ -52,6 +52,28 @@ const all = {
     paths: ['mlapi/telemetry/otlp', 'mlapi/telemetry/tracing.ts', 'test/telemetry/otlp', 'test/support/otlp.ts'],
     words: /otlp|opentelemetry|traceparent|tracing/i,
   },
+  models: {
+    title: 'the model store: uploaded models, their versions, aliases and traffic',
+    paths: [
+      'mlapi/models',
+      'mlapi/inference/untrusted',
+      'test/models',
+      'test/assurance/attacks/model-memory.test.ts',
+      'test/assurance/attacks/refused-bodies.test.ts',
+      'test/assurance/attacks/uploaded-data.test.ts',
+      'test/support/stored-models.ts',
+      'test/support/uploads.ts',
+      'files/model-store.md',
+    ],
+    words:
+      /model.?store|upload|untrusted|alias|canar(?:y|ies)|\bdrift|quarantine|MLAPI_MODEL_LIMIT|MLAPI_MODELS_MEMORY|MLAPI_MODEL_MEMORY_BYTES=|MLAPI_CLIENT_MODELS|ModelSource|models:(?:write|admin|download)/i,
+  },
+  remote: {
+    title: 'models that run on other servers of the Open Inference Protocol',
+    paths: ['mlapi/inference/remote', 'test/inference/remote', 'test/support/oip-server.ts', 'files/remote-models.md'],
+    words: /remote(?!.?address|-?commands)|PendingModels/i,
+    except: ['mlapi/cli/remote.ts', 'mlapi/client', 'test/client', 'test/cli/remote'],
+  },
   client: {
     title: 'the client in TypeScript, and the commands that use it',
     paths: ['mlapi/client', 'mlapi/cli/remote.ts', 'test/client', 'test/cli/remote.test.ts', 'files/clients.md'],

@@ -17,11 +17,19 @@ import { prepareModel, readRemoteContract, type PreparedModel } from './serving/
 const usualDefault = 'nsl-kdd-classifier';
 const versionsAtOnce = 500;
 
+type ModelMemory = [model: string, bytes: number];
+
+interface ModelVerdicts {
+  readonly model: string;
+  readonly verdict: string;
+  readonly models: number;
+}
+
 type ModelsConfig = Pick<CoreConfig, 'modelsDir' | 'defaultModel'> & EngineConfig;
 
 /**
- * Registry of every model that the service serves, by name: the models of the folders, loaded and warmed up, and those of a `ModelSource`,
- * if one is attached.
+ * Registry of every model that the service serves, by name: the models of the folders, loaded and warmed up. Those of a `ModelSource` join
+ * them if one is attached.
  * @example
  * const models = await ModelRegistry.load(config, observer);
  * const serving = await models.serve('churn', undefined, clientId);
@@ -30,10 +38,8 @@ type ModelsConfig = Pick<CoreConfig, 'modelsDir' | 'defaultModel'> & EngineConfi
 export class ModelRegistry {
   readonly #byName: Map<string, Predictor>;
   readonly #pending = new PendingModels((predictor) => this.#add(predictor));
-  /** The same models, decorated by the source. */
-  readonly #watched = new Map<string, Serving>();
   readonly #defaultName: string | undefined;
-  #source: ModelSource | undefined;
+  #modelSource: ModelSource | undefined;
 
   private constructor(byName: Map<string, Predictor>, defaultName: string | undefined) {
     this.#byName = byName;
@@ -75,30 +81,21 @@ export class ModelRegistry {
     return [...this.#byName.values()].sort((a, b) => (a.contract.name < b.contract.name ? -1 : 1));
   }
 
-  /** All models in memory, including those of the source. */
+  /** All models in memory. */
   loaded(): Predictor[] {
-    return [...this.list(), ...(this.#source?.loaded() ?? [])];
+    return [...this.list(), ...(this.#modelSource?.loaded() ?? [])];
   }
 
-  /** Every version whose name lies in these ranges: first those of the folders, then those of the source, fetched in pages of 500. */
+  /** Every version whose name lies in these ranges, those of the folders first. */
   async *versions(ranges: readonly NameRange[]): AsyncGenerator<KnownVersion> {
     for (const predictor of this.list())
       if (isWithin(ranges, predictor.contract.name)) yield { ...predictor.contract, predictor };
-    for (const range of ranges) {
-      for (let last: KnownVersion | undefined; ;) {
-        const next = (await this.#source?.index(range, last, versionsAtOnce)) ?? [];
-        yield* next;
-        if (next.length < versionsAtOnce) break;
-        last = next.at(-1);
-        await yieldToEventLoop();
-      }
-    }
+    if (this.#modelSource !== undefined) yield* indexOfModelSource(this.#modelSource, ranges);
   }
 
   /** Adds a source of models, served beside those of the folders. */
-  attach(source: ModelSource): void {
-    this.#source = source;
-    for (const predictor of this.#byName.values()) this.#watch(predictor);
+  attachModelSource(source: ModelSource): void {
+    this.#modelSource = source;
   }
 
   /** Whether a folder has a model of this name. */
@@ -117,31 +114,34 @@ export class ModelRegistry {
 
   /** Returns what serves a client's predictions; synchronously for models of the folders. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving> {
-    if (this.#source === undefined || this.has(name)) return this.#served(this.get(name, version));
-    return this.#source.serve(name, version, client);
+    if (this.#modelSource !== undefined && !this.has(name)) return this.#modelSource.serve(name, version, client);
+    const predictor = this.get(name, version);
+    return this.#modelSource?.watch(predictor) ?? predictor;
   }
 
-  /** Wraps a model of the folders, so that its predictions are counted if traffic is recorded. */
+  /** Returns what serves predictions of the default model. @throws {Problem} 404 `no_default_model` */
   serveDefault(): Serving {
-    return this.#served(this.default());
+    const predictor = this.default();
+    return this.#modelSource?.watch(predictor) ?? predictor;
   }
 
   /** @throws {Problem} 404 */
   information(name: string, version?: string): ModelInformation | Promise<ModelInformation> {
-    if (this.#source === undefined || this.has(name)) return this.get(name, version).information();
-    return this.#source.information(name, version);
+    if (this.#modelSource !== undefined && !this.has(name)) return this.#modelSource.information(name, version);
+    return this.get(name, version).information();
   }
 
   /** One page of models, sorted by name. */
-  async page(page: ModelPage): Promise<ModelSummary[]> {
+  page(page: ModelPage): ModelSummary[] | Promise<ModelSummary[]> {
     const { ranges, ownerId, limit } = page;
     const own = ownerId === undefined ? this.list().filter(({ contract }) => isWithin(ranges, contract.name)) : [];
     const summaries = own
       .slice(0, limit)
       .map((predictor) => predictor.information())
       .map(({ name, version, description, sha256 }) => ({ name, version, description, sha256 }));
-    const others = (await this.#source?.list(page)) ?? [];
-    return [...summaries, ...others].sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit);
+    if (this.#modelSource !== undefined)
+      return this.#modelSource.list(page).then((others) => merge(summaries, others, limit));
+    return summaries;
   }
 
   get hasDefault(): boolean {
@@ -165,26 +165,19 @@ export class ModelRegistry {
     return this.get(this.#defaultName);
   }
 
-  /** Memory in bytes by model, as far as it is known. All uploaded models are added up under `uploaded`. */
-  memory(): [model: string, bytes: number][] {
-    const uploaded = this.#source?.loaded() ?? [];
+  /** Memory in bytes by model, as far as it is known. */
+  memory(): ModelMemory[] {
     return [
-      ...this.list().map(({ contract, memoryBytes }): [string, number] => [contract.name, memoryBytes]),
-      ...(uploaded.length > 0
-        ? [['uploaded', uploaded.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)] as [string, number]]
-        : []),
+      ...this.list().map(({ contract, memoryBytes }): ModelMemory => [contract.name, memoryBytes]),
+      ...memoryOfUploaded(this.#modelSource),
     ];
   }
 
   /** Number of models in memory, by name and row-wise verdict. */
-  verdicts(): { model: string; verdict: string; models: number }[] {
-    const count = new Map<string, number>();
-    for (const { verdict } of this.#source?.loaded() ?? [])
-      count.set(verdict.rowWise, (count.get(verdict.rowWise) ?? 0) + 1);
+  verdicts(): ModelVerdicts[] {
     return [
       ...this.list().map(({ contract, verdict }) => ({ model: contract.name, verdict: verdict.rowWise, models: 1 })),
-      // One label for all uploaded models: client-chosen names must not become metric labels.
-      ...[...count].map(([verdict, models]) => ({ model: 'uploaded', verdict, models })),
+      ...verdictsOnUploaded(this.#modelSource),
     ];
   }
 
@@ -200,20 +193,11 @@ export class ModelRegistry {
   async release(): Promise<void> {
     await this.#pending.release();
     await releaseAll([...this.#byName.values()]);
-    await this.#source?.release();
+    await this.#modelSource?.release();
   }
 
   #add(predictor: Predictor): void {
     this.#byName.set(predictor.contract.name, predictor);
-    this.#watch(predictor);
-  }
-
-  #watch(predictor: Predictor): void {
-    if (this.#source !== undefined) this.#watched.set(predictor.contract.name, this.#source.watch(predictor));
-  }
-
-  #served(predictor: Predictor): Serving {
-    return this.#watched.get(predictor.contract.name) ?? predictor;
   }
 
   /** Starts remote models. Those with an unreachable server are retried later, unless there is no other model: then the start fails. */
@@ -228,6 +212,38 @@ export class ModelRegistry {
     await this.release();
     throw failed?.reason ?? new ModelFolderError(modelsDir, 'no server of its remote models is reachable');
   }
+}
+
+/** Returns the versions of a source, fetched in pages of 500. */
+async function* indexOfModelSource(source: ModelSource, ranges: readonly NameRange[]): AsyncGenerator<KnownVersion> {
+  for (const range of ranges) {
+    for (let last: KnownVersion | undefined; ;) {
+      const next = await source.index(range, last, versionsAtOnce);
+      yield* next;
+      if (next.length < versionsAtOnce) break;
+      last = next.at(-1);
+      await yieldToEventLoop();
+    }
+  }
+}
+
+function merge(some: readonly ModelSummary[], others: readonly ModelSummary[], limit: number): ModelSummary[] {
+  return [...some, ...others].sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit);
+}
+
+/** One label for all uploaded models: client-chosen names must not become metric labels. */
+const uploadedLabel = 'uploaded';
+
+function memoryOfUploaded(source: ModelSource | undefined): ModelMemory[] {
+  const models = source?.loaded() ?? [];
+  if (models.length === 0) return [];
+  return [[uploadedLabel, models.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)]];
+}
+
+function verdictsOnUploaded(source: ModelSource | undefined): ModelVerdicts[] {
+  const count = new Map<string, number>();
+  for (const { verdict } of source?.loaded() ?? []) count.set(verdict.rowWise, (count.get(verdict.rowWise) ?? 0) + 1);
+  return [...count].map(([verdict, models]) => ({ model: uploadedLabel, verdict, models }));
 }
 
 /** Starts models in parallel, since those in child processes take time to start. */

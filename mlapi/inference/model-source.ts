@@ -39,7 +39,7 @@ export interface KnownVersion {
 export interface ModelSource {
   /** Finds the target of a client's predictions, at once where it is in memory: an alias may have several versions. @throws {Problem} 404, 503 */
   serve(name: string, version: string | undefined, client: string): Serving | Promise<Serving>;
-  /** Decorates a model of a folder, once: its predictions are counted, too. */
+  /** Returns a model of a folder as it is served: decorated once, so that its predictions are counted too. */
   watch(predictor: Predictor): Serving;
   /** @throws {Problem} 404 */
   information(name: string, version: string | undefined): Promise<ModelInformation>;

@@ -38,7 +38,7 @@ interface ModelStoreFoundations extends Omit<ModelStoreOptions, 'confirm'> {
 export function openModelStore(foundations: ModelStoreFoundations) {
   const { config, predictors, tokens, logger } = foundations;
   const built = buildModelStore({ ...foundations, confirm: (...session) => tokens.confirm(...session) });
-  predictors.attach(built.store);
+  predictors.attachModelSource(built.store);
   const feature: OpenFeature = {
     endpoints: modelStoreEndpoints({ ...built, predictors, config }),
     metrics: () => built.traffic.metrics(),

@@ -57,7 +57,7 @@ function versionEndpoints({ store, service, predictors, config }: ModelStoreEndp
         params,
         operationId: 'uploadVersion',
         summary:
-          'Upload a version: an ONNX file, or a form with the files model (unless it is remote), contract, encoding, sample, and data for each file of external data',
+          'Upload a version: an ONNX file, or a form with the files model, contract, encoding, sample, and data for each file of external data',
         statuses: {
           ...foreign,
           201: { text: 'The version is ready', schema: versionSchema },

@@ -21,7 +21,7 @@ interface OipFoundations {
   readonly modelStore?: { readonly commands: ModelRepository };
 }
 
-/** Serves the Open Inference Protocol for the models of the folders and the store. */
+/** Serves the Open Inference Protocol for every model of the service. */
 export function openOip({
   config,
   lifecycle,
@@ -41,7 +41,7 @@ export function openOip({
       serve: (name, version, session) => predictors.serve(name, version, session?.clientId ?? ''),
       loaded: () => predictors.loaded(),
       versions: (names) => predictors.versions(names),
-      repository: repositoryOver(predictors, modelStore?.commands),
+      repository: repositoryOver({ predictors, store: modelStore?.commands }),
       shown: predictors.shown,
       statistics,
       bodyLimitBytes: config.bodyLimitBytes,

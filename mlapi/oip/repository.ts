@@ -11,6 +11,8 @@ import type { Fields } from './fields.ts';
 /** Longest index: the protocol has no pagination. */
 const maxIndexed = 10_000;
 
+const immutable = 'versions are immutable. Upload another version instead (PUT /api/models/{name}/versions/{version})';
+
 /** Path parameters: a model or one of its versions. */
 export interface ModelParams {
   readonly name: string;
@@ -36,7 +38,13 @@ export type ServeModel = (
 ) => Serving | Promise<Serving>;
 
 /** Combines the models of the folders, which stay loaded, with those of the store, if there is one. */
-export function repositoryOver(predictors: Pick<ModelRegistry, 'has'>, store?: ModelRepository): ModelRepository {
+export function repositoryOver({
+  predictors,
+  store,
+}: {
+  readonly predictors: Pick<ModelRegistry, 'has'>;
+  readonly store?: ModelRepository | undefined;
+}): ModelRepository {
   const ofStore = (): ModelRepository => {
     if (store === undefined) throw modelNotFound();
     return store;
@@ -72,8 +80,6 @@ export async function indexOf(
 export function refuseOverride(parameters: Fields): void {
   for (const name in parameters) {
     if (name !== 'config' && !name.startsWith('file:')) continue;
-    const upload = 'upload another version (PUT /api/models/{name}/versions/{version})';
-    const where = name === 'config' ? 'parameters.config' : 'parameters.file';
-    throw invalidInference(where, `versions are immutable: ${upload}`);
+    throw invalidInference(name === 'config' ? 'parameters.config' : 'parameters.file', immutable);
   }
 }

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Client } from '../../mlapi/client/client.ts';
 import { startService, type TestService } from '../support/service.ts';
-import { allScopes } from '../support/uploads.ts';
+import { allScopes } from '../support/ask.ts';
 import { clientOf, failureOf } from './double.ts';
 
 // The same calls as in versions.test.ts, against the real store.

@@ -4,7 +4,8 @@ import { findModelIsolation } from '../../mlapi/inference/execution/model-isolat
 import { BuiltService } from '../support/built-service.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { allScopes, ask, filesOf, upload } from '../support/uploads.ts';
+import { allScopes, ask } from '../support/ask.ts';
+import { filesOf, upload } from '../support/uploads.ts';
 
 let service: BuiltService;
 let token: string;

@@ -4,7 +4,8 @@ import { attribute, graph, model, node, value } from '../support/hostile-onnx.ts
 import { buildModel, bytes, identityModel, varint } from '../support/onnx-builder.ts';
 import { processTree } from '../support/process-tree.ts';
 import { startService, type TestService } from '../support/service.ts';
-import { allScopes, ask, upload } from '../support/uploads.ts';
+import { allScopes, ask } from '../support/ask.ts';
+import { upload } from '../support/uploads.ts';
 
 let service: TestService;
 let token: string;

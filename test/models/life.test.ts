@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { constantModel, identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
-import { allScopes, ask, upload, type UploadResponse } from '../support/uploads.ts';
+import { allScopes, ask, type ApiResponse } from '../support/ask.ts';
+import { upload } from '../support/uploads.ts';
 
 let service: TestService;
 let owner: string;
@@ -22,7 +23,7 @@ const add = async (name: string, version: string, model = identityModel(1), toke
 const get = (path: string, token = owner) => ask(service, token, ['GET', path]);
 const predict = (path: string, token = owner) =>
   ask(service, token, ['POST', `/api/models/${path}/predict`], { json: [[0]] });
-const point = (alias: string, version: string, headers = {}, token = owner): Promise<UploadResponse> =>
+const point = (alias: string, version: string, headers = {}, token = owner): Promise<ApiResponse> =>
   ask(service, token, ['PUT', `/api/models/m/aliases/${alias}`], { json: { version }, headers });
 
 test('200: a model with several versions is listed once', async () => {
@@ -155,7 +156,7 @@ describe('GET /api/models', () => {
     const [mine, tokens] = ['list-b', await tokenOf('lister')];
     await add('list-a', '1');
     await add(mine, '1', identityModel(1), tokens);
-    const names = ({ body }: UploadResponse) => (body.models as { name: string }[]).map(({ name }) => name);
+    const names = ({ body }: ApiResponse) => (body.models as { name: string }[]).map(({ name }) => name);
 
     const all = names(await get('/api/models?limit=100'));
     expect(all).toEqual([...all].sort());

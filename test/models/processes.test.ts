@@ -5,7 +5,8 @@ import { mlapi, serve, type TestProcess } from '../support/child.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { processTree } from '../support/process-tree.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { allScopes, ask, upload } from '../support/uploads.ts';
+import { allScopes, ask } from '../support/ask.ts';
+import { upload } from '../support/uploads.ts';
 import { readyWorkersOf, until } from '../support/workers.ts';
 
 const shipped = join(process.cwd(), 'resources/models/nsl-kdd-classifier');

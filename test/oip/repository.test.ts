@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { writeModelFolders } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
-import { allScopes, ask, upload } from '../support/uploads.ts';
+import { allScopes, ask } from '../support/ask.ts';
+import { upload } from '../support/uploads.ts';
 import { oipModels } from './models.ts';
 
 let service: TestService;

@@ -4,7 +4,8 @@ import { RunStatistics } from '../../mlapi/oip/statistics.ts';
 import { good, refusal, withContract } from '../support/broken-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
-import { allScopes, ask, upload } from '../support/uploads.ts';
+import { allScopes, ask } from '../support/ask.ts';
+import { upload } from '../support/uploads.ts';
 
 const run = (model: string, rows = 1, more: Partial<ObservedRun> = {}): ObservedRun => {
   const seconds = { queueSeconds: 0.25, runSeconds: 0.5 };

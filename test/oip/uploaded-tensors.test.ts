@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startService, type TestService } from '../support/service.ts';
-import { allScopes, ask, upload } from '../support/uploads.ts';
+import { allScopes, ask } from '../support/ask.ts';
+import { upload } from '../support/uploads.ts';
 import { echoModel, elementTypes, rangeModel, rangeRequest } from './models.ts';
 
 let service: TestService;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { startService } from '../support/service.ts';
-import { allScopes } from '../support/uploads.ts';
+import { allScopes } from '../support/ask.ts';
 
 const run = promisify(execFile);
 const path = 'files/mlapi.postman_collection.json';

@@ -20,14 +20,14 @@ describe('a failing start: one message, exit code 1, no stack', () => {
       },
       /model\.onnx/,
     ],
-    ['a variable is wrong', () => ({ MLAPI_PORT: 'CANARY' }), /MLAPI_PORT must be/],
+    ['a variable is wrong', () => ({ MLAPI_PORT: 'MARKER' }), /MLAPI_PORT must be/],
     ['there is no passphrase', () => ({ MLAPI_KEY_PASSPHRASE: '' }), /MLAPI_KEY_PASSPHRASE or/],
   ])('%s', async (_what, variables, message) => {
     const { code, stdout, stderr } = await mlapi(temporaryFolder(), ['serve'], { variables: variables() });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^mlapi: /);
     expect(stderr).toMatch(message);
-    expect(stderr).not.toMatch(/\n {4}at |CANARY/);
+    expect(stderr).not.toMatch(/\n {4}at |MARKER/);
   });
 
   test('the port is in use; a wrong passphrase does not open the keys', async () => {

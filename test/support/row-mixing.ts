@@ -1,5 +1,7 @@
+import { ask } from './ask.ts';
 import { contractOf } from './model-folders.ts';
 import { buildModel, constantOf, type Node, type Port } from './onnx-builder.ts';
+import type { TestService } from './service.ts';
 
 const constant = (name: string, nested: unknown, type?: 'int64'): Node => ({
   op: 'Constant',
@@ -10,7 +12,7 @@ const constant = (name: string, nested: unknown, type?: 'int64'): Node => ({
 const port = (name: string, width: number): Port => ({ name, type: 'float32', shape: ['N', width] });
 
 /** The first feature of a row that is to read the others. */
-export const magic = 31_337;
+const magic = 31_337;
 
 /** For the magic row, the sum of all other rows of its run; for every other row, zeros. Two features. */
 export const spyingModel = buildModel({
@@ -43,4 +45,56 @@ export const quantizedModel = buildModel({
 export function patientContract(name: string, features: number, batching: object = {}): object {
   const listed = Array.from({ length: features }, (_, at) => ({ name: `f${at}`, type: 'number' }));
   return contractOf(name, listed, { batching: { maxWaitMicroseconds: 50_000, ...batching } });
+}
+
+/** Two clients of one service. */
+export interface SharedService {
+  readonly service: TestService;
+  /** Access tokens. */
+  readonly mallory: string;
+  readonly victim: string;
+}
+
+async function predictOne(
+  { service }: SharedService,
+  token: string,
+  model: string,
+  row: readonly number[],
+): Promise<unknown> {
+  const { body } = await ask(service, token, ['POST', `/api/models/${model}/predict`], { json: [row] });
+  return (body.predictions as unknown[] | undefined)?.[0];
+}
+
+/** Sends the hostile row and each of the victim's rows at the same moment. @returns the answers to each */
+async function predictTogether(
+  shared: SharedService,
+  model: string,
+  hostile: readonly number[],
+  rows: readonly (readonly number[])[],
+): Promise<{ hostile: unknown[]; victims: unknown[] }> {
+  const { mallory, victim } = shared;
+  const answers = await Promise.all(
+    rows.map((row) =>
+      Promise.all([predictOne(shared, mallory, model, hostile), predictOne(shared, victim, model, row)]),
+    ),
+  );
+  return { hostile: answers.map(([answer]) => answer), victims: answers.map(([, answer]) => answer) };
+}
+
+const secrets = Array.from({ length: 20 }, (_, at) => [17, 4_242.5 + at]);
+
+/** Mallory's answers that contain something of the victim's rows. */
+export async function readByMallory(shared: SharedService, model: string): Promise<number[][]> {
+  const { hostile } = await predictTogether(shared, model, [magic, 0], secrets);
+  return (hostile as number[][]).filter(([first, second]) => first !== 0 || second !== 0);
+}
+
+const honestRow = [0.3, 0.7, 0.1, 0.9];
+
+/** The victim's answers that differ from the answer to the row alone. */
+export async function changedByMallory(shared: SharedService, model: string): Promise<unknown[]> {
+  const alone = await predictOne(shared, shared.victim, model, honestRow);
+  const rows = Array.from({ length: 20 }, () => honestRow);
+  const { victims } = await predictTogether(shared, model, [1e6, 0, 0, 0], rows);
+  return victims.filter((answer) => String(answer) !== String(alone));
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ask, type ApiResponse } from './ask.ts';
 import type { TestService } from './service.ts';
 
 /** What a client sends of a model; the ONNX file alone, or with what describes it. */
@@ -11,15 +12,6 @@ export interface ModelFiles {
   readonly encoding?: string;
   readonly sample?: unknown;
 }
-
-export interface UploadResponse {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-/** What a client may do with models, and what administrators may. */
-export const allScopes = ['models:read', 'models:predict', 'models:write', 'models:download'];
 
 /** The files of a model folder. */
 export function filesOf(folder: string): ModelFiles {
@@ -33,40 +25,13 @@ export function filesOf(folder: string): ModelFiles {
   };
 }
 
-/** Asks as a client does. */
-export async function ask(
-  service: Pick<TestService, 'url'>,
-  token: string,
-  [method, path]: readonly [string, string],
-  init: { body?: RequestInit['body']; duplex?: 'half'; headers?: Record<string, string>; json?: unknown } = {},
-): Promise<UploadResponse> {
-  const { json, headers = {}, body, duplex } = init;
-  const answer = await fetch(`${service.url}${path}`, {
-    method,
-    ...(duplex !== undefined && { duplex }),
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(json !== undefined && { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(json !== undefined ? { body: JSON.stringify(json) } : body !== undefined && { body }),
-  });
-  const text = await answer.text();
-  const isJson = answer.headers.get('content-type')?.includes('json') === true;
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    body: isJson ? (JSON.parse(text) as Record<string, unknown>) : { text },
-  };
-}
-
 /** Sends a model: its ONNX file alone where there is nothing else, otherwise a form. */
 export function upload(
   service: Pick<TestService, 'url'>,
   token: string,
   [model, version]: readonly [string, string],
   files: ModelFiles,
-): Promise<UploadResponse> {
+): Promise<ApiResponse> {
   const path = `/api/models/${model}/versions/${version}`;
   const { model: bytes, ...others } = files;
   if (Object.keys(others).length === 0 && bytes !== undefined)

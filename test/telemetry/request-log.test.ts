@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mlapi, serve, type TestProcess } from '../support/child.ts';
 import { temporaryFolder, type Tokens } from '../support/service.ts';
 
-const canary = 'CANARY-9f3b';
+const marker = 'MARKER-9f3b';
 let service: TestProcess;
 let url: string;
 let tokens: Tokens;
@@ -19,24 +19,24 @@ const requests: [id: string, code: string, status: number, send: () => Promise<u
     async () => (tokens = (await post('reset-good-1', '/auth/reset', reset(password))) as Tokens),
   ],
   ['reset-spent-1', 'invalid_client', 401, () => post('reset-spent-1', '/auth/reset', reset(password))],
-  ['reset-wrong-1', 'invalid_client', 401, () => post('reset-wrong-1', '/auth/reset', reset(canary))],
+  ['reset-wrong-1', 'invalid_client', 401, () => post('reset-wrong-1', '/auth/reset', reset(marker))],
   [
     'reset-unknown-1',
     'invalid_client',
     401,
-    () => post('reset-unknown-1', '/auth/reset', { username: 'nobody', password: canary }),
+    () => post('reset-unknown-1', '/auth/reset', { username: 'nobody', password: marker }),
   ],
-  ['reset-shape-1', 'invalid_request', 400, () => post('reset-shape-1', '/auth/reset', { username: [canary] })],
+  ['reset-shape-1', 'invalid_request', 400, () => post('reset-shape-1', '/auth/reset', { username: [marker] })],
   ['no-token-1', 'invalid_token', 401, () => get('no-token-1', '/api/ml', {})],
-  ['reset-text-1', 'invalid_json', 400, () => postText('reset-text-1', '/auth/reset', `{"password":${canary}}`)],
-  ['bad-token-1', 'invalid_token', 401, () => get('bad-token-1', '/api/ml', { authorization: `Bearer ${canary}` })],
+  ['reset-text-1', 'invalid_json', 400, () => postText('reset-text-1', '/auth/reset', `{"password":${marker}}`)],
+  ['bad-token-1', 'invalid_token', 401, () => get('bad-token-1', '/api/ml', { authorization: `Bearer ${marker}` })],
   ['read-good-1', 'ok', 200, () => get('read-good-1', '/api/ml', bearer())],
-  ['scope-refused-1', 'insufficient_scope', 403, () => post('scope-refused-1', '/api/ml', [[canary]], bearer())],
-  ['not-found-1', 'not_found', 404, () => get('not-found-1', `/nothing?secret=${canary}`, bearer())],
-  ['query-wrong-1', '', 400, () => get('query-wrong-1', `/api/models?page=${canary}`, bearer())],
+  ['scope-refused-1', 'insufficient_scope', 403, () => post('scope-refused-1', '/api/ml', [[marker]], bearer())],
+  ['not-found-1', 'not_found', 404, () => get('not-found-1', `/nothing?secret=${marker}`, bearer())],
+  ['query-wrong-1', '', 400, () => get('query-wrong-1', `/api/models?page=${marker}`, bearer())],
   ['bad-path-1', 'invalid_path', 400, () => get('bad-path-1', '/api/%41', bearer())],
   ['bad-method-1', 'method_not_allowed', 405, () => send('bad-method-1', '/api/liveness', { method: 'DELETE' })],
-  ['live-good-1', 'ok', 200, () => get('live-good-1', `/api/liveness`, { cookie: canary })],
+  ['live-good-1', 'ok', 200, () => get('live-good-1', `/api/liveness`, { cookie: marker })],
 ];
 
 async function send(id: string, path: string, init: RequestInit): Promise<unknown> {
@@ -71,7 +71,7 @@ function bearer(): Record<string, string> {
 async function sendGarbage(): Promise<void> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  socket.end(`GET / HTTP/1.1\r\nHost : ${canary}\r\n\r\n`);
+  socket.end(`GET / HTTP/1.1\r\nHost : ${marker}\r\n\r\n`);
   await new Promise((resolve) => socket.resume().once('close', resolve));
 }
 
@@ -114,7 +114,7 @@ describe('the request log', () => {
 
   test('no line contains a token, password, body, query or cookie', () => {
     const everything = service.stdout + service.stderr;
-    const secrets = [canary, password, tokens.access_token, tokens.refresh_token, 'eyJ', 'a passphrase for tests'];
+    const secrets = [marker, password, tokens.access_token, tokens.refresh_token, 'eyJ', 'a passphrase for tests'];
     for (const secret of secrets) expect(everything).not.toContain(secret);
   });
 

@@ -18,7 +18,7 @@ export interface Counters {
 }
 
 /** Counters kept by another process. */
-export interface RemoteCounters extends Counters {
+export interface SharedCounters extends Counters {
   increment(key: string): Promise<WindowCount>;
   read(key: string): Promise<WindowCount>;
 }

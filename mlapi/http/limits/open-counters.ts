@@ -1,5 +1,5 @@
 import type { Logger } from '../../telemetry/logger.ts';
-import type { CounterStore, Counters, RemoteCounters } from './counters.ts';
+import type { CounterStore, Counters, SharedCounters } from './counters.ts';
 import type { RedisConfig } from './redis-variables.ts';
 import { MemoryCounterStore } from './window-counters.ts';
 
@@ -44,7 +44,7 @@ export async function openCounters(
   };
 }
 
-function firstOf(first: RemoteCounters, second: Counters): Counters {
+function firstOf(first: SharedCounters, second: Counters): Counters {
   return {
     increment: (key) => first.increment(key).catch(() => second.increment(key)),
     read: (key) => first.read(key).catch(() => second.read(key)),

@@ -4,7 +4,7 @@ import type { Options as LimiterOptions } from 'express-rate-limit';
 import { RedisStore } from 'rate-limit-redis';
 import type { Logger } from '../../telemetry/logger.ts';
 import { serviceBusy } from '../problem.ts';
-import { windowMs, type CounterStore, type CounterName, type RemoteCounters, type WindowCount } from './counters.ts';
+import { windowMs, type CounterStore, type CounterName, type SharedCounters, type WindowCount } from './counters.ts';
 
 const responseLimitMs = 1_000;
 const firstRetryMs = 100;
@@ -43,7 +43,7 @@ export class RedisCounterStore implements CounterStore {
     return home;
   }
 
-  counter(name: CounterName): RemoteCounters {
+  counter(name: CounterName): SharedCounters {
     return {
       increment: (key) => this.#ask((store) => increment(store, keyOf(name, key))),
       read: (key) => this.#ask(async (store) => toWindowCount(await store.get(keyOf(name, key)))),

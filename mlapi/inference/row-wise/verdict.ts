@@ -10,6 +10,9 @@ export interface RowWiseVerdict {
   readonly rowWiseReason?: string;
 }
 
+const unreadRemote = 'it runs on another server, so its graph cannot be read';
+const unreadUpload = 'it was uploaded before this analysis existed: upload it as a new version';
+
 interface Known {
   readonly contract: Pick<Contract, 'features' | 'output' | 'batching'>;
   readonly metadata: Pick<ModelMetadata, 'outputs' | 'inputType' | 'rowWise' | 'platform'>;
@@ -36,14 +39,10 @@ export function mayShareRuns(model: Known): { readonly predicted: boolean; reado
   return { predicted, all: predicted && model.metadata.outputs.every(({ name }) => isShared(name)) };
 }
 
-function verdictOn({ contract, metadata: { rowWise: proof, platform } }: Known, output: string): RowWiseVerdict {
-  const reason = proof !== undefined && Object.hasOwn(proof, output) ? proof[output] : unread(platform);
+function verdictOn({ contract, metadata: { rowWise: proof = {}, platform } }: Known, output: string): RowWiseVerdict {
+  const unread = platform === undefined ? unreadUpload : unreadRemote;
+  const reason = Object.hasOwn(proof, output) ? proof[output] : unread;
   if (reason === null) return { rowWise: 'proved' };
   if (contract.batching.rowWise === true) return { rowWise: 'vouched' };
   return { rowWise: 'unproved', rowWiseReason: reason! };
-}
-
-function unread(platform: string | undefined): string {
-  if (platform !== undefined) return 'it runs on another server, so its graph cannot be read';
-  return 'it was uploaded before this analysis existed: upload it as a new version';
 }

@@ -88,8 +88,8 @@ export class UntrustedModels {
     { name, version }: ModelName,
     watch = this.watchGroup(),
   ): Promise<UntrustedModel> {
-    const [model, ...others] = files;
-    if (model === undefined) return this.#inspectRemote(folder, { name, version });
+    if (files.length === 0) return this.#inspectRemote(folder, { name, version });
+    const [model, ...others] = files as readonly [ModelFile, ...ModelFile[]];
     const path = `${folder}/model.onnx`;
     const data = others.sort((one, other) => (one.name < other.name ? -1 : 1));
     const sha256 = digestModel(model, data);

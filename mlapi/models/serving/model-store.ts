@@ -43,6 +43,8 @@ const sweepMs = 3_600_000;
 /** The uploaded models as predictions see them: by name, and version or alias. */
 export class ModelStore implements ModelSource {
   readonly #options: ModelStoreOptions;
+  /** The models of the folders, decorated. */
+  readonly #ofFolders = new Map<Predictor, Serving>();
   #schedules: readonly Schedule[] = [];
 
   constructor(options: ModelStoreOptions) {
@@ -71,7 +73,11 @@ export class ModelStore implements ModelSource {
   }
 
   watch(predictor: Predictor): Serving {
-    return new ServedModel(predictor, this.#options.traffic).primary;
+    const known = this.#ofFolders.get(predictor);
+    if (known !== undefined) return known;
+    const serving = new ServedModel(predictor, this.#options.traffic).primary;
+    this.#ofFolders.set(predictor, serving);
+    return serving;
   }
 
   async information(name: string, version: string | undefined): Promise<ModelInformation> {

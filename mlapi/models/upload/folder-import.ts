@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { Problem } from '../../http/problem.ts';
 import { DataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
-import { mayBeRemote, noFile } from './remote-upload.ts';
+import { mayBeRemote } from './remote-upload.ts';
 import { OnnxScan } from '../scan/onnx-scan.ts';
 import { quote } from '../scan/scan-refusals.ts';
 import type { Upload } from './upload.ts';
@@ -16,7 +16,7 @@ export async function receiveFolder(from: string, folder: string): Promise<Uploa
   const parts = { 'model.json': 'model.json', 'encoding.csv': names.encoding, 'sample.json': names.sample };
   for (const [part, name] of Object.entries(parts))
     if (existsSync(join(from, name))) await copy(createReadStream(join(from, name)), new FileSink(folder, part, {}));
-  if (!existsSync(join(from, 'model.onnx')) && (await mayBeRemote(from))) return noFile;
+  if (!existsSync(join(from, 'model.onnx')) && (await mayBeRemote(from))) return { files: [] };
   const scan = new OnnxScan({ hasDataFiles: true });
   const sink = new FileSink(folder, 'model.onnx', { scan });
   const model = { name: 'model.onnx', ...(await copy(createReadStream(join(from, 'model.onnx')), sink)) };

@@ -8,7 +8,7 @@ import { maxDataFiles } from '../scan/data-file-names.ts';
 import { OnnxScan } from '../scan/onnx-scan.ts';
 import { DataFiles } from './data-files.ts';
 import { FileSink } from './file-sink.ts';
-import { mayBeRemote, noFile } from './remote-upload.ts';
+import { mayBeRemote } from './remote-upload.ts';
 
 /** Form parts that may occur once, with the files they become. Besides them: `data`, once per file of external data. */
 const parts = {
@@ -140,10 +140,9 @@ class FormSink implements UploadSink {
       await Promise.all(this.#writing);
     }
     if (this.#refusal !== undefined) throw this.#refusal as Error;
-    if (this.#model === undefined && !(await mayBeRemote(this.#folder)))
-      throw new Problem(400, 'invalid_request', 'The form has no part "model".');
-    const data = this.#data.check(this.#scan.dataFiles);
-    return this.#model === undefined ? noFile : { files: [this.#model, ...data] };
+    if (this.#model !== undefined) return { files: [this.#model, ...this.#data.check(this.#scan.dataFiles)] };
+    if (await mayBeRemote(this.#folder)) return { files: this.#data.check(this.#scan.dataFiles) };
+    throw new Problem(400, 'invalid_request', 'The form has no part "model".');
   }
 
   async close(): Promise<void> {

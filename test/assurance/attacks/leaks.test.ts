@@ -9,8 +9,8 @@ import { basic } from '../../support/oauth.ts';
 import { temporaryFolder, type Tokens } from '../../support/service.ts';
 import { until } from '../../support/workers.ts';
 
-const passphrase = 'CANARY-passphrase-5d20c1';
-const passwords = { good: 'CANARY-password-8be1f4', wrong: 'CANARY-wrong-password-33a9', url: 'CANARYurlpassword77' };
+const passphrase = 'MARKER-passphrase-5d20c1';
+const passwords = { good: 'MARKER-password-8be1f4', wrong: 'MARKER-wrong-password-33a9', url: 'MARKERurlpassword77' };
 const dataDir = temporaryFolder();
 let service: TestProcess;
 let url: string;
@@ -30,7 +30,7 @@ beforeAll(async () => {
     MLAPI_WORKERS: '2',
     MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000',
   };
-  const added = await mlapi(dataDir, ['clients', 'add', 'canary', '--stdin'], {
+  const added = await mlapi(dataDir, ['clients', 'add', 'marker', '--stdin'], {
     variables,
     input: `${passwords.good}\n`,
   });
@@ -124,7 +124,7 @@ function basicOf(secret: string): string {
 }
 
 function credentials(password: string): URLSearchParams {
-  return new URLSearchParams({ username: 'canary', password });
+  return new URLSearchParams({ username: 'marker', password });
 }
 
 function multipart(secret: string): FormData {
@@ -260,10 +260,10 @@ describe('secrets in a configuration that is wrong, or names what does not answe
 
   test('are not repeated: another passphrase than that of the keys', async () => {
     const child = startCompiled('mlapi/cli/serve.ts', [], {
-      variables: { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: 'CANARY-another-passphrase' },
+      variables: { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: 'MARKER-another-passphrase' },
     });
     expect((await child.ended).code).toBe(1);
-    expect(child.stderr).not.toContain('CANARY');
+    expect(child.stderr).not.toContain('MARKER');
     expectNone('output', child.stdout + child.stderr);
   });
 });

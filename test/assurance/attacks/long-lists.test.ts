@@ -7,7 +7,7 @@ import { isPostgres } from '../../../mlapi/persistence/dialects.ts';
 import { hasPostgres, TestPostgres } from '../../support/postgres.ts';
 import { startService, type TestService } from '../../support/service.ts';
 import { storeRows } from '../../support/stored-models.ts';
-import { ask } from '../../support/uploads.ts';
+import { ask } from '../../support/ask.ts';
 
 const count = 10_000;
 const group = (index: number) => ['alpha', 'hog', 'hog.', 'hogs-', 'hoh', 'zulu'][index % 6]!;

@@ -4,7 +4,8 @@ import { readTreeMemory } from '../../../mlapi/sandbox/process-memory.ts';
 import { growingModel } from '../../support/growing-model.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, type TestService } from '../../support/service.ts';
-import { allScopes, ask, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 const mebibyte = 1_048_576;
 const budgetBytes = 512 * mebibyte;

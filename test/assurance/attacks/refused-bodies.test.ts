@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { model as onnx, graph, node } from '../../support/hostile-onnx.ts';
 import { bytes, identityModel } from '../../support/onnx-builder.ts';
 import { startService, type TestService } from '../../support/service.ts';
-import { allScopes, ask, upload, type UploadResponse } from '../../support/uploads.ts';
+import { allScopes, ask, type ApiResponse } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 /** The service gives an unfinished body 30 s; an answer within this time did not wait for that. */
 const promptMs = 10_000;
@@ -20,7 +21,7 @@ const random = onnx({
   graph: graph({ nodes: [node({ op: 'RandomNormalLike' })], more: [bytes(10, Buffer.alloc(3 * mebibyte))] }),
 });
 
-async function prompt(answer: Promise<UploadResponse>): Promise<UploadResponse> {
+async function prompt(answer: Promise<ApiResponse>): Promise<ApiResponse> {
   const beganMs = performance.now();
   const answered = await answer;
   expect(performance.now() - beganMs).toBeLessThan(promptMs);

@@ -7,7 +7,8 @@ import { endFamiliesOf } from '../../../mlapi/auth/stores/family-store.ts';
 import type { Queries } from '../../../mlapi/persistence/database.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, type TestService, type Tokens } from '../../support/service.ts';
-import { allScopes, ask, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 let service: TestService;
 beforeAll(async () => {

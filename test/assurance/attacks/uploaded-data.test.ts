@@ -5,7 +5,8 @@ import { externalModel, externalTensor, weights, withInitializers } from '../../
 import { attribute, graph, model, node } from '../../support/hostile-onnx.ts';
 import { bytes, varint } from '../../support/onnx-builder.ts';
 import { startService, type TestService } from '../../support/service.ts';
-import { allScopes, ask, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 const name = 'w.bin';
 const location = ['location', name] as const;

@@ -9,7 +9,7 @@ import { buildModel, constantOf } from '../../support/onnx-builder.ts';
 import { startProxied, type ProxiedService } from '../../support/proxied-service.ts';
 import { exchange, faultsOf, RawConnection, type RawResponse } from '../../support/raw-http.ts';
 import { temporaryFolder } from '../../support/service.ts';
-import { allScopes } from '../../support/uploads.ts';
+import { allScopes } from '../../support/ask.ts';
 
 const canRun = ['nginx', 'openssl'].every((program) => hasProgram(program, 'the shipped site in a real nginx'));
 const describeWithNginx = canRun ? describe : describe.skip;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildModel, constantOf, identityModel } from '../../support/onnx-builder.ts';
-import { ask, upload } from '../../support/uploads.ts';
+import { ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 import type { Served } from './served.ts';
 
 /** Each client may have eight uploads at once; two are inspected at a time. */

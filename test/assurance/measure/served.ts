@@ -6,7 +6,7 @@ import { compileProject } from '../../support/compiled.ts';
 import { processTree } from '../../support/process-tree.ts';
 import { scrape } from '../../support/scrape.ts';
 import { temporaryFolder } from '../../support/service.ts';
-import { allScopes } from '../../support/uploads.ts';
+import { allScopes } from '../../support/ask.ts';
 import { sampleProcesses } from '../soak/sampler.ts';
 
 const variables = {

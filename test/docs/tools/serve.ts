@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { FakeClock, startService } from '../../support/service.ts';
-import { allScopes, upload } from '../../support/uploads.ts';
+import { allScopes } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 /**
  * A service for the tools of `.ci/openapi/check`, which runs until its input ends: the shipped models, one uploaded model, and a client

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startService, temporaryFolder, type TestService } from '../../support/service.ts';
-import { allScopes, ask, upload, type ModelFiles } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload, type ModelFiles } from '../../support/uploads.ts';
 
 /** A Python with the packages of test/inference/remote/requirements.txt. */
 const python = process.env.TEST_MLSERVER_PYTHON ?? '';

@@ -6,7 +6,8 @@ import { binary, sendTo, tensors, type Answered } from '../../oip/send.ts';
 import { startModels, type ModelService } from '../../support/model-folders.ts';
 import { OipServer, say } from '../../support/oip-server.ts';
 import { temporaryFolder } from '../../support/service.ts';
-import { allScopes, ask, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 const names = Object.keys(tensorModels);
 /** Its model has one input of one shape, and one output with two open dimensions. */
@@ -28,7 +29,7 @@ beforeAll(async () => {
     { ...Object.fromEntries(far), scripted },
     { MLAPI_REMOTE_SERVERS: `${back.url},${server.url}`, MLAPI_REMOTE_TOKENS_FILE: tokens },
   );
-  token = (await front.newClient('ada', allScopes)).tokens.access_token;
+  token = (await front.newClient()).tokens.access_token;
 }, 120_000);
 afterAll(async () => {
   await front.close();
@@ -133,16 +134,17 @@ describe('tensors of a model on another server', () => {
 
   test('201: a client uploads one, and its tensors are served; 422: features for a model that takes tensors', async () => {
     server.infer = answering({});
+    const uploader = (await front.newClient('ada', allScopes)).tokens.access_token;
     const remote = { url: server.url, model: 'scripted' };
-    expect(await upload(front, token, ['mine', '1'], { contract: { name: 'mine', remote } })).toMatchObject({
+    expect(await upload(front, uploader, ['mine', '1'], { contract: { name: 'mine', remote } })).toMatchObject({
       status: 201,
     });
     expect((await send('mine', question)).json()).toMatchObject({ model_name: 'mine', outputs: [{ data: [1, 2] }] });
     const features = [{ name: 'a', type: 'number' }];
     const wrong = { name: 'rows', features, output: { kind: 'values' }, remote };
-    const refused = await upload(front, token, ['rows', '1'], { contract: wrong });
+    const refused = await upload(front, uploader, ['rows', '1'], { contract: wrong });
     expect([refused.status, refused.body.detail]).toEqual([422, expect.stringContaining('takes tensors, not rows')]);
-    expect((await ask(front, token, ['GET', '/api/models/rows'])).status).toBe(404);
+    expect((await ask(front, uploader, ['GET', '/api/models/rows'])).status).toBe(404);
   });
 
   test('only the tensors are sent to the server, and none of the caller’s headers', async () => {

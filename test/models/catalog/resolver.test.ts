@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { VersionResolver } from '../../../mlapi/models/catalog/resolver.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, type TestService } from '../../support/service.ts';
-import { allScopes, upload } from '../../support/uploads.ts';
+import { allScopes } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 let service: TestService;
 beforeAll(async () => {

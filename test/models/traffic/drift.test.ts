@@ -10,7 +10,8 @@ import { TrafficSum } from '../../../mlapi/models/traffic/report.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, temporaryFolder, type TestService } from '../../support/service.ts';
 import type { Traffic } from '../../support/traffic.ts';
-import { allScopes, ask, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 let service: TestService;
 let owner: string;

@@ -4,7 +4,8 @@ import { isCanaryClient } from '../../../mlapi/models/catalog/resolver.ts';
 import { constantModel, identityModel } from '../../support/onnx-builder.ts';
 import { startService, temporaryFolder, type TestService } from '../../support/service.ts';
 import type { Traffic } from '../../support/traffic.ts';
-import { allScopes, ask, filesOf, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { filesOf, upload } from '../../support/uploads.ts';
 
 let service: TestService;
 let owner: string;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AdmissionControl } from '../../../mlapi/models/upload/admission.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, type TestService } from '../../support/service.ts';
-import { allScopes, upload } from '../../support/uploads.ts';
+import { allScopes } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 import { until } from '../../support/workers.ts';
 
 let service: TestService;

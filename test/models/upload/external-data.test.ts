@@ -10,7 +10,8 @@ import { mlapi } from '../../support/child.ts';
 import { externalModel, otherWeights, sha256Of, weights } from '../../support/external-data.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, temporaryFolder, type TestService } from '../../support/service.ts';
-import { allScopes, ask, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 const name = 'model.onnx.data';
 const model = externalModel();

@@ -5,7 +5,8 @@ import { mlapi } from '../../support/child.ts';
 import { echo, echoContract, OipServer, say } from '../../support/oip-server.ts';
 import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, temporaryFolder, type TestService } from '../../support/service.ts';
-import { allScopes, ask, upload } from '../../support/uploads.ts';
+import { allScopes, ask } from '../../support/ask.ts';
+import { upload } from '../../support/uploads.ts';
 
 let server: OipServer;
 let service: TestService;
