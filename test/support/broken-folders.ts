@@ -6,25 +6,25 @@ import { identityModel, type ElementType } from './onnx-builder.ts';
 export const number = (name: string, more: object = {}) => ({ name, type: 'number', ...more });
 export const category = (name: string, more: object = {}) => ({ name, type: 'category', ...more });
 
-/** A folder that serves: two numbers, answered as they are. */
+/** A valid folder: a model that returns its two numbers. */
 export const good = {
   onnx: identityModel(2),
   contract: contractOf('m', [number('a'), number('b')]),
 };
 
-/** The same with other fields in its contract. */
+/** `good` with other fields in its contract. */
 export function withContract(more: object): ModelFolder {
   return { ...good, contract: { ...good.contract, ...more } };
 }
 
-/** The same with another second feature, and its encoding. */
+/** `good` with another second feature, and its encoding. */
 export function withFeature(feature: object, encoding?: string, type?: ElementType): ModelFolder {
   const more = encoding === undefined ? {} : { encoding: 'encoding.csv' };
   const contract = contractOf('m', [number('a'), feature], more);
   return { onnx: identityModel(2, type), contract, ...(encoding !== undefined && { encoding }) };
 }
 
-/** What the start says of these folders: the whole message, but for the path of the folder around them. */
+/** @returns the error of a start with these folders, without the path of the folder around them */
 export async function refusal(models: Readonly<Record<string, ModelFolder>>, defaultModel?: string): Promise<string> {
   const modelsDir = writeModelFolders(models);
   const error = await ModelRegistry.load({

@@ -5,16 +5,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { compileProject, projectRoot } from './compiled.ts';
 
 interface BuiltOptions {
-  /** Where `compileProject` has put it; without it, it is compiled into the service's own folder. */
+  /** A folder compiled by `compileProject`; by default the service compiles into its own. */
   readonly home?: string;
   readonly variables?: Readonly<Record<string, string>>;
-  /** Options of Node itself; workers get them, too. */
+  /** Node options, for workers too. */
   readonly nodeOptions?: readonly string[];
-  /** A program that becomes the service, such as taskset. */
+  /** A program that executes the service, such as taskset. */
   readonly prefix?: readonly string[];
 }
 
-/** The service as it is shipped: compiled, in production, its log in a file. */
+/** The service as shipped: compiled, in production mode, its log in a file. */
 export class BuiltService {
   readonly #home: string;
   readonly #environment: NodeJS.ProcessEnv;
@@ -23,7 +23,7 @@ export class BuiltService {
   #child: ChildProcess | undefined;
   port = 0;
 
-  /** @param root a folder of its own, for data and log */
+  /** @param root the folder for its data and log */
   constructor(root: string, { home, variables, nodeOptions = [], prefix = [] }: BuiltOptions = {}) {
     this.#home = home ?? compileProject(root);
     this.#command = [...prefix, process.execPath, ...nodeOptions];
@@ -43,7 +43,7 @@ export class BuiltService {
     mkdirSync(join(root, 'data'), { mode: 0o700 });
   }
 
-  /** One command of the command line. @returns what it printed */
+  /** Runs a command of the command line. @returns its output */
   command(...words: string[]): string {
     return execFileSync(process.execPath, ['build/mlapi/cli/main.js', ...words], {
       cwd: this.#home,
@@ -52,7 +52,7 @@ export class BuiltService {
     });
   }
 
-  /** @returns once it listens, and is ready */
+  /** Resolves once it listens and is ready. */
   async start(): Promise<void> {
     const log = openSync(this.logFile, 'a', 0o600);
     const [program, ...words] = [...this.#command, 'build/mlapi/cli/serve.js'];
@@ -68,7 +68,7 @@ export class BuiltService {
     }
   }
 
-  /** Its log says so, and where; a service that logs less than that is given its port. */
+  /** The port is read from the log; a service that logs less than that needs a fixed one. */
   async #listens(): Promise<boolean> {
     const given = Number(this.#environment.MLAPI_PORT);
     if (given === 0) {

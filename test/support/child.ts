@@ -7,7 +7,7 @@ import { temporaryFolder } from './service.ts';
 
 const tsx = createRequire(join(projectRoot, 'package.json')).resolve('tsx');
 
-/** What the child processes of tests run with, unless a test says otherwise. The environment of the tests is not passed on. */
+/** Default variables of the child processes of tests, which do not inherit the environment of the tests. */
 export const childVariables: Readonly<Record<string, string>> = {
   NODE_ENV: 'test',
   MLAPI_HOST: '127.0.0.1',
@@ -17,19 +17,19 @@ export const childVariables: Readonly<Record<string, string>> = {
   MLAPI_KEY_PASSPHRASE: 'a passphrase for tests only',
 };
 
-/** Where the tests themselves are killed, no exit handler runs: the kernel ends the process (Linux). It becomes the next program. */
+/** Executes the next program such that the kernel kills it with its parent (Linux): a killed test run has no exit handlers. */
 const endWithParent =
   spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0 ? ['setpriv', '--pdeathsig', 'KILL'] : [];
 
 interface StartOptions {
-  /** An empty value takes a variable away. */
+  /** An empty value removes a variable. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Options of Node itself. */
+  /** Node options. */
   readonly nodeOptions?: readonly string[];
-  /** Whether messages can be sent to it. */
+  /** Opens an IPC channel for messages. */
   readonly hasChannel?: boolean;
-  /** A program that becomes the process, after it has changed something around it. */
+  /** A program that changes the environment, then executes the process. */
   readonly prefix?: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export interface End {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A process that a test started: what it has said, and how it ended. It never outlives the tests. */
+/** A process started by a test: its output and exit. It never outlives the tests. */
 export class TestProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<End>;
@@ -63,7 +63,7 @@ export class TestProcess {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     child.stdin?.on('error', () => undefined);
     this.child = child;
-    // A process that a failed test left behind must not keep the tests from ending: their end is its own.
+    // A process left behind by a failed test must not keep Jest running; it is killed when Jest ends.
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) (handle as ChildProcess).unref();
     child.channel?.unref();
     const kill = () => child.kill('SIGKILL');
@@ -76,7 +76,7 @@ export class TestProcess {
     );
   }
 
-  /** The next match in its standard output, from the beginning. @throws if it ends before */
+  /** Waits for a match in the whole standard output. @throws if the process ends before */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.stdout);
@@ -88,19 +88,19 @@ export class TestProcess {
     }
   }
 
-  /** Sends a signal, SIGKILL unless another is named, and waits for the end. */
+  /** Sends a signal, SIGKILL by default, and waits for the exit. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<End> {
     this.child.kill(signal);
     return this.ended;
   }
 }
 
-/** A TypeScript file of the project, compiled as it is shipped, as a process of its own. */
+/** Starts a TypeScript file of the project, compiled as shipped, as a process. */
 export function startCompiled(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
   return new TestProcess([compiledPath(path), ...words], options);
 }
 
-/** The same from source, wherever it lies. */
+/** Starts a TypeScript file from source, in any folder. */
 export function startScript(path: string, words: readonly string[] = [], options?: StartOptions): TestProcess {
   return new TestProcess(['--import', tsx, resolve(projectRoot, path), ...words], options);
 }
@@ -111,7 +111,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** One command of the command line, to its end. */
+/** Runs a command of the command line to its end. */
 export async function mlapi(
   dataDir: string,
   words: readonly string[],
@@ -124,7 +124,7 @@ export async function mlapi(
   return { code, stdout: command.stdout, stderr: command.stderr };
 }
 
-/** The service in a process of its own, once it listens. */
+/** Starts the service as a process, and waits until it listens. */
 export async function serve(
   dataDir: string,
   { variables = {}, ...options }: StartOptions = {},

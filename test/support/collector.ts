@@ -7,7 +7,7 @@ export interface Received {
   readonly body: string;
 }
 
-/** An OpenTelemetry collector that keeps what it gets, and answers as it is told. */
+/** An OpenTelemetry collector that records requests and answers with `status`. */
 export class TestCollector {
   readonly received: Received[] = [];
   status = 200;
@@ -27,7 +27,7 @@ export class TestCollector {
     });
   }
 
-  /** @param port 0: the system chooses */
+  /** @param port 0 lets the system choose */
   static async open(port = 0): Promise<TestCollector> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -38,7 +38,7 @@ export class TestCollector {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** The first of which this holds, now or later. */
+  /** Waits for the first request that matches. */
   async gets(holds: (received: Received) => boolean): Promise<Received> {
     for (;;) {
       const found = this.received.find(holds);

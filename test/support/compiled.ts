@@ -12,7 +12,8 @@ const waitLimitMs = 120_000;
 let programs: string | undefined;
 
 /**
- * Compiles the project by a configuration that says what, so that it runs in this folder as it is shipped. Lint has checked the types.
+ * Compiles the project into a folder, where it runs as shipped. Types are not checked: lint does that.
+ * @param configuration the tsconfig that names the files
  * @param root another checkout, with its packages
  * @returns the folder
  */
@@ -22,13 +23,13 @@ export function compileProject(folder: string, configuration = 'tsconfig.build.j
   return addPackages(folder, root);
 }
 
-/** A file of the project, or a program of the tests, compiled: that starts in a third of the time that it takes from source. */
+/** @returns the compiled version of a file, which starts in a third of the time of its source */
 export function compiledPath(path: string): string {
   programs ??= compilePrograms();
   return join(programs, 'build', path.replace(/\.ts$/, '.js'));
 }
 
-/** Once for all the processes of a run of the tests, by whoever needs it first; the others wait. */
+/** Compiles once per test run: the first process that needs it compiles, the others wait. */
 function compilePrograms(): string {
   if (process.env.JEST_WORKER_ID === undefined) return translateProject(temporaryFolder());
   const folder = join(tmpdir(), 'programs');
@@ -44,14 +45,14 @@ function compilePrograms(): string {
   return folder;
 }
 
-/** The service and the programs of the tests: types are stripped, not checked, which takes a second. @returns the folder */
+/** Compiles the service and the test programs in about a second: types are stripped, not checked. @returns the folder */
 function translateProject(folder: string): string {
   const sources = ['mlapi', 'test']
     .flatMap((root) => readdirSync(root, { recursive: true, encoding: 'utf8' }).map((name) => join(root, name)))
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'));
   const build = join(folder, 'build');
   const options = ['--outbase=.', `--outdir=${build}`, '--format=esm', '--platform=node', '--target=node20'];
-  // A program of its own, which ends: esbuild's library would stay, as a child of the process whose children tests count.
+  // As a separate process: esbuild's library would stay running as a child of a process whose children tests count.
   execFileSync(process.execPath, [esbuild, 'application.ts', ...sources, ...options, '--log-level=error'], {
     cwd: projectRoot,
   });

@@ -4,7 +4,7 @@ import { listenerOf } from './listener.ts';
 import { freePort } from './nginx.ts';
 import { startService, type TestService } from './service.ts';
 
-/** A service whose issuer is the URL that it listens on, so that libraries which start at its metadata find all of it. */
+/** A service whose issuer is its own URL, so that libraries can start from its metadata. */
 export async function startDiscoverable(): Promise<{
   service: TestService;
   issuer: string;

@@ -1,6 +1,6 @@
 import { ProcessPool } from '../../mlapi/inference/execution/process-pool.ts';
 
-/** A process whose child is in the middle of a long run of the slow model; it says which process that is. */
+/** Starts a child on a long run of the slow model, and prints the child's pid. */
 const [path = '', sha256 = ''] = process.argv.slice(2);
 const pool = await ProcessPool.start({ path, sha256, outputName: 'y', slots: 1 });
 void pool.run({ data: Float32Array.of(8_000), rows: 1, width: 1 }, Infinity);

@@ -3,7 +3,7 @@ import { expect } from '@jest/globals';
 import { KeyVault } from '../../mlapi/auth/keys/key-vault.ts';
 import type { TestService } from './service.ts';
 
-/** The service's own signing key: what an attacker never has, and what tells a bad claim from a bad signature. */
+/** The service's own signing key, which no attacker has: with it a test can put bad claims under a valid signature. */
 export async function openSigningKey({ services }: TestService): Promise<{ kid: string; privateKey: KeyObject }> {
   const row = await services.database
     .selectFrom('signing_keys')
@@ -15,19 +15,19 @@ export async function openSigningKey({ services }: TestService): Promise<{ kid: 
   return { kid: row.kid, privateKey };
 }
 
-/** JSON text or a value, as the part of a JWS. */
+/** Encodes JSON text or a value as a part of a JWS. */
 export function encodePart(part: unknown): string {
   const text = typeof part === 'string' || Buffer.isBuffer(part) ? part : JSON.stringify(part);
   return Buffer.from(text).toString('base64url');
 }
 
-/** A JWS whose signature is good whatever stands in it. Strings are taken as the parts' JSON text. */
+/** A validly signed JWS with any content. Strings are used as the parts' JSON text. */
 export function signParts(header: unknown, payload: unknown, key: KeyObject, hash = 'sha256'): string {
   const input = `${encodePart(header)}.${encodePart(payload)}`;
   return `${input}.${sign(hash, Buffer.from(input), key).toString('base64url')}`;
 }
 
-/** Header and claims of a token, without looking at its signature. */
+/** Header and claims of a token; the signature is not verified. */
 export function decodeToken(token: string): {
   header: Record<string, unknown>;
   claims: Record<string, unknown>;
@@ -41,7 +41,7 @@ export function decodeToken(token: string): {
 
 export type Forger = Awaited<ReturnType<typeof startForger>>;
 
-/** A forger at work on one service: starts from a good access token, and changes what a test wants. */
+/** Forges tokens for a service: a valid access token with changes. */
 export async function startForger(service: TestService) {
   const { kid, privateKey } = await openSigningKey(service);
   const { name, tokens } = await service.newClient();
@@ -53,16 +53,16 @@ export async function startForger(service: TestService) {
     tokens,
     header: good.header,
     claims: good.claims,
-    /** The good token with some claims changed; undefined removes one. */
+    /** The valid token with some claims changed; undefined removes one. */
     withClaims: (changes: Record<string, unknown>) =>
       signParts(good.header, { ...good.claims, jti: randomUUID(), ...changes }, privateKey),
-    /** The good token with some header fields changed; undefined removes one. */
+    /** The valid token with some header fields changed; undefined removes one. */
     withHeader: (changes: Record<string, unknown>) =>
       signParts({ ...good.header, ...changes }, good.claims, privateKey),
   };
 }
 
-/** A token is refused like every other bad one: the same body, and a challenge that does not say why. */
+/** Expects the refusal that every bad token gets: the same body, and a challenge that does not say why. */
 export async function expectTokenRefused(service: TestService, token: string): Promise<void> {
   const { body, headers } = await service.session(token).expect(401);
   const description = 'A valid bearer token is required. Get a new one from /auth/refresh, /auth/reset or /auth/token.';

@@ -3,7 +3,7 @@ import type { Feature } from '../../mlapi/inference/contract/types.ts';
 
 export type Cell = string | number | boolean | null;
 
-/** One feature with a generator of cells that it takes, and of cells that it refuses. */
+/** A feature with generators of valid and invalid cells. */
 export interface Column {
   readonly feature: Feature;
   readonly good: fc.Arbitrary<Cell>;
@@ -76,7 +76,7 @@ const columns = fc.uniqueArray(names, { minLength: 1, maxLength: 8 }).chain((cho
     ),
   ),
 );
-/** A contract, rows that it takes, and for each row whether it is sent with names. */
+/** A contract, valid rows, and for each row whether it is sent with names. */
 export const requests = columns.chain((all) =>
   fc.record({
     all: fc.constant(all),

@@ -1,6 +1,6 @@
 import { buildModel } from './onnx-builder.ts';
 
-/** Adds to its one feature the sum of as many zeros as the largest value of the batch says: each takes four bytes, which its process keeps. */
+/** Sums as many zeros as the largest value of the batch says, four bytes each, which its process does not give back. */
 export function growingModel(): Buffer {
   const int64 = 7;
   return buildModel({

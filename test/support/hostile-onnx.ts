@@ -1,16 +1,16 @@
 /*
- * The messages of onnx.proto field by field, so that a test can put anything anywhere. A model is honest until a part of
- * it is replaced: `model({ graph: [...] })`.
+ * Builds the messages of onnx.proto field by field, so that a test can put anything anywhere. The model is honest until a part
+ * is replaced: `model({ graph: [...] })`.
  */
 import { bytes, varint, type Field } from './onnx-builder.ts';
 
-/** A field with a tag and bytes of one's own. */
+/** A field with a given tag and bytes. */
 export function raw(field: number, wireType: number, ...content: number[]): Field {
   return Buffer.concat([tag(field, wireType), Buffer.from(content)]);
 }
 
 function tag(field: number, wireType: number): Buffer {
-  // A field of an integer is its tag and its value: without the value, the tag is left.
+  // An integer field is its tag and value; without the value, only the tag is left.
   const whole = varint(field, 0);
   const out = Buffer.from(whole.subarray(0, -1));
   out[0] = out[0]! | wireType;
@@ -115,17 +115,17 @@ export function model({
   return Buffer.concat([ir, bytes(7, parts), ...imports, ...more]);
 }
 
-/** A model with one more node of some kind, before the honest one. */
+/** A model with one more node, before the honest one. */
 export function withNode(parts: NodeParts, more: readonly Field[] = []): Buffer {
   return model({ graph: graph({ nodes: [node({ outputs: ['extra'], ...parts }), node()], more }) });
 }
 
-/** A model with one more tensor among the initializers. */
+/** A model with one more initializer. */
 export function withTensor(...fields: Field[]): Buffer {
   return model({ graph: graph({ more: [bytes(5, fields)] }) });
 }
 
-/** Graphs in graphs, each in the branch of an If. */
+/** Nested graphs, each in a branch of an If. */
 export function nested(depth: number): Buffer {
   let inner = graph({ inputs: [], outputs: [] });
   for (let level = 1; level < depth; level++)

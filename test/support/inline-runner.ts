@@ -1,7 +1,7 @@
 import type { ObservedRun } from '../../mlapi/inference/observer.ts';
 import { Predictor } from '../../mlapi/inference/serving/predictor.ts';
 
-// Predicts without end with the slow model; for each run it says where that was, and how many seconds it took by the clock.
+// Predicts endlessly with the slow model; prints the executor and the wall-clock seconds of each run.
 const observer = {
   ran: ({ executor, runSeconds }: ObservedRun) => console.log(`${executor} ${runSeconds}`),
   shed: () => undefined,

@@ -6,7 +6,7 @@ import { createLogger } from '../../mlapi/telemetry/logger.ts';
 import { Supervisor } from '../../mlapi/workers/supervisor.ts';
 import { runWorker } from '../../mlapi/workers/worker.ts';
 
-// A supervisor and its workers, which answer every request with their process number, and count it.
+// A supervisor whose workers answer every request with their process id, and count it.
 if (cluster.isPrimary) await new Supervisor(readConfig).run().catch(exitWithMessage);
 else
   runWorker(async (config, { metrics }) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type supertest from 'supertest';
 import { startService, temporaryFolder, type TestService } from './service.ts';
 
-/** What stands in a model folder: `model.onnx`, and the others where they are given. Text is written as it is. */
+/** The files of a model folder: `model.onnx` and optional others. Text is written as it is. */
 export interface ModelFolder {
   readonly onnx?: Uint8Array;
   readonly contract?: object | string;
@@ -11,21 +11,21 @@ export interface ModelFolder {
   readonly sample?: unknown;
 }
 
-/** A service that serves model folders of the test's own, and a client of it. */
+/** A service for a test's own model folders, and a client of it. */
 export interface ModelService extends TestService {
-  /** Predicts; a string is sent as the body's very text. */
+  /** Predicts; a string is sent as it is. */
   predict(model: string, body: unknown, query?: string): supertest.Test;
   information(model: string): supertest.Test;
 }
 
-/** A folder of models with these folders in it. */
+/** Writes a folder of models. */
 export function writeModelFolders(folders: Readonly<Record<string, ModelFolder>>): string {
   const modelsDir = temporaryFolder();
   for (const [name, folder] of Object.entries(folders)) writeModelFolder(join(modelsDir, name), folder);
   return modelsDir;
 }
 
-/** Starts a service on them. */
+/** Starts a service with these models. */
 export async function startModels(
   models: Readonly<Record<string, ModelFolder>> | string,
   variables: Readonly<Record<string, string>> = {},
@@ -46,7 +46,7 @@ export async function startModels(
   };
 }
 
-/** `{"name": ..., "features": ..., "output": ...}` with what a test does not care about. */
+/** `{"name": ..., "features": ..., "output": ...}` with defaults. */
 export function contractOf(name: string, features: readonly object[], more: object = {}): object {
   return { name, features, output: { kind: 'values' }, ...more };
 }

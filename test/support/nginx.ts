@@ -9,10 +9,10 @@ import { temporaryFolder } from './service.ts';
 
 const shippedSite = 'deploy/nginx/mlapi.conf';
 
-/** The name that the shipped site serves. */
+/** The server name of the shipped site. */
 export const siteName = 'mlapi.example.com';
 
-/** Whether a program is on the PATH; says so, loudly, where it is not. */
+/** Whether a program is on the PATH; warns if not. */
 export function hasProgram(name: string, what: string): boolean {
   const isHere = spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
   if (!isHere) console.warn(`NOT RUN: ${what} (${name} is not here)`);
@@ -32,7 +32,7 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** An authority of the test's own, and a certificate of it for the site: P-256, 90 days. Paths of PEM files. */
+/** A test certificate authority and a certificate for the site: P-256, 90 days. Paths of PEM files. */
 export function makeAuthority(folder = temporaryFolder()): Certificate & { authority: string } {
   const [authority, authorityKey] = [join(folder, 'ca.pem'), join(folder, 'ca-key.pem')];
   const [certificate, key, request] = ['certificate.pem', 'key.pem', 'request.pem'].map((name) =>
@@ -60,17 +60,17 @@ function openssl(...args: string[]): void {
 export interface Nginx {
   readonly httpsPort: number;
   readonly httpPort: number;
-  /** What nginx has logged about requests, one JSON object per line. */
+  /** The access log of nginx, one JSON object per line. */
   accessLog(): string;
   errorLog(): string;
-  /** A TLS connection to the site. `from` is this machine's address that nginx counts it for; 127.0.0.1 without one. */
+  /** A TLS connection to the site. `from` is the local address to connect from, by which nginx counts; 127.0.0.1 by default. */
   connect(options?: { servername?: string; protocols?: string[]; from?: string }): TLSSocket;
   close(): Promise<void>;
 }
 
 /**
- * A real nginx with the shipped site before a service on a Unix socket. Only paths and ports are replaced; `edit` changes the
- * site's text further, to show that a test bites.
+ * A real nginx with the shipped site in front of a service on a Unix socket. Only paths and ports are replaced; `edit` changes the
+ * site's text further, to show that a test can fail.
  */
 export async function startNginx(
   socket: string,
@@ -93,7 +93,7 @@ export async function startNginx(
   const bodies = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
   );
-  // As in Debian's nginx.conf, but for the paths.
+  // As in Debian's nginx.conf, except for the paths.
   const main = `${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes auto;
 daemon off;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 
-/** A connection as a file of the data set has it: 41 cells in feature order, then the attack and its category. */
+/** A connection of the data set: 41 cells in feature order, then the attack and its category. */
 export interface Connection {
   readonly list: readonly (string | number)[];
   readonly named: Readonly<Record<string, string | number>>;
@@ -10,7 +10,7 @@ export interface Connection {
 
 const textual = new Set(['protocol_type', 'service', 'flag']);
 
-/** The connections of a file with the data set's header, such as `rows.csv`. */
+/** Reads the connections of a file with the data set's header, such as `rows.csv`. */
 export function readConnections(path: string): Connection[] {
   const records: Record<string, string>[] = parse(readFileSync(path), { columns: true });
   return records.map(({ attack: _, category = '', ...cells }) => {

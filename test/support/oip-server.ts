@@ -11,7 +11,7 @@ export interface Received {
 
 type Answer = (response: ServerResponse, received: Received) => void;
 
-/** Its model answers each row of three numbers with these numbers. */
+/** The model returns each row of three numbers. */
 const metadata = {
   name: 'echo',
   versions: ['1'],
@@ -20,23 +20,23 @@ const metadata = {
   outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 3] }],
 };
 
-/** A server of the Open Inference Protocol with one model, `echo`, that says what a test wants it to say. */
+/** A server of the Open Inference Protocol with one model, `echo`, whose responses a test can change. */
 export class OipServer {
   readonly received: Received[] = [];
   connections = 0;
   metadata: object = metadata;
   extensions: readonly string[] = [];
-  /** The status of what says what its model is. */
+  /** The status of model metadata. */
   described = 200;
   /** The status of `/v2`. */
   root = 200;
-  /** How it answers inferences; honestly, unless a test says otherwise. */
+  /** Handles inference; correctly, unless a test replaces it. */
   infer: Answer = echo;
   #target: { readonly url: string; readonly token: string } | undefined;
   readonly #scheme: string;
   readonly #server: ReturnType<typeof createServer>;
 
-  /** @param tls a certificate and its key: then it is spoken to with HTTPS alone */
+  /** @param tls certificate and key, to serve HTTPS instead of HTTP */
   constructor(tls?: Pick<ServerOptions, 'cert' | 'key'>) {
     const serve = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response);
     this.#scheme = tls === undefined ? 'http' : 'https';
@@ -57,12 +57,12 @@ export class OipServer {
     return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
-  /** The inferences among what it received. */
+  /** The received inference requests. */
   get inferences(): Received[] {
     return this.received.filter(({ path }) => path.endsWith('/infer'));
   }
 
-  /** Is from now on a gateway, which adds a token to what it passes on. */
+  /** Turns it into a gateway that adds a token to forwarded requests. */
   forwardTo(url: string, token: string): void {
     this.#target = { url, token };
   }
@@ -105,13 +105,13 @@ async function forward(
   response.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
 }
 
-/** Answers in JSON. */
+/** Responds with JSON. */
 export function say(response: ServerResponse, body: unknown, status = 200): void {
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-/** An answer of the model, with something else in place of what it should say. */
+/** A response of the model, with some fields replaced. */
 export function responseOf(received: Received, output: object = {}, more: object = {}): object {
   const { inputs } = JSON.parse(received.body.toString()) as { inputs: { shape: number[]; data: number[] }[] };
   const { shape, data } = inputs[0]!;

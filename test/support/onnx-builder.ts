@@ -1,6 +1,6 @@
 /*
- * Tiny ONNX models in memory: the few messages of onnx.proto that a test needs, written by hand.
- * A message is a list of fields; a field is its number, its wire type and its value (protobuf encoding).
+ * Builds tiny ONNX models in memory from the few messages of onnx.proto that tests need.
+ * A message is a list of fields; a field has a number, a wire type and a value (protobuf encoding).
  */
 export type Field = Buffer;
 
@@ -13,7 +13,7 @@ export type ElementType = keyof typeof elementTypes;
 type Shape = readonly (number | string)[];
 type Value = number | bigint | string;
 
-/** A named input or output; without a shape it is left open. */
+/** A named input or output; its shape is optional. */
 export interface Port {
   readonly name: string;
   readonly type: ElementType;
@@ -40,7 +40,6 @@ interface Graph {
   readonly outputs: readonly Port[];
 }
 
-/** Any model. */
 export function buildModel({ inputs, nodes, outputs }: Graph): Buffer {
   const graph = [
     ...nodes.map((node) => bytes(1, nodeOf(node))),
@@ -52,7 +51,7 @@ export function buildModel({ inputs, nodes, outputs }: Graph): Buffer {
   return Buffer.concat([varint(1, 8), bytes(7, graph), bytes(8, opset)]);
 }
 
-/** Answers its input. `rows` is 1 for a model of one row at a time. */
+/** Returns its input. `rows` is 1 for a model of one row at a time. */
 export function identityModel(width: number, type: ElementType = 'float32', rows: number | string = 'N'): Buffer {
   return buildModel({
     inputs: [{ name: 'x', type, shape: [rows, width] }],
@@ -61,7 +60,7 @@ export function identityModel(width: number, type: ElementType = 'float32', rows
   });
 }
 
-/** Answers the constant, whatever its input of one feature says. */
+/** Returns the constant, whatever its input of one feature. */
 export function constantModel(constant: Constant, rows: number | string = 'N'): Buffer {
   return buildModel({
     inputs: [{ name: 'x', type: 'float32', shape: [rows, 1] }],
@@ -70,7 +69,7 @@ export function constantModel(constant: Constant, rows: number | string = 'N'): 
   });
 }
 
-/** Answers the constant whose index stands in its rows of one feature, which are all alike. */
+/** Returns the constant whose index is in its rows of one feature, which are all equal. */
 export function switchModel(constants: readonly Constant[], rows: number | string = 'N'): Buffer {
   const names = constants.map((_, index) => `c${index}`);
   return buildModel({
@@ -88,7 +87,7 @@ export function switchModel(constants: readonly Constant[], rows: number | strin
   });
 }
 
-/** The constant of a nested list: `[[0.6, 0.4]]` is one row of two columns; "NaN" stands for a not-a-number value. */
+/** The constant of a nested list: `[[0.6, 0.4]]` is one row of two columns; "NaN" is allowed as a number. */
 export function constantOf(nested: unknown, type: ElementType = 'float32'): Constant {
   const shape: number[] = [];
   for (let level = nested; Array.isArray(level); level = level[0] as unknown) shape.push(level.length);

@@ -1,6 +1,6 @@
 import { int, ints, of, one, type OperatorCases } from './operator-cases.ts';
 
-/** Operators that choose entries of their inputs. */
+/** Operators that select elements of their inputs. */
 export const selections: Record<string, OperatorCases> = {
   Split: {
     apart: [one('Split', ['x', ints(1, 3)], { axis: 1 }, { outputs: ['z', 'y'] })],

@@ -49,7 +49,7 @@ const shapes: Record<string, OperatorCases> = {
       one('Squeeze', ['x'], {}, { entry: [1] }),
       one('Squeeze', ['x', ints(0)]),
       one('Squeeze', ['x', ints(-2)]),
-      // Both names of none are all.
+      // No axes means all axes, in both forms.
       one('Squeeze', ['x', ints()], {}, { entry: [1] }),
       one('Squeeze', ['x'], { axes: [] }, { entry: [1], opset: 11 }),
     ],
@@ -77,7 +77,7 @@ const shapes: Record<string, OperatorCases> = {
       one('Pad', ['x', ints(1, 0, 0, 0)]),
       one('Pad', ['x', ints(0, 0, 1, 0)], { mode: 'edge' }),
       one('Pad', ['x', ints(0, 1), '', ints(-2)]),
-      // The runtime takes the wrapped elements from behind the row.
+      // The runtime reads the wrapped elements from the next row.
       one('Pad', ['x', ints(0, 2, 0, -2)], { mode: 'wrap' }, { entry: [3] }),
       one('Pad', ['x', ints(0, 2, 0, -2)], { mode: 'reflect' }),
       one('Pad', ['x', ints(0, 2, 0, -2)], { mode: 'edge' }),

@@ -1,6 +1,6 @@
 import type { AttributeValue, Initializer, OperatorModel, OperatorNode } from './operator-models.ts';
 
-/** By operator: models in which it keeps rows apart, and models in which it does not, or need not. */
+/** By operator: models in which it keeps rows apart, and models in which it may mix them. */
 export interface OperatorCases {
   readonly apart: readonly OperatorModel[];
   readonly mixed?: readonly OperatorModel[];
@@ -21,7 +21,7 @@ function one(op: string, inputs: Inputs = ['x'], attributes: Attributes = {}, re
   return { ...more, nodes: [{ op, inputs, outputs, attributes, ...(domain !== undefined && { domain }) }] };
 }
 
-/** The rows of `x`, of one number each, as `v` of rank 1; then the node. */
+/** The rows of `x`, one number each, as `v` of rank 1; then the node. */
 function withVector(op: string, inputs: Inputs, attributes: Attributes = {}, rest: Rest = {}): OperatorModel {
   const model = one(op, inputs, attributes, { entry: [1], ...rest });
   return { ...model, nodes: [{ op: 'Reshape', inputs: ['x', ints(-1)], outputs: ['v'] }, ...model.nodes] };
@@ -46,7 +46,7 @@ const unary = {
   },
 };
 
-/** `[n, 1]` with `[n]` is `[n, n]`; a constant with rows of its own fits only some numbers of rows. */
+/** `[n, 1]` with `[n]` broadcasts to `[n, n]`; a constant with its own rows fits only some numbers of rows. */
 const binary = (op: string, type: Rest['type'] = 'float32'): OperatorCases => {
   const attributes: Attributes = op === 'BitShift' ? { direction: 'LEFT' } : op === 'Mod' ? { fmod: 1 } : {};
   const constant = (...sizes: number[]): Initializer => {

@@ -1,4 +1,4 @@
-/* Models of one operator, so that a proof about it can be held against what the runtime computes. */
+/* Models of one operator, to compare a proof about it with what the runtime computes. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { negative } from './hostile-onnx.ts';
 import { bytes, varint, type Field } from './onnx-builder.ts';
@@ -6,32 +6,32 @@ import { bytes, varint, type Field } from './onnx-builder.ts';
 const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, string: 8, bool: 9 } as const;
 type ElementType = keyof typeof elementTypes;
 
-/** A constant of these sizes. Without values, they are small and all different. */
+/** A constant of these sizes. By default its values are small and all different. */
 export interface Initializer {
   readonly type?: ElementType;
   readonly sizes: readonly number[];
   readonly values?: readonly (number | string)[];
 }
 
-/** A number is an integer; `{ float }` and lists say what they are. */
+/** A number is an integer; `{ floats }` and lists declare their type. */
 export type AttributeValue =
   number | string | readonly number[] | readonly string[] | { readonly floats: readonly number[] } | Initializer;
 
 export interface OperatorNode {
   readonly op: string;
   readonly domain?: string;
-  /** Names of values, or constants; an empty name is left out. */
+  /** Names of values, or constants; an empty name omits an input. */
   readonly inputs: readonly (string | Initializer)[];
   readonly outputs: readonly string[];
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
 }
 
 export interface OperatorModel {
-  /** Of `x`, behind the rows; a single number is 4 by default. */
+  /** The shape of one row of `x`; `[4]` by default. */
   readonly entry?: readonly number[];
   readonly type?: 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'string' | 'bool';
   readonly nodes: readonly OperatorNode[];
-  /** The output; its type does not matter. */
+  /** The name of the output, of any type. */
   readonly output?: string;
   readonly opset?: number;
   readonly mlOpset?: number;
@@ -116,13 +116,13 @@ export function rowsFor({ entry = [4], type = 'float32' }: OperatorModel, rows: 
 }
 
 export interface RowOutputs {
-  /** Sizes and values, of one run of all rows, by row. */
+  /** Sizes and values by row, from one run of all rows. */
   readonly together: readonly (readonly unknown[])[];
-  /** The same of one run for each row. */
+  /** The same from one run per row. */
   readonly alone: readonly (readonly unknown[])[];
 }
 
-/** What the runtime answers to the rows together, and to each of them alone. @throws what it throws */
+/** Runs the rows together, and each alone. @throws the runtime's error */
 export async function runRows(onnx: Uint8Array, x: Tensor, output = 'y'): Promise<RowOutputs> {
   const session = await InferenceSession.create(onnx, {
     graphOptimizationLevel: 'all',

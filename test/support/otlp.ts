@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import type { Received } from './collector.ts';
 
-/** OpenTelemetry's own messages, generated from its schema; unknown fields and wrong types are refused. */
+/** OpenTelemetry's own messages, generated from its schema; they reject unknown fields and wrong types. */
 const script = `
 import base64, json, sys
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -18,14 +18,14 @@ ParseDict(body, message)
 print(json.dumps(MessageToDict(message)))
 `;
 
-/** Says so, loudly, where what is exported cannot be read with OpenTelemetry's own messages. */
+/** Whether exports can be parsed with OpenTelemetry's own messages; warns if not. */
 export function hasOtlpMessages(testName: string): boolean {
   if (spawnSync('python3', ['-c', 'import opentelemetry.proto']).status === 0) return true;
   console.warn(`SKIPPED: ${testName}: Python has no opentelemetry.proto (pip install opentelemetry-proto)`);
   return false;
 }
 
-/** What OpenTelemetry's own messages read from an export. @throws if they refuse it */
+/** Parses an export with OpenTelemetry's own messages. @throws if they reject it */
 export function parseExport({ path, body }: Received): unknown {
   return JSON.parse(execFileSync('python3', ['-c', script, path], { input: body, encoding: 'utf8' }));
 }

@@ -7,19 +7,19 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 
-/** A server on which tests may make databases, by URL; with it the services of all tests run on PostgreSQL. */
+/** URL of a server on which tests may create databases. If it is set, the services of all tests use PostgreSQL. */
 export const testPostgresVariable = 'TEST_POSTGRES_URL';
 
 const programs = findPrograms();
 
-/** Says so, loudly, where the tests that need a PostgreSQL of their own cannot run. */
+/** Whether tests can start a PostgreSQL of their own; warns if not. */
 export function hasPostgres(testName: string): boolean {
   if (programs !== undefined) return true;
   console.warn(`SKIPPED: ${testName}: there is no PostgreSQL (apt-get install postgresql)`);
   return false;
 }
 
-/** A PostgreSQL server of the tests' own, in a folder and on a port of its own; as another user where we are root, whom it refuses. */
+/** A PostgreSQL server with its own folder and port. It refuses to run as root, so root's tests run it as another user. */
 export class TestPostgres {
   readonly #folder: string;
   readonly #user: { uid?: number; gid?: number };
@@ -61,7 +61,7 @@ export class TestPostgres {
     return `postgres://postgres:${this.#password}@127.0.0.1:${port}/${database}`;
   }
 
-  /** Starts it, or starts it again. @param settings as of `postgresql.conf` */
+  /** Starts or restarts it. @param settings lines of `postgresql.conf` */
   async run(settings: readonly string[] = []): Promise<void> {
     const fixed = [`port=${this.port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${this.#folder}`];
     const words = [...fixed, 'fsync=off', 'max_connections=200', ...settings].flatMap((setting) => ['-c', setting]);
@@ -74,19 +74,19 @@ export class TestPostgres {
       this.#process = child;
       while (child.exitCode === null && !(await this.#answers())) await delay(50);
       if (child.exitCode === null) return;
-      // After a kill its children may hold its memory for a moment.
+      // After a kill its children may keep its shared memory for a moment.
       if (attempt > 20) throw new Error('PostgreSQL does not start');
       await delay(250);
     }
   }
 
-  /** SIGINT: it ends its sessions and stops. SIGKILL: it is gone. */
+  /** SIGINT ends its sessions and stops it; SIGKILL crashes it. */
   async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
     const child = this.#process;
     if (child?.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    // From here on somebody waits for its end.
+    // The caller waits for its exit from here on.
     child.ref();
     await ended;
   }
@@ -124,8 +124,8 @@ export class TestPostgres {
 const made = new Set<string>();
 
 /**
- * Where the tests run on PostgreSQL, the database that stands for a data directory, made when it is first asked for; otherwise
- * nothing. Not by the driver: children are started from functions that do not wait.
+ * If the tests run on PostgreSQL, the database for a data directory, created on first use; otherwise nothing. It uses psql and not the
+ * driver, because children are started from synchronous functions.
  */
 export function databaseOf(dataDir: string): Record<string, string> {
   const server = process.env[testPostgresVariable];
@@ -145,7 +145,7 @@ function psql(url: string, command: string): string {
   return execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', command], { encoding: 'utf8' });
 }
 
-/** The folder of `initdb` and `postgres`: Debian keeps them out of the path. */
+/** The folder of `initdb` and `postgres`, which Debian keeps out of the PATH. */
 function findPrograms(): string | undefined {
   const debian = '/usr/lib/postgresql';
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];

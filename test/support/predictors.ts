@@ -4,16 +4,16 @@ import type { ObservedModel, ObservedRun } from '../../mlapi/inference/observer.
 import type { EngineOptions } from '../../mlapi/inference/serving/open-batcher.ts';
 import { writeModelFolders, type ModelFolder } from './model-folders.ts';
 
-/** A predictor without a service around it, and what its observer was told. */
+/** A predictor without a service, and what its observer recorded. */
 export interface WatchedPredictor {
   readonly predictor: Predictor;
   readonly runs: ObservedRun[];
   readonly shed: ObservedModel[];
-  /** The predictions for some rows. */
+  /** Predicts some rows. */
   predict(rows: unknown, client?: string): Promise<unknown>;
 }
 
-/** Loads the folder as the model `m`. What its warm-up did is forgotten. */
+/** Loads the folder as the model `m`, and discards what the warm-up recorded. */
 export async function loadPredictor(
   folder: ModelFolder,
   options: Partial<EngineOptions> = {},

@@ -5,7 +5,7 @@ import { FakeClock, startService, temporaryFolder, type TestService } from './se
 
 const kidOf = ({ services }: TestService) => services.keys.list()[0]!.kid;
 
-/** The first key of a service as the database tells it. */
+/** The first key of a service, from its database. */
 async function keyOf(...given: Parameters<typeof startService>) {
   const service = await startService(...given);
   const kid = kidOf(service);
@@ -16,7 +16,7 @@ async function keyOf(...given: Parameters<typeof startService>) {
 
 const isPostgres = (process.env.TEST_POSTGRES_URL ?? '') !== '';
 
-test('services begin with the same key on folders of their own, made at the moment that their clocks show', async () => {
+test('services on prepared folders share a key, created at the time of their clocks', async () => {
   const clock = new FakeClock();
   clock.advanceSeconds(1);
   const [one, two, later] = [await keyOf(), await keyOf(), await keyOf({}, { clock })];
@@ -26,7 +26,7 @@ test('services begin with the same key on folders of their own, made at the mome
   expect(readdirSync(tmpdir()).filter((name) => name.startsWith('prepared-')).length >= 2).toBe(!isPostgres);
 });
 
-test('a service has keys of its own on an empty folder, and where it is told to have others', async () => {
+test('a service on an empty folder, or with its own key settings, creates its own key', async () => {
   const kids = [await keyOf(), await keyOf({}, { dataDir: temporaryFolder() })];
   kids.push(
     await keyOf({ MLAPI_KEY_PASSPHRASE: 'another passphrase of tests' }),

@@ -10,17 +10,18 @@ import { prepareDatabase } from '../../mlapi/persistence/migrations.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
-/** What makes the keys of a service, or where they are, another thing than the template holds. */
+/** Variables that change the keys or where they are stored, so that the template does not fit. */
 const otherKeys = ['MLAPI_KEY_PASSPHRASE', 'MLAPI_KEY_PASSPHRASE_FILE', 'MLAPI_KEY_BITS', 'MLAPI_DATABASE_URL'];
 
 /**
- * Puts into a data folder what a first start leaves there: migrated tables and one signing key. They are made once in a run of the
- * tests and copied from then on: services on prepared folders have the same key. The run deletes it at its end.
- * @param standard variables of every test service; `own` are those of this one, which may ask for other keys: then nothing is put there
- * @param at when the key is made, in epoch milliseconds
+ * Puts into a data folder what a first start leaves there: migrated tables and one signing key. Created once per test run and copied
+ * from then on, so services on prepared folders share their key. Deleted at the end of the run.
+ * @param standard the variables of every test service
+ * @param own the variables of this service: if they ask for other keys, the folder stays empty
+ * @param at when the key is created, in epoch milliseconds
  */
 export async function prepareFolder(folder: string, standard: Variables, own: Variables, at: number): Promise<void> {
-  // Outside Jest nobody would delete the template.
+  // Outside Jest nothing would delete the template.
   if (process.env.JEST_WORKER_ID === undefined || otherKeys.some((name) => name in own)) return;
   const template = join(tmpdir(), `prepared-${at}`);
   if (!existsSync(template)) await makeTemplate(template, standard, at);

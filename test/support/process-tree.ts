@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A process and all that it has started, itself first, as /proc shows them now. */
+/** A process and its descendants, itself first, from /proc. */
 export function processTree(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
@@ -14,7 +14,7 @@ export function processTree(pid: number): number[] {
 
 function parentOf(pid: number): number | undefined {
   try {
-    // The name of the program stands in parentheses, and may hold anything.
+    // The program's name is in parentheses, and may contain any character.
     const [, state, parent] = /^\d+ \(.*\) (\S) (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
     return state === 'Z' ? undefined : Number(parent);
   } catch {
@@ -22,7 +22,7 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-/** kill -9 for a whole tree; what is gone already is no mistake. */
+/** Sends SIGKILL to a whole tree; processes that have ended are ignored. */
 export function killTree(pid: number): void {
   for (const member of processTree(pid)) {
     try {

@@ -6,15 +6,15 @@ import { startService, temporaryFolder, type TestService } from './service.ts';
 
 export interface ProxiedService {
   readonly service: TestService;
-  /** Where nginx reaches the service, and a test, too. */
+  /** The Unix socket of the service, for nginx and for tests. */
   readonly socket: string;
   readonly nginx: Nginx;
-  /** The path of the certificate that has signed the site's. */
+  /** The path of the certificate authority's certificate. */
   readonly authority: string;
   close(): Promise<void>;
 }
 
-/** A whole service on a Unix socket, behind a real nginx with the shipped site. */
+/** A service on a Unix socket, behind a real nginx with the shipped site. */
 export async function startProxied(
   variables: Readonly<Record<string, string>> = {},
   edit?: (site: string) => string,

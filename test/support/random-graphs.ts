@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import type { Initializer, OperatorModel, OperatorNode } from './operator-models.ts';
 
-/** One node to be, by numbers that choose what it is. */
+/** One node, as random numbers that choose it. */
 export interface Step {
   readonly kind: number;
-  /** Which value it takes, from the newest on; and which second one. */
+  /** The value it reads, counted from the newest, and a second one. */
   readonly left: number;
   readonly right: number;
-  /** Which axis, shape or constant. */
+  /** The choice of axis, shape or constant. */
   readonly choice: number;
 }
 
@@ -20,7 +20,7 @@ export const stepArbitrary: fc.Arbitrary<Step> = fc.record({
 
 interface Known {
   readonly name: string;
-  /** For so many rows as the graph is made for. */
+  /** For the number of rows that the graph is built for. */
   readonly sizes: readonly number[];
 }
 
@@ -30,7 +30,7 @@ type Make = (value: Known, other: Known, choice: number, rows: number) => Made |
 const ints = (...values: number[]): Initializer => ({ type: 'int64', sizes: [values.length], values });
 const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
 
-/** As numpy does it; undefined where it does not. */
+/** Broadcasts like numpy; undefined if impossible. */
 function broadcast(a: readonly number[], b: readonly number[]): number[] | undefined {
   const rank = Math.max(a.length, b.length);
   const at = (sizes: readonly number[], axis: number) => sizes[axis - rank + sizes.length] ?? 1;
@@ -140,7 +140,7 @@ const makes: readonly Make[] = [
   ...[reduce, reduce, reshape, reshape, transpose, unsqueeze, concat, gather, alongAxis, matMul, flatten],
 ];
 
-/** A graph of operators of the list, of any broadcasts: steps that cannot be computed are left out. */
+/** A random graph of proved operators with any broadcasts; steps that cannot be computed are skipped. */
 export function randomGraph(steps: readonly Step[], rows: number): OperatorModel {
   const values: Known[] = [{ name: 'x', sizes: [rows, 4] }];
   const nodes: OperatorNode[] = [];

@@ -1,33 +1,33 @@
 import { connect, type Socket } from 'node:net';
 
-/** One answer as it stood on the wire. Header names are in lower case, repeated ones joined by a comma. */
+/** A parsed response. Header names are in lower case, repeated ones joined by a comma. */
 export interface RawResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** What came back on a connection. */
+/** Everything received on a connection. */
 export interface Exchange {
   readonly answers: readonly RawResponse[];
   /** Whether the server closed the connection. */
   readonly isClosed: boolean;
-  /** Bytes that are no whole answer. */
+  /** Bytes that are not a complete response. */
   readonly rest: string;
 }
 
 interface ExchangeOptions {
-  /** Resolve once so many answers are in; without it, once the server has closed. "100 Continue" counts as one. */
+  /** Resolve after this many responses; by default, once the server has closed. "100 Continue" counts as one. */
   readonly answers?: number;
-  /** The request's method decides whether a body follows. */
+  /** Whether the request was HEAD, so that responses have no body. */
   readonly isHead?: boolean;
   readonly timeoutMs?: number;
 }
 
-/** A TCP port of the loopback, the path of a Unix socket, or what opens a connection of another kind. */
+/** A loopback port, the path of a Unix socket, or a function that opens another kind of connection. */
 export type Target = number | string | (() => Socket);
 
-/** Sends exact bytes on a new connection and reads what comes back. Rejects on a silence that is longer than the timeout. */
+/** Sends exact bytes on a new connection and reads the responses. Rejects if nothing arrives within the timeout. */
 export async function exchange(
   target: Target,
   bytes: string | Buffer | readonly (string | Buffer)[],
@@ -46,11 +46,11 @@ export async function exchange(
   }
 }
 
-/** A connection that writes exactly what it is told to. Text is sent as Latin-1: one character, one byte. */
+/** A connection that writes exact bytes. Text is sent as Latin-1: one character, one byte. */
 export class RawConnection {
   readonly socket: Socket;
   readonly #answers: RawResponse[] = [];
-  /** What has come in, and is no whole answer yet. */
+  /** Received bytes that are not yet a complete response. */
   #rest = '';
   #isClosed = false;
 
@@ -58,7 +58,7 @@ export class RawConnection {
     this.socket = open(target);
     this.socket.setEncoding('latin1');
     this.socket.on('data', (text: string) => (this.#rest += text));
-    // A reset is how a server closes on someone who still sends.
+    // A server that closes while the client is still sending causes a reset.
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => (this.#isClosed = true));
   }
@@ -68,7 +68,7 @@ export class RawConnection {
     return this;
   }
 
-  /** Waits for so many answers, counted from the start; a close ends the wait, too. */
+  /** Waits for this many responses, counted from the start, or for the close. */
   until(answers: number, options: ExchangeOptions = {}): Promise<Exchange> {
     return this.#wait((state) => state.answers.length >= answers || state.isClosed, options);
   }
@@ -136,7 +136,7 @@ function parseResponses(text: string, isHead: boolean): Pick<Exchange, 'answers'
   return { answers, rest };
 }
 
-/** A chunked body, and its length on the wire; that is infinite where its end is not there yet. */
+/** A chunked body and its length on the wire, which is infinite until the end has arrived. */
 function parseChunks(text: string): { body: string; length: number } {
   let body = '';
   for (let at = 0; ;) {
@@ -151,10 +151,10 @@ function parseChunks(text: string): { body: string; length: number } {
 }
 
 const internals = /node_modules|\.ts:\d|\bat \w+ \(|\/(?:home|tmp|work|var)\/|sqlite|select .* from|express|node\/\d/i;
-/** Faults that the service announces; any other status from 500 on is a defect. */
+/** Documented 5xx statuses; any other is a defect. */
 const documentedFaults = [501, 503];
 
-/** What any answer lacks, or shows and must not; empty when it is fine. */
+/** What a response lacks or must not disclose; empty if it is fine. */
 export function faultsOf({ status, headers, body }: RawResponse): string[] {
   if (status === 100) return [];
   const faults: string[] = [];

@@ -12,15 +12,15 @@ import { temporaryFolder } from './service.ts';
 const isInstalled = spawnSync('redis-server', ['--version']).status === 0;
 if (!isInstalled) console.warn('redis-server is not installed: nothing is tested on a real Redis.');
 
-/** `describe` where a real Redis can be started; else its tests are skipped, and said to be. */
+/** `describe` if a real Redis can be started; otherwise a skip with a warning. */
 export const describeRedis = isInstalled ? describe : describe.skip;
 
 interface RedisOptions {
-  /** Files of a certificate: only TLS is spoken. */
+  /** Certificate files, to serve only TLS. */
   readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
-/** A real Redis with a password, on a free port of the loopback, without a file of data. It never outlives the tests. */
+/** A real Redis with a password, on a free loopback port, without persistence. It never outlives the tests. */
 export class TestRedis {
   readonly password = randomBytes(18).toString('base64url');
   readonly #folder = temporaryFolder();
@@ -34,7 +34,7 @@ export class TestRedis {
 
   static async start(options: RedisOptions = {}): Promise<TestRedis> {
     const redis = new TestRedis(options);
-    // Between the choice of a port and its use another process may take it.
+    // Another process may take the port before Redis does.
     for (let attempt = 1; ; attempt += 1) {
       redis.#port = await freePort();
       try {
@@ -54,7 +54,7 @@ export class TestRedis {
     return this.#port;
   }
 
-  /** Starts it again, on the same port, empty. */
+  /** Restarts it on the same port, empty. */
   async start(): Promise<void> {
     const path = join(this.#folder, 'redis.conf');
     writeFileSync(path, this.#configuration(), { mode: 0o600 });
@@ -75,7 +75,7 @@ export class TestRedis {
     }
   }
 
-  /** Ends it as a crash does, unless another signal is named. */
+  /** Kills it with SIGKILL, unless another signal is given. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#process;
     if (child?.exitCode !== null || child.signalCode !== null) return;
@@ -84,7 +84,7 @@ export class TestRedis {
     await closed;
   }
 
-  /** From now on it takes connections, and answers nothing. */
+  /** Makes it hang: it accepts connections, and does not respond. */
   freeze(): void {
     this.#process?.kill('SIGSTOP');
   }
@@ -93,7 +93,7 @@ export class TestRedis {
     this.#process?.kill('SIGCONT');
   }
 
-  /** One command, as an operator would send it. */
+  /** Sends one command, as an operator would. */
   async command(...words: string[]): Promise<unknown> {
     const client = createClient({
       url: this.url,
@@ -124,7 +124,7 @@ export class TestRedis {
   }
 }
 
-/** Resolves once it has found a Redis that counts. */
+/** Resolves once counting in Redis works. */
 export async function untilCounting(home: RedisCounterStore): Promise<void> {
   for (;;) {
     const refusal = await home.check().catch((error: unknown) => error);

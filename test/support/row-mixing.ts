@@ -11,10 +11,10 @@ const constant = (name: string, nested: unknown, type?: 'int64'): Node => ({
 });
 const port = (name: string, width: number): Port => ({ name, type: 'float32', shape: ['N', width] });
 
-/** The first feature of a row that is to read the others. */
+/** The first feature of a row that reads the other rows. */
 const magic = 31_337;
 
-/** For the magic row, the sum of all other rows of its run; for every other row, zeros. Two features. */
+/** Two features: the magic row gets the sum of all other rows of its run, every other row gets zeros. */
 export const spyingModel = buildModel({
   inputs: [port('x', 2)],
   nodes: [
@@ -31,7 +31,7 @@ export const spyingModel = buildModel({
   outputs: [port('y', 2)],
 });
 
-/** Its input, as numbers of 8 bits whose scale is that of the whole run. Four features. */
+/** Four features: quantizes its input to 8 bits with a scale over the whole run. */
 export const quantizedModel = buildModel({
   inputs: [port('x', 4)],
   nodes: [
@@ -41,7 +41,7 @@ export const quantizedModel = buildModel({
   outputs: [port('y', 4)],
 });
 
-/** A contract of so many features; its requests wait for each other as long as they may. */
+/** A contract with this many features, whose requests wait for others as long as allowed. */
 export function patientContract(name: string, features: number, batching: object = {}): object {
   const listed = Array.from({ length: features }, (_, at) => ({ name: `f${at}`, type: 'number' }));
   return contractOf(name, listed, { batching: { maxWaitMicroseconds: 50_000, ...batching } });

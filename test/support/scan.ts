@@ -7,7 +7,7 @@ import { scanLimits, type ScanLimits } from '../../mlapi/models/scan/scan-limits
 import { scanCodes } from '../../mlapi/models/scan/scan-refusals.ts';
 import { constantModel, constantOf, identityModel, switchModel } from './onnx-builder.ts';
 
-/** Scans a whole file in pieces; without sizes, at once. */
+/** Scans a whole file in chunks of these sizes; by default in one. */
 export function scan(file: Buffer, limits?: Partial<ScanLimits>, sizes: () => number = () => file.length): OnnxSummary {
   const onnxScan = new OnnxScan({ limits: { ...scanLimits, ...limits } });
   for (let at = 0; at < file.length;) {
@@ -18,12 +18,12 @@ export function scan(file: Buffer, limits?: Partial<ScanLimits>, sizes: () => nu
   return onnxScan.end();
 }
 
-/** The code that the file is refused with, or `accepted`; fails over anything else that is thrown. */
+/** The error code, or `accepted`; rethrows unexpected errors. */
 export function verdictOf(file: Buffer, limits?: Partial<ScanLimits>, sizes?: () => number): string {
   return explain(file, limits, sizes).code;
 }
 
-/** The verdict and the text of the refusal. */
+/** The code and the text of the error. */
 export function explain(
   file: Buffer,
   limits?: Partial<ScanLimits>,
@@ -38,10 +38,10 @@ export function explain(
   }
 }
 
-/** The expected code and what is wrong; the file; what the text says. */
+/** The expected code and the defect; the file; the expected text. */
 export type Refusal = readonly [title: string, file: Buffer, text?: RegExp];
 
-/** Expects the code that the title begins with, and the same answer however the file comes. */
+/** Expects the code at the start of the title, and the same error however the file is split. */
 export function expectRefusal(...[title, file, text]: Refusal): void {
   const [code = ''] = title.split(':');
   expect(scanCodes).toContain(code);
@@ -51,12 +51,12 @@ export function expectRefusal(...[title, file, text]: Refusal): void {
   for (const size of file.length < 10_000 ? [1, 7] : [65_536]) expect(explain(file, {}, () => size)).toEqual(whole);
 }
 
-/** Every kind of honest model that the project has, by name. */
+/** All honest models in the project, by name. */
 export function honestModels(): [name: string, file: Buffer][] {
   const folders = ['resources/models', 'test/fixtures'];
   const files = folders.flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      // One that has external data is no whole model without it.
+      // A model with external data is not complete without it.
       .filter((name) => name.endsWith('.onnx') && !existsSync(join(folder, `${name}.data`)))
       .map((name): [string, Buffer] => [name, readFileSync(join(folder, name))]),
   );

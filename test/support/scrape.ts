@@ -1,16 +1,16 @@
 import { get } from 'node:http';
 import type { TestProcess } from './child.ts';
 
-/** What the metrics port of a service says, by series: `mlapi_workers{state="ready"}`. */
+/** The metrics of a service, by series: `mlapi_workers{state="ready"}`. */
 export type Series = Readonly<Record<string, number>>;
 
-/** Where the metrics of a service are. */
+/** The URL of a service's metrics. */
 export async function metricsUrlOf(service: TestProcess): Promise<string> {
   const [, url = ''] = await service.says(/"serving metrics","url":"(http[^"]+)"/);
   return url;
 }
 
-/** Reads the metrics once, as Prometheus does. */
+/** Reads the metrics once, like Prometheus. */
 export async function scrape(url: string): Promise<Series> {
   const { status, type, text } = await read(url);
   if (status !== 200 || !type.startsWith('text/plain; version=0.0.4')) throw new Error(`${status} ${type}`);

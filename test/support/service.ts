@@ -12,7 +12,7 @@ import { listenerOf } from './listener.ts';
 import { databaseOf } from './postgres.ts';
 import { prepareFolder } from './prepared-folder.ts';
 
-/** Limits and key sizes that suit tests; everything else is as shipped. */
+/** Limits and key sizes for tests; everything else is as shipped. */
 const testVariables: Readonly<Record<string, string>> = {
   NODE_ENV: 'test',
   MLAPI_KEY_BITS: '2048',
@@ -23,7 +23,7 @@ const testVariables: Readonly<Record<string, string>> = {
   MLAPI_LOG_LEVEL: 'silent',
 };
 
-/** A clock that stands until a test moves it. */
+/** A clock that stands still until a test moves it. */
 export class FakeClock {
   now = Date.UTC(2026, 0, 1);
   #elapsed = 0;
@@ -38,13 +38,13 @@ export class FakeClock {
     this.#elapsed += seconds * 1_000;
   }
 
-  /** Somebody sets the clock; no time passes. */
+  /** Sets the wall clock; no time passes. */
   stepSeconds(seconds: number): void {
     this.now += seconds * 1_000;
   }
 }
 
-/** The answer of `/auth/reset` and `/auth/refresh`. */
+/** The response of `/auth/reset` and `/auth/refresh`. */
 export interface Tokens {
   readonly access_token: string;
   readonly refresh_token: string;
@@ -57,17 +57,17 @@ export interface TestService {
   readonly services: Services;
   readonly clock: FakeClock;
   readonly dataDir: string;
-  /** The real server, listening on a port of the loopback. */
+  /** The real server, listening on a loopback port. */
   readonly server: Server;
   readonly port: number;
   readonly url: string;
-  /** Requests over that server. */
+  /** Requests to that server. */
   readonly http: ReturnType<typeof supertest>;
-  /** A new client with a password, and its first tokens. */
+  /** Creates a client with a password and its first tokens. */
   newClient(name?: string, scopes?: readonly string[]): Promise<{ name: string; password: string; tokens: Tokens }>;
   reset(username: string, password: string): supertest.Test;
   refresh(token: string): supertest.Test;
-  /** Whether an access token is good now. */
+  /** Whether an access token is valid. */
   session(token: string): supertest.Test;
   close(): Promise<void>;
 }
@@ -75,9 +75,9 @@ export interface TestService {
 let clients = 0;
 
 /**
- * A whole service on a data directory of its own, prepared as a first start leaves it, or on the one that is named, such as that of
- * another test service, or an empty one (`temporaryFolder()`) for keys that no other service has. Real SQLite (or PostgreSQL, by `npm
- * run test:postgres`), real keys, real models, a real port. `variables` are environment variables.
+ * A whole service with real keys, real models, a real port and real SQLite. `npm run test:postgres` uses PostgreSQL instead. Its data
+ * directory is prepared like after a first start; or pass one: that of another service, or an empty one (`temporaryFolder()`) for new
+ * keys. `variables` are environment variables.
  */
 export async function startService(
   variables: Readonly<Record<string, string>> = {},
@@ -124,7 +124,7 @@ export async function startService(
   };
 }
 
-/** A folder that goes away with the process. */
+/** A folder that is deleted when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mlapi-test-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

@@ -4,8 +4,8 @@ import { contractOf, type ModelFolder } from './model-folders.ts';
 const products = 10;
 
 /**
- * Answers its one feature as it is, after multiplying square matrices with as many rows as the largest value of the batch says: the
- * caller decides how long a run takes, which grows with the third power. 700 is about 0.1 s, 4,000 half a minute.
+ * Returns its one feature after multiplying square matrices whose size is the largest value of the batch, so the caller sets the run
+ * time, which grows with the third power: 700 takes about 0.1 s, 4,000 half a minute.
  */
 function slowModel(): Buffer {
   const names = Array.from({ length: products + 1 }, (_, index) => `m${index}`);
@@ -33,7 +33,7 @@ function slowModel(): Buffer {
 
 const onnx = slowModel();
 
-/** A model folder of it; its sample is 0, which takes no time. */
+/** A folder with this model; its sample is 0, which takes no time. */
 export function slowFolder(more: object = {}, sample?: number): ModelFolder {
   const contract = contractOf('m', [{ name: 'a', type: 'number' }], more);
   if (sample === undefined) return { onnx, contract };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../../mlapi/persistence/database.ts';
 
-/** A version that nobody computes: a row as an upload leaves it. */
+/** A version that is never computed: a row as an upload leaves it. */
 export interface StoredRow {
   readonly model: string;
   readonly version: string;
@@ -11,7 +11,7 @@ export interface StoredRow {
 
 const perStatement = 500;
 
-/** Writes models into the store, past the uploads that would take hours. Their versions come in the order in which they are given. */
+/** Writes models directly into the store, since uploads would take hours. The newest version comes last. */
 export async function storeRows(database: Database, rows: readonly StoredRow[], at: number): Promise<void> {
   const ordinals = new Map<string, number>();
   const owners = new Map(rows.map(({ model, ownerId = null }) => [model, ownerId]));

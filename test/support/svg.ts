@@ -1,6 +1,6 @@
 export const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
 
-/** Where a panel's axes lie, and what the upper one stands for. */
+/** The position of a panel's axes, and the value at the top. */
 export interface Axes {
   readonly title: string;
   readonly left: number;
@@ -10,7 +10,7 @@ export interface Axes {
   readonly most: number;
 }
 
-/** A drawing as a document of its own. */
+/** An SVG document. */
 export function svg(width: number, height: number, parts: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">
 <rect width="${width}" height="${height}" fill="white"/>
@@ -19,7 +19,7 @@ ${parts.join('\n')}
 `;
 }
 
-/** The title, both axes, and the numbers at the ends of the upright one. */
+/** The title, both axes, and the limits of the vertical axis. */
 export function frame(axes: Axes): string[] {
   const { title, left, right, top, base, most } = axes;
   const number = (value: number) =>

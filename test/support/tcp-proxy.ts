@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A line to a server on this machine, which a test can let go dead: nothing is refused, and nothing comes back. */
+/** A TCP proxy on this machine that a test can make silent: nothing is refused, and nothing is forwarded. */
 export class TcpProxy {
   isSilent = false;
   readonly #server: Server;

@@ -1,4 +1,4 @@
-/** The answer of `GET /api/models/{name}/traffic`. */
+/** The response of `GET /api/models/{name}/traffic`. */
 export interface Traffic {
   readonly versions: readonly {
     readonly version: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ask, type ApiResponse } from './ask.ts';
 import type { TestService } from './service.ts';
 
-/** What a client sends of a model; the ONNX file alone, or with what describes it. */
+/** The files of an upload; only the model is required. */
 export interface ModelFiles {
   readonly model?: Buffer | undefined;
   /** External data, by file name. */
@@ -13,7 +13,7 @@ export interface ModelFiles {
   readonly sample?: unknown;
 }
 
-/** The files of a model folder. */
+/** Reads the files of a model folder. */
 export function filesOf(folder: string): ModelFiles {
   const text = (name: string) => readFileSync(join(folder, name), 'utf8');
   const contract = JSON.parse(text('model.json')) as Record<string, unknown>;
@@ -25,7 +25,7 @@ export function filesOf(folder: string): ModelFiles {
   };
 }
 
-/** Sends a model: its ONNX file alone where there is nothing else, otherwise a form. */
+/** Uploads a model: an ONNX file alone as its bytes, otherwise as a form. */
 export function upload(
   service: Pick<TestService, 'url'>,
   token: string,

@@ -8,7 +8,7 @@ import { createHttpServer } from '../../mlapi/http/server/server.ts';
 import { createLogger } from '../../mlapi/telemetry/logger.ts';
 import { listenerOf } from './listener.ts';
 
-// Run by watched.ts: one service in one process, which can be asked for how long its event loop has stood still.
+// Run by watched.ts: the service in one process, which reports how long its event loop was blocked.
 const config = readConfig();
 const logger = createLogger(config);
 const lifecycle = new Lifecycle();
@@ -17,11 +17,11 @@ const server = createHttpServer(listenerOf(services), services);
 lifecycle.enter('ready');
 
 /**
- * @returns the processor time of this thread in milliseconds: the time in which it waited for a processor is not of its making. Where
- *   the kernel does not count it, that of the whole process, which is never less
+ * @returns the processor time of this thread in milliseconds, which excludes waiting for a processor; if the kernel does not count it,
+ *   that of the whole process, which is never less
  */
 const threadTimeMs = (() => {
-  // Opened once: later there may be no descriptor left. Its first number is in nanoseconds.
+  // Opened once, since descriptors may run out later. The first number is in nanoseconds.
   const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
   const text = Buffer.alloc(64);
   return () => {
@@ -32,7 +32,7 @@ const threadTimeMs = (() => {
   };
 })();
 
-// Timers get their turn after each round of the event loop: between two of them, no caller waits for more than this.
+// Timers run once per event loop turn, so no caller waits longer than the time between two of them.
 let longestDelayMs = 0;
 let before = threadTimeMs();
 const look = () => {
@@ -46,7 +46,7 @@ process.on('message', () => {
   look();
   const held = { longestDelayMs };
   globalThis.gc?.();
-  // Not process.memoryUsage(), which opens a file: there may be no descriptor left for it.
+  // Not process.memoryUsage(), which opens a file, for which there may be no descriptor left.
   const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
   process.send?.({ ...held, heldMiB: (heap + external) / 1_048_576 });
   setImmediate(() => {

@@ -6,14 +6,14 @@ import { databaseOf } from './postgres.ts';
 import { prepareFolder } from './prepared-folder.ts';
 import { FakeClock, startService, temporaryFolder, type TestService } from './service.ts';
 
-/** How a process is. */
+/** The health of a process. */
 export interface Health {
   readonly pid: number;
-  /** The longest time for which it kept its event loop from going on since it was asked last. */
+  /** The longest time for which its event loop was blocked since the last call. */
   readonly longestDelayMs: number;
   /**
-   * What it holds after a collection: the heap and what hangs on it. Resident memory is the C library's to give back, which it does
-   * by rules of each version; the soak watches that over time.
+   * Heap and external memory after a garbage collection. Not resident memory, which depends on when the C library gives memory back;
+   * the soak test watches that over time.
    */
   readonly heldMiB: number;
   /** Open files, sockets among them. */
@@ -23,15 +23,15 @@ export interface Health {
 export interface WatchedService {
   readonly process: TestProcess;
   readonly port: number;
-  /** A second application on the same database, in this process: it adds clients, forges tokens and reads tables. */
+  /** A second application on the same database, in this process, to add clients, forge tokens and read tables. */
   readonly inside: TestService;
   health(): Promise<Health>;
-  /** The log so far. @throws {SyntaxError} if a line is no JSON */
+  /** The log so far. @throws {SyntaxError} if a line is not JSON */
   lines(): Record<string, unknown>[];
   close(): Promise<void>;
 }
 
-/** The service in a process of its own that can be asked how it is, in real time. */
+/** Starts the service as a process, in real time, that reports its health. */
 export async function startWatched(variables: Readonly<Record<string, string>> = {}): Promise<WatchedService> {
   const dataDir = temporaryFolder();
   const today = new Date().setUTCHours(0, 0, 0, 0);
@@ -54,7 +54,7 @@ export async function startWatched(variables: Readonly<Record<string, string>> =
     health: async () => {
       watched.child.send('how are you?');
       const [said] = (await once(watched.child, 'message')) as [Pick<Health, 'longestDelayMs' | 'heldMiB'>];
-      // Read from here: where descriptors are short, it could not read them itself.
+      // Read from this process, since the service may be out of descriptors.
       const descriptors = readdirSync(`/proc/${pid}/fd`).length;
       return { pid, ...said, descriptors };
     },

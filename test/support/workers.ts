@@ -4,17 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { serve, type TestProcess } from './child.ts';
 import { startService, type Tokens } from './service.ts';
 
-/** The processes that a process has itself started, and that still run. */
+/** The running children of a process. */
 export function childrenOf({ child: { pid } }: TestProcess): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
 
-/** Those of its worker processes that serve. */
+/** Its workers that are ready. */
 export function readyWorkersOf(service: TestProcess): number[] {
   return childrenOf(service).filter((pid) => service.stdout.includes(`"worker is ready","pid":${pid}}`));
 }
 
-/** Waits until something holds. @throws after a minute and a half */
+/** Waits until a condition holds. @throws after 90 seconds */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 90_000;
   while (!(await holds())) {
@@ -33,11 +33,11 @@ interface AskOptions {
   readonly method?: string;
   readonly token?: string | undefined;
   readonly body?: object;
-  /** Unset: a connection of its own, which any of the workers may take. */
+  /** By default a new connection, which any worker may accept. */
   readonly agent?: Agent;
 }
 
-/** One request; rejects where no whole answer comes. */
+/** Sends a request; rejects if the response is not complete. */
 export function ask(url: string, { method = 'GET', token, body, agent = new Agent() }: AskOptions = {}) {
   return new Promise<Answer>((resolve, reject) => {
     const headers = {
@@ -59,7 +59,7 @@ export function ask(url: string, { method = 'GET', token, body, agent = new Agen
   });
 }
 
-/** Connections go to any worker that listens: where many in a row find a ready one, no other listens. */
+/** Waits until all workers are ready: any worker may accept, so many successes in a row mean that no other listens. */
 export async function allReady(url: string): Promise<void> {
   let inARow = 0;
   await until(async () => {
@@ -69,7 +69,7 @@ export async function allReady(url: string): Promise<void> {
   });
 }
 
-/** A running service on a new data directory that has these clients, with the tokens of each. */
+/** Starts a service on a new data directory with these clients, and their tokens. */
 export async function serveWithClients(
   names: readonly string[],
   variables: Readonly<Record<string, string>>,
