@@ -6,7 +6,7 @@ import type { RowFormat } from '../../mlapi/inference/row-formats.ts';
 import { contractOf, startModels, type ModelService } from '../support/model-folders.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 
-/** One number in a line, in both directions. */
+/** One number per line, in both directions. */
 const lines: RowFormat = {
   mediaType: 'text/x-lines',
   parameters: ['end=lf'],
@@ -49,14 +49,14 @@ afterAll(() => service.close());
 const json = 'application/json';
 const sent = { 'content-type': lines.mediaType };
 
-describe('a format that a feature adds', () => {
+describe('a format added by a feature', () => {
   test.each([lines.mediaType, `${lines.mediaType}; charset=utf-8; end=lf`])('200: rows in %s', async (type) => {
     const { body } = await post({ 'content-type': type }, '1\n2.5\n').expect(200);
 
     expect(body).toMatchObject({ predictions: [1, 2.5] });
   });
 
-  test('415: a parameter that it does not have, and its own one on JSON', async () => {
+  test('415: an unknown parameter of the format, and the format’s own parameter on JSON', async () => {
     await post({ 'content-type': `${lines.mediaType}; end=cr` }, '1\n').expect(415);
     await post({ 'content-type': `${json}; end=lf` }, '[[1]]').expect(415);
   });
@@ -76,7 +76,7 @@ describe('a format that a feature adds', () => {
     if (type !== json) expect(text).toBe('1\n2.5');
   });
 
-  test('stands in the document, with its examples', () => {
+  test('is in the OpenAPI document, with its examples', () => {
     expect(document.paths['/api/models/{name}/predict']!.post).toMatchObject({
       requestBody: {
         content: { [lines.mediaType]: { schema: { description: 'a number in each line' }, example: '1\n' } },

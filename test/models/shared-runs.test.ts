@@ -27,11 +27,11 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => shared.service.close());
 
-test('an uploaded model that answers one row with the others reveals no row of another client', async () => {
+test('an uploaded model that returns other rows of its run does not reveal rows of other clients', async () => {
   expect(await readByMallory(shared, 'spying')).toEqual([]);
 });
 
-test('rows of another client change no answer of an uploaded model that scales over the whole run', async () => {
+test('predictions of an uploaded model that scales over the whole run do not depend on other clients’ rows', async () => {
   expect(await changedByMallory(shared, 'quantized')).toEqual([]);
 });
 

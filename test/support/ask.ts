@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import type { TestService } from './service.ts';
 
-/** Every permission on models but that of administrators. */
+/** All model scopes except those of administrators. */
 export const allScopes = ['models:read', 'models:predict', 'models:write', 'models:download'];
 
 export interface ApiResponse {
@@ -10,7 +10,7 @@ export interface ApiResponse {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Asks as a client does. */
+/** Sends a request as a client. */
 export async function ask(
   service: Pick<TestService, 'url'>,
   token: string,
@@ -37,7 +37,7 @@ export async function ask(
   };
 }
 
-/** Asks for something that has a tag, with each kind of condition. */
+/** Requests a resource with an ETag, with each kind of condition. */
 export async function expectConditions(service: Pick<TestService, 'url'>, token: string, path: string): Promise<void> {
   const get = (headers: Record<string, string>) => ask(service, token, ['GET', path], { headers });
   const first = await get({});

@@ -65,7 +65,7 @@ async function predictOne(
   return (body.predictions as unknown[] | undefined)?.[0];
 }
 
-/** Sends the hostile row and each of the victim's rows at the same moment. @returns the answers to each */
+/** Sends the hostile row and each of the victim's rows at the same time. @returns the predictions of each */
 async function predictTogether(
   shared: SharedService,
   model: string,
@@ -83,7 +83,7 @@ async function predictTogether(
 
 const secrets = Array.from({ length: 20 }, (_, at) => [17, 4_242.5 + at]);
 
-/** Mallory's answers that contain something of the victim's rows. */
+/** Mallory's predictions that contain data of the victim's rows. */
 export async function readByMallory(shared: SharedService, model: string): Promise<number[][]> {
   const { hostile } = await predictTogether(shared, model, [magic, 0], secrets);
   return (hostile as number[][]).filter(([first, second]) => first !== 0 || second !== 0);
@@ -91,7 +91,7 @@ export async function readByMallory(shared: SharedService, model: string): Promi
 
 const honestRow = [0.3, 0.7, 0.1, 0.9];
 
-/** The victim's answers that differ from the answer to the row alone. */
+/** The victim's predictions that differ from those of the row alone. */
 export async function changedByMallory(shared: SharedService, model: string): Promise<unknown[]> {
   const alone = await predictOne(shared, shared.victim, model, honestRow);
   const rows = Array.from({ length: 20 }, () => honestRow);

@@ -54,7 +54,7 @@ describe('settings and scripts', () => {
     expect(cutLines(text, /(?!)/, ['gone'])).toBe('a\nc\n# <other>\nd\n# </other>\n');
   });
 
-  test('gaps stay as they are, but for those around what goes', () => {
+  test('blank lines are kept, except around removed parts', () => {
     const text = 'a\n\n\nb\n\n\ngone:\n  x\n\n  y\n\n\nc\n\nd\n';
 
     expect(cutLines(text, words, [])).toBe('a\n\n\nb\n\n\nc\n\nd\n');

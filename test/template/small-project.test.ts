@@ -15,7 +15,7 @@ function projectOf(files: Readonly<Record<string, string>>): string {
   return root;
 }
 
-test('test files go when they have lost their last test, and no others', () => {
+test('test files that have lost their last test are deleted, and no others', () => {
   const declared = 'declare const test: any, skipped: boolean, check: () => void;\n';
   const files = {
     'tsconfig.json': '{"compilerOptions":{"allowImportingTsExtensions":true,"noEmit":true},"include":["**/*.ts"]}',
@@ -33,7 +33,7 @@ test('test files go when they have lost their last test, and no others', () => {
   expect(left).toEqual(Object.keys(files).filter((path) => path !== 'test/cut.test.ts'));
 });
 
-test('scripts go when their program is gone; one in the build is made later', () => {
+test('scripts of deleted programs are removed, but not those in the build, which is created later', () => {
   const scripts = {
     start: 'exec node build/mlapi/cli/serve.js',
     there: 'tsx mlapi/cli/main.ts',

@@ -9,8 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-describe('B31, B32: floods', () => {
-  test('429: after too many wrong passwords for one name, from addresses that it never used; known or not', async () => {
+describe('B31, B32: password floods', () => {
+  test('429: too many wrong passwords for one name, known or unknown, from addresses that it never used', async () => {
     const guarded = await startService({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '3' });
     const from = (address: string, username: string, password: string) =>
       guarded.http.post('/auth/reset').set('X-Forwarded-For', address).send({ username, password });
@@ -39,7 +39,7 @@ describe('B31, B32: floods', () => {
     await guarded.close();
   });
 
-  test('503 with Retry-After: more passwords at once than may wait; those before are served', async () => {
+  test('503 with Retry-After: more passwords at once than may wait; earlier ones are served', async () => {
     const passwords = await Passwords.create();
     const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => passwords.verify(undefined, 'wrong')));
     const refusals = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as Problem);

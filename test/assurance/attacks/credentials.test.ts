@@ -14,7 +14,7 @@ const refused = {
     'A password works once; ask the operator for a new one (clients reset-password NAME).',
 };
 
-/** Everything that a refusal must leave as it was (I1). */
+/** Everything that a refusal must not change (I1). */
 async function readState(): Promise<string> {
   const { database } = service.services;
   const tables = ['clients', 'token_families', 'audit_events', 'signing_keys'] as const;
@@ -26,7 +26,7 @@ async function addClient(name: string, password?: string): Promise<string> {
 }
 
 describe('B28: names', () => {
-  test('401: unknown, wrong, spent and disabled look the same to the byte', async () => {
+  test('401: responses for unknown, wrong, spent and disabled are identical', async () => {
     const spent = await service.newClient('spent-client');
     const disabledPassword = await addClient('disabled-client');
     await service.services.clients.disable('disabled-client');
@@ -46,7 +46,7 @@ describe('B28: names', () => {
     expect(await readState()).toBe(before);
   });
 
-  test('an unknown name costs what a known one costs: the medians of 60 tries differ by less than half', async () => {
+  test('an unknown name takes as long as a known one: the medians of 60 tries differ by less than half', async () => {
     await addClient('timed-client');
     const times: Record<string, number[]> = { 'timed-client': [], 'no-such-client': [] };
     for (let round = 0; round < 60; round += 1) {
@@ -83,7 +83,7 @@ describe('B28: names', () => {
     await service.reset('app', password).expect(200);
   });
 
-  test('client "app" and client "app1" never touch each other', async () => {
+  test('clients "app" and "app1" do not affect each other', async () => {
     await service.services.clients.add('app').catch(() => undefined);
     const app1 = await service.newClient('app1');
     const app = await service.reset('app', await service.services.clients.resetPassword('app')).expect(200);
@@ -118,14 +118,14 @@ describe('B29, B30: passwords and types', () => {
     },
   );
 
-  test('passwords that share 72 bytes and more are two passwords', async () => {
+  test('passwords that share their first 72 bytes or more are different', async () => {
     await addClient('long-prefix', `${'x'.repeat(100)}1`);
     await service.reset('long-prefix', `${'x'.repeat(100)}2`).expect(401);
     await service.reset('long-prefix', 'x'.repeat(72)).expect(401);
     await service.reset('long-prefix', `${'x'.repeat(100)}1`).expect(200);
   });
 
-  test('400: over the limit, before anything is hashed', async () => {
+  test('400: over the limit, without hashing', async () => {
     for (const password of ['x'.repeat(1_025), 'x'.repeat(4_096), '\u{1f511}'.repeat(300), '']) {
       const { body } = await service.reset('demo', password).expect(400);
       expect(body.error).toBe('invalid_request');
@@ -147,7 +147,7 @@ describe('B29, B30: passwords and types', () => {
     expect(answer.error).toBe('invalid_request');
   });
 
-  test('400: __proto__, unknown fields, and what a caller may not set', async () => {
+  test('400: __proto__, unknown fields, and fields that a client may not set', async () => {
     const texts = [
       '{"__proto__":{"username":"a","password":"b"}}',
       '{"username":"a","password":"b","__proto__":{"x":1}}',
@@ -166,7 +166,7 @@ describe('B29, B30: passwords and types', () => {
 });
 
 describe('B49, B50: forms', () => {
-  test('200: JSON, urlencoded and multipart say the same', async () => {
+  test('200: JSON, urlencoded and multipart are equivalent', async () => {
     const password = 'p&ss=+w%rd \u00e4';
     for (const [index, send] of [
       () => service.http.post('/auth/reset').send({ username: 'form-0', password }),
@@ -206,7 +206,7 @@ describe('B49, B50: forms', () => {
       .then(() => undefined),
   );
 
-  test('400: what stood behind an unescaped & in a password, or in a body of another type, is not repeated', async () => {
+  test('400: text after an unescaped & in a password, or in a body of another type, is not repeated', async () => {
     for (const body of [
       'username=a&password=half&CANARY',
       '{"username":"a","password":"CANARY"}',
@@ -222,7 +222,7 @@ describe('B49, B50: forms', () => {
     expect(body.error_description).toBe('The body is invalid: unknown field.');
   });
 
-  test('400: a multipart form with a file, a field twice, no boundary, broken off', async () => {
+  test('400: a multipart form with a file, a repeated field, no boundary, or cut off', async () => {
     const multipart = (text: string, type = 'multipart/form-data; boundary=x') =>
       service.http.post('/auth/reset').set('Content-Type', type).send(text);
     const field = (name: string) => `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nvalue\r\n`;
@@ -238,7 +238,7 @@ describe('B49, B50: forms', () => {
   });
 
   test.each(['a:b', 'nocolon', 'a:b:c', 'a%3Ab:c%20d', '\u00e4:\u00f6', ''])(
-    '400: HTTP Basic of any form beside the body, %j',
+    '400: HTTP Basic in any form beside the body, %j',
     async (pair) => {
       for (const header of [`Basic ${Buffer.from(pair, 'latin1').toString('base64')}`, 'Basic ***', 'basic']) {
         const request = service.http.post('/auth/reset').set('Authorization', header);
@@ -247,7 +247,7 @@ describe('B49, B50: forms', () => {
     },
   );
 
-  test('400: HTTP Basic beside the body; 405: GET; 415: other media types; 413: too large', async () => {
+  test('400: HTTP Basic beside the body; 405: GET; 415: other media types; 413: over the limit', async () => {
     await service.http.post('/auth/reset').auth('a', 'b').send({ username: 'a', password: 'b' }).expect(400);
     await service.http.get('/auth/reset').expect(405).expect('allow', 'POST, OPTIONS');
     await service.http.post('/auth/reset').type('text/plain').send('x').expect(415);

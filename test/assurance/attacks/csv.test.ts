@@ -31,14 +31,14 @@ async function until(holds: () => boolean): Promise<void> {
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** What this process holds after a collection: heap, and the buffers that hang on it. */
+/** Memory of this process after a garbage collection: heap and buffers. */
 function heldMiB(): number {
   collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return (heapUsed + arrayBuffers) / 1_048_576;
 }
 
-describe('CSV, seen from the inside', () => {
+describe('CSV, measured in the process', () => {
   let service: TestService;
   let token: string;
   const sockets: Socket[] = [];
@@ -63,7 +63,7 @@ describe('CSV, seen from the inside', () => {
   });
   afterAll(() => service.close());
 
-  test('C67, F100: 20 bodies that never end hold their rows, and not their text', async () => {
+  test('C67, F100: 20 endless bodies hold their rows, but not their text', async () => {
     const long = rows[0]!.split(',').map((cell) => (/^\d+\.\d+$/.test(cell) ? `${cell}${'0'.repeat(200)}` : cell));
     const text = Buffer.from(`${header}\n${`${long.join(',')}\n`.repeat(1_000)}`);
     expect(text.length).toBeGreaterThan(3_000_000);
@@ -77,8 +77,8 @@ describe('CSV, seen from the inside', () => {
     expect(responses.map(({ headersSent }) => headersSent)).toEqual(Array(20).fill(false));
   });
 
-  test('C67: an answer that nobody reads is not made', async () => {
-    // A Unix socket: the kernel would take a whole answer over TCP.
+  test('C67: a response that nobody reads is not generated', async () => {
+    // A Unix socket, because the kernel would buffer a whole response over TCP.
     const path = join(service.dataDir, 'socket');
     const server = createHttpServer(listenerOf(service.services), service.services);
     server.on('request', (_request, response) => responses.push(response));
@@ -89,7 +89,7 @@ describe('CSV, seen from the inside', () => {
     try {
       reader.send(post(token, table.length, 'Accept: text/csv\r\n') + table);
       await until(() => responses[0]?.writableNeedDrain === true && (responses[0].socket?.writableLength ?? 0) > 0);
-      // In so many turns, the whole of it could be written.
+      // Enough event loop turns to write all of it.
       for (let turns = 0; turns < 500; turns += 1) await new Promise(setImmediate);
       expect(responses[0]!.socket!.writableLength).toBeLessThan(100_000);
       expect(responses[0]!.writableEnded).toBe(false);
@@ -105,7 +105,7 @@ describe('CSV, seen from the inside', () => {
     }
   });
 
-  test('C57, then 200: what is left of a refused table is thrown away, and the next request is served', async () => {
+  test('C57, then 200: the rest of a refused table is discarded, and the next request is served', async () => {
     const wrong = `${header}\n${'"x"y\n'.repeat(100_000)}`;
 
     const { answers } = await exchange(service.port, post(token, wrong.length) + wrong + live, { answers: 2 });
@@ -113,7 +113,7 @@ describe('CSV, seen from the inside', () => {
     expect(answers.map(({ status }) => status)).toEqual([400, 200]);
   });
 
-  test('F100: a line of 100 MB is refused before a hundredth of it is there', async () => {
+  test('F100: a line of 100 MB is refused after less than a hundredth of it', async () => {
     const request = post(token, 0).replace(/Content-Length.*\r\n/, 'Transfer-Encoding: chunked\r\n');
     const chunk = `10000\r\n${'1'.repeat(65_536)}\r\n`;
 
@@ -153,7 +153,7 @@ describe('CSV, seen from the inside', () => {
   });
 });
 
-test('503: one client’s unfinished tables may hold as much as 32 of the largest bodies; others are served, and so is it later', async () => {
+test('503: unfinished tables over one client’s quota, 32 of the largest bodies; others are served, and so is it afterwards', async () => {
   const service = await startService({ MLAPI_BODY_LIMIT_BYTES: '8192' });
   try {
     const [token, other] = [
@@ -179,15 +179,15 @@ test('503: one client’s unfinished tables may hold as much as 32 of the larges
   }
 });
 
-describe('CSV, seen from the outside', () => {
+describe('CSV, measured from outside', () => {
   let watched: WatchedService;
   beforeAll(async () => {
-    // A busy machine may compute for longer than the default deadline, of which other tests speak.
+    // A busy machine may exceed the default time limit, which other tests cover.
     watched = await startWatched({ MLAPI_BODY_LIMIT_BYTES: '8388608', MLAPI_PREDICT_TIMEOUT_MS: '60000' });
   });
   afterAll(() => watched.close());
 
-  test('G118: 20 clients with 10,000 rows each are answered, nobody is held up, and the memory comes back', async () => {
+  test('G118: 20 clients with 10,000 rows each are served, nothing is blocked, and the memory is released', async () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => watched.inside.newClient()));
     const ask = async (token: string) => {
       const bytes = post(token, table.length, 'Accept: text/csv\r\n') + table;
@@ -208,7 +208,7 @@ describe('CSV, seen from the outside', () => {
     expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
     let after = await watched.health();
     expect(after.longestDelayMs).toBeLessThan(300);
-    // Some of it is given back a moment later.
+    // Some of it is released a moment later.
     const isBack = () => after.heldMiB - before.heldMiB < 20;
     for (let tries = 0; tries < 200 && !isBack(); tries += 1) {
       await delay(50);

@@ -23,7 +23,7 @@ const bearer = (token: string) => `Authorization: Bearer ${token}\r\n`;
 const post = (path: string, body: string, headers = '', length = body.length) =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\n${headers}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`;
 
-/** How long a stranger waits for liveness, on a new connection: the least of three, since the machine has other work. */
+/** Expects liveness within 100 ms on a new connection, in the fastest of three tries, since the machine has other work. */
 async function expectLiveness(): Promise<void> {
   const waits: number[] = [];
   for (let attempt = 0; attempt < 3; attempt += 1) {
@@ -35,7 +35,7 @@ async function expectLiveness(): Promise<void> {
   expect(Math.min(...waits)).toBeLessThan(100);
 }
 
-/** I4: back to as many open files, and to about as much memory, of which some is given back a moment later. */
+/** I4: open files and memory return to the baseline; some memory is released a moment later. */
 async function expectBaseline(): Promise<void> {
   let health = await watched.health();
   const isBack = () => health.descriptors <= baseline.descriptors && health.heldMiB - baseline.heldMiB < 20;
@@ -66,7 +66,7 @@ function flood(count: number): Promise<number[]> {
   return Promise.all(Array.from({ length: count }, async () => (await one()).answers[0]?.status ?? 0));
 }
 
-describe('what runs out', () => {
+describe('exhaustion', () => {
   test('B32: 500 passwords at once: 401 or 503, bounded memory, and liveness meanwhile', async () => {
     const answered = flood(500);
     await expectLiveness();
@@ -76,7 +76,7 @@ describe('what runs out', () => {
     await expectBaseline();
   });
 
-  test('C67: 1,500 idle connections are let be, and others are served', async () => {
+  test('C67: 1,500 idle connections stay open, and others are served', async () => {
     const sockets = await open(1_500, live);
     await Promise.all(sockets.map((socket) => once(socket, 'data')));
     await expectLiveness();
@@ -84,7 +84,7 @@ describe('what runs out', () => {
     await expectBaseline();
   });
 
-  test('C67: 500 headers and 500 bodies that never end, and others are served', async () => {
+  test('C67: during 500 endless headers and 500 endless bodies, others are served', async () => {
     const headers = await open(500, `GET /api/liveness HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(15_000)}`);
     const bodies = await open(500, post('/auth/reset', '{', '', 16_384));
     await expectLiveness();
@@ -92,7 +92,7 @@ describe('what runs out', () => {
     await expectBaseline();
   });
 
-  test('C69: 100 clients that ask for 200 answers each and read none: others are served, and the memory comes back', async () => {
+  test('C69: 100 clients that request 200 responses each and read none: others are served, and the memory is released', async () => {
     const asking = `GET /api/ml HTTP/1.1\r\nHost: a\r\n${bearer(tokens.access_token)}\r\n`.repeat(200);
     const sockets = await open(100, asking);
     for (const socket of sockets) socket.pause();
@@ -101,7 +101,7 @@ describe('what runs out', () => {
     await expectBaseline();
   });
 
-  test('C57: 100 bodies of nearly 1 MiB, none of them ended: the client is refused past its share', async () => {
+  test('C57: 100 unfinished bodies of nearly 1 MiB: the client is refused over its quota', async () => {
     const body = ' '.repeat(1_000_000);
     const sockets = Array.from({ length: 100 }, () =>
       new RawConnection(watched.port).send(post('/api/ml', body, bearer(tokens.access_token), 1_048_576)),
@@ -115,7 +115,7 @@ describe('what runs out', () => {
     expect(status).toBe(200);
   });
 
-  test('descriptors: connections that were taken are served, tokens are rotated, and new ones are taken again later', async () => {
+  test('out of descriptors: open connections are served, tokens rotate, and new connections are accepted again later', async () => {
     const limit = baseline.descriptors + 60;
     const { pid } = baseline;
     expect(spawnSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`]).status).toBe(0);
@@ -135,7 +135,7 @@ describe('what runs out', () => {
     expect((await exchange(watched.port, session, { answers: 1 })).answers[0]?.status).toBe(200);
   });
 
-  test('after all of this: the same process, and nothing on standard error', () => {
+  test('after all of this: the same process, and no output on standard error', () => {
     expect(watched.process.child.exitCode).toBeNull();
     expect(watched.process.stderr).toBe('');
   });

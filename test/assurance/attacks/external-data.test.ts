@@ -31,8 +31,8 @@ async function answer(): Promise<number[]> {
   return [...(values as Float32Array)];
 }
 
-describe('external data elsewhere is never read', () => {
-  test('a file of the same name in the working directory: missing beside the model is refused, and beside it wins', async () => {
+describe('external data outside the model’s folder are never read', () => {
+  test('a file of the same name in the working directory is never used: the one beside the model is, or the model is refused', async () => {
     const decoys = temporaryFolder();
     writeFileSync(join(decoys, data), otherWeights);
     process.chdir(decoys);
@@ -45,7 +45,7 @@ describe('external data elsewhere is never read', () => {
     expect(await answer()).toEqual([4, 6]);
   });
 
-  test('the runtime itself, with the options of every load, looks nowhere', async () => {
+  test('the runtime itself, with our load options, does not look for files', async () => {
     const exported = join(home, 'test/fixtures/torch-default-export');
     const bytes = readFileSync(join(exported, 'model.onnx'));
     write({ 'model.onnx': identityModel(2) });
@@ -53,7 +53,7 @@ describe('external data elsewhere is never read', () => {
     process.chdir(exported);
 
     await expect(InferenceSession.create(bytes, options)).rejects.toThrow(/External data path does not exist/);
-    // Without them, it takes what lies in the working directory.
+    // Without the options it reads the file in the working directory.
     await (await InferenceSession.create(bytes)).release();
   });
 
@@ -83,7 +83,7 @@ describe('external data elsewhere is never read', () => {
     await expect(answer()).rejects.toThrow(`${path}: its external data "${data}" `);
   });
 
-  test('a folder below that is a link', async () => {
+  test('a subfolder that is a link', async () => {
     const outside = temporaryFolder();
     writeFileSync(join(outside, 'w.bin'), weights);
     symlinkSync(outside, join(folder, 'weights'));
@@ -112,7 +112,7 @@ describe('external data elsewhere is never read', () => {
     rmSync(join(folder, '../..', 'w.bin'));
   });
 
-  test('a place in the memory of the process', async () => {
+  test('an address in the memory of the process', async () => {
     write({
       'model.onnx': externalModel([
         ['location', '*/_ORT_MEM_ADDR_/*'],
@@ -166,7 +166,7 @@ describe('hostile entries', () => {
       model({ more: [bytes(25, [bytes(11, attribute('value', 4, bytes(5, elsewhere)))])] }),
     ],
     ['training information', model({ more: [bytes(20, [bytes(1, graph({ more: [bytes(5, elsewhere)] }))])] })],
-  ])('in %s, where the runtime takes none that it is given', async (_, onnx) => {
+  ])('in %s, where the runtime does not use the bytes that it is given', async (_, onnx) => {
     write({ 'model.onnx': onnx, [data]: weights });
 
     await expect(answer()).rejects.toThrow(
@@ -174,7 +174,7 @@ describe('hostile entries', () => {
     );
   });
 
-  test('nested without end', async () => {
+  test('endless nesting', async () => {
     let inner: Field[] = graph();
     for (let depth = 0; depth < 200; depth += 1)
       inner = graph({ nodes: [node({ attributes: [attribute('g', 5, bytes(6, inner))] })] });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Sends requests on one connection, one after another, and says how each was answered. */
+/** Sends requests on one connection, one after the other, and returns the statuses. */
 async function statusesOf(requests: readonly Buffer[]): Promise<number[]> {
   const connection = new RawConnection(service.port);
   const statuses: number[] = [];
@@ -42,10 +42,10 @@ const anything = fc
   .anything({ maxDepth: 2, withBigInt: false })
   .map((value) => JSON.parse((JSON.stringify(value) as string | undefined) ?? 'null') as unknown);
 
-describe('tokens: whatever is changed in a good one, it is 401', () => {
+describe('tokens: any change to a valid one makes it 401', () => {
   const hasGoodBytes = (token: string) => token === forger.tokens.access_token;
 
-  test('characters changed, cut out, put in, swapped', async () => {
+  test('characters changed, removed, inserted, swapped', async () => {
     const letter = fc.constantFrom(...Array.from('ABCabc019-_.=+/ ~"{}*%\u00e4\u00ff'));
     const change = fc.record({ kind: fc.constantFrom('set', 'cut', 'put', 'end'), at: fc.nat(), letter });
     const mutate = (token: string, { kind, at, letter: one }: { kind: string; at: number; letter: string }) => {
@@ -58,7 +58,7 @@ describe('tokens: whatever is changed in a good one, it is 401', () => {
       fc.asyncProperty(many(tokens), async (lists) => {
         const mutated = lists
           .map((list) => list.reduce(mutate, forger.tokens.access_token))
-          // White space at the end is none of the header's value.
+          // Trailing white space is not part of the header's value.
           .filter((token) => !hasGoodBytes(token.trimEnd()));
         expect(new Set(await statusesOf(mutated.map(session)))).toEqual(new Set([401]));
       }),
@@ -66,7 +66,7 @@ describe('tokens: whatever is changed in a good one, it is 401', () => {
     );
   });
 
-  test('any claim and any member of the header set to anything, under a good signature', async () => {
+  test('any claim and any header field set to any value, under a valid signature', async () => {
     const claim = fc.constantFrom('iss', 'aud', 'sub', 'client_id', 'iat', 'exp', 'jti', 'fid', 'scope', 'nbf');
     const member = fc.constantFrom('alg', 'typ', 'kid', 'crit', 'jwk', 'b64', 'zip', '__proto__');
     const part = fc.oneof(
@@ -87,7 +87,7 @@ describe('tokens: whatever is changed in a good one, it is 401', () => {
         });
         const statuses = await statusesOf(forged.map(session));
         const passed = parts.filter((_, index) => statuses[index] !== 401);
-        // What is a claim's right value is a right claim; jti and scope have many.
+        // The correct value of a claim is valid; jti and scope have many.
         for (const [kind, name, value] of passed) {
           expect([kind, typeof value]).toEqual(['claim', 'string']);
           expect(['jti', 'scope']).toContain(name);
@@ -98,7 +98,7 @@ describe('tokens: whatever is changed in a good one, it is 401', () => {
     );
   });
 
-  test('parts of any bytes under a good signature, and parts of two good tokens put together', async () => {
+  test('parts of any bytes under a valid signature, and parts of two valid tokens combined', async () => {
     const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
     const other = (await service.newClient()).tokens;
     const pieces = [forger.tokens.access_token, forger.tokens.refresh_token, other.access_token].flatMap((token) =>
@@ -121,7 +121,7 @@ describe('tokens: whatever is changed in a good one, it is 401', () => {
   });
 });
 
-describe('bodies: whatever they hold, the answer is a refusal or a prediction', () => {
+describe('bodies: any content is refused or predicted', () => {
   test('POST /api/ml: JSON of any shape, rows with any cells, text that is nearly JSON', async () => {
     const cell = fc.oneof(fc.double(), fc.integer(), fc.string(), fc.boolean(), fc.constant(null), anything);
     const names = fc.constantFrom(...Object.keys(row), '__proto__', 'x', '');
@@ -149,7 +149,7 @@ describe('bodies: whatever they hold, the answer is a refusal or a prediction', 
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
 
-  test('POST /auth/reset: forms of any fields, in any of the three types', async () => {
+  test('POST /auth/reset: forms of any fields, in any of the three media types', async () => {
     const fragments = fc.constantFrom(
       ...[
         '--x',
@@ -201,7 +201,7 @@ describe('bodies: whatever they hold, the answer is a refusal or a prediction', 
     );
   });
 
-  test('POST /auth/refresh and /auth/revoke: whatever is sent, nothing is 5xx and no family ends', async () => {
+  test('POST /auth/refresh and /auth/revoke: no input causes a 5xx or ends a family', async () => {
     const value = fc.oneof(
       fc.string(),
       anything.map((one) => JSON.stringify(one)),
@@ -221,6 +221,6 @@ describe('bodies: whatever they hold, the answer is a refusal or a prediction', 
   });
 });
 
-test('200: after all of this, the good token is still good', async () => {
+test('200: after all of this, the valid token still works', async () => {
   await service.session(forger.tokens.access_token).expect(200);
 });

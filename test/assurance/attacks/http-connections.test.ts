@@ -24,13 +24,13 @@ const connections = () =>
     service.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
   });
 
-/** Resolves when the server has let go of every connection. */
+/** Resolves when the server has closed every connection. */
 async function untilIdle(): Promise<void> {
   while ((await connections()) > 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('pipelined requests', () => {
-  test('200: 1,000 requests are answered in their order, the slow first one first', async () => {
+  test('200: 1,000 requests are answered in order, although the first is slow', async () => {
     const ids = Array.from({ length: 1_000 }, (_, at) => `request-${at}`);
     const quick = (id: string) => live.replace('\r\n\r\n', `\r\nX-Request-Id: ${id}\r\n\r\n`);
     const slow = predict(`Content-Length: ${rows.length}\r\nX-Request-Id: ${ids[0]}`);
@@ -50,7 +50,7 @@ describe('pipelined requests', () => {
     ['405: a CONNECT', () => 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405],
     ['431: 2,000 headers', () => live.replace('\r\n\r\n', `\r\n${'a:b\r\n'.repeat(2_000)}\r\n`), 431],
     ['431: a header of 20 kB', () => live.replace('\r\n\r\n', `\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`), 431],
-  ])('%s does not overtake the answers to the requests before it', async (_name, hostile, status) => {
+  ])('%s is answered after the requests before it', async (_name, hostile, status) => {
     const { answers, rest } = await exchange(service.port, predict() + live + hostile() + live);
 
     expect(answers.map((answer) => answer.status)).toEqual([200, 200, status]);
@@ -58,7 +58,7 @@ describe('pipelined requests', () => {
     expect(rest).toBe('');
   });
 
-  test('a body that breaks after its request was answered gets no second answer', async () => {
+  test('a body that breaks after its request was answered gets no second response', async () => {
     const connection = new RawConnection(service.port);
     connection.send(live.replace('\r\n\r\n', '\r\nTransfer-Encoding: chunked\r\n\r\n'));
     await connection.until(1);
@@ -69,7 +69,7 @@ describe('pipelined requests', () => {
     expect(rest).toBe('');
   });
 
-  test('200: past its share of requests, a connection is closed', async () => {
+  test('200: over the limit of requests per connection, the connection is closed', async () => {
     const { maxRequestsPerSocket } = service.server;
     service.server.maxRequestsPerSocket = 3;
     const { answers } = await exchange(service.port, live.repeat(5)).finally(() => {
@@ -84,7 +84,7 @@ describe('pipelined requests', () => {
   });
 });
 
-describe('a client that goes away', () => {
+describe('a client that disconnects', () => {
   test.each<[string, () => string]>([
     ['in the middle of a header', () => 'GET /api/liveness HTTP/1.1\r\nHo'],
     ['before its body', () => predict(undefined, '')],
@@ -104,11 +104,11 @@ describe('a client that goes away', () => {
   });
 });
 
-describe('a client that is slow', () => {
+describe('a slow client', () => {
   let slow: TestService;
   beforeAll(async () => {
     slow = await startService();
-    // The limits as shipped, scaled down: the server looks at the connections once a second.
+    // The limits as shipped, scaled down: the server checks the connections once a second.
     slow.server.headersTimeout = 300;
     slow.server.requestTimeout = 600;
     slow.server.timeout = 500;
@@ -142,7 +142,7 @@ describe('a client that is slow', () => {
     expect(answers.map(({ status }) => status)).toEqual([200]);
   });
 
-  test('a client that does not read its answers is cut off', async () => {
+  test('a client that does not read its responses is disconnected', async () => {
     const connection = new RawConnection(slow.port);
     const closedBefore = once(slow.server, 'connection').then(([socket]) => once(socket as never, 'close'));
     connection.socket.pause();

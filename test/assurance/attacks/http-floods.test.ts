@@ -16,7 +16,7 @@ afterAll(() => service.close());
 
 const live = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n';
 
-test('CONNECT, alone or behind a request, and then a reset does not end the process', async () => {
+test('CONNECT, alone or after a request, and then a reset does not end the process', async () => {
   const { service: child, url } = await serve(temporaryFolder());
   const port = Number(new URL(url).port);
   const connectRequest = 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -35,7 +35,7 @@ test('CONNECT, alone or behind a request, and then a reset does not end the proc
   expect(child.stderr).toBe('');
 });
 
-test('a body that breaks off behind a request that is still served, and then a reset, does not end the process', async () => {
+test('a body cut off after a request that is still being served, and then a reset, does not end the process', async () => {
   const { logger, lifecycle } = service.services;
   const served: string[] = [];
   const server = createHttpServer(
@@ -63,7 +63,7 @@ test('a body that breaks off behind a request that is still served, and then a r
   expect(served).toEqual(['/held', '/api/liveness']);
 });
 
-test('pipelined requests take turns: of one connection, one at a time is served', async () => {
+test('pipelined requests of one connection are served one at a time', async () => {
   const { logger, lifecycle } = service.services;
   let [active, most] = [0, 0];
   const server = createHttpServer(
@@ -84,7 +84,7 @@ test('pipelined requests take turns: of one connection, one at a time is served'
   server.close();
 });
 
-test('of all connections that pipeline together, one waiting request is served in a turn: newcomers are let in meanwhile', async () => {
+test('of all pipelining connections, one waiting request is served per event loop turn, so new connections are accepted', async () => {
   const { logger, lifecycle } = service.services;
   let turn = 0;
   let isCounting = true;
@@ -93,7 +93,7 @@ test('of all connections that pipeline together, one waiting request is served i
     if (isCounting) setImmediate(count);
   };
   setImmediate(count);
-  /** Turns in which a request was served that was not the first of its connection. */
+  /** Event loop turns in which a request was served that was not the first of its connection. */
   const served: number[] = [];
   const known = new Set<unknown>();
   const server = createHttpServer(
@@ -114,7 +114,7 @@ test('of all connections that pipeline together, one waiting request is served i
   server.close();
 });
 
-test('more pipelined requests than may wait: the connection ends, the service goes on', async () => {
+test('more pipelined requests than may wait: the connection is closed, the service continues', async () => {
   const socket = connect(service.port, '127.0.0.1');
   socket.on('error', () => undefined);
   let answered = 0;
@@ -126,7 +126,7 @@ test('more pipelined requests than may wait: the connection ends, the service go
   await service.http.get('/api/liveness').expect(200);
 });
 
-test('a body in chunks of one byte costs little more memory than its bytes', async () => {
+test('a body in chunks of one byte takes little more memory than its bytes', async () => {
   const head = `POST /api/ml HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
   const socket = connect(service.port, '127.0.0.1');
   socket.on('error', () => undefined);
@@ -138,13 +138,13 @@ test('a body in chunks of one byte costs little more memory than its bytes', asy
     if (!socket.write(chunks)) await once(socket, 'drain');
   }
   await new Promise<void>((resolve) => socket.write('1\r\n \r\n', () => resolve()));
-  // Kept chunk by chunk, 900,000 of them took more than 400 MiB.
+  // Stored chunk by chunk, 900,000 of them took more than 400 MiB.
   expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(200);
   socket.destroy();
   await service.http.get('/api/liveness').expect(200);
 });
 
-test('an offer to upgrade is not taken: the answer closes the connection', async () => {
+test('an upgrade is declined, and the response closes the connection', async () => {
   const upgrade = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n';
   const { answers, isClosed } = await exchange(service.port, upgrade + live);
   expect(answers[0]).toMatchObject({ status: 200, headers: { connection: 'close' } });

@@ -16,9 +16,9 @@ afterAll(() => service.close());
 
 const smuggled = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\n\r\n';
 
-describe('the end of a request is never in doubt', () => {
+describe('request framing is never ambiguous', () => {
   for (const [name, headers, body, status] of doubtful) {
-    test(`${status}: ${name}: one answer, then the connection closes, and nothing smuggled is served`, async () => {
+    test(`${status}: ${name}: one response, then the connection closes, and nothing smuggled is served`, async () => {
       const { answers, rest } = await exchange(service.port, predict(headers, body) + smuggled);
 
       expect(answers.map((answer) => answer.status)).toEqual([statusHere(name, status)]);
@@ -43,7 +43,7 @@ describe('the end of a request is never in doubt', () => {
     expect(isClosed).toBe(false);
   });
 
-  test('200, 200: the body of a GET is not taken for the next request', async () => {
+  test('200, 200: the body of a GET is not parsed as the next request', async () => {
     const withBody = `GET /api/liveness HTTP/1.1\r\nHost: a\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`;
 
     const { answers, rest } = await exchange(
@@ -58,7 +58,7 @@ describe('the end of a request is never in doubt', () => {
     expect(rest).toBe('');
   });
 
-  test('400: HTTP/1.0 has no chunks', async () => {
+  test('400: chunks in HTTP/1.0', async () => {
     const request = `POST /auth/reset HTTP/1.0\r\nContent-Type: application/json\r\n${chunked}\r\n\r\n${chunks}`;
 
     const { answers } = await exchange(service.port, request + smuggled);

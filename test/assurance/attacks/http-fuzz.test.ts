@@ -7,7 +7,7 @@ let service: TestService;
 let token: string;
 beforeAll(async () => {
   service = await startService();
-  // The fuzzer leaves requests without an end; they need not be waited for.
+  // Does not wait for the endless requests that the fuzzer leaves behind.
   service.server.headersTimeout = 400;
   service.server.requestTimeout = 400;
   service.server.keepAliveTimeout = 50;
@@ -49,7 +49,7 @@ const fragments = [
   '{"a":',
 ];
 
-/** Batches of connections at a time, so that their timeouts overlap. */
+/** Opens connections in batches, so that their timeouts overlap. */
 const batch = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 60, maxLength: 60 });
 
 async function expectHarmless(requests: readonly (string | Buffer)[]): Promise<void> {
@@ -60,14 +60,14 @@ async function expectHarmless(requests: readonly (string | Buffer)[]): Promise<v
   await service.http.get('/api/models').auth(token, { type: 'bearer' }).expect(200);
 }
 
-describe('whatever comes in over the wire', () => {
-  test('random bytes get a well-formed refusal or a closed connection, and the service goes on', async () => {
+describe('fuzzing the wire', () => {
+  test('random bytes get a well-formed error or a closed connection, and the service continues', async () => {
     const bytes = fc.uint8Array({ minLength: 1, maxLength: 400 }).map((array) => Buffer.from(array));
 
     await fc.assert(fc.asyncProperty(batch(bytes), expectHarmless), { numRuns: 3 });
   });
 
-  test('random requests get a well-formed answer or a closed connection, and the service goes on', async () => {
+  test('random requests get a well-formed response or a closed connection, and the service continues', async () => {
     const request = fc
       .array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...fragments) }, fc.string({ maxLength: 8 })), {
         minLength: 1,
@@ -78,7 +78,7 @@ describe('whatever comes in over the wire', () => {
     await fc.assert(fc.asyncProperty(batch(request), expectHarmless), { numRuns: 3 });
   });
 
-  test('a valid request with some bytes changed gets a well-formed answer or a closed connection', async () => {
+  test('a valid request with some bytes changed gets a well-formed response or a closed connection', async () => {
     const valid = Buffer.from(
       `POST /api/ml HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n` +
         'Transfer-Encoding: chunked\r\n\r\n7\r\n[[1,2]]\r\n0\r\n\r\n',

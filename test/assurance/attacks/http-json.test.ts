@@ -27,12 +27,12 @@ async function predict(body: string | Buffer, headers = json): Promise<RawRespon
 }
 
 const codeOf = ({ body }: RawResponse) => (JSON.parse(body) as { code: string }).code;
-/** The sample with one cell in other words. */
+/** The sample with one cell replaced by JSON text. */
 const withCell = (name: string, text: string) => JSON.stringify({ ...row, [name]: '@' }).replace('"@"', () => text);
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 const bytesOf = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)));
 
-describe('POST /api/ml: what is not I-JSON is refused', () => {
+describe('POST /api/ml: only I-JSON is accepted', () => {
   test.each<[string, string, string | Buffer]>([
     ['an empty body', 'invalid_json', ''],
     ['blanks only', 'invalid_json', ' \n'],
@@ -66,7 +66,7 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
     expect([answer.status, codeOf(answer)]).toEqual([400, code]);
   });
 
-  test('400: an empty body is told from one that is no JSON', async () => {
+  test('400: an empty body and invalid JSON are different errors', async () => {
     const detailOf = async (body: string) => (JSON.parse((await predict(body)).body) as { detail: string }).detail;
 
     expect(await detailOf('')).toBe('The body is empty; it must be JSON.');
@@ -86,7 +86,7 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
     ['a name of 1 MB', `{"${'a'.repeat(1_000_000)}":1}`],
     ['170,000 escapes', `{"a":"${'\\u0041'.repeat(170_000)}"}`],
     ['1,000,000 backslashes', `["${'\\'.repeat(1_000_000)}"]`],
-  ])('400: %s is no row', async (_name, body) => {
+  ])('400: %s is not a row', async (_name, body) => {
     const startedAt = performance.now();
 
     const answer = await predict(body);
@@ -97,7 +97,7 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
   });
 
   test.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'length'])(
-    '400: %s is no feature, at any level, and pollutes nothing',
+    '400: %s is not a feature, at any level, and pollutes nothing',
     async (name) => {
       const hostile = `"${name}":{"x":1,"scores":true}`;
       const text = JSON.stringify(row);
@@ -118,7 +118,7 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
   );
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length'])(
-    '404: %s is no model, and no version of one',
+    '404: %s is neither a model nor a version',
     async (name) => {
       for (const path of [`/api/models/${name}`, `/api/models/nsl-kdd-classifier/versions/${name}/predict`]) {
         const method = path.endsWith('predict') ? 'post' : 'get';
@@ -139,7 +139,7 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
     ['null', 'null'],
     ['an array', '[]'],
     ['an object', '{}'],
-  ])('400: %s is no finite number, and a pointer names its cell', async (_name, text) => {
+  ])('400: %s is not a finite number, and a pointer names its cell', async (_name, text) => {
     const answer = await predict(withCell('duration', text));
 
     expect(answer.status).toBe(400);
@@ -160,7 +160,7 @@ describe('POST /api/ml: what is not I-JSON is refused', () => {
   });
 });
 
-describe('POST /api/ml: media types and codings', () => {
+describe('POST /api/ml: media types and content encodings', () => {
   test.each<[string, string]>([
     ['no type', ''],
     ['text', 'Content-Type: text/plain\r\n'],
@@ -173,7 +173,7 @@ describe('POST /api/ml: media types and codings', () => {
     ['a form', 'Content-Type: application/x-www-form-urlencoded\r\n'],
     ['multipart', 'Content-Type: multipart/form-data; boundary=x\r\n'],
     ['a name from Object.prototype', 'Content-Type: constructor\r\n'],
-  ])('415: %s, and Accept names what is taken', async (_name, headers) => {
+  ])('415: %s; Accept names the supported types', async (_name, headers) => {
     const answer = await predict(JSON.stringify(row), headers);
 
     expect([answer.status, answer.headers.accept]).toEqual([415, expect.stringMatching(/^application\/json\b/)]);
@@ -202,7 +202,7 @@ describe('POST /api/ml: media types and codings', () => {
     expect([answer.status, answer.headers['accept-encoding']]).toEqual([415, 'identity']);
   });
 
-  test('200: identity is no coding', async () => {
+  test('200: identity counts as no encoding', async () => {
     expect((await predict(JSON.stringify(row), `${json}Content-Encoding: identity\r\n`)).status).toBe(200);
   });
 });

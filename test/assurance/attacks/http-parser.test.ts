@@ -9,10 +9,10 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Ends the connection, whether the request before it was kept alive or not. */
+/** Ends the connection, even if the request before it was kept alive. */
 const last = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 
-describe('what is not plain HTTP/1.1 is refused', () => {
+describe('only plain HTTP/1.1 is accepted', () => {
   for (const [name, request, status] of malformed) {
     test(`${status}: ${name}`, async () => {
       const { answers, rest } = await exchange(service.port, request + last);
@@ -37,7 +37,7 @@ describe('what is not plain HTTP/1.1 is refused', () => {
     ['a wish for HTML', get('/api/liveness', 'Accept: text/html\r\n')],
     ['1,000 ranges', get('/api/liveness', `Range: bytes=${'0-1,'.repeat(999)}0-1\r\n`)],
     ['an Accept-Encoding of 8 kB', get('/api/liveness', `Accept-Encoding: ${'gzip,'.repeat(1_600)}br\r\n`)],
-  ])('200: %s changes nothing', async (_name, request) => {
+  ])('200: %s has no effect', async (_name, request) => {
     const { answers } = await exchange(service.port, request, { answers: 1 });
 
     expect(answers[0]).toMatchObject({
@@ -47,7 +47,7 @@ describe('what is not plain HTTP/1.1 is refused', () => {
     });
   });
 
-  test('404 and 400: a foreign Host appears in no answer', async () => {
+  test('404 and 400: no response contains a foreign Host', async () => {
     for (const path of ['/.well-known/oauth-authorization-server', '/nothing', '/%']) {
       const { answers } = await exchange(service.port, `GET ${path} HTTP/1.1\r\nHost: evil.example\r\n\r\n`, {
         answers: 1,

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { hasProgram, siteName } from '../../support/nginx.ts';
 import { startProxied, type ProxiedService } from '../../support/proxied-service.ts';
 
-// Case 70. The service speaks HTTP/1.1 only: HTTP/2 ends at nginx, and this is about the shipped site.
+// Case 70. The service speaks only HTTP/1.1: HTTP/2 ends at nginx, so this tests the shipped site.
 const canRun = ['nginx', 'openssl'].every((program) => hasProgram(program, 'attacks by HTTP/2'));
 const describeWithNginx = canRun ? describe : describe.skip;
 
@@ -22,7 +22,7 @@ function frame(type: number, flags: number, stream: number, payload: Buffer = Bu
   return Buffer.concat([head, payload]);
 }
 
-/** RFC 7541: a string without Huffman's code, and a field that is not indexed, or is (`first` 0x40). */
+/** RFC 7541: a string without Huffman coding, and a field that is not indexed, or is (`first` 0x40). */
 function text(value: string): Buffer {
   const bytes = Buffer.from(value, 'latin1');
   if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes]);
@@ -43,15 +43,15 @@ const request = (path = '/api/liveness', authority = siteName) =>
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-/** The status at the beginning of a block of headers, as nginx writes it. */
+/** The status at the start of a header block, as nginx writes it. */
 function statusOf(block: Buffer): number {
-  // A change of the dynamic table's size may come first.
+  // An update of the dynamic table size may come first.
   const at = (block[0] ?? 0) >> 5 === 1 ? 1 : 0;
   const indexed = { 0x88: 200, 0x8c: 400, 0x8d: 404 }[block[at] ?? 0];
   return indexed ?? Number(block.toString('latin1', at + 2, at + 5));
 }
 
-/** A connection that has sent the preface and empty settings, and counts what comes back. */
+/** A connection that has sent the preface and empty settings, and counts the frames it receives. */
 class RawHttp2 {
   readonly socket: TLSSocket;
   readonly ended: Promise<unknown>;
@@ -72,14 +72,14 @@ class RawHttp2 {
     return connection;
   }
 
-  /** Resolves when the system has taken the bytes, or the other side has closed. */
+  /** Resolves when the system has taken the bytes, or the peer has closed. */
   async send(...frames: Buffer[]): Promise<void> {
     if (this.socket.destroyed) return;
     const written = new Promise<void>((resolve) => this.socket.write(Buffer.concat(frames), () => resolve()));
     await Promise.race([written, this.ended]);
   }
 
-  /** The types of the frames that have come, the error codes of those that say GOAWAY, and the newest status or 0. */
+  /** Counts of received frame types, the error codes of GOAWAY frames, and the last status or 0. */
   received(): { counts: Record<number, number>; goAways: number[]; status: number } {
     const counts: Record<number, number> = {};
     const goAways: number[] = [];
@@ -98,7 +98,7 @@ describeWithNginx('HTTP/2', () => {
   let proxied: ProxiedService;
   let requests = 0;
   beforeAll(async () => {
-    // The timeouts as shipped, scaled down; one address attacks and looks.
+    // The timeouts as shipped, scaled down; attacks and checks come from one address.
     proxied = await startProxied({}, (site) =>
       site
         .replaceAll('burst=400', 'burst=100000')
@@ -109,7 +109,7 @@ describeWithNginx('HTTP/2', () => {
   });
   afterAll(() => proxied.close());
   afterEach(async () => {
-    // The next one is served.
+    // The next request is served.
     const { status } = await ask({});
     expect(status).toBe(200);
     requests += 1;
@@ -117,7 +117,7 @@ describeWithNginx('HTTP/2', () => {
 
   const open = (settings?: Buffer) => RawHttp2.open(proxied.nginx.connect({ protocols: ['h2'] }), settings);
 
-  /** One request of a well-behaved client, with other headers; the status, or the error that ended it. */
+  /** A request of a well-behaved client with other headers; the status, or the error that ended it. */
   async function ask(headers: OutgoingHttpHeaders): Promise<{ status: number | string }> {
     const session = connectHttp2(`https://${siteName}:${proxied.nginx.httpsPort}`, {
       createConnection: () => proxied.nginx.connect({ protocols: ['h2'] }),
@@ -137,7 +137,7 @@ describeWithNginx('HTTP/2', () => {
 
   const logged = () => proxied.nginx.accessLog().split('\n').length - 1;
 
-  test('rapid reset: the connection ends after its share of requests', async () => {
+  test('rapid reset: the connection ends at its limit of requests', async () => {
     const connection = await open();
     const before = logged();
     for (let stream = 1; stream < 20_000 && !connection.socket.destroyed; stream += 2) {
@@ -150,9 +150,9 @@ describeWithNginx('HTTP/2', () => {
     expect(logged() - before).toBeLessThanOrEqual(1_001);
   });
 
-  test('more streams at once than allowed are refused one by one', async () => {
+  test('more concurrent streams than allowed are refused one by one', async () => {
     const connection = await open();
-    // Bodies that never come keep the streams open.
+    // Unfinished bodies keep the streams open.
     const open100 = Array.from({ length: 100 }, (_, at) => {
       const head = Buffer.concat([
         field(':method', 'POST'),
@@ -165,7 +165,7 @@ describeWithNginx('HTTP/2', () => {
     connection.socket.destroy();
   });
 
-  test('a flood of CONTINUATION frames ends at the limit of headers', async () => {
+  test('a flood of CONTINUATION frames ends at the header limit', async () => {
     const connection = await open();
     await connection.send(frame(types.headers, endStream, 1, request()));
     const more = frame(types.continuation, 0, 1, field('x', 'a'.repeat(8_000)));
@@ -177,7 +177,7 @@ describeWithNginx('HTTP/2', () => {
     connection.socket.destroy();
   });
 
-  test('an HPACK bomb, 4 kB named thousands of times, is refused', async () => {
+  test('an HPACK bomb, 4 kB referenced thousands of times, is refused', async () => {
     const connection = await open();
     const block = Buffer.concat([request(), field('x', 'a'.repeat(4_000), 0x40), Buffer.alloc(12_000, 0x80 | 62)]);
     await connection.send(frame(types.headers, endHeaders | endStream, 1, block));
@@ -191,7 +191,7 @@ describeWithNginx('HTTP/2', () => {
     ['PING', frame(types.ping, 0, 0, Buffer.alloc(8))],
     ['empty DATA on no stream', frame(types.data, 0, 1)],
     ['WINDOW_UPDATE of 0', frame(types.windowUpdate, 0, 0, Buffer.alloc(4))],
-  ])('a flood of %s, by someone who does not read, ends or waits: others are served', async (_name, flood) => {
+  ])('a flood of %s from a client that does not read: others are served', async (_name, flood) => {
     const connection = await open();
     connection.socket.pause();
     const many = Buffer.concat(Array.from({ length: 1_000 }, () => flood));
@@ -201,7 +201,7 @@ describeWithNginx('HTTP/2', () => {
     connection.socket.destroy();
   });
 
-  test('a window of one byte: the answer is cut off at the timeout', async () => {
+  test('a window of one byte: the response is cut off at the timeout', async () => {
     // SETTINGS_INITIAL_WINDOW_SIZE 1.
     const connection = await open(Buffer.from([0, 4, 0, 0, 0, 1]));
     await connection.send(frame(types.headers, endHeaders | endStream, 1, request('/api/openapi.json')));
@@ -219,7 +219,7 @@ describeWithNginx('HTTP/2', () => {
     await connection.ended;
   });
 
-  // 0: no answer, the stream is reset or the connection ends. 200: what HTTP/2 must not have is dropped on the way.
+  // 0: no response, and the stream is reset or the connection ends. 200: nginx drops headers that HTTP/2 forbids.
   test.each<[string, Buffer, number]>([
     ['a :path without a slash', request('api/liveness'), 400],
     ['a :path to climb with', request('/api/../api/ml'), 400],
@@ -243,7 +243,7 @@ describeWithNginx('HTTP/2', () => {
     connection.socket.destroy();
   });
 
-  /** What has come once the first answer, reset or farewell is there. */
+  /** What was received up to the first response, reset or GOAWAY. */
   async function settled(connection: RawHttp2) {
     for (;;) {
       const received = connection.received();
@@ -254,5 +254,5 @@ describeWithNginx('HTTP/2', () => {
     }
   }
 
-  test('the next request was served after each', () => expect(requests).toBeGreaterThan(10));
+  test('the next request was served after each attack', () => expect(requests).toBeGreaterThan(10));
 });

@@ -23,7 +23,7 @@ afterAll(() => watched.close());
 
 let addresses = 0;
 
-/** Sent from an address of its own, so that no limit but that of its case is met. */
+/** Sent from a new address each time, so that no other limit applies. */
 async function send({ bytes, name }: Refusal): Promise<RawResponse> {
   addresses += 1;
   const address = `X-Forwarded-For: 198.18.${addresses >> 8}.${addresses & 255}\r\nHost: a\r\n`;
@@ -41,12 +41,12 @@ async function expectServed(): Promise<void> {
   expect(answers.map(({ status }) => status)).toEqual([200]);
 }
 
-/** I1: all rows of all tables, and all files; the audit trail apart. */
+/** I1: all rows of all tables and all files, except the audit trail. */
 async function readState(): Promise<{ state: string; audited: number }> {
   const { database } = watched.inside.services;
   const tables = (await database.introspection.getTables())
     .map(({ name }) => name)
-    // What happened is counted there, refusals among it.
+    // These count requests, refused ones included.
     .filter((name) => !['audit_events', 'model_traffic'].includes(name));
   const rows = await Promise.all(
     tables.map((table) =>
@@ -63,7 +63,7 @@ async function readState(): Promise<{ state: string; audited: number }> {
   return { state: JSON.stringify([tables, rows, files]), audited: audit.length };
 }
 
-/** I2: one of two shapes, and nothing of the inside. */
+/** I2: one of two shapes, without internals. */
 function expectShape({ body, status, headers }: RawResponse, isAuth: boolean): void {
   const fields = JSON.parse(body) as Record<string, unknown>;
   if (isAuth) {
@@ -76,7 +76,7 @@ function expectShape({ body, status, headers }: RawResponse, isAuth: boolean): v
   }
 }
 
-/** I3: its lines in the log, once the line of a later request is there. */
+/** I3: the log lines of a request, once the line of a later request has arrived. */
 async function linesOf(id: string): Promise<Record<string, unknown>[]> {
   const last = `last-of-${(addresses += 1)}`;
   await exchange(watched.port, `GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${last}\r\n\r\n`, { answers: 1 });
@@ -88,7 +88,7 @@ async function expectRefusedCleanly(refusal: Refusal): Promise<void> {
   const before = await readState();
   const answer = await send(refusal);
   expect([refusal.name, answer.status]).toEqual([refusal.name, refusal.status]);
-  // I6 among them: no-store, nosniff, and no 5xx but those that are documented.
+  // Includes I6: no-store, nosniff, and only documented 5xx.
   expect([refusal.name, ...faultsOf(answer)]).toEqual([refusal.name]);
   expectShape(answer, refusal.isAuth);
   for (const secret of secrets())
@@ -99,18 +99,18 @@ async function expectRefusedCleanly(refusal: Refusal): Promise<void> {
   ]);
   const after = await readState();
   expect([refusal.name, after.state]).toEqual([refusal.name, before.state]);
-  // The first one in a minute is: that may have been before.
+  // Only the first refusal in a minute is audited, which may have been earlier.
   const most = refusal.isAudited === true ? 1 : 0;
   expect([refusal.name, [0, most].includes(after.audited - before.audited)]).toEqual([refusal.name, true]);
 }
 
-/** Whole, and the parts of tokens. */
+/** Secrets, and the parts of tokens. */
 function secrets(): string[] {
   const all = [canary, btoa(canary), forger.tokens.access_token, forger.tokens.refresh_token];
   return [...all, ...all.flatMap((token) => token.split('.').slice(1))];
 }
 
-/** I4. A pause that a refusal causes comes each time; one that the collector of garbage causes does not. */
+/** I4. A pause caused by a refusal recurs; one caused by garbage collection does not. */
 async function expectNobodyWaits(refusal: Refusal): Promise<void> {
   const delays: number[] = [];
   for (let attempt = 0; attempt < 4 && (delays.at(-1) ?? Infinity) >= 200; attempt += 1) {
@@ -127,7 +127,7 @@ const cases = [
   ...['C54', 'C55', 'C56', 'C57', 'C58', 'C59', 'C60', 'C61', 'C62', 'C63', 'C64', 'C65', 'C66', 'C68', 'C72'],
 ];
 
-describe('I1 to I6: what is refused changes nothing, shows nothing, is logged once, and holds up nobody', () => {
+describe('I1 to I6: a refusal changes nothing, discloses nothing, is logged once, and blocks nobody', () => {
   test.each(cases)('%s', async (id) => {
     const group = refusals.filter((refusal) => refusal.case === id);
     expect(group.length).toBeGreaterThan(0);
@@ -136,7 +136,7 @@ describe('I1 to I6: what is refused changes nothing, shows nothing, is logged on
     for (const refusal of group) await expectNobodyWaits(refusal);
   });
 
-  test('what is audited stands in the trail', async () => {
+  test('audited refusals are in the audit trail', async () => {
     const audited = refusals.filter(({ isAudited }) => isAudited === true);
     const { database } = watched.inside.services;
     const query = database.selectFrom('audit_events').select('event').where('event', '=', 'scope_refused');
@@ -144,11 +144,11 @@ describe('I1 to I6: what is refused changes nothing, shows nothing, is logged on
     expect((await query.execute()).length).toBeGreaterThanOrEqual(audited.length);
   });
 
-  test('every refused request was sent', () => {
+  test('the cases cover all refused requests', () => {
     expect([...new Set(refusals.map((refusal) => refusal.case))].filter((id) => !cases.includes(id))).toEqual([]);
   });
 
-  test('429: past the limit of an address', async () => {
+  test('429: over the limit of an address', async () => {
     const wrong = refusals.find(({ name }) => name === 'a name that is a list')!;
     const request = wrong.bytes.toString('latin1').replace('Host: a\r\n', 'Host: a\r\nX-Forwarded-For: 192.0.2.77\r\n');
     const { answers } = await exchange(watched.port, request.repeat(authLimit + 1), { answers: authLimit + 1 });
@@ -160,7 +160,7 @@ describe('I1 to I6: what is refused changes nothing, shows nothing, is logged on
     await expectServed();
   });
 
-  test('I4: the same process, as many open files, no more memory than before', async () => {
+  test('I4: the same process, as many open files, and no more memory than before', async () => {
     for (let round = 0; round < 3; round += 1) for (const refusal of refusals) await send(refusal);
     let health = await watched.health();
     for (let tries = 0; tries < 100 && health.descriptors > baseline.descriptors; tries += 1)
@@ -171,7 +171,7 @@ describe('I1 to I6: what is refused changes nothing, shows nothing, is logged on
     expect(health.heldMiB - baseline.heldMiB).toBeLessThan(20);
   });
 
-  test('I3: no secret of any request in the log, no log line that is no JSON, nothing on standard error', () => {
+  test('I3: the log has no secrets and only JSON lines, and standard error is empty', () => {
     for (const secret of secrets()) {
       expect([secret, watched.process.stdout.includes(secret)]).toEqual([secret, false]);
     }

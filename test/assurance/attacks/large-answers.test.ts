@@ -9,7 +9,7 @@ import { writeModelFolders, type ModelFolder } from '../../support/model-folders
 import { buildModel, type ElementType } from '../../support/onnx-builder.ts';
 import { startWatched, type WatchedService } from '../../support/watched.ts';
 
-/** Answers as many zeros as it is told. */
+/** Returns as many zeros as requested. */
 function zeros(name: string, type: ElementType, shape: readonly string[] = ['M'], executor = 'inline'): ModelFolder {
   return {
     onnx: buildModel({
@@ -51,7 +51,7 @@ interface Asked {
   readonly client?: number;
 }
 
-/** Asks for an output of this shape, and waits for no more than the head of the answer. */
+/** Requests an output of this shape, and waits only for the head of the response. */
 async function ask(shape: readonly number[], { model = 'big', encoding = '', isBinary, classes, client = 0 }: Asked) {
   const outputs = classes === undefined ? undefined : [{ name: 'y', parameters: { classification: classes } }];
   const body = JSON.stringify({
@@ -75,11 +75,11 @@ interface Read {
   readonly status: number | undefined;
   readonly bytes: number;
   readonly digest: string;
-  /** Its first thousand characters. */
+  /** The first thousand characters. */
   readonly begin: string;
 }
 
-/** The whole of it, decompressed; only its digest is kept. */
+/** Reads and decompresses the whole response; keeps only its digest. */
 async function read(answer: IncomingMessage): Promise<Read> {
   const encoding = answer.headers['content-encoding'];
   let plain: Readable = answer;
@@ -96,7 +96,7 @@ async function read(answer: IncomingMessage): Promise<Read> {
   return { status: answer.statusCode, bytes, begin, digest: digest.digest('hex') };
 }
 
-/** What an answer of so many zeros must be. */
+/** The expected response of this many zeros. */
 function expected(count: number): Pick<Read, 'bytes' | 'digest'> {
   const head = `{"model_name":"big","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[${count}],"data":[`;
   const text = `${head}${'0,'.repeat(count - 1)}0]}]}`;
@@ -106,24 +106,24 @@ function expected(count: number): Pick<Read, 'bytes' | 'digest'> {
 const mebibytes = (name: 'VmRSS' | 'VmHWM') =>
   Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024;
 
-/** By how many MiB the resident memory of the service grew meanwhile, at most. */
+/** The peak growth of the service's resident memory, in MiB. */
 async function growth(work: () => Promise<unknown>): Promise<number> {
   await watched.health();
-  // The kernel forgets the highest resident memory so far.
+  // Makes the kernel forget the previous peak.
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
   const before = mebibytes('VmRSS');
   await work();
   return mebibytes('VmHWM') - before;
 }
 
-/** As JSON, these are 10 MB of text, which may be 125 MB for other numbers. */
+/** 10 MB of JSON as zeros; other numbers could take 125 MB. */
 const many = 5_000_000;
 /** Outputs of 64 MiB. */
 const most = 16_777_216;
 
-describe('a request of 74 bytes that asks for much', () => {
+describe('a request of 74 bytes for a large response', () => {
   test.each(['', 'gzip', 'deflate'])(
-    '200: five million numbers as JSON, encoding "%s", to the byte',
+    '200: five million numbers as JSON with the encoding "%s", byte for byte',
     async (encoding) => {
       const grownMiB = await growth(async () => {
         const answers = await Promise.all(
@@ -131,12 +131,12 @@ describe('a request of 74 bytes that asks for much', () => {
         );
         for (const answer of answers) expect(answer).toMatchObject({ status: 200, ...expected(many) });
       });
-      // Three outputs of 20 MB, which wait, and one in the making: not their text.
+      // Three waiting outputs of 20 MB and one being written, but not their text.
       expect(grownMiB).toBeLessThan(200);
     },
   );
 
-  test('503: unread answers of 64 MiB, past two of a client and four of all; other answers are not held up', async () => {
+  test('503: unread responses of 64 MiB, over two per client or four in all; other responses are not delayed', async () => {
     const held: IncomingMessage[] = [];
     const statuses: (number | undefined)[] = [];
     const grownMiB = await growth(async () => {
@@ -150,7 +150,7 @@ describe('a request of 74 bytes that asks for much', () => {
     expect(grownMiB).toBeLessThan(600);
     for (const client of [0, 1, 2, 3, 4])
       expect(await read(await ask([5_000], { client }))).toMatchObject({ status: 200, ...expected(5_000) });
-    // Clients that break off give back what their answers held.
+    // Disconnected clients release the memory of their responses.
     for (const answer of held) answer.destroy();
     const again = async () => {
       const answer = await ask([most], { isBinary: true, client: 3 });
@@ -162,7 +162,7 @@ describe('a request of 74 bytes that asks for much', () => {
     expect(last.bytes).toBeGreaterThan(4 * most);
   });
 
-  test('422: what would take too much as JSON, and what to ask for; as binary data it is answered, compressed too', async () => {
+  test('422: numbers too large as JSON, with a hint; as binary data they are returned, compressed too', async () => {
     for (const [model, count] of [
       ['big', most],
       ['half', 33_000_000],
@@ -175,7 +175,7 @@ describe('a request of 74 bytes that asks for much', () => {
     expect(bytes).toBeGreaterThan(66_000_000);
   });
 
-  test('200: an output of 64 MiB that a child process sends; 422 where it may send no more', async () => {
+  test('200: an output of 64 MiB from a child process; 422 over the limit', async () => {
     const grownMiB = await growth(async () => {
       const { status, bytes } = await read(await ask([most], { model: 'apart', encoding: 'gzip', isBinary: true }));
       expect([status, bytes > 4 * most]).toEqual([200, true]);
@@ -184,7 +184,7 @@ describe('a request of 74 bytes that asks for much', () => {
     expect((await read(await ask([most + 1], { model: 'apart', isBinary: true }))).status).toBe(422);
   });
 
-  test('422: the classes of millions of rows, before they are looked for', async () => {
+  test('422: classification of millions of rows, before any is computed', async () => {
     const { status, begin } = await read(await ask([most, 1], { model: 'wide', classes: 1 }));
     expect([status, begin]).toEqual([422, expect.stringContaining('send fewer rows')]);
     const one = await read(await ask([1, 1_000_000], { model: 'wide', classes: 2 }));

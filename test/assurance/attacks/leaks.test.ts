@@ -14,11 +14,11 @@ const passwords = { good: 'MARKER-password-8be1f4', wrong: 'MARKER-wrong-passwor
 const dataDir = temporaryFolder();
 let service: TestProcess;
 let url: string;
-/** Every token that was given out. */
+/** All issued tokens. */
 const tokens: (Pick<Tokens, 'access_token'> & Partial<Tokens>)[] = [];
-/** Every secret of the reusable client: the first, and the one that it was rotated to. */
+/** All secrets of the reusable client: the first, and its successor. */
 const reusable: string[] = [];
-/** Every answer but those that give out tokens, headers included. */
+/** All responses except those that issue tokens, headers included. */
 let answers = '';
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.kill());
 
-/** Every route with every secret, where it belongs and where it does not. */
+/** Every secret on every route, where it belongs and where it does not. */
 async function useEverything(): Promise<void> {
   const reset = (password: string) => call('/auth/reset', { method: 'POST', body: credentials(password) });
   await reset(passwords.wrong);
@@ -118,7 +118,7 @@ async function useReusable(): Promise<void> {
   }
 }
 
-/** What comes behind the scheme, which a log must hold no more than the secret itself. */
+/** The credentials after the scheme, which must not be logged either. */
 function basicOf(secret: string): string {
   return basic('cron', secret).slice('Basic '.length);
 }
@@ -140,7 +140,7 @@ async function call(path: string, init: RequestInit): Promise<void> {
   else answers += `${JSON.stringify([...response.headers])}\n${text}\n`;
 }
 
-/** All that must not be seen; of tokens also what cannot be guessed: the signatures. */
+/** All secrets, and for tokens also their signatures, which cannot be guessed. */
 function secrets(): string[] {
   const given = tokens.flatMap(({ access_token, refresh_token = [] }) => [access_token, refresh_token].flat());
   const signatures = given.map((token) => token.split('.')[2] ?? '');
@@ -159,15 +159,15 @@ function expectNone(where: string, text: string): void {
   }
 }
 
-/** A process and all below it. */
+/** A process and its descendants. */
 function treeOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   return [pid, ...children.flatMap((child) => treeOf(Number(child)))];
 }
 
-describe('secrets, once every route has seen them where they belong and where they do not', () => {
-  test('tokens were given out, and refused', () => {
-    // Two of the one-time client; of each secret of the reusable one, one in the body and one in the header.
+describe('secrets, after every route has received them', () => {
+  test('tokens were issued and refused', () => {
+    // Two of the one-time client; of each secret of the reusable client, one by body and one by header.
     expect(tokens.map(({ refresh_token }) => refresh_token !== undefined)).toEqual([
       true,
       true,
@@ -180,14 +180,14 @@ describe('secrets, once every route has seen them where they belong and where th
     expect(answers.match(/invalid_token/g)?.length).toBeGreaterThan(5);
   });
 
-  test('are in no answer but those that give out tokens', () => expectNone('answers', answers));
+  test('are in no response except those that issue tokens', () => expectNone('answers', answers));
 
   test('are in no log line and not on standard error', () => {
     expect(service.stdout.split('\n').length).toBeGreaterThan(25);
     expectNone('log', service.stdout + service.stderr);
   });
 
-  test('are in no audit row, and the grants are', () => {
+  test('are in no audit row, although the grants are', () => {
     const database = new Libsql(join(dataDir, 'mlapi.db'));
     const rows = JSON.stringify(database.prepare('select * from audit_events').all());
     database.close();
@@ -195,7 +195,7 @@ describe('secrets, once every route has seen them where they belong and where th
     expectNone('audit', rows);
   });
 
-  test('are in no file of the data directory, and nobody else can read those', () => {
+  test('are in no file of the data directory, which nobody else can read', () => {
     const files = readdirSync(dataDir).map((name) => join(dataDir, name));
     expect(files.length).toBeGreaterThan(0);
     for (const file of files) {
@@ -204,14 +204,14 @@ describe('secrets, once every route has seen them where they belong and where th
     }
   });
 
-  test('are in no argument and no environment of any process of the service', () => {
+  test('are in no argument or environment variable of the service’s processes', () => {
     const pids = treeOf(service.child.pid ?? 0);
     for (const pid of pids) {
       for (const list of ['cmdline', 'environ']) expectNone(list, readFileSync(`/proc/${pid}/${list}`, 'latin1'));
     }
   });
 
-  test('where the passphrase is in the environment, no other user can read it there', async () => {
+  test('a passphrase in the environment is readable by the service’s user only', async () => {
     const other = await serve(temporaryFolder(), { variables: { MLAPI_KEY_PASSPHRASE: passphrase } });
     try {
       for (const pid of treeOf(other.service.child.pid ?? 0)) {
@@ -226,14 +226,14 @@ describe('secrets, once every route has seen them where they belong and where th
     }
   });
 
-  test('the unit lets no core be written: a core would hold the private keys', () => {
+  test('the unit disables core dumps, which would contain the private keys', () => {
     const unit = readFileSync('deploy/mlapi.service', 'utf8');
     expect(unit).toMatch(/^LimitCORE=0$/m);
     expect(unit).not.toMatch(/--(?:report|heapsnapshot|inspect|diagnostic)/);
   });
 });
 
-describe('secrets in a configuration that is wrong, or names what does not answer', () => {
+describe('secrets in an invalid configuration, or for an unreachable server', () => {
   const hosts = `127.0.0.1:1/mlapi`;
   test.each<[string, Record<string, string>]>([
     ['a database that does not answer', { MLAPI_DATABASE_URL: `postgres://mlapi:${passwords.url}@${hosts}` }],
@@ -258,7 +258,7 @@ describe('secrets in a configuration that is wrong, or names what does not answe
     expectNone('output', child.stdout + child.stderr);
   });
 
-  test('are not repeated: another passphrase than that of the keys', async () => {
+  test('are not repeated: a wrong passphrase', async () => {
     const child = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: dataDir, MLAPI_KEY_PASSPHRASE: 'MARKER-another-passphrase' },
     });

@@ -24,7 +24,7 @@ async function startOwn(variables: Record<string, string>): Promise<TestService>
   return own;
 }
 
-/** One request as the proxy sends it: the lines are what the attacker and the proxy wrote, in this order. */
+/** A request as the proxy sends it, with headers of the attacker and the proxy in this order. */
 async function send(target: string, lines: readonly string[] = [], method = 'POST'): Promise<RawResponse> {
   const head = [`${method} ${target} HTTP/1.1`, 'Host: a', 'Content-Length: 0', 'Connection: close', ...lines];
   const isHead = method === 'HEAD';
@@ -40,7 +40,7 @@ async function statusesOf(requests: readonly (() => Promise<RawResponse>)[]): Pr
   return statuses;
 }
 
-/** Whether the bucket of an address is full; asking counts, too. */
+/** Whether the bucket of an address is full; this request counts too. */
 async function isSpent(peer: string): Promise<boolean> {
   return (await send('/auth/refresh', [`X-Forwarded-For: ${peer}`])).status === 429;
 }
@@ -74,7 +74,7 @@ describe('D76: forged origins', () => {
   ];
 
   test.each(forgeries.map(([name, lines], index) => [name, lines, `203.0.113.${index}`] as const))(
-    '429: %s changes nothing, the peer that the proxy saw is counted',
+    '429: %s has no effect, because the address seen by the proxy counts',
     async (_name, lines, peer) => {
       const requests = Array.from({ length: limit }, (_, seed) => () => send('/auth/refresh', lines(seed, peer)));
       expect(await statusesOf(requests)).toEqual(refused);
@@ -82,7 +82,7 @@ describe('D76: forged origins', () => {
     },
   );
 
-  test('429: whoever makes the proxy hand on no address is counted with all who do', async () => {
+  test('429: all requests without a valid address share one bucket', async () => {
     const values = ['garbage', '1.2.3.4:80', '[::1]:80', '999.1.1.1', 'a'.repeat(1_000)];
     const requests = values.map((value) => () => send('/auth/refresh', [`X-Forwarded-For: ${value}`]));
     expect(await statusesOf(requests)).toEqual(refused);
@@ -90,7 +90,7 @@ describe('D76: forged origins', () => {
   });
 });
 
-describe('D77: many addresses of one sender', () => {
+describe('D77: many addresses of one client', () => {
   test.each([
     [
       'spellings of an IPv4 address',
@@ -111,7 +111,7 @@ describe('D77: many addresses of one sender', () => {
     expect(await isSpent(last)).toBe(true);
   });
 
-  test('401: neighbours are not counted with them', async () => {
+  test('401: neighbouring addresses have other buckets', async () => {
     for (const neighbour of ['198.51.100.2', '::ffff:198.51.100.3', '2001:db8:2:100::1', '2001:db8:4::1']) {
       expect(await isSpent(neighbour)).toBe(false);
     }
@@ -119,7 +119,7 @@ describe('D77: many addresses of one sender', () => {
 });
 
 describe('D78: buckets', () => {
-  test('429: all ways of writing a path, all methods and all paths under /auth share the bucket of the address', async () => {
+  test('429: all spellings, methods and paths under /auth share the bucket of the address', async () => {
     const ways: [string, string][] = [
       ['POST', '/auth/reset?'],
       ['POST', '/auth/reset/?a=1&b=2'],
@@ -148,15 +148,15 @@ describe('D78: buckets', () => {
     '/%61uth/reset',
     '/auth;/reset',
     '/x/../auth/reset',
-  ])('%s reaches nothing behind the limit, so that it needs no bucket', async (target) => {
+  ])('%s reaches nothing that the limit protects, so it needs no bucket', async (target) => {
     const lines = ['X-Forwarded-For: 192.0.2.2', 'Content-Type: application/json'];
     for (let at = 0; at <= limit; at += 1) expect([400, 404]).toContain((await send(target, lines)).status);
   });
 
-  test('a name is never taken for an address, nor an address for a name', async () => {
+  test('names and addresses are counted separately, even if they are equal', async () => {
     const from = (address: string, username: string) =>
       service.http.post('/auth/reset').set('X-Forwarded-For', address).send({ username, password: 'wrong' });
-    // Ten times the limit of an address are the failures that a name may have.
+    // A name may fail ten times as often as an address.
     for (let at = 0; at < 10 * limit; at += 1) await from(`10.1.0.${at}`, '192.0.2.3').expect(401);
     await from('10.1.1.1', '192.0.2.3').expect(429);
     await from('192.0.2.3', 'somebody').expect(401);
@@ -165,7 +165,7 @@ describe('D78: buckets', () => {
     await from('10.1.1.2', 'per-address\n192.0.2.4').expect(401);
   });
 
-  test('one client over its limit does not stop another behind the same address; nor do ways of writing help it', async () => {
+  test('a client over its limit does not stop another at the same address, and other spellings do not help it', async () => {
     const shared = await startOwn({ MLAPI_RATE_LIMIT_PER_MINUTE: '4' });
     const [busy, other] = [await shared.newClient(), await shared.newClient()];
     const ask = (token: string, target: string, method: 'get' | 'head' = 'get') =>
@@ -184,7 +184,7 @@ describe('D78: buckets', () => {
 
 describe('D79: clocks', () => {
   test.each([3_600, -3_600, 86_400, -1])(
-    '429: a clock that is set by %d s neither opens a bucket nor keeps it closed',
+    '429: setting the clock by %d s neither empties a bucket nor keeps it full',
     async (seconds) => {
       const own = await startOwn({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '2' });
       for (let at = 0; at < 2; at += 1) await own.reset('nobody', 'wrong').expect(401);
@@ -198,7 +198,7 @@ describe('D79: clocks', () => {
 });
 
 describe('D80: floods of keys', () => {
-  test('a million keys take bounded memory, and the counter of the attacker stays', () => {
+  test('a million keys take bounded memory, and the attacker’s counter is kept', () => {
     const counters = new WindowCounters(new FakeClock().readMonotonic);
     for (let hit = 0; hit < 7; hit += 1) counters.increment('attacker');
     const before = process.memoryUsage().heapUsed;
@@ -209,7 +209,7 @@ describe('D80: floods of keys', () => {
 });
 
 describeRedis('D80: floods of keys in Redis', () => {
-  test('a Redis that they fill refuses to count, and loses no counter; room made, the attacker is still counted', async () => {
+  test('a full Redis refuses to count and loses no counter; with memory again, the attacker’s count continues', async () => {
     const redis = await TestRedis.start();
     const home = await RedisCounterStore.open(redis.url, createLogger({ logLevel: 'silent', logFormat: 'json' }));
     opened.push(

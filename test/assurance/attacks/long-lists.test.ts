@@ -28,10 +28,10 @@ const expected = (scopes: readonly string[]) =>
     }),
   );
 
-/** As a client has it that adds and retires a version again and again: names of versions stay, in a list they count nothing. */
+/** A model whose client adds and retires versions again and again; retired names are kept, but not listed. */
 const churned = { model: 'hog1', versions: 3_000 };
 
-/** Two versions of each model serve, and one does not. */
+/** Each model has two served versions and a retired one. */
 async function fill({ services, clock }: TestService): Promise<void> {
   const rows = names.flatMap((model) => [
     ...['1', '2'].map((version) => ({ model, version })),
@@ -57,7 +57,7 @@ interface Plan {
   readonly Plans?: readonly Plan[];
 }
 
-/** The rows that PostgreSQL took from tables and indexes, those included that it threw away. */
+/** Rows that PostgreSQL read from tables and indexes, discarded ones included. */
 function rowsRead({ Plans = [], ...node }: Plan): number {
   const own = ((node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)) * (node['Actual Loops'] ?? 1);
   return Plans.length === 0 ? own : Plans.reduce((sum, plan) => sum + rowsRead(plan), 0);
@@ -79,7 +79,7 @@ function explained(words: string, { sql: text, parameters }: Compiled): RawBuild
   );
 }
 
-/** Fails unless the query reads little more than it answers. */
+/** Fails if the query reads much more than it returns. */
 async function checkWork(database: Database, query: { compile(): Compiled }, maxRows: number): Promise<void> {
   if (isPostgres(database)) {
     const { rows } = await explained('explain (analyze, format json) ', query.compile()).execute(database);
@@ -90,7 +90,7 @@ async function checkWork(database: Database, query: { compile(): Compiled }, max
   const { rows } = await explained('explain query plan ', query.compile()).execute(database);
   const steps = rows.map(({ detail }) => String(detail)).filter((step) => /\b(?:SCAN|SEARCH)\b/.test(step));
   const ranges = steps.filter((step) => step.startsWith('SEARCH model_versions '));
-  // Each range is bounded at both ends, or begins where the page before ended, on an index of what serves.
+  // Each range has both bounds, or starts where the previous page ended, on an index of served versions.
   for (const step of ranges)
     expect(step).toMatch(
       /USING (?:COVERING )?INDEX model_versions_(?:serving|newest|owned) \(.*model>\? AND model<\?\)|\(\(model,version\)>\(\?,\?\) AND model<\?\)/,
@@ -105,7 +105,7 @@ const places = [
   ...(hasPostgres('lists on PostgreSQL') ? [['PostgreSQL', async () => TestPostgres.start()] as const] : []),
 ] as [string, () => Promise<TestPostgres> | undefined][];
 
-describe.each(places)('10,000 models, and many versions that were retired, on %s', (_, place) => {
+describe.each(places)('10,000 models and many retired versions, on %s', (_, place) => {
   let server: TestPostgres | undefined;
   let service: TestService;
   beforeAll(async () => {
@@ -123,7 +123,7 @@ describe.each(places)('10,000 models, and many versions that were retired, on %s
   const shipped = () => service.services.predictors.list().map(({ contract }) => contract.name);
 
   test.each(Object.entries(scopesOf))(
-    '200: page by page, all that the scopes hold, and nothing else: %s',
+    '200: the pages contain all that the scopes allow, and nothing else: %s',
     async (_name, scopes) => {
       const token = await tokenOf(scopes);
       const seen: string[] = [];
@@ -131,14 +131,14 @@ describe.each(places)('10,000 models, and many versions that were retired, on %s
         const { status, body } = await ask(service, token, ['GET', `/api/models?limit=100${after}`]);
         expect(status).toBe(200);
         const models = body.models as { name: string; version: string }[];
-        // The newest that serves.
+        // The newest served version.
         for (const { name, version } of models) if (names.includes(name)) expect(version).toBe('2');
         seen.push(...models.map(({ name }) => name));
         if (body.next === null) break;
         expect(models).toHaveLength(100);
         expect(body.next).toBe(models.at(-1)!.name);
         after = `&after=${body.next as string}`;
-        // A walk over all of them would show no more.
+        // Reading all pages would show no more.
         if (seen.length >= 2_000) break;
       }
       const all = [...expected(scopes), ...shipped().filter(() => scopes[0] === 'models:read')].sort();
@@ -157,7 +157,7 @@ describe.each(places)('10,000 models, and many versions that were retired, on %s
     expect(await list('owner=me')).toEqual({ models: [], next: null });
   });
 
-  test('200: the index of /v2 has the versions of these names, and of no others; with `ready`, what is in memory', async () => {
+  test('200: the index of /v2 has the versions of the allowed models only; with `ready`, only loaded ones', async () => {
     const token = await tokenOf(['models:read:hogs-*', 'models:read:nobody*']);
     const index = async (json: object) => {
       const answer = await ask(service, token, ['POST', '/v2/repository/index'], { json });
@@ -168,17 +168,17 @@ describe.each(places)('10,000 models, and many versions that were retired, on %s
     expect(await index({ ready: true })).toEqual([]);
   });
 
-  test.each(Object.entries(scopesOf))('a page reads no row that it does not answer: %s', async (_name, scopes) => {
+  test.each(Object.entries(scopesOf))('a page reads only rows that it returns: %s', async (_name, scopes) => {
     const { database } = service.services;
     const ranges = namesHeld(scopes, 'models:read');
     const limit = 101;
-    // Two versions serve of each name; each name is looked up for its alias, its newest version and its record.
+    // Each name has two served versions; its alias, newest version and model are looked up.
     const most = limit * 5 + 10;
     await checkWork(database, summariesQuery(database, { ranges, ownerId: undefined, limit }), most);
     await checkWork(database, summariesQuery(database, { ranges, ownerId: 'me', limit }), most);
   });
 
-  test('nor does the last page, one with a prefix, or a part of the index', async () => {
+  test('the last page, a page with a prefix and a page of the index read only rows that they return', async () => {
     const { database } = service.services;
     const page = { ownerId: undefined, limit: 101 };
     await checkWork(database, summariesQuery(database, { ...page, ranges: [{ from: 'zulu9 ', to: '{' }] }), 515);
@@ -190,7 +190,7 @@ describe.each(places)('10,000 models, and many versions that were retired, on %s
     await checkWork(database, servingQuery(database, end, { name: 'hogs-999', version: '2' }, 500), 500);
   });
 
-  test('the newest of a model with 3,000 retired versions is found at once', async () => {
+  test('the newest version is found directly, even after 3,000 retired ones', async () => {
     const { database } = service.services;
     const ranges = namesHeld([`models:read:${churned.model}`], 'models:read');
     await checkWork(database, summariesQuery(database, { ranges, ownerId: undefined, limit: 101 }), 5);

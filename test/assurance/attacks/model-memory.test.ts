@@ -9,7 +9,7 @@ import { upload } from '../../support/uploads.ts';
 
 const mebibyte = 1_048_576;
 const budgetBytes = 512 * mebibyte;
-/** What two looks at the memory may miss: what this machine's cores can fill in that time. */
+/** What the cores of this machine can allocate between two memory checks. */
 const betweenLooksBytes = 256 * mebibyte;
 /** 160 MB. */
 const manyZeros = 40_000_000;
@@ -35,7 +35,7 @@ async function newOwner(name: string) {
   };
 }
 
-/** What all processes of uploaded models take now. */
+/** Memory of all processes of uploaded models. */
 function memoryInUse(): number {
   const pids = service.services.modelStore.store
     .loaded()
@@ -45,7 +45,7 @@ function memoryInUse(): number {
 
 describe('the memory of uploaded models', () => {
   test.each(['one after the other', 'all at once'])(
-    'four models that grow after loading, %s: those are ended, the budget holds, others answer',
+    'four models that grow after loading, %s: they are ended, the budget holds, others are served',
     async (how) => {
       await start();
       const eve = await newOwner('eve');
@@ -68,7 +68,7 @@ describe('the memory of uploaded models', () => {
           expect([status, body.code]).toEqual([503, 'memory_exhausted']);
           expect(headers.get('retry-after')).toBe('2');
         }
-      // A look after the last of them has been answered.
+      // The memory check after the last response.
       while (memoryInUse() > budgetBytes) await delay(10);
       expect(maxBytes).toBeGreaterThan(manyZeros * 4);
       expect(maxBytes).toBeLessThan(budgetBytes + betweenLooksBytes);
@@ -78,7 +78,7 @@ describe('the memory of uploaded models', () => {
     120_000,
   );
 
-  test('503, and nothing else is touched: a model that grows past all there is', async () => {
+  test('503, without effect on others: a model that grows beyond the whole budget', async () => {
     await start();
     const eve = await newOwner('eve');
     const bob = await newOwner('bob');
@@ -94,7 +94,7 @@ describe('the memory of uploaded models', () => {
     expect(service.services.modelStore.store.loaded()[0]!.sessions().memory[0]!.pid).toBe(pid);
   }, 120_000);
 
-  test('200: another owner’s model is loaded while one keeps four warm', async () => {
+  test('200: another owner’s model is loaded while one owner keeps four in use', async () => {
     await start();
     const eve = await newOwner('eve');
     const bob = await newOwner('bob');

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** The processor time of all threads of these processes, in milliseconds: what they waited for others is not in it. */
+/** Processor time of all threads of these processes, in milliseconds; waiting does not count. */
 export function processorTime(pids: readonly number[]): number {
   const nanoseconds = pids.flatMap((pid) =>
     readdirSync(`/proc/${pid}/task`).map((thread) =>

@@ -5,7 +5,7 @@ import { startService, type TestService } from '../../support/service.ts';
 import { allScopes, ask, type ApiResponse } from '../../support/ask.ts';
 import { upload } from '../../support/uploads.ts';
 
-/** The service gives an unfinished body 30 s; an answer within this time did not wait for that. */
+/** The service waits 30 s for an unfinished body; a response within this time did not wait for it. */
 const promptMs = 10_000;
 const mebibyte = 1_048_576;
 let service: TestService;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Refused at its first node, which 3 MB of weights follow. */
+/** Refused at its first node, before 3 MB of weights. */
 const random = onnx({
   graph: graph({ nodes: [node({ op: 'RandomNormalLike' })], more: [bytes(10, Buffer.alloc(3 * mebibyte))] }),
 });
@@ -28,8 +28,8 @@ async function prompt(answer: Promise<ApiResponse>): Promise<ApiResponse> {
   return answered;
 }
 
-describe('a refused body is answered at once, and gives its place back', () => {
-  test('422: eight forms of 3 MB at once, sent by fetch; the ninth upload gets its place', async () => {
+describe('a refused body is answered at once, and its slot is released', () => {
+  test('422: eight forms of 3 MB at once, sent by fetch; the ninth upload gets a slot', async () => {
     const files = { model: random, contract: {} };
 
     const refused = await Promise.all(
@@ -42,13 +42,13 @@ describe('a refused body is answered at once, and gives its place back', () => {
     expect((await prompt(upload(service, token, ['ninth', '1'], { model: identityModel(1) }))).status).toBe(201);
   });
 
-  test('413: a contract that is too large, and the parts behind it', async () => {
+  test('413: a contract that is too large, with parts after it', async () => {
     const files = { contract: 'x'.repeat(mebibyte), encoding: 'x'.repeat(mebibyte), model: random };
 
     expect(await prompt(upload(service, token, ['large', '1'], files))).toMatchObject({ status: 413 });
   });
 
-  test('400: a part that is unknown or comes twice, behind which more follows', async () => {
+  test('400: a part that is unknown or repeated, with more after it', async () => {
     for (const name of ['readme', 'contract']) {
       const form = new FormData();
       form.append('contract', new Blob(['{}']), 'a');
@@ -61,7 +61,7 @@ describe('a refused body is answered at once, and gives its place back', () => {
     }
   });
 
-  test('400: a form without a boundary, read to its end so that its sender reads the answer', async () => {
+  test('400: a form without a boundary, read to its end so that the client reads the response', async () => {
     const answer = await prompt(
       ask(service, token, ['PUT', '/api/models/odd/versions/1'], {
         body: new Uint8Array(random),
@@ -72,7 +72,7 @@ describe('a refused body is answered at once, and gives its place back', () => {
     expect(answer.status).toBe(400);
   });
 
-  test('503, and no connection reset: uploads of 3 MB beyond the eight of a client', async () => {
+  test('503 without a reset: uploads of 3 MB beyond a client’s eight', async () => {
     const send = (index: number) =>
       prompt(upload(service, token, [`many-${index}`, '1'], { model: random, contract: {} }));
 
@@ -94,7 +94,7 @@ describe('a refused body is answered at once, and gives its place back', () => {
     }
   });
 
-  test('400: a log-in form with more parts than fields, sent by fetch', async () => {
+  test('400: a login form with more parts than allowed fields, sent by fetch', async () => {
     const form = new FormData();
     for (let index = 0; index < 12; index += 1) form.append(`field-${index}`, 'x'.repeat(1_000));
     form.append('password', new Blob([new Uint8Array(2_000)]), 'a');

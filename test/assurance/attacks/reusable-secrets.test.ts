@@ -12,14 +12,14 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Everything that a refusal must leave as it was. */
+/** Everything that a refusal must not change. */
 async function readState({ services: { database } } = service): Promise<string> {
   const tables = ['clients', 'token_families', 'audit_events'] as const;
   return JSON.stringify(await Promise.all(tables.map((table) => database.selectFrom(table).selectAll().execute())));
 }
 
 describe('names', () => {
-  test('401: unknown, wrong, one-time, disabled and ended look the same to the byte, and change nothing', async () => {
+  test('401: responses for unknown, wrong, one-time, disabled and ended are identical, and nothing changes', async () => {
     const { clients } = service.services;
     const once = await service.newClient('once');
     const unused = await clients.add('unused');
@@ -46,14 +46,14 @@ describe('names', () => {
     expect(await readState()).toBe(before);
   });
 
-  test('the work is the same for each of them: the queries that reach the database, and no hash that costs', async () => {
+  test('all of these run the same database queries, and no slow hash', async () => {
     const { clients, database } = service.services;
     await clients.add('counted-once');
     const executed: string[] = [];
     const counting = database.getExecutor();
     const run = counting.executeQuery.bind(counting);
     counting.executeQuery = (query, ...rest) => {
-      // Not the watch over the keys, which looks by itself.
+      // Except the key refresh, which runs by itself.
       if (!query.sql.includes('from "signing_keys"')) executed.push(query.sql);
       return run(query, ...rest);
     };
@@ -76,7 +76,7 @@ describe('names', () => {
 });
 
 describe('downgrades', () => {
-  test('401 at /auth/reset: the secret of a reusable client, also where passwords may be used again', async () => {
+  test('401 at /auth/reset: the secret of a reusable client, even if passwords work repeatedly', async () => {
     const often = await startService({ MLAPI_RESET_ONCE: 'false' });
     for (const at of [service, often]) {
       const name = 'downgraded';
@@ -89,7 +89,7 @@ describe('downgrades', () => {
     await often.close();
   });
 
-  test('401 at /auth/token: a one-time password, which is not spent by trying', async () => {
+  test('401 at /auth/token: a one-time password, which is not spent by the attempt', async () => {
     const password = await service.services.clients.add('still-unused');
     await grant(service, 'still-unused', password).expect(401);
     await askToken(service, 'grant_type=client_credentials')
@@ -98,7 +98,7 @@ describe('downgrades', () => {
     await service.reset('still-unused', password).expect(200);
   });
 
-  test('401: what is stored of a secret, or of a password, is no secret', async () => {
+  test('401: stored digests and hashes do not work as secrets', async () => {
     const { database } = service.services;
     const rows = await database.selectFrom('clients').select(['name', 'secret_digest', 'password_hash']).execute();
     for (const { name, secret_digest: digest, password_hash: hash } of rows) {
@@ -107,7 +107,7 @@ describe('downgrades', () => {
     }
   });
 
-  test('an access token of a grant is no refresh token, and none is ever given out for a reusable client', async () => {
+  test('an access token of a grant does not work as a refresh token, and a reusable client never gets a refresh token', async () => {
     const { body } = await grant(service, 'cron', secret).expect(200);
     const { access_token: token } = body as Tokens;
     expect(Object.keys(body as object).sort()).toEqual(['access_token', 'expires_in', 'scope', 'token_type']);
@@ -120,7 +120,7 @@ describe('downgrades', () => {
 });
 
 describe('races', () => {
-  test('a rotation without overlap raced against grants, 30 rounds: no token of the old secret is good after both', async () => {
+  test('a rotation without overlap raced against grants, 30 rounds: no token of the old secret works after both', async () => {
     const { clients } = service.services;
     let current = await clients.addReusable('raced');
     for (let round = 0; round < 30; round += 1) {
@@ -137,13 +137,13 @@ describe('races', () => {
     await grant(service, 'raced', current).expect(200);
   });
 
-  test('401: a secret that was good when it was looked at, and ended before the client was locked', async () => {
+  test('401: a secret that ended between its verification and the lock on the client', async () => {
     const { clients, grants } = service.services;
     const old = await clients.addReusable('overtaken');
     await clients.rotateSecret('overtaken', { overlapSeconds: 0 });
     const disabled = await clients.addReusable('overtaken-too');
     await clients.disable('overtaken-too');
-    // What a request calls after its first look, which had let it in.
+    // The step of a request after its first check, which had accepted it.
     for (const [name, given] of [
       ['overtaken', old],
       ['overtaken-too', disabled],
@@ -151,7 +151,7 @@ describe('races', () => {
       await expect(grants.grant({ name, secret: given }, {})).rejects.toMatchObject({ status: 401 });
   });
 
-  test('disabling and fewer scopes raced against grants, 20 rounds: nothing that was taken away is in a token that lives', async () => {
+  test('disabling and fewer scopes raced against grants, 20 rounds: no valid token has removed rights', async () => {
     const { clients } = service.services;
     const own = await clients.addReusable('narrowed', { scopes: ['models:read', 'models:write'] });
     for (let round = 0; round < 20; round += 1) {
@@ -168,7 +168,7 @@ describe('races', () => {
     }
   });
 
-  test('a restored database: no secret that it held is good', async () => {
+  test('a restored database: none of its secrets works', async () => {
     const restored = await startService();
     const { database, clients } = restored.services;
     const own = await clients.addReusable('restored');

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const modelsDir = writeModelFolders({
     'spying-folder': { onnx: spyingModel, contract: patientContract('spying-folder', 2) },
     'quantized-folder': { onnx: quantizedModel, contract: patientContract('quantized-folder', 4) },
-    // Shows that the attack works where runs are shared: their operator is mistaken.
+    // Shows what happens if runs are shared: the operator's rowWise is wrong.
     'spying-vouched': { onnx: spyingModel, contract: patientContract('spying-vouched', 2, vouched) },
     'quantized-vouched': { onnx: quantizedModel, contract: patientContract('quantized-vouched', 4, vouched) },
   });
@@ -26,18 +26,18 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => shared.service.close());
 
-test('a model that answers one row with the others reveals no row of another client', async () => {
+test('a model that returns other rows of its run does not reveal rows of other clients', async () => {
   expect(await readByMallory(shared, 'spying-folder')).toEqual([]);
 });
 
-test('such a model reveals rows where its operator vouched for it, so that runs are shared', async () => {
+test('if an operator wrongly vouches for that model, clients get other clients’ rows', async () => {
   expect((await readByMallory(shared, 'spying-vouched')).length).toBeGreaterThan(0);
 });
 
-test('rows of another client change no answer of a model that scales over the whole run', async () => {
+test('predictions of a model that scales over the whole run do not depend on other clients’ rows', async () => {
   expect(await changedByMallory(shared, 'quantized-folder')).toEqual([]);
 });
 
-test('they change answers where its operator vouched for it, so that runs are shared', async () => {
+test('if an operator wrongly vouches for that model, predictions depend on other clients’ rows', async () => {
   expect((await changedByMallory(shared, 'quantized-vouched')).length).toBeGreaterThan(0);
 });

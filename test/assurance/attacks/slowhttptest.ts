@@ -1,5 +1,5 @@
-// npx tsx test/assurance/attacks/slowhttptest.ts [SECONDS] [CONNECTIONS]: slow headers, slow bodies and slow reading by slowhttptest, against
-// Node alone and against nginx before it, while somebody else asks for /api/liveness on a new connection each time. Prints a table.
+// npx tsx test/assurance/attacks/slowhttptest.ts [SECONDS] [CONNECTIONS]: slow headers, bodies and reading by slowhttptest, against Node
+// alone and behind nginx, while /api/liveness is requested on new connections. Prints a table.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { get as getHttp } from 'node:http';
@@ -15,7 +15,7 @@ import { temporaryFolder } from '../../support/service.ts';
 const [seconds = 20, connections = 300] = process.argv.slice(2).map(Number);
 const limitMs = 100;
 const probeEveryMs = 50;
-// Not the attackers' address: nginx counts each for itself.
+// Not the attackers' address, since nginx counts per address.
 const proberAddress = '127.0.0.2';
 
 if (!hasProgram('slowhttptest', 'slow clients') || !hasProgram('nginx', 'slow clients')) process.exit(1);
@@ -27,7 +27,7 @@ const attacks: Readonly<Record<string, readonly string[]>> = {
   'slow reading': ['-X', '-w', '1', '-y', '8', '-n', '5', '-z', '8', '-k', '10'],
 };
 
-/** One request on a connection of its own. @returns milliseconds, or undefined if it was not answered with 200 */
+/** A request on a new connection. @returns milliseconds, or undefined if the response was not 200 */
 function probe(url: string): Promise<number | undefined> {
   const get = url.startsWith('https:') ? getHttps : getHttp;
   const startedAt = performance.now();
@@ -51,7 +51,7 @@ function probe(url: string): Promise<number | undefined> {
 interface Result {
   readonly times: readonly number[];
   readonly failures: number;
-  /** The most connections that were open at once, as slowhttptest saw it. */
+  /** The maximum of open connections, according to slowhttptest. */
   readonly open: number;
 }
 
@@ -69,7 +69,7 @@ async function attack(options: readonly string[], url: string, path: string): Pr
     if (time === undefined) failures += 1;
     else times.push(time);
   }
-  // Without the colours of the terminal.
+  // Without terminal colours.
   const said = stripVTControlCharacters(output);
   const open = Math.max(0, ...[...said.matchAll(/connected: +(\d+)/g)].map(([, count]) => Number(count)));
   return { times: times.sort((a, b) => a - b), failures, open };
@@ -78,7 +78,7 @@ async function attack(options: readonly string[], url: string, path: string): Pr
 const at = (times: readonly number[], share: number) =>
   (times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? NaN).toFixed(1);
 
-// The processes of tests do not keep this one from ending.
+// Child processes do not keep this process running.
 const untilTheEnd = setInterval(() => undefined, 1_000);
 const node = await serve(temporaryFolder(), { variables: { MLAPI_DOCS: 'true' } });
 const socket = join(temporaryFolder(), 's');
@@ -90,7 +90,7 @@ const authority = makeAuthority();
 const nginx = await startNginx(socket, authority, (site) =>
   site
     .replaceAll(`server_name ${siteName};`, `server_name ${siteName} localhost;`)
-    // slowhttptest names no host in its handshake, and takes the first address of "localhost".
+    // slowhttptest sends no server name in its handshake, and uses the first address of "localhost".
     .replace(/listen 127\.0\.0\.1:(\d+) ssl http2( default_server)?;/g, (_line, port: string, isDefault?: string) => {
       const rest = isDefault === undefined ? 'ssl http2 default_server' : 'ssl http2';
       return `listen 127.0.0.1:${port} ${rest}; listen [::1]:${port} ${rest};`;

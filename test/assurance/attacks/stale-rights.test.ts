@@ -20,8 +20,8 @@ const wide = ['models:predict', 'models:read'];
 const narrow = ['models:read'];
 
 /**
- * Makes a request meet a change of its client's rights: holds the client's row, has the request begin, waits until it can
- * only be waiting for the row, takes rights away in the transaction that holds it, and lets go.
+ * Changes a client's rights while its request is running: locks the client's row, starts the request, waits until the request
+ * waits for the lock, removes the rights in the locking transaction, and commits.
  */
 async function overtaken<T>(
   name: string,
@@ -33,7 +33,7 @@ async function overtaken<T>(
   const { answer } = await database.transaction().execute(async (queries) => {
     await queries.selectFrom('clients').select('id').where('id', '=', id).forUpdate().execute();
     const begun = request();
-    // Each of these has its password hashed, needs no lock, and comes after the request: when all are answered, its hash is done.
+    // These hash passwords without a lock, queued after the request: once all are answered, the request's own hash is done.
     for (let other = 0; other < 8; other += 1) await service.reset(`nobody-${other}`, 'wrong').expect(401);
     await change(queries, id);
     return { answer: begun };
@@ -46,8 +46,8 @@ const takeScopes = async (queries: Queries, id: string) => {
   await endFamiliesOf(queries, id, 'scopes', service.clock.now);
 };
 
-describe('scopes taken away while a request is under way do not come back', () => {
-  test('POST /auth/reset: while the password is hashed', async () => {
+describe('scopes removed while a request is running do not come back', () => {
+  test('POST /auth/reset: tokens have the remaining scopes', async () => {
     const password = await service.services.clients.add('resetting', { scopes: wide });
 
     const { status, body } = await overtaken('resetting', async () => service.reset('resetting', password), takeScopes);
@@ -68,7 +68,7 @@ describe('scopes taken away while a request is under way do not come back', () =
     await service.session(tokens.access_token).expect(401);
   });
 
-  test('tokens issue', async () => {
+  test('tokens issue: tokens have the remaining scopes', async () => {
     await service.services.clients.add('issued', { scopes: wide });
     const client = await service.services.clients.get('issued');
     const tokens = await overtaken('issued', () => service.services.tokens.issue(client), takeScopes);
@@ -77,7 +77,7 @@ describe('scopes taken away while a request is under way do not come back', () =
   });
 });
 
-describe('401: a client whose rights end while its request is under way changes nothing in the model store', () => {
+describe('401: a client that loses its rights during a request changes nothing in the model store', () => {
   const taken: [string, (name: string) => Promise<unknown>][] = [
     ['scopes', (name) => service.services.clients.setScopes(name, narrow)],
     ['access', (name) => service.services.clients.disable(name)],
@@ -89,7 +89,7 @@ describe('401: a client whose rights end while its request is under way changes 
     return existsSync(folder) ? readdirSync(folder) : [];
   };
 
-  test.each(taken)('its %s: an upload that had begun', async (what, change) => {
+  test.each(taken)('its %s: an upload in progress', async (what, change) => {
     const name = `uploading-${what}`;
     const { tokens } = await service.newClient(name, allScopes);
     const model = identityModel(2);
@@ -134,7 +134,7 @@ describe('401: a client whose rights end while its request is under way changes 
     await store.setAlias({ model: name, alias: 'kept', ...target }, {}, actor);
     await change(name);
 
-    // The guard has let them pass: what is asked again is asked in their transaction.
+    // They have passed the guard; their rights are checked again in the transaction.
     const changes = [
       () => store.setAlias({ model: name, alias: 'new', ...target }, {}, actor),
       () => store.removeAlias({ model: name, alias: 'kept' }, {}, actor),

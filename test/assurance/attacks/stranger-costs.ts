@@ -1,5 +1,5 @@
-// npx tsx test/assurance/attacks/stranger-costs.ts [ROUNDS] [REQUESTS] [PART OF A NAME]: what the longest requests of a stranger cost, beside
-// the shortest of their kind: processor time of a real server process, round by round in turn. Prints a table.
+// npx tsx test/assurance/attacks/stranger-costs.ts [ROUNDS] [REQUESTS] [PART OF A NAME]: what the longest unauthenticated requests cost,
+// compared with the shortest of their kind: processor time of a real server process, alternating in rounds. Prints a table.
 import { connect, type Socket } from 'node:net';
 import { ratiosOf, showSpread, spreadOf } from '../bench/figures.ts';
 import { serve } from '../../support/child.ts';
@@ -13,7 +13,7 @@ const wanted = process.argv[4] ?? '';
 const maxTimes = 3;
 const connections = 2;
 
-/** The status of the first answer in the text, and where that ends; undefined where it is not whole. */
+/** The status of the first response in the text, and where it ends; undefined if it is not complete. */
 function readResponse(text: string): { status: number; end: number } | undefined {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd === -1) return undefined;
@@ -23,7 +23,7 @@ function readResponse(text: string): { status: number; end: number } | undefined
   return text.length < end ? undefined : { status: Number(head.slice(9, 12)), end };
 }
 
-/** Sends the same request one after another. @returns the statuses */
+/** Sends the same request repeatedly. @returns the statuses */
 async function send(port: number, request: string, count: number): Promise<Set<number>> {
   const statuses = new Set<number>();
   const bytes = Buffer.from(request, 'latin1');
@@ -33,7 +33,7 @@ async function send(port: number, request: string, count: number): Promise<Set<n
       const begin = () => {
         let text = '';
         open = connect(port, '127.0.0.1').setNoDelay().setEncoding('latin1');
-        // Refusals that close may meet what is still being sent.
+        // A refusal that closes the connection may cross with data still being sent.
         open.on('error', () => undefined);
         open.on('data', (part: unknown) => {
           text += String(part);
@@ -90,7 +90,7 @@ for (const { name, short, long } of pairs) {
       for (const status of await send(port, request, requests)) if (request === long) statuses.add(status);
       if (round >= 0) times.push(((processorTime(processTree(pid)) - before) * 1_000) / requests);
     }
-    // What was logged is of no use here.
+    // The log is not needed.
     service.stdout = '';
   }
   const times = ratiosOf(longTimes, shortTimes);

@@ -9,10 +9,10 @@ import { processorTime } from './processor-time.ts';
 
 const canRun = ['nginx', 'openssl'].every((program) => hasProgram(program, 'a flood of long paths through nginx'));
 const describeWithNginx = canRun ? describe : describe.skip;
-/** What nginx lets one address send in a second. */
+/** The requests per second that nginx allows from one address. */
 const requests = 190;
 
-describeWithNginx('190 requests of one address through nginx', () => {
+describeWithNginx('190 requests from one address through nginx', () => {
   let service: TestProcess;
   let nginx: Nginx;
   beforeAll(async () => {
@@ -29,8 +29,8 @@ describeWithNginx('190 requests of one address through nginx', () => {
   });
 
   /**
-   * @param from an address that has sent nothing yet, since nginx gives each a share of its own
-   * @returns milliseconds of processor time that the service took for them
+   * @param from a new address, since nginx limits each address
+   * @returns milliseconds of processor time that the service used
    */
   async function cost(path: string, from: string): Promise<number> {
     const connection = new RawConnection(() => nginx.connect({ from }));
@@ -44,10 +44,10 @@ describeWithNginx('190 requests of one address through nginx', () => {
     return processorTime(processTree(service.child.pid!)) - before;
   }
 
-  test('the longest paths take at most a third of its time, and liveness is answered', async () => {
-    // Compiled first.
+  test('the longest paths take at most a third of the processor time, and liveness responds', async () => {
+    // Lets the code be compiled first.
     await cost('/a', '127.0.0.2');
-    // Redaction alone took 7.7 ms each: 1.4 seconds of every second.
+    // Redaction once took 7.7 ms per path: 1.4 seconds of each second.
     expect(await cost(`/${'a'.repeat(1_990)}.bb`, '127.0.0.3')).toBeLessThan(333);
     expect(await cost(`/${'a'.repeat(1_000)}.${'b'.repeat(1_000)}`, '127.0.0.4')).toBeLessThan(333);
     const alive = await new RawConnection(() => nginx.connect())

@@ -14,8 +14,8 @@ afterAll(() => service.close());
 const json = { 'content-type': 'application/json' };
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
-describe('no bytes of a stranger cost much more than the shortest request', () => {
-  test('of X-Forwarded-For, the nearest 16 addresses are looked at, however many there are', () => {
+describe('unauthenticated requests cost little more than the shortest one', () => {
+  test('of X-Forwarded-For, only the nearest 16 addresses are parsed', () => {
     const read = addressReader({ trustProxy: 'loopback', socket: undefined });
     const requestFrom = (list: string) =>
       ({ headers: { 'x-forwarded-for': list }, socket: { remoteAddress: '127.0.0.1' } }) as unknown as IncomingMessage;
@@ -23,7 +23,7 @@ describe('no bytes of a stranger cost much more than the shortest request', () =
     expect(from(`203.0.113.9,${'::1,'.repeat(14)}::1`)).toBe('203.0.113.9');
     expect(from(`203.0.113.9,${'::1,'.repeat(15)}::1`)).toBe('::1');
     expect(from(`203.0.113.9,${'::1, '.repeat(4_000)}198.51.100.7, ::1`)).toBe('198.51.100.7');
-    // Short lists are the library's alone.
+    // Short lists are handled by the library.
     const trust = proxyAddr.compile('loopback');
     for (const odd of ['', ',', ',,,', ',198.51.100.7', ' 198.51.100.7 ', '::1', '198.51.100.7,'])
       expect(from(odd)).toBe(proxyAddr(requestFrom(odd), trust));
@@ -32,23 +32,20 @@ describe('no bytes of a stranger cost much more than the shortest request', () =
   test.each([
     ['a form', form, Array.from({ length: 2_000 }, (_, index) => `${index}=`).join('&')],
     ['JSON', json, JSON.stringify(Object.fromEntries(Array.from({ length: 1_400 }, (_, index) => [`k${index}`, 1])))],
-  ])(
-    '400: %s with more fields than any path takes is refused before they are looked at',
-    async (_name, headers, body) => {
-      const { body: answer } = await service.http.post('/auth/reset').set(headers).send(body).expect(400);
-      expect(answer).toEqual({
-        error: 'invalid_request',
-        error_description: 'The body has more than 64 fields. Send only those that this path accepts.',
-      });
-    },
-  );
+  ])('400: %s with more fields than any route accepts is refused before validation', async (_name, headers, body) => {
+    const { body: answer } = await service.http.post('/auth/reset').set(headers).send(body).expect(400);
+    expect(answer).toEqual({
+      error: 'invalid_request',
+      error_description: 'The body has more than 64 fields. Send only those that this path accepts.',
+    });
+  });
 
-  test('415: a media type that is longer than any', async () => {
+  test('415: a media type longer than any known one', async () => {
     const type = `multipart/form-data; ${'a=b;'.repeat(3_000)}boundary=x`;
     await service.http.post('/auth/reset').set('content-type', type).send('--x--').expect(415);
   });
 
-  test('400: a form in more than 256 pieces; in fewer, it is read', async () => {
+  test('400: a form in more than 256 chunks; in fewer, it is read', async () => {
     const body = '{"username":"a","password":"b"}';
     const inPieces = (text: string) => {
       const chunks = Array.from(text, (letter) => `1\r\n${letter}\r\n`).join('');

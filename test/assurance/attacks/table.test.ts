@@ -23,7 +23,7 @@ function numbersOf(letter: string, first: number, last: number): string[] {
   return Array.from({ length: last - first + 1 }, (_, at) => `${letter}${first + at}`);
 }
 
-/** What each row names: a file, and the title of a test or of a group of tests in it. */
+/** The references of each row: a file, and the title of a test or group in it. */
 const named = rows.flatMap(([id = '', , tests = '']) =>
   [...tests.matchAll(/`([\w./-]+\.(?:test|bench)\.ts)(?: › ([^`]+))?`/g)].map(([, path = '', title]) => ({
     id: id.split(' ')[0] ?? '',
@@ -34,7 +34,7 @@ const named = rows.flatMap(([id = '', , tests = '']) =>
 
 const titles = new Map<string, ReadonlySet<string>>();
 
-/** The titles in a test file, as they are written: of `describe` and `test`, also behind `each`. */
+/** The literal titles in a test file, of `describe` and `test`, with `each` too. */
 function titlesIn(path: string): ReadonlySet<string> {
   const known = titles.get(path);
   if (known !== undefined) return known;
@@ -52,7 +52,7 @@ function titlesIn(path: string): ReadonlySet<string> {
   return found;
 }
 
-test('each case of the groups A to E and G, F99, F100 and F102, and I1 to I7, has one row', () => {
+test('the groups A to E and G, F99, F100 and F102, and I1 to I7 have one row per case', () => {
   const groups = [
     ['A', 1, 27],
     ['B', 28, 52],
@@ -69,17 +69,17 @@ test('each case of the groups A to E and G, F99, F100 and F102, and I1 to I7, ha
   );
 });
 
-test('findings of group Z have one row each, in their order', () => {
+test('group Z has one row per finding, in order', () => {
   const found = ids.filter((id) => id.startsWith('Z'));
   expect(found).toEqual([...new Set(found)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true })));
 });
 
-test('each row says what the service does, and names a test or a reason', () => {
+test('each row has a verdict, and a test or a reason', () => {
   const silent = rows.filter(([, verdict = '', tests = '']) => verdict === '' || tests === '');
   expect(silent).toEqual([]);
 });
 
-test('each file that it names is there, and so is each title in it', () => {
+test('each referenced file and title exists', () => {
   expect(named.length).toBeGreaterThan(150);
   const missing = named.filter(
     ({ path, title }) => !existsSync(path) || (title !== undefined && !titlesIn(path).has(title)),

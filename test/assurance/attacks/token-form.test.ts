@@ -13,12 +13,12 @@ afterAll(() => service.close());
 
 const expectRefused = (token: string) => expectTokenRefused(service, token);
 
-test('200: the forger can make a good token, so that what is refused below is refused for its fault', async () => {
+test('200: the forger’s unchanged token is valid, so refusals below are due to the change', async () => {
   await service.session(forger.withClaims({})).expect(200);
 });
 
 describe('A14 to A19: form', () => {
-  test('401: any bit of the signature changed, signatures cut or longer', async () => {
+  test('401: any bit of the signature changed, signatures shortened or extended', async () => {
     const [header, payload, signature = ''] = forger.tokens.access_token.split('.');
     const bytes = Buffer.from(signature, 'base64url');
     for (let at = 0; at < bytes.length; at += 1) {
@@ -31,7 +31,7 @@ describe('A14 to A19: form', () => {
     for (const more of ['A', 'AA', 'AAAA']) await expectRefused(`${header}.${payload}.${signature}${more}`);
   });
 
-  test('401: another spelling of the same signature, also of a revoked token', async () => {
+  test('401: another encoding of the same signature, even for a revoked token', async () => {
     const { tokens } = await service.newClient();
     const [header, payload, signature = ''] = tokens.access_token.split('.');
     const bytes = Buffer.from(signature, 'base64url');
@@ -45,7 +45,7 @@ describe('A14 to A19: form', () => {
     for (const spelling of [...spellings, signature]) await expectRefused(`${header}.${payload}.${spelling}`);
   });
 
-  test('401: padding, the other alphabet, white space', async () => {
+  test('401: padding, the other base64 alphabet, white space', async () => {
     const token = forger.tokens.access_token;
     for (const bad of [
       `${token}=`,
@@ -59,7 +59,7 @@ describe('A14 to A19: form', () => {
     }
   });
 
-  test('401: letters that are not ASCII, in any coding', async () => {
+  test('401: non-ASCII letters, in any encoding', async () => {
     const token = forger.tokens.access_token;
     for (const bad of [`${token}\xe4`, `${token}\xc3\xa4`, `\xef\xbb\xbf${token}`, token.replace('.', '\xad.')]) {
       const request = `GET /auth/session HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${bad}\r\n\r\n`;
@@ -68,7 +68,7 @@ describe('A14 to A19: form', () => {
     }
   });
 
-  test('401: the same name twice in header or payload', async () => {
+  test('401: duplicate names in header or payload', async () => {
     const claims = JSON.stringify(forger.claims);
     const header = JSON.stringify(forger.header);
     for (const name of ['sub', 'scope', 'exp']) {
@@ -94,7 +94,7 @@ describe('A14 to A19: form', () => {
     ['with __proto__', '{"__proto__":{"scope":"models:read"}}'],
     ['empty', ''],
   ];
-  test.each(payloads)('401: a payload that is %s, with a good signature', async (_, payload) => {
+  test.each(payloads)('401: a validly signed payload that is %s', async (_, payload) => {
     await expectRefused(signParts(forger.header, payload, forger.privateKey));
     expect(({} as Record<string, unknown>).scope).toBeUndefined();
   });
@@ -109,13 +109,13 @@ describe('A14 to A19: form', () => {
     }
   });
 
-  test('401: a good signature of our key over what is no token', async () => {
+  test('401: valid signatures of our key over data that are not a token', async () => {
     for (const payload of [{}, { hello: 1 }, { sub: forger.clientName, scope: 'models:read' }]) {
       await expectRefused(signParts(forger.header, payload, forger.privateKey));
     }
   });
 
-  test('401: encrypted tokens, whatever work they ask for', async () => {
+  test('401: encrypted tokens, without the work that they ask for', async () => {
     const kid = forger.kid;
     const nothing = 'A'.repeat(22);
     for (const header of [
@@ -168,11 +168,11 @@ describe('A20, A21: scopes and the Authorization header', () => {
   });
 
   test.each(['models:predict\0', 'models:predict ', 'models:predict\u00a0', '"models:predict"'])(
-    '401: a scope that is none, %j',
+    '401: an invalid scope, %j',
     (scope) => expectRefused(forger.withClaims({ scope })),
   );
 
-  test('200: the scheme in any case, one blank behind it or more; 401: all other forms; tokens elsewhere are not looked at', async () => {
+  test('200: the scheme in any case, with one or more spaces; 401: all other forms; tokens elsewhere are ignored', async () => {
     const token = forger.tokens.access_token;
     const ask = (value: string) => service.http.get('/auth/session').set('Authorization', value);
     for (const value of [`bearer ${token}`, `Bearer  ${token}`, `BEARER${' '.repeat(5_000)}${token}`])
@@ -195,6 +195,6 @@ describe('A20, A21: scopes and the Authorization header', () => {
   });
 });
 
-test('200: after all of this, the good token is still good', async () => {
+test('200: after all of this, the valid token still works', async () => {
   await service.session(forger.tokens.access_token).expect(200);
 });

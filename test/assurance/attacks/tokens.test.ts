@@ -15,11 +15,11 @@ afterAll(() => service.close());
 
 const expectRefused = (token: string) => expectTokenRefused(service, token);
 
-test('200: the forger can make a good token, so that what is refused below is refused for its fault', async () => {
+test('200: the forger’s unchanged token is valid, so refusals below are due to the change', async () => {
   await service.session(forger.withClaims({})).expect(200);
 });
 
-/** A value in a test's title; undefined has no JSON. */
+/** A value for a test's title; undefined has no JSON. */
 function show(value: unknown): string {
   return value === undefined ? 'absent' : JSON.stringify(value).slice(0, 40);
 }
@@ -33,7 +33,7 @@ describe('A1 to A3: algorithms', () => {
     await expectRefused(unsigned);
   });
 
-  test('401: HS256 under our public key in any form, and under nothing', async () => {
+  test('401: HS256 under our public key in any encoding, and under an empty key', async () => {
     const { body } = await service.http.get('/.well-known/jwks.json').expect(200);
     const jwk = (body as { keys: object[] }).keys[0]!;
     const publicKey = createPublicKey({ key: jwk as never, format: 'jwk' });
@@ -86,7 +86,7 @@ describe('A4 to A7: header', () => {
   ];
   test.each(kids.map((kid) => [show(kid), kid]))('401: kid %s', (_, kid) => expectRefused(forger.withHeader({ kid })));
 
-  test('401: a key of the attacker in the header is neither used nor fetched', async () => {
+  test('401: an attacker’s key in the header is neither used nor fetched', async () => {
     const attacker = generateKeyPairSync('rsa', { modulusLength: 2048 });
     let fetched = 0;
     const listener = createServer((_request, response) => {
@@ -182,7 +182,7 @@ describe('A8 to A13: claims', () => {
     await service.session(tokens.access_token).expect(200);
   });
 
-  test('401: the token of one client says it is another', async () => {
+  test('401: a client’s token with another client’s sub', async () => {
     const other = await service.newClient();
     await expectRefused(forger.withClaims({ sub: other.name, client_id: other.name }));
   });
@@ -201,7 +201,7 @@ describe('A25 to A27: many, foreign, and the JWKS', () => {
     await other.close();
   });
 
-  test('200: the JWKS holds public members only, says how long it may be kept, and answers HEAD and If-None-Match', async () => {
+  test('200: the JWKS has public members only, is cacheable, and supports HEAD and If-None-Match', async () => {
     const { body, headers } = await service.http
       .get('/.well-known/jwks.json')
       .expect(200)
@@ -220,13 +220,13 @@ describe('A25 to A27: many, foreign, and the JWKS', () => {
     await service.http.post('/.well-known/jwks.json').expect(405).expect('allow', 'GET, HEAD, OPTIONS');
   });
 
-  test('an access token has the claims of RFC 9068 and verifies under the JWKS', () => {
+  test('an access token has the claims of RFC 9068 and verifies with the JWKS', () => {
     const { header, claims } = decodeToken(forger.tokens.access_token);
     expect(header).toEqual({ alg: 'RS256', typ: 'at+jwt', kid: forger.kid });
     expect(Object.keys(claims).sort()).toEqual(['aud', 'client_id', 'exp', 'fid', 'iat', 'iss', 'jti', 'scope', 'sub']);
   });
 });
 
-test('200: after all of this, the good token is still good', async () => {
+test('200: after all of this, the valid token still works', async () => {
   await service.session(forger.tokens.access_token).expect(200);
 });

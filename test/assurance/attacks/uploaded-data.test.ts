@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Nothing of a refused upload stays. */
+/** Expects that nothing of a refused upload is left. */
 function expectNothingLeft(): void {
   expect(readdirSync(join(service.dataDir, 'models', 'incoming'))).toEqual([]);
   expect(readdirSync(join(service.dataDir, 'models', 'versions'))).toEqual([]);
@@ -29,7 +29,7 @@ const nodeWith = (...content: Buffer[]) => model({ graph: graph({ nodes: [node({
 const fixed = (entries: readonly (readonly [string, string])[], ...more: Buffer[]) =>
   withInitializers(bytes(5, [...externalTensor(entries), ...more]));
 
-describe('422: hostile places, with the part data there', () => {
+describe('422: hostile locations, with the data sent too', () => {
   const places = [
     ...[
       '/etc/passwd',
@@ -101,7 +101,7 @@ describe('422: hostile places, with the part data there', () => {
     expectNothingLeft();
   });
 
-  test('the same bytes many times are counted as often: 512 MiB of tensors in all', async () => {
+  test('tensors that share the same bytes count in full: 512 MiB in all', async () => {
     const large = (at: number) => [varint(1, 2 ** 27), varint(2, 1), bytes(8, `t${at}`), ...elsewhere.slice(4)];
     const evil = withInitializers(bytes(5, elsewhere), bytes(5, large(0)), bytes(5, large(1)));
 
@@ -113,7 +113,7 @@ describe('422: hostile places, with the part data there', () => {
   });
 });
 
-describe('400: parts that are none', () => {
+describe('400: invalid data parts', () => {
   const form = (...names: readonly (string | undefined)[]) => {
     const body = new FormData();
     body.append('model', new Blob([new Uint8Array(externalModel(name))]), 'model.onnx');
@@ -136,7 +136,7 @@ describe('400: parts that are none', () => {
     expectNothingLeft();
   });
 
-  test('422: a path is cut to its name, which the model must have named', async () => {
+  test('422: a path in a file name is reduced to its last part, which the model must refer to', async () => {
     expect(await form('../../etc/passwd')).toMatchObject({ status: 422, body: { code: 'external_data' } });
     expectNothingLeft();
   });

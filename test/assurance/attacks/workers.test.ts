@@ -25,7 +25,7 @@ interface Outcome {
   readonly body: string;
 }
 
-/** A request on a connection of its own, so that any worker may get it. */
+/** Sends a request on a new connection, so that any worker may get it. */
 function send(method: string, path: string, body = '', token?: string): Promise<Outcome> {
   const headers = {
     ...(body !== '' && { 'content-type': 'application/x-www-form-urlencoded' }),
@@ -52,8 +52,8 @@ const times = <T>(count: number, one: () => Promise<T>) => Promise.all(Array.fro
 const count = (outcomes: readonly Outcome[], status: number) =>
   outcomes.filter((outcome) => outcome.status === status).length;
 
-describe('several workers agree at once', () => {
-  test('B35: of 64 resets with one password, on connections of their own, exactly one is 200', async () => {
+describe('consistency across workers', () => {
+  test('B35: exactly one 200 of 64 resets with one password, on separate connections', async () => {
     const password = await newClient('raced');
     const outcomes = await times(64, () => reset('raced', password));
     expect(count(outcomes, 200)).toBe(1);
@@ -61,7 +61,7 @@ describe('several workers agree at once', () => {
     expect(count(await times(2 * workers, () => reset('raced', password)), 401)).toBe(2 * workers);
   });
 
-  test('B37: of 50 refreshes with one token at most one is 200; after that nothing of the family is good', async () => {
+  test('B37: exactly one 200 of 50 refreshes with one token; then no token of the family works', async () => {
     const tokens = JSON.parse((await reset('rotated', await newClient('rotated'))).body) as Tokens;
     const outcomes = await times(50, () => send('POST', '/auth/refresh', '', tokens.refresh_token));
     expect(count(outcomes, 200)).toBe(1);
@@ -72,7 +72,7 @@ describe('several workers agree at once', () => {
     expect((await send('POST', '/auth/refresh', '', successor.refresh_token)).status).toBe(401);
   });
 
-  test('A22: what one worker revokes is 401 at every worker from the answer on; so is a disabled client', async () => {
+  test('A22: a revoked token and a disabled client are 401 at every worker at once', async () => {
     const password = await newClient('revoked');
     const tokens = JSON.parse((await reset('revoked', password)).body) as Tokens;
     const session = () => send('GET', '/auth/session', '', tokens.access_token);
@@ -87,7 +87,7 @@ describe('several workers agree at once', () => {
     expect(count(await times(4 * workers, otherSession), 401)).toBe(4 * workers);
   });
 
-  test('A23: a key that is rotated beside them is known to every worker at once, the tokens of a retired one are dead at once', async () => {
+  test('A23: tokens of a rotated key are valid at every worker at once, those of a retired key invalid', async () => {
     const old = JSON.parse((await reset('keyed', await newClient('keyed'))).body) as Tokens;
     const kid = JSON.parse((await send('GET', '/.well-known/jwks.json')).body) as { keys: { kid: string }[] };
     expect(await mlapi(dataDir, ['keys', 'rotate', '--now'])).toMatchObject({ code: 0, stderr: '' });

@@ -1,4 +1,4 @@
-// Requests that are refused for their form, as bytes, with the status that each gets.
+// Malformed requests as bytes, with the status that each gets.
 
 export const get = (target: string, headers = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
 export const chunked = 'Transfer-Encoding: chunked';
@@ -46,11 +46,11 @@ export const doubtful: [string, string, string, number][] = [
   ['trailers of 20 kB', chunked, `5\r\n[[1]]\r\n0\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
 ];
 
-/** From Node 22 on, the parser refuses these by itself. */
+/** The parser refuses these since Node 22. */
 const newerVerdicts: Readonly<Record<string, number>> = { 'an empty coding': 400, '3,000 trailers': 431 };
 const isNewer = Number(process.versions.node.split('.')[0]) >= 22;
 
-/** What this version of Node answers to a doubtful case. */
+/** The status of an ambiguous case on this version of Node. */
 export function statusHere(name: string, status: number): number {
   return (isNewer ? newerVerdicts[name] : undefined) ?? status;
 }
@@ -124,7 +124,7 @@ export const heads: [string, string, number][] = [
   ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
 ];
 
-/** Name, request, status: what is not plain HTTP/1.1. */
+/** Name, request, status: requests that are not plain HTTP/1.1. */
 export const malformed: readonly (readonly [string, string, number])[] = [
   ...methods,
   ...paths.map(([name, path, status]) => [`path: ${name}`, get(path), status] as const),

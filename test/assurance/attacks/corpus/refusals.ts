@@ -6,24 +6,24 @@ import { refusedTokens } from './tokens.ts';
 
 /** One refused request, as bytes. */
 export interface Refusal {
-  /** Of the threat list: `A1`. */
+  /** Case in the README: `A1`. */
   readonly case: string;
   readonly name: string;
   readonly bytes: Buffer;
   readonly status: number;
-  /** Whether the answer has the shape of RFC 6749. */
+  /** Whether the response has the shape of RFC 6749. */
   readonly isAuth: boolean;
-  /** Whether the audit trail gets a row: all that a refusal may ever change. */
+  /** Whether an audit row is written: the only change that a refusal may make. */
   readonly isAudited?: boolean;
 }
 
-/** What stands in for secrets in the requests: wherever it shows up, something has leaked. */
+/** Stands in for secrets in the requests: wherever it is found, something has leaked. */
 export const canary = 'CANARY-secret-7c1f';
 
 const json = 'application/json';
 const form = 'application/x-www-form-urlencoded';
 
-/** Refused requests of the groups A, B and C, with the status that each gets. */
+/** Refused requests of the groups A, B and C, with their statuses. */
 export async function makeRefusals({ inside }: WatchedService, forger: Forger): Promise<Refusal[]> {
   const spent = await inside.newClient();
   const disabled = await inside.newClient();

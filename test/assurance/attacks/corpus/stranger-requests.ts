@@ -1,4 +1,4 @@
-// Requests without a good token, in pairs: the shortest of its kind, and the longest that is taken.
+// Requests without a valid token, in pairs: the shortest of each kind, and the longest that is accepted.
 import { randomBytes } from 'node:crypto';
 
 export interface Pair {
@@ -8,7 +8,7 @@ export interface Pair {
 }
 
 const longestTarget = 2_048;
-/** Node counts all headers; the request line and the usual ones are in it. */
+/** Node limits all headers together; the request line and the usual headers are included. */
 const maxHeaderBytes = 15_800;
 const formBytes = 16_384;
 
@@ -25,7 +25,7 @@ function encode(value: unknown): string {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 }
 
-/** @param kid of a key that the service has: it is public */
+/** @param kid of a key of the service, which is public */
 function tokens(kid: string): readonly [string, string][] {
   const header = { alg: 'RS256', kid, typ: 'at+jwt' };
   const signature = randomBytes(384).toString('base64url');
@@ -244,13 +244,13 @@ function bodies(): Pair[] {
   return long.map(([name, request, other = short]) => ({ name: `body: ${name}`, short: other, long: request }));
 }
 
-/** Passwords are hashed whole: 10 ms of another thread, whatever their length is. */
+/** Passwords are hashed whole: 10 ms in another thread, whatever their length. */
 function passwords(): Pair[] {
   const reset = (password: string) => post('/auth/reset', json, JSON.stringify({ username: 'nobody', password }));
   return [{ name: 'password: 1,024 bytes', short: reset('a'), long: reset('a'.repeat(1_024)) }];
 }
 
-/** @param kid of a key that the service has */
+/** @param kid of a key of the service */
 export function strangerRequests(kid: string): Pair[] {
   return [...paths(), ...queries(), ...headerSets(), ...authorizations(kid), ...bodies(), ...passwords()];
 }

@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { encodePart, signParts, type Forger } from '../../../support/forge.ts';
 
-/** Tokens that are refused, by case and name. */
+/** Tokens that must be refused, by case and name. */
 export function refusedTokens(forger: Forger, refreshToken: string): [string, string, string][] {
   const { header, claims, privateKey, tokens, withClaims, withHeader } = forger;
   const [head = '', payload = '', signature = ''] = tokens.access_token.split('.');
