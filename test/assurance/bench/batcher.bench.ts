@@ -4,8 +4,8 @@ import { prepareModel } from '../../../mlapi/inference/serving/prepare-model.ts'
 import type { Matrix } from '../../../mlapi/inference/tensors/types.ts';
 
 /*
- * What a prediction of one row costs through the batcher, beside a run of its own: callers that ask again as soon as they are
- * answered. All in one run, in alternating rounds.
+ * The cost of a one-row prediction through the batcher, compared with a direct run: callers send the next request as soon as they
+ * get a response. All in one process, in alternating rounds.
  *
  *     npx tsx test/assurance/bench/batcher.bench.ts
  */
@@ -17,7 +17,7 @@ const options = { maxRows: 10_000, workers: 1, predictTimeoutMs: 10_000 };
 const model = await prepareModel(folder, options);
 const session = await InferenceSession.create(model.path, { intraOpNumThreads: 1, interOpNumThreads: 1 });
 const batcher = await model.open(options);
-// The same without a model: what is left is the batcher's own.
+// The same without a model, so only the batcher's own cost is left.
 const nothing = { data: new Float32Array(5), shape: [1, 5] };
 const inputName = session.inputNames[0]!;
 const { outputName, metadata } = model;
@@ -46,7 +46,7 @@ for (const callers of [1, 4, 32, 256]) {
 }
 await batcher.release();
 
-/** @returns microseconds a request */
+/** @returns microseconds per request */
 async function measure(ask: () => Promise<unknown>, callers: number): Promise<number> {
   let asked = 0;
   const began = performance.now();

@@ -18,7 +18,7 @@ import { slow } from './scenarios/slow.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { readProfile } from './stages.ts';
 
-// The long run, with its figures: npm run bench
+// The full benchmark with its figures: npm run bench
 
 const pace = { rounds: 1, seconds: 0.5, warmUpSeconds: 0.3 };
 let home: string;
@@ -37,7 +37,7 @@ describe('a short benchmark', () => {
     section = await matrix({ home, generator: new Generator(home), pace, cells, names, say: () => undefined });
   }, 120_000);
 
-  test('every server was measured at every load, and all its answers were right', () => {
+  test('every server was measured under every load, and all its responses were correct', () => {
     const measured = section.results.map(({ title, measurements }) => [title, Object.keys(measurements)]);
     expect(measured).toEqual([
       ['matrix 1x4', ['empty', 'bare', 'mlapi']],
@@ -51,7 +51,7 @@ describe('a short benchmark', () => {
       }
   });
 
-  test('the supervisor stands beside the worker, and every request has its line in the log', () => {
+  test('the supervisor is listed beside the worker, and every request is in the log', () => {
     const [{ supervisorRssMib, requestsPerSecond } = { supervisorRssMib: 0, requestsPerSecond: 0 }] =
       section.results[0]!.measurements.mlapi!;
     expect(supervisorRssMib).toBeGreaterThan(0);
@@ -59,7 +59,7 @@ describe('a short benchmark', () => {
     expect(lines).toBeGreaterThan(requestsPerSecond * pace.seconds);
   });
 
-  test('the report holds figures, goals and a plot, and keeps what was measured before', () => {
+  test('the report has figures, goals and a plot, and keeps earlier measurements', () => {
     const folder = temporaryFolder();
     report({ matrix: section }, pace, folder);
     const facts = [{ name: 'start to ready, ms', spread: spreadOf([1_500]) }];
@@ -74,12 +74,12 @@ describe('a short benchmark', () => {
   });
 });
 
-/** Of a scenario with loads and servers of its own. */
+/** Runs a scenario that has its own loads and servers. */
 async function measure(scenario: Scenario): Promise<Section> {
   return scenario({ home, generator: new Generator(home), pace, cells: [], names: [], say: () => undefined });
 }
 
-test('what others find beside a saturated model, and when its callers were answered', async () => {
+test('other requests are measured beside a saturated model, and so are its refusals', async () => {
   const section = await measure(slow);
   const measured = section.results.map(({ measurements }) => Object.entries(measurements)).flat();
   expect(measured.map(([name]) => name)).toEqual([
@@ -88,7 +88,7 @@ test('what others find beside a saturated model, and when its callers were answe
     'liveness, unloaded',
     'liveness, saturated',
   ]);
-  // Each connection asks every 50 ms, and no more often.
+  // Each connection sends at most one request per 50 ms.
   for (const [, [one]] of measured) expect(one!.requestsPerSecond).toBeLessThan(450);
   const refused = /(\d+) ended at their deadline \(504\), and (\d+) were refused/.exec(section.notes.join('\n'))!;
   for (const count of refused.slice(1)) expect(Number(count)).toBeGreaterThan(0);
@@ -100,7 +100,7 @@ test('what others find beside a saturated model, and when its callers were answe
   ]);
 }, 120_000);
 
-test('the same model with batching and without, and all answers right', async () => {
+test('the same model is measured with and without batching, and all responses are correct', async () => {
   const section = await measure(batching);
   expect(Object.keys(section.results[0]!.measurements)).toEqual(['no batching', 'batching']);
   expect(judge([section]).map(({ name }) => name)).toEqual([
@@ -109,7 +109,7 @@ test('the same model with batching and without, and all answers right', async ()
   ]);
 }, 120_000);
 
-test('a profile says what guard, model and answer cost', async () => {
+test('a profile shows the cost of guard, model and response', async () => {
   const text = await profile({ rows: 1, connections: 8 }, 0.5, home);
   const microseconds = (stage: string) => Number(new RegExp(`^\\| ${stage} \\| ([\\d.]+) \\|`, 'm').exec(text)?.[1]);
   for (const stage of ['run', 'log', 'HTTP and sockets \\(Node\\)']) expect(microseconds(stage)).toBeGreaterThan(0);
@@ -148,7 +148,7 @@ describe('the load generator', () => {
     });
   };
 
-  test('an answer that comes in pieces, on connections that end, is one answer', async () => {
+  test('counts a response in several packets as one, and reconnects after a close', async () => {
     let answers = 0;
     const { requestsPerSecond } = await measure((_request, response) => {
       answers += 1;
@@ -174,11 +174,11 @@ describe('the load generator', () => {
     ['an answer in chunks', /how long/, (_request, response) => void response.write(right)],
     ['a torn connection', /without an answer/, ({ socket }) => socket.destroy()],
     ['no answer', /0 right answers/, () => undefined],
-  ])('%s is no result', async (_what, message, listener) => {
+  ])('rejects a measurement with %s', async (_what, message, listener) => {
     await expect(measure(listener)).rejects.toThrow(message);
   });
 
-  test('a later answer of another length is no result', async () => {
+  test('rejects a later response of another length', async () => {
     let answers = 0;
     const more = (_request: unknown, response: Parameters<RequestListener>[1]) => {
       answers += 1;
@@ -188,13 +188,13 @@ describe('the load generator', () => {
   });
 });
 
-test('shares are taken round by round', () => {
+test('ratios are computed per round', () => {
   expect(spreadOf([4, 1, 3, 2])).toEqual({ median: 2.5, min: 1, max: 4 });
   expect(ratiosOf([10, 40, 90], [10, 20, 30])).toEqual({ median: 2, min: 1, max: 3 });
   expect(() => spreadOf([])).toThrow('no figures');
 });
 
-test('time belongs to the stage of the frame, or of the nearest caller that has one', () => {
+test('time is attributed to the stage of the frame, or of its nearest caller that has one', () => {
   const frame = (id: number, functionName: string, url: string, children: number[] = []) => {
     return { id, callFrame: { functionName, scriptId: '0', url, lineNumber: 0, columnNumber: 0 }, children };
   };

@@ -7,10 +7,10 @@ import type { LoadRequest } from './load/types.ts';
 export const modelFolder = join(projectRoot, 'resources/models/nsl-kdd-classifier');
 const contract = readContract(modelFolder, { inputType: 'float32', width: undefined });
 const rows = JSON.parse(readFileSync(join(projectRoot, 'files/requests/three-rows.json'), 'utf8')) as unknown[][];
-/** What those rows are, as the README says. */
+/** The labels of those rows, as in the README. */
 const labels = ['dos', 'normal', 'probe'];
 
-/** The same rows as the model takes them: categories as their codes. */
+/** The same rows as the model's input: categories as their codes. */
 const encodedRows = rows.map((row) =>
   row.map((cell, index) => {
     const feature = contract.features[index]!;
@@ -19,18 +19,18 @@ const encodedRows = rows.map((row) =>
   }),
 );
 
-/** What a request asks, and what its answer says. */
+/** The body of a request, and the expected predictions. */
 export interface Question {
   readonly body: string;
   readonly predictions: readonly (string | number)[];
 }
 
-/** Rows as this service takes them, and its labels. Different offsets begin with different rows. */
+/** Rows for this service, with its labels. Each offset starts with another row. */
 export function rawQuestion(count: number, offset: number): Question {
   return question(rows, labels, count, offset);
 }
 
-/** Rows of numbers, and class numbers: for servers that neither encode nor know labels. */
+/** Encoded rows and class numbers, for servers without encoding and labels. */
 export function encodedQuestion(count: number, offset: number): Question {
   const classes = labels.map((label) => contract.output.labels!.indexOf(label));
   return question(encodedRows, classes, count, offset);

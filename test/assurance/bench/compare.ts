@@ -5,12 +5,12 @@ import type { Cell, Generator, Measurement, Server } from './measure.ts';
 export interface Contest {
   readonly title: string;
   readonly cell: Cell;
-  /** By name; the figures of the others are also said as shares of the base's. */
+  /** By name; the others' figures are also given as ratios to the base. */
   readonly servers: ReadonlyMap<string, Server>;
   readonly base: string;
 }
 
-/** What came of one. Measurements stand round by round. */
+/** The result of a contest, with one measurement per round. */
 export interface Result {
   readonly title: string;
   readonly cell: Cell;
@@ -24,12 +24,12 @@ export interface Pace {
   readonly warmUpSeconds: number;
 }
 
-/** What each of them can do, whatever else the machine does. */
+/** Every server can do this, however busy the machine. */
 const slowestRowsPerSecond = 40_000;
 
 /**
- * Measures them in turn, round after round, so that what else the machine does falls on each of them alike; every second round
- * backwards, so that none is always after the same one.
+ * Measures the servers alternately, round by round, so that other load on the machine affects all alike. Every second round runs
+ * backwards, so that no server always follows the same one.
  */
 export async function runContests(
   contests: readonly Contest[],
@@ -41,7 +41,7 @@ export async function runContests(
     const measurements = Object.fromEntries([...servers.keys()].map((name) => [name, [] as Measurement[]]));
     return { title, cell, base, measurements };
   });
-  // Round 0 does not count: nobody pays for having been compiled last.
+  // Round 0 is warm-up, so that no server is measured before it is compiled.
   for (let round = 0; round <= pace.rounds; round += 1)
     for (const [index, { title, cell, servers }] of contests.entries())
       for (const [name, server] of round % 2 === 0 ? servers : [...servers].reverse()) {
@@ -55,7 +55,7 @@ export async function runContests(
   return results;
 }
 
-/** In which every connection is answered several times, also by the slowest of the servers. */
+/** Long enough for several responses per connection, even from the slowest server. */
 function longEnough({ rows, connections }: Cell, { seconds, warmUpSeconds }: Pace) {
   const least = (rows * connections) / slowestRowsPerSecond;
   return { seconds: Math.max(seconds, 2 * least), warmUpSeconds: Math.max(warmUpSeconds, least) };
@@ -65,7 +65,7 @@ export function figureOf({ measurements }: Result, name: string, figure: keyof M
   return spreadOf(valuesOf(measurements, name, figure));
 }
 
-/** How many times the other's. */
+/** The ratio to another server. */
 export function shareOf({ measurements }: Result, name: string, other: string, figure: keyof Measurement): Spread {
   return ratiosOf(valuesOf(measurements, name, figure), valuesOf(measurements, other, figure));
 }

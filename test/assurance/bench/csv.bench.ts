@@ -12,8 +12,8 @@ import { chooseOutput } from '../../../mlapi/inference/tensors/model-metadata.ts
 import { readConnections } from '../../support/nsl-kdd.ts';
 
 /*
- * What 10,000 rows cost as CSV and as JSON, each as a multiple of JSON.parse of the same rows: reading and encoding, then the steps
- * behind it. All in one run, in alternating rounds, so that what else the machine does falls on each of them alike.
+ * The cost of 10,000 rows as CSV and as JSON, as multiples of JSON.parse of the same rows: parsing and encoding, then the steps
+ * after it. All in one process, in alternating rounds, so that other load on the machine affects all alike.
  *
  *     npx tsx test/assurance/bench/csv.bench.ts
  */
@@ -99,7 +99,7 @@ function readCsv(bytes: Buffer): unknown {
   return reader.end();
 }
 
-/** What the library's records would take: its cells read as ours are, and encoded by the same encoder. */
+/** The cost with a CSV library: the same cell parser and encoder on its records. */
 async function readByLibrary(bytes: Buffer): Promise<unknown> {
   const parser = parse({ bom: true });
   const found: unknown[][] = [];

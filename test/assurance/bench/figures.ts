@@ -5,7 +5,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** @throws if there is nothing to spread */
+/** @throws if there are no figures */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((one, other) => one - other);
   if (sorted.length === 0) throw new Error('no figures');
@@ -14,12 +14,12 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, min: sorted[0]!, max: sorted.at(-1)! };
 }
 
-/** Round by round: what else the machine did in a round falls on both. */
+/** Ratios per round, since other load on the machine in a round affects both. */
 export function ratiosOf(values: readonly number[], base: readonly number[]): Spread {
   return spreadOf(values.map((value, round) => value / base[round]!));
 }
 
-/** Small figures need their fractions, large ones do not. */
+/** Small figures with decimals, large ones without. */
 export function digitsOf({ max }: Spread): number {
   return max < 20 ? 2 : 0;
 }

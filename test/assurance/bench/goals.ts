@@ -12,7 +12,7 @@ export interface Goal {
 
 interface ShareGoal {
   readonly name: string;
-  /** Of the contest: `matrix 1x32`. */
+  /** The name of the contest: `matrix 1x32`. */
   readonly title: string;
   readonly of: string;
   readonly to: string;
@@ -81,7 +81,7 @@ const factGoals: readonly { name: string; most: number }[] = [
   { name: 'memory after, as a share of before', most: 1.1 },
 ];
 
-/** What must hold, for all that was measured. Medians decide. */
+/** The goals for everything that was measured. Medians decide. */
 export function judge(sections: readonly Section[]): Goal[] {
   const results = sections.flatMap((section) => section.results);
   const facts = sections.flatMap((section) => section.facts);

@@ -1,8 +1,8 @@
-// Whether the time of a refused reset tells that a name exists: npx tsx test/assurance/bench/login-timing.bench.ts [samples]
+// Does the time of a refused reset reveal whether a name exists? npx tsx test/assurance/bench/login-timing.bench.ts [samples]
 import { exchange } from '../../support/raw-http.ts';
 import { startWatched } from '../../support/watched.ts';
 
-// The service runs in a process that would not keep this one alive.
+// The child process does not keep this process running.
 const alive = setInterval(() => undefined, 1_000);
 const samples = Number(process.argv[2] ?? 500);
 const watched = await startWatched();
@@ -22,7 +22,7 @@ type Kind = keyof typeof kinds;
 const times: Record<Kind, number[]> = { unknown: [], wrong: [], disabled: [], spent: [] };
 
 for (let round = 0; round < samples + 10; round += 1) {
-  // In another order each time, so that what the machine does meanwhile hits all alike.
+  // In random order each time, so that other load on the machine affects all alike.
   const order = (Object.keys(kinds) as Kind[]).sort(() => Math.random() - 0.5);
   for (const kind of order) {
     const body = new URLSearchParams({ username: kinds[kind][0], password: kinds[kind][1] }).toString();

@@ -5,23 +5,23 @@ import { join } from 'node:path';
 import { hasProgram } from '../../support/nginx.ts';
 import type { LoadFigures, LoadOrder, LoadRequest } from './load/types.ts';
 
-/** Rows in each request, and connections that ask at the same time. */
+/** Rows per request, and concurrent connections. */
 export interface Cell {
   readonly rows: number;
   readonly connections: number;
 }
 
-/** A server that runs and can be asked. */
+/** A running server. */
 export interface Server {
   readonly port: number;
-  /** Those that serve, after the one that only watches over them, where there is one. */
+  /** The serving processes, and their supervisor if there is one. */
   readonly pids: { readonly supervisor?: number; readonly serving: readonly number[] };
-  /** What is sent with so many rows. */
+  /** The requests with this number of rows. */
   requests(rows: number): readonly LoadRequest[];
   stop(): Promise<void>;
 }
 
-/** One server under one load for some seconds. */
+/** The figures of one server under one load. */
 export interface Measurement {
   readonly requestsPerSecond: number;
   readonly rowsPerSecond: number;
@@ -29,33 +29,33 @@ export interface Measurement {
   readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** CPU time a request, of all processes that serve. */
+  /** CPU time per request, of all serving processes. */
   readonly cpuMicroseconds: number;
   readonly supervisorCpuMicroseconds: number;
   readonly rssMib: number;
   readonly supervisorRssMib: number;
-  /** Of one core: what the load generator itself used. */
+  /** The load generator's share of one core. */
   readonly generatorShare: number;
 }
 
-/** Those that this process may use: in a container they need not begin at 0. */
+/** The cores available to this process; in a container they need not start at 0. */
 const cores =
   process.platform === 'linux' && hasProgram('taskset', 'servers and load each on a core of their own')
     ? allowedCores()
     : [];
 const isPinned = cores.length >= 2;
 
-/** Puts a server on the first core and the load on the second, where that can be done. */
+/** Pins a server to the first core and the load to the second, if possible. */
 export function onCore(core: 0 | 1): readonly string[] {
   return isPinned ? ['taskset', '--cpu-list', String(cores[core])] : [];
 }
 
-/** What stands in the report about it. */
+/** Describes the pinning in the report. */
 export const placement = isPinned
   ? 'Each server on one core, the load generator on another (taskset)'
   : 'Servers and load generator wherever the system puts them';
 
-/** The compiled load generator, and where it runs. */
+/** Runs the compiled load generator. */
 export class Generator {
   readonly #home: string;
   readonly #prefix: readonly string[];
@@ -65,7 +65,7 @@ export class Generator {
     this.#prefix = prefix;
   }
 
-  /** @throws if any answer is wrong */
+  /** @throws if any response is wrong */
   async measure(
     server: Server,
     { rows, connections }: Cell,
@@ -115,7 +115,7 @@ export class Generator {
   }
 }
 
-/** Such as `0-3,8`. */
+/** Parses a list like `0-3,8`. */
 function allowedCores(): number[] {
   const [, list = ''] = /^Cpus_allowed_list:\s+(\S+)/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
   return list.split(',').flatMap((range) => {

@@ -10,7 +10,7 @@ const panels: readonly { title: string; figure: keyof Measurement }[] = [
   { title: 'CPU time per request', figure: 'cpuMicroseconds' },
 ];
 
-/** Shares of the base, which all of them have: one panel for each figure, one group of bars for each load; lines from least to most. */
+/** Ratios to the base: one panel per figure, one group of bars per load, with lines from minimum to maximum. */
 export function plot(results: readonly Result[]): string {
   const names = [...new Set(results.flatMap(({ measurements, base }) => others(measurements, base)))];
   const base = results[0]?.base ?? '';
@@ -18,7 +18,7 @@ export function plot(results: readonly Result[]): string {
     const shares = results.map((result) =>
       others(result.measurements, result.base).map((name) => ({ name, ...shareOf(result, name, result.base, figure) })),
     );
-    // One that is very much slower must not make the others too small to see.
+    // A very slow server must not make the other bars invisible.
     const most = Math.min(4, Math.max(1, ...shares.flat().map(({ max }) => max))) * 1.05;
     const [y, end] = [index * panelHeight, width - right];
     const heading = `${title}, as a share of "${base}" (the line)`;

@@ -7,8 +7,8 @@ import { Preprocessor } from '../../../mlapi/inference/preprocessing/preprocesso
 import { chooseOutput } from '../../../mlapi/inference/tensors/model-metadata.ts';
 
 /*
- * What validating and encoding cost beside the model itself, and beside a Joi schema on each cell. All in one run, in
- * alternating rounds, so that what else the machine does falls on each of them alike.
+ * The cost of validating and encoding, compared with the model itself and with a Joi schema on each cell. All in one process, in
+ * alternating rounds, so that other load on the machine affects all alike.
  *
  *     npx tsx test/assurance/bench/preprocessor.bench.ts
  */
@@ -92,7 +92,7 @@ async function compare(title: string, tasks: Readonly<Record<string, () => unkno
   }
 }
 
-/** Microseconds a call, over one round. */
+/** Microseconds per call, over one round. */
 async function time(task: () => unknown): Promise<number> {
   const start = performance.now();
   let calls = 0;

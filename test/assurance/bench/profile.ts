@@ -11,8 +11,8 @@ import { readProfile } from './stages.ts';
 const shownFunctions = 40;
 
 /**
- * Where the time of a request goes, by stage: one worker under load, first as it is, then under the profiler.
- * @param isBinary whether binary tensors are asked for under /v2, in place of rows under /api
+ * The time of a request by stage: one worker under load, first without and then with the profiler.
+ * @param isBinary requests binary tensors under /v2 instead of rows under /api
  * @returns Markdown
  */
 export async function profile(cell: Cell, seconds: number, home: string, isBinary = false): Promise<string> {

@@ -16,17 +16,17 @@ import type { MeasuredService } from './servers.ts';
 const folder = join(projectRoot, 'test/assurance/bench/python');
 const requirements = join(folder, 'requirements.txt');
 const onnx = join(modelFolder, 'model.onnx');
-/** What the pinned packages are made for. */
+/** The Python version of the pinned packages. */
 const oldest = [3, 11];
 
-/** Python with the pinned packages, and a model that scikit-learn trained. */
+/** A Python with the pinned packages, and a model trained by scikit-learn. */
 export interface Python {
   /** The folder of its programs. */
   readonly bin: string;
   readonly model: string;
 }
 
-/** Makes the environment where it is not there yet; says so, loudly, where it cannot be had. */
+/** Creates the environment if it is missing; warns if that is impossible. */
 export function findPython(say: (line: string) => void): Python | undefined {
   const parts = [requirements, join(folder, 'train.py'), onnx].map((path) => readFileSync(path));
   const digest = createHash('sha256').update(Buffer.concat(parts)).digest('hex').slice(0, 16);
@@ -59,7 +59,7 @@ function isNewEnough(program: string): boolean {
   return major === oldest[0] && minor >= oldest[1]!;
 }
 
-/** Under its name only when it is whole. */
+/** Creates it under another name, and renames it when it is complete. */
 function make(program: string, home: string, say: (line: string) => void): void {
   const draft = `${home}.${process.pid}`;
   try {
@@ -76,10 +76,10 @@ function make(program: string, home: string, say: (line: string) => void): void 
   }
 }
 
-/** Flask under gunicorn, one process; its threads keep connections open, and wait for each other's computations. */
+/** Flask under gunicorn, one process, with threads: they keep connections open, but share the interpreter lock. */
 export function startFlask(python: Python, service: MeasuredService): Promise<Server> {
   const words = ['-m', 'gunicorn', '--worker-class', 'gthread', '--workers', '1', '--threads', '4'];
-  // Every connection of the measurement must find its place.
+  // Each connection of the measurement needs a thread.
   const more = ['--worker-connections', '2000', '--keep-alive', '60', '--log-level', 'error'];
   return start(python, service, python.model, (port) => [
     ...words,
@@ -117,7 +117,7 @@ async function start(
     env: { PATH, BENCH_JWKS: keys, BENCH_MODEL: model, PYTHONPYCACHEPREFIX: cache, ...threads },
   });
   process.once('exit', () => child.kill('SIGKILL'));
-  // gunicorn listens long before its worker can answer.
+  // gunicorn listens long before its worker can respond.
   for (let attempt = 0; !(await answers(port, tokens[0]!)); attempt += 1) {
     if (child.exitCode !== null || attempt > 600) throw new Error(`${rest.join(' ')} does not start`);
     await delay(50);

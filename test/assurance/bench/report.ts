@@ -6,13 +6,13 @@ import { digitsOf, showSpread, type Spread } from './figures.ts';
 import { judge, type Goal } from './goals.ts';
 import { plot } from './plot.ts';
 
-/** A figure that belongs to no contest; its name ends with its unit. */
+/** A figure outside any contest; its name ends with the unit. */
 export interface Fact {
   readonly name: string;
   readonly spread: Spread;
 }
 
-/** What one scenario showed. */
+/** The results of a scenario. */
 export interface Section {
   readonly title: string;
   readonly notes: readonly string[];
@@ -20,17 +20,17 @@ export interface Section {
   readonly facts: readonly Fact[];
 }
 
-/** A section, with when and how it was measured: scenarios may be measured one by one. */
+/** A section, with time and conditions, since scenarios may be measured separately. */
 interface Measured extends Section {
   readonly at: string;
   readonly pace: Pace;
   readonly machine: string;
 }
 
-/** Sections by the name of their scenario; what was measured before and is not measured again stays. */
+/** Sections by scenario; earlier sections that are not measured again stay. */
 type Book = Record<string, Measured>;
 
-/** Writes bench.json, bench.md and bench.svg to a folder. @returns the goals of all that stands in them */
+/** Writes bench.json, bench.md and bench.svg to a folder. @returns the goals of all sections */
 export function report(sections: Readonly<Record<string, Section>>, pace: Pace, folder: string): Goal[] {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, 'bench.json');
@@ -73,7 +73,7 @@ function markdown(book: Book, goals: readonly Goal[]): string {
   return lines.join('\n');
 }
 
-/** One contest as a table in Markdown, which is also what the terminal shows. */
+/** A contest as a Markdown table, also for the terminal. */
 export function table(result: Result): string[] {
   const { measurements, base } = result;
   const rows = Object.keys(measurements).map((name) => {

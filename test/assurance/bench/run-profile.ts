@@ -7,7 +7,7 @@ import type { Cell } from './measure.ts';
 import { profile } from './profile.ts';
 
 /*
- * Where the time of a request goes, by stage.
+ * The time of a request, by stage.
  *
  *     npm run bench:profile -- [--seconds 5] [--rows 1] [--connections 32] [--binary] [--out files/reports/bench]
  */
@@ -25,7 +25,7 @@ const seconds = Number(values.seconds);
 const home = compileProject(temporaryFolder(), 'test/assurance/bench/tsconfig.build.json');
 const text = await profile(cell, seconds, home, values.binary).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  // The service ends with this process.
+  // Ends the service too.
   return process.exit(1);
 });
 process.stdout.write(text);

@@ -20,14 +20,14 @@ import { state } from './scenarios/state.ts';
 import { workers } from './scenarios/workers.ts';
 
 /*
- * How fast the service is, beside what it could be at most and beside others; figures and a plot. Without names, all scenarios.
+ * Measures how fast the service is, compared with Node alone and other servers; figures and a plot. By default all scenarios.
  *
  *     npm run bench -- [SCENARIO ...] [--rounds 5] [--seconds 3] [--only 1x32,32x32] [--servers bare,mlapi] [--quick]
  *     npm run bench -- before --against CHECKOUT [--only 1x32]
  *
- * `before` measures this build beside another checkout of the project, whose packages are installed.
+ * `before` compares this build with another checkout of the project, whose packages are installed.
  */
-// Every process and folder of a run goes away with this one.
+// Each process and folder of a run adds a listener, to be removed at the end.
 process.setMaxListeners(0);
 
 const { values, positionals } = parseArgs({
@@ -71,13 +71,13 @@ const bench = {
   names: (values.servers ?? (quick ? 'empty,bare,mlapi' : 'empty,bare,mlapi,flask,fastapi')).split(','),
   say: (line: string) => void process.stdout.write(`${line}\n`),
 };
-// What was measured in haste must not take the place of what was measured well.
+// A quick measurement must not replace a thorough one.
 const folder = values.out ?? (quick ? 'var/bench' : 'files/reports/bench');
 let goals: Goal[] = [];
 for (const name of positionals.length === 0 ? Object.keys(scenarios) : positionals) {
   const section = await scenarios[name]!(bench).catch(fail);
   show(section);
-  // At once: what follows may fail.
+  // Written at once, since a later scenario may fail.
   goals = report({ [name]: section }, pace, folder);
 }
 process.stdout.write('\n');
@@ -91,13 +91,13 @@ function show({ title, results, facts, notes }: Section): void {
   for (const result of results) process.stdout.write(`\n${result.title}\n${table(result).join('\n')}\n`);
 }
 
-/** Servers that still run must not hold the end up: they end with this process. */
+/** Does not wait for running servers, which end with this process. */
 function fail(error: unknown): never {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);
 }
 
-/** The service of another checkout, with its own packages: where an older one has its benchmark need not be known. */
+/** Starts the service of another checkout with its own packages, without assuming where its benchmark is. */
 function compileOther(root: string): string {
   return compileProject(temporaryFolder(), 'tsconfig.build.json', resolve(root));
 }

@@ -12,26 +12,26 @@ import { encodedQuestion, modelFolder, post, rawQuestion } from './cases.ts';
 import { onCore, type Server } from './measure.ts';
 import type { LoadRequest } from './load/types.ts';
 
-/** As many as there are rows to begin with times clients: connections differ in both. */
+/** As many as offsets times clients, so that connections differ in both. */
 const clientCount = 8;
 const offsets = 3;
 
-/** Everything that a caller may not exhaust while it is measured; the rest is as shipped. */
+/** Limits that the measurement must not reach; the rest is as shipped. */
 const measuredVariables = {
   MLAPI_RATE_LIMIT_PER_MINUTE: '10000000',
-  // Ten of the largest requests may wait: 256 connections with 1,000 rows each do.
+  // Up to ten of the largest requests may wait; 256 connections with 1,000 rows each do.
   MLAPI_MAX_ROWS: '40000',
   MLAPI_ACCESS_TTL_SECONDS: '86400',
   MLAPI_METRICS_PORT: '0',
 };
 
-/** An empty answer of `node:http`: to a GET without a body. */
+/** `node:http` with an empty response to a GET without a body. */
 export async function startEmpty(home: string): Promise<Server> {
   const text = 'GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n';
   return startPlain([join(home, 'build/test/assurance/bench/servers/empty.js')], () => [{ text, predictions: null }]);
 }
 
-/** `node:http`, JSON and the model, and no more. */
+/** `node:http`, JSON and the model, nothing else. */
 export async function startBare(home: string): Promise<Server> {
   const words = [join(home, 'build/test/assurance/bench/servers/bare.js'), join(modelFolder, 'model.onnx')];
   return startPlain(words, (rows) =>
@@ -70,13 +70,13 @@ interface ServiceOptions {
   readonly nodeOptions?: readonly string[];
   readonly prefix?: readonly string[];
   readonly workers?: number;
-  /** Where predictions are asked for, in turn. */
+  /** The paths of predictions, used in turn. */
   readonly paths?: readonly string[];
-  /** Done before it starts, with its data directory in place. */
+  /** Runs before the start, when the data directory exists. */
   readonly prepare?: (dataDir: string) => Promise<void>;
 }
 
-/** This service, compiled, in production, all switched on. */
+/** This service, compiled, in production mode, with all features on. */
 export interface MeasuredService extends Server {
   readonly tokens: readonly string[];
   /** @returns the public keys, as JSON */
@@ -104,7 +104,7 @@ export async function startService({
   await prepare(join(root, 'data'));
   await service.start();
   const tokens = await logIn(service.port, passwords);
-  // The first worker makes it listen; the others follow one by one.
+  // The first worker opens the socket; the others follow one by one.
   while (workers > 1 && readyWorkers(service.logFile) < workers) await delay(20);
   const [supervisor, ...serving] = processTree(service.pid);
   return {
@@ -123,7 +123,7 @@ export async function startService({
   };
 }
 
-/** @returns passwords by client, which none of them has used yet */
+/** @returns unused passwords by client */
 async function importClients(service: BuiltService): Promise<Map<string, string>> {
   const hashing = await Passwords.create();
   const passwords = new Map<string, string>();
@@ -139,7 +139,7 @@ async function importClients(service: BuiltService): Promise<Map<string, string>
   return passwords;
 }
 
-/** @returns the access token of each */
+/** @returns the access token of each client */
 function logIn(port: number, passwords: ReadonlyMap<string, string>): Promise<string[]> {
   const answers = [...passwords].map(async ([username, password]) => {
     const body = JSON.stringify({ username, password });
@@ -155,7 +155,7 @@ function readyWorkers(logFile: string): number {
   return readFileSync(logFile, 'latin1').split('"worker is ready"').length - 1;
 }
 
-/** How many lines stand in its log: each request must have its own. */
+/** The number of lines in its log: each request must have one. */
 export function countLines(logFile: string): number {
   return readFileSync(logFile, 'latin1').split('\n').length - 1;
 }

@@ -4,7 +4,7 @@ type Profile = Profiler.Profile;
 type Node = Profiler.ProfileNode;
 type CallFrame = Node['callFrame'];
 
-/** Where time goes: a stage, and what of a frame's file or name tells it. The first that fits is taken. */
+/** A stage, and how to recognise its frames by file or name. The first match counts. */
 interface Rule {
   readonly stage: string;
   readonly file?: RegExp;
@@ -12,8 +12,8 @@ interface Rule {
 }
 
 /**
- * What runs for a stage runs on its account: a frame that no rule knows (Node's own, native, a library's) belongs to the
- * frame that called it. Code that has a stage of its own wherever it is called from stands in the first rules.
+ * A frame that matches no rule (Node's own, native, a library's) is attributed to its caller. The first rules are for code that has
+ * its own stage, whoever calls it.
  */
 const rules: readonly Rule[] = [
   { stage: 'idle', name: /^\(idle\)$/ },
@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
   { stage: 'own http', file: /mlapi\/http\/|application\.js/ },
 ];
 
-/** Node's own when nothing of ours called it: parsing, sockets, timers. */
+/** Node's own work, called by none of our code: parsing, sockets, timers. */
 const nodeItself = 'HTTP and sockets (Node)';
 
 export interface StageTime {
@@ -78,7 +78,7 @@ export interface FunctionTime extends StageTime {
   readonly name: string;
 }
 
-/** Self time of every stage, and of every function, in microseconds over the whole profile; most first. */
+/** Self time of every stage and function, in microseconds over the whole profile, largest first. */
 export function readProfile(profile: Profile): { stages: StageTime[]; functions: FunctionTime[] } {
   const self = selfTimes(profile);
   const stageOf = stagesOf(profile.nodes);
@@ -104,7 +104,7 @@ export function readProfile(profile: Profile): { stages: StageTime[]; functions:
   };
 }
 
-/** Each sample stands for the time until the next. */
+/** Each sample covers the time until the next. */
 function selfTimes({ samples = [], timeDeltas = [] }: Profile): Map<number, number> {
   const self = new Map<number, number>();
   for (const [index, id] of samples.entries()) self.set(id, (self.get(id) ?? 0) + (timeDeltas[index + 1] ?? 0));
@@ -130,7 +130,7 @@ function stageFor({ url, functionName }: CallFrame): string | undefined {
   return rules.find(fits)?.stage;
 }
 
-/** Native code is named by its caller: the profiler's own name for it may be that of any symbol near by. */
+/** Native code is named by its caller, since the profiler may name any nearby symbol. */
 function nameOf({ functionName, url, lineNumber }: CallFrame, caller: CallFrame | undefined): string {
   if (url === '')
     return caller === undefined || caller.url === '' ? functionName : `native code under ${nameOf(caller, undefined)}`;

@@ -4,20 +4,20 @@ import { Agent, request } from 'node:http';
 import { parseStrictJson } from '../../../mlapi/http/body/strict-json.ts';
 import { startService } from '../../support/service.ts';
 
-// What the checks for duplicate names and depth cost, as a share of the processor time that the server spends on one
-// prediction. The client is a process of its own. Run: npx tsx test/assurance/bench/strict-json.bench.ts
+// The cost of the checks for duplicate names and depth, as a share of the server's processor time for one prediction. The client is a
+// separate process. Run: npx tsx test/assurance/bench/strict-json.bench.ts
 
 const rounds = 15;
 const requestsPerRound = 1_500;
 
-/** What the client is told to send. */
+/** The order for the client. */
 interface Order {
   readonly port: number;
   readonly token: string;
   readonly body: string;
 }
 
-/** Microseconds a call. */
+/** Microseconds per call. */
 function measure(work: () => unknown): number {
   const calls = 20_000;
   const startedAt = process.cpuUsage();
@@ -77,7 +77,7 @@ async function serve(): Promise<void> {
   await service.close();
 }
 
-/** Sends one request after the other, so that none waits for another. */
+/** Sends the requests one after the other, so that none waits for another. */
 function obey(): void {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   process.on('message', (order: Order) => {

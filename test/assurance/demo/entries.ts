@@ -5,7 +5,7 @@ import type { VersionFiles } from '../../../mlapi/client/versions.ts';
 import { attribute, graph, model, node, withNode, withTensor } from '../../support/hostile-onnx.ts';
 import { buildModel, bytes, constantModel, identityModel, varint } from '../../support/onnx-builder.ts';
 
-/** What somebody brings to the hackathon. */
+/** An upload to the hackathon. */
 export interface Entry {
   readonly name: string;
   readonly version: string;
@@ -86,7 +86,7 @@ const brought = [
   bad('random bytes', Buffer.from(Array.from({ length: 4_096 }, (_, index) => (index * 7_919 + 31) % 256))),
 ];
 
-/** Thirty versions of ten models, each model by a client of its own. */
+/** Thirty versions of ten models, one client per model. */
 export const entries: readonly Entry[] = brought.map((one, index) => {
   return { ...one, name: `model-${index % 10}`, version: String(1 + Math.floor(index / 10)) };
 });

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { entries } from './entries.ts';
 import { hackathon } from './hackathon.ts';
 
-test('ten clients bring thirty versions: what is wrong is refused with its reason, what is good predicts, and survives a restart', async () => {
+test('ten clients upload thirty versions: bad ones are refused with the reason, good ones predict and survive a restart', async () => {
   const lines: string[] = [];
 
   const verdicts = await hackathon((line) => lines.push(line));

@@ -8,7 +8,7 @@ import { entries, type Entry } from './entries.ts';
 const clients = 10;
 const password = 'a password for the demonstration';
 
-/** What became of one entry. */
+/** The outcome of an entry. */
 export interface Verdict {
   readonly entry: Entry;
   readonly sha256?: string;

@@ -22,7 +22,7 @@ const targets = dashboard.panels.flatMap(({ title, targets: list = [] }) =>
 );
 const metricName = /\b(?:http|mlapi|nodejs|process)_\w+/g;
 
-/** The labels of every metric that a service has, by the names that Prometheus gives their series. */
+/** The labels of every metric of a service, by the names of its Prometheus series. */
 const labelsOf = new Map<string, Set<string>>();
 const ofSupervisor = new WorkerMetrics();
 
@@ -49,7 +49,7 @@ beforeAll(async () => {
     const series = type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name];
     for (const each of series) labelsOf.set(each, new Set(labels));
   }
-  // It made its objects after a collection, at the latest now.
+  // This metric appears only after a garbage collection, which may not have happened yet.
   labelsOf.set('nodejs_gc_duration_seconds_sum', new Set(['kind']));
 
   const url = (await ofSupervisor.listen(0)) ?? '';
@@ -62,7 +62,7 @@ afterAll(async () => {
 });
 
 describe('deploy/grafana/mlapi.json', () => {
-  test('every metric that it names is there', () => {
+  test('every metric that it uses exists', () => {
     const asked = [
       ...targets.map(({ expr }) => expr),
       ...dashboard.templating.list.map(({ query }) => JSON.stringify(query)),
@@ -72,7 +72,7 @@ describe('deploy/grafana/mlapi.json', () => {
     expect(named.filter((name) => !labelsOf.has(name))).toEqual([]);
   });
 
-  test.each(targets)('$title: its metrics have the labels that it names: $expr', ({ expr, legendFormat }) => {
+  test.each(targets)('$title: the labels used in the query exist: $expr', ({ expr, legendFormat }) => {
     const known = (expr.match(metricName) ?? []).flatMap((name) => [...(labelsOf.get(name) ?? [])]);
     const selected = [...expr.matchAll(/(\w+)=?[=~]"/g)].map(([, label = '']) => label);
     const grouped = [...expr.matchAll(/by \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(', '));
@@ -80,7 +80,7 @@ describe('deploy/grafana/mlapi.json', () => {
     expect(known.concat('job', 'le')).toEqual(expect.arrayContaining([...selected, ...grouped, ...shown]));
   });
 
-  test('every metric of our own is on it', () => {
+  test('every metric of our own is shown', () => {
     const shown = new Set(targets.flatMap(({ expr }) => expr.match(metricName) ?? []));
     const own = [...labelsOf.keys()].filter((name) => /^(?:http|mlapi)_/.test(name));
     const families = new Set(own.map((name) => name.replace(/_(?:bucket|sum|count)$/, '')));
@@ -89,7 +89,7 @@ describe('deploy/grafana/mlapi.json', () => {
     expect([...families].filter((family) => !isShown(family))).toEqual([]);
   });
 
-  test('no two panels lie on each other, and every panel has its queries', () => {
+  test('no panels overlap, and every panel has queries', () => {
     const charts = dashboard.panels.filter(({ type }) => type !== 'row');
     expect(charts.filter(({ targets: list = [] }) => list.length === 0)).toEqual([]);
     const places = dashboard.panels.map(({ gridPos }) => gridPos);
@@ -102,7 +102,7 @@ describe('deploy/grafana/mlapi.json', () => {
   });
 });
 
-test('the page of operations has a table of every metric of our own, with its labels', () => {
+test('files/operations.md has a table of all metrics of our own, with their labels', () => {
   const section =
     readFileSync('files/operations.md', 'utf8')
       .split(/^## Metrics$/m)[1]

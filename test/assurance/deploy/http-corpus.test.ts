@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => (canRun ? proxied.close() : undefined));
 
-/** The same bytes to both, but for the name of the host. */
+/** The same bytes for both, except the host name. */
 const named = (request: string) =>
   request.replace(/Host: a(?=[\r\n:])/g, `Host: ${siteName}`).replace('http://a/', `http://${siteName}/`);
 const onSocket = (request: string, isHead = false) => exchange(proxied.socket, named(request), { isHead });
@@ -26,15 +26,15 @@ const throughNginx = (request: string, isHead = false) =>
   exchange(() => proxied.nginx.connect(), named(request), { isHead });
 const statuses = (answers: readonly RawResponse[]) => answers.map(({ status }) => status);
 
-/** nginx names itself, without a version: only a module can prevent it. */
+/** nginx sends its name, without a version; only an extra module could remove it. */
 const faultsThroughNginx = (answer: RawResponse) => {
   const { server, ...headers } = answer.headers;
   return [...faultsOf({ ...answer, headers }), ...(server === 'nginx' ? [] : [`server: ${server}`])];
 };
 
 /**
- * Where nginx answers otherwise by its nature. Either it refuses earlier, in other words, or it reads the request in the one way
- * that RFC 9112 allows, and sends the service a new one with a length: there is nothing left to read differently.
+ * The cases in which nginx differs by nature. Either it refuses earlier with other statuses, or it parses the request as RFC 9112
+ * requires and sends the service a new one with a Content-Length, which leaves nothing ambiguous.
  */
 const otherwise: Readonly<Record<string, readonly number[]>> = {
   // Refused earlier.
@@ -47,7 +47,7 @@ const otherwise: Readonly<Record<string, readonly number[]>> = {
   'chunked before identity': [501],
   'chunked and an empty coding': [501],
   'a coding behind a vertical tab': [501],
-  // Read, and written anew.
+  // Parsed and rewritten.
   'path: absolute form': [200, 200],
   'HTTP/1.2': [200, 200],
   'HTTP/1.10': [200, 200],
@@ -70,7 +70,7 @@ const otherwise: Readonly<Record<string, readonly number[]>> = {
 const last = 'GET /api/liveness HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 
 describeWithNginx('the HTTP corpus through nginx', () => {
-  /** Answers of the site. Other names, and none, get theirs from the server that stands for them, which keeps no log. */
+  /** Responses of the site. Requests for other names, or none, are handled by the default server, which has no log. */
   let answered = 0;
   const predict = (headers: string, body: string) =>
     `POST /api/ml HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n` +
@@ -88,12 +88,12 @@ describeWithNginx('the HTTP corpus through nginx', () => {
     const direct = await onSocket(request());
     const { answers } = await throughNginx(request());
 
-    // The first answers decide; after them, either side may have closed.
+    // Only the first responses are compared; after them, either side may have closed.
     expect(direct.answers[0]?.status).toBe(status);
     const allowed = otherwise[name];
     if (allowed === undefined) {
       expect(answers[0]?.status).toBe(status);
-      // Nobody serves what the other holds for a part of the refused request.
+      // Neither serves what the other treats as a part of the refused request.
       expect(answers.slice(1).every((answer) => answer.status === 200)).toBe(true);
       if (direct.answers.length === 1 && doubtful.some(([doubt]) => doubt === name)) expect(answers).toHaveLength(1);
     } else expect(statuses(answers)).toEqual(allowed);
@@ -101,16 +101,16 @@ describeWithNginx('the HTTP corpus through nginx', () => {
     if (name !== 'no Host') answered += answers.filter(({ status: given }) => given !== 421).length;
   });
 
-  test('nobody got an answer to a request that nginx has not seen', async () => {
+  test('every answered request was seen by nginx', async () => {
     const requests = () => proxied.nginx.accessLog().split('\n').length - 1;
-    // A request is logged after its answer.
+    // nginx logs a request after its response.
     for (let attempt = 0; attempt < 100 && requests() < answered; attempt += 1) await delay(20);
-    // What nginx makes of a case that it leaves unanswered is logged, too.
+    // nginx also logs its handling of cases that it does not answer.
     expect(requests()).toBeGreaterThanOrEqual(answered);
     expect(answered).toBeGreaterThan(cases.length);
   });
 
-  test.each(Object.keys(otherwise))('the exception for "%s" is of a case', (name) => {
+  test.each(Object.keys(otherwise))('the exception for "%s" belongs to a case', (name) => {
     expect(cases.map(([known]) => known)).toContain(name);
   });
 });
@@ -178,7 +178,7 @@ describeWithNginx('authorisation never differs', () => {
     }
   });
 
-  test('a token in a header that Connection names is still the service’s to see', async () => {
+  test('a token is passed on even if the Connection header names Authorization', async () => {
     const withToken = get('/api/ml', `Authorization: Bearer ${token}\r\nConnection: close, Authorization\r\n`);
     expect(statuses((await onSocket(withToken)).answers)).toEqual([200]);
     expect(statuses((await throughNginx(withToken)).answers)).toEqual([200]);

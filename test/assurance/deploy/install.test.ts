@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { hasProgram } from '../../support/nginx.ts';
 import { temporaryFolder } from '../../support/service.ts';
 
-// The installation itself: test/assurance/deploy/booted.sh, in a booted container.
+// The installation itself is tested by test/assurance/deploy/booted.sh, in a booted container.
 const testWithShellcheck = hasProgram('shellcheck', 'the check of the shell scripts') ? test : test.skip;
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn("NOT RUN: the installer's refusals (they come after the one of whoever is not root)");
@@ -38,7 +38,7 @@ testAsRoot.each<[string, string[], RegExp]>([
   expect(install(words)).toMatchObject({ status: 1, stdout: '', stderr: expect.stringMatching(message) });
 });
 
-testAsRoot('refused: an old Node, with a word on what to do', () => {
+testAsRoot('refused: an old Node, with instructions', () => {
   const old = `${temporaryFolder()}/node`;
   spawnSync('sh', [
     '-c',

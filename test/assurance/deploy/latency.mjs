@@ -1,4 +1,4 @@
-// latency.mjs SOCKET TOKEN BODY: a thousand predictions over a Unix socket, one after another; milliseconds.
+// latency.mjs SOCKET TOKEN BODY: a thousand predictions over a Unix socket, one after the other; prints milliseconds.
 import console from 'node:console';
 import { Agent, request } from 'node:http';
 import { performance } from 'node:perf_hooks';

@@ -37,7 +37,7 @@ describeWithNginx('the shipped site', () => {
   });
   afterAll(() => proxied.close());
 
-  test('a handshake for another name, or none, gets no certificate', async () => {
+  test('a TLS handshake for another name, or none, gets no certificate', async () => {
     for (const servername of ['other.example', '']) {
       const socket = nginx.connect({ servername });
       const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
@@ -45,13 +45,13 @@ describeWithNginx('the shipped site', () => {
     }
   });
 
-  test('421: another Host on a connection of ours', async () => {
+  test('421: another Host on a connection for our name', async () => {
     const answer = await ask(nginx, get('/api/liveness').replace(siteName, 'other.example'));
     expect(answer.status).toBe(421);
     expect(answer.body).not.toContain('other.example');
   });
 
-  test('http: no answer for other names, 308 for people, 403 for programs', async () => {
+  test('http: no response for other names, 308 for browsers, 403 for programs', async () => {
     const plain = (request: string) => exchange(nginx.httpPort, request);
     expect((await plain('GET / HTTP/1.1\r\nHost: other.example\r\n\r\n')).answers).toEqual([]);
     const [docs] = (await plain(get('/api/docs'))).answers;
@@ -61,7 +61,7 @@ describeWithNginx('the shipped site', () => {
     expect(faultsOf(withoutServer(refused!))).toEqual([]);
   });
 
-  test('the headers of the service pass once each, nginx adds none and no version', async () => {
+  test('the service’s headers are passed on once each; nginx adds only its name, without a version', async () => {
     for (const path of ['/api/liveness', '/api/ml', '/nothing', '/auth/reset']) {
       const direct = await exchange(proxied.socket, get(path), { answers: 1 });
       const { headers } = await ask(nginx, get(path));
@@ -71,14 +71,14 @@ describeWithNginx('the shipped site', () => {
       const ids = {
         'x-request-id': expect.any(String),
         ...(expected['content-length'] && { 'content-length': expect.any(String) }),
-        // The address by another name.
+        // The client has another address here.
         ...(expected['ratelimit-policy'] && { 'ratelimit-policy': expect.any(String) }),
       };
       expect(rest).toEqual({ ...expected, ...ids });
     }
   });
 
-  test('what nginx refuses has the shape and the headers of what the service refuses', async () => {
+  test('errors of nginx have the shape and headers of the service’s', async () => {
     const large = await ask(nginx, post('/api/ml', 2_000_000));
     expect(large).toMatchObject({
       status: 413,
@@ -105,14 +105,14 @@ describeWithNginx('the shipped site', () => {
     expect(plainInTls.answers.map(({ status }) => status)).toEqual([400]);
   });
 
-  test('201, 401 and 413: a model larger than other bodies may be comes in, and strangers send none', async () => {
+  test('201, 401 and 413: a model may exceed the limit for other bodies, but not without a token', async () => {
     const { tokens } = await proxied.service.newClient('ada', allScopes);
     const model = largeModel(1_500_000);
     const put = (token: string, length = model.length) =>
       `PUT /api/models/large/versions/1 HTTP/1.1\r\nHost: ${siteName}\r\nAuthorization: Bearer ${token}\r\n` +
       `Content-Type: application/octet-stream\r\nContent-Length: ${length}\r\n\r\n`;
 
-    // Refused on its headers alone: nothing of the body is waited for, or kept.
+    // Refused by its headers alone: nginx does not wait for the body.
     expect((await ask(nginx, put('x'))).status).toBe(401);
     const tooLarge = await ask(nginx, put(tokens.access_token, 100 * 1_048_576 + 1));
     expect([tooLarge.status, (JSON.parse(tooLarge.body) as { code: string }).code]).toEqual([413, 'body_too_large']);
@@ -126,7 +126,7 @@ describeWithNginx('the shipped site', () => {
     expect([answers[0]?.status, answers[0]?.headers.location]).toEqual([201, '/api/models/large/versions/1']);
   });
 
-  test('429: forged addresses are one address: the service counts whom nginx sees', async () => {
+  test('429: forged addresses have no effect, since the service counts by the address that nginx sees', async () => {
     const forge = (at: number) =>
       get(
         '/auth/session',
@@ -138,7 +138,7 @@ describeWithNginx('the shipped site', () => {
     expect(statuses.slice(5)).toEqual([429, 429, 429]);
   });
 
-  test('the log has one JSON object for each request, without query and token', async () => {
+  test('the access log has one JSON object per request, without query and token', async () => {
     const marked = get(
       '/api/ml?secret=CANARY',
       'Authorization: Bearer CANARY\r\nCookie: CANARY\r\nReferer: http://a/CANARY\r\n',
@@ -156,7 +156,7 @@ describeWithNginx('the shipped site', () => {
     expect(nginx.accessLog()).not.toContain('CANARY');
   });
 
-  test('HTTP/2 is spoken over TLS, and never in the clear', async () => {
+  test('HTTP/2 works over TLS, and not in clear text', async () => {
     const session = connectHttp2(`https://${siteName}:${nginx.httpsPort}`, {
       createConnection: () => nginx.connect({ protocols: ['h2'] }),
     });
@@ -173,7 +173,7 @@ describeWithNginx('the shipped site', () => {
   });
 });
 
-describeWithNginx('where the service fails', () => {
+describeWithNginx('if the service fails', () => {
   let nginx: Nginx;
   let hanging: Server;
   const held = new Set<Socket>();
@@ -193,7 +193,7 @@ describeWithNginx('where the service fails', () => {
     hanging.close();
   });
 
-  test('429: more requests at a time than one address may have', async () => {
+  test('429: more concurrent requests than allowed for one address', async () => {
     const connections = Array.from({ length: 110 }, () => new RawConnection(() => nginx.connect()));
     await Promise.all(connections.map(({ socket }) => once(socket, 'secureConnect')));
     const exchanges = await Promise.all(connections.map((connection) => connection.send(get('/api/ml')).until(1)));
@@ -205,7 +205,7 @@ describeWithNginx('where the service fails', () => {
   test.each([
     ['slow headers', `GET / HTTP/1.1\r\nHost: ${siteName}\r\nX: `],
     ['a slow body', post('/api/ml', 1_000)],
-  ])('%s, one byte at a time: nothing reaches the service, and the timeout ends it', async (what, start) => {
+  ])('%s, one byte at a time: ended by the timeout before anything reaches the service', async (what, start) => {
     const before = held.size;
     const connection = new RawConnection(() => nginx.connect()).send(start);
     const drip = setInterval(() => connection.send('a'), what === 'a slow body' ? 400 : 100);
@@ -214,7 +214,7 @@ describeWithNginx('where the service fails', () => {
     expect(held.size).toBe(before);
   });
 
-  test('a slow upload: what has come is handed on while it comes, and the timeout ends it', async () => {
+  test('a slow upload is passed on as it arrives, and ended by the timeout', async () => {
     const before = held.size;
     const head = post('/api/models/slow/versions/1', 100_000).replace('POST', 'PUT');
     const connection = new RawConnection(() => nginx.connect()).send(head).send('the beginning');
@@ -229,7 +229,7 @@ describeWithNginx('where the service fails', () => {
     expect(answers.every(({ status }) => status === 408)).toBe(true);
   });
 
-  test('504, then 503: it hangs, it is gone; in the shape of the face, with Retry-After', async () => {
+  test('504 if it hangs, then 503 if it is down, in the shape of the route, with Retry-After', async () => {
     for (const [path, type] of [
       ['/api/ml', 'application/problem+json'],
       ['/auth/session', 'application/json'],
@@ -252,7 +252,7 @@ describeWithNginx('where the service fails', () => {
     }
   });
 
-  test('429: more than the burst of one address', async () => {
+  test('429: more than the burst for one address', async () => {
     const flood = get('/api/liveness').repeat(700) + get('/api/liveness', 'Connection: close\r\n');
     const { answers } = await exchange(() => nginx.connect(), flood, { timeoutMs: 60_000 });
     const limited = answers.find(({ status }) => status === 429);
@@ -260,7 +260,7 @@ describeWithNginx('where the service fails', () => {
   });
 });
 
-/** Takes one number; its weights have so many bytes. */
+/** Takes one number; its weights have this many bytes. */
 function largeModel(bytes: number): Buffer {
   const weights = constantOf(Array.from({ length: bytes / 4 }, () => 1));
   return buildModel({

@@ -1,5 +1,5 @@
-// Runs in the service's place, under the unit's restrictions, and tries what the service must not be able to do, and what it
-// must. One line for each; exit code 1 if one is not as it should be.
+// Runs in place of the service, under the unit's restrictions, and tries what the service must and must not be able to do. Prints
+// one line per attempt; exit code 1 if one is not as it should be.
 import console from 'node:console';
 import process from 'node:process';
 import { execFileSync } from 'node:child_process';

@@ -17,14 +17,14 @@ interface Finding {
   readonly finding: string;
 }
 
-/** Severities that are on purpose: the client chooses among good suites; the test's own authority revokes nothing, and has no DNS. */
+/** Intentional: the client chooses among good suites; the test's authority has no revocation and no DNS. */
 const onPurpose = new Set(['cipher_order', 'cert_revocation', 'DNS_CAArecord']);
-/** Older versions of testssl do not find out with OpenSSL 3. */
+/** Older versions of testssl cannot test this with OpenSSL 3. */
 const unknown = new Set(['secure_renego']);
 
 async function examine(port: number, authority: string): Promise<Finding[]> {
   const file = join(temporaryFolder(), 'findings.json');
-  // Everything that the grade is made of, and nothing else.
+  // Only the checks that determine the grade.
   const checks = ['--protocols', '--std', '--fs', '--server-defaults', '--headers', '--vulnerable'];
   const options = ['--quiet', '--color', '0', '--warnings', 'off', '--add-ca', authority, '--ip', '127.0.0.1'];
   const url = `https://${siteName}:${port}`;
@@ -52,7 +52,7 @@ testWithTools(
     expect(found('HSTS_time')).toMatch(/^730 days/);
     expect(found('cert_chain_of_trust')).toMatch(/^passed/);
     const grade = found('overall_grade');
-    // Debian 12's version is 3.0, which gives no grade: it is then shown by what the grade is made of.
+    // The testssl 3.0 of Debian 12 gives no grade; then the checks above stand for it.
     if (grade === undefined)
       console.warn('NOT RUN: the grade itself (testssl is older than 3.2; TESTSSL names another)');
     else expect(grade).toBe('A+');

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../support/service.ts';
 const canRun = hasProgram('systemd-analyze', "the unit's exposure");
 const testWithSystemd = canRun ? test : test.skip;
 
-/** What systemd says of the unit with some drop-ins; `status` is 0 if the exposure is 1.0 or less. */
+/** Runs systemd-analyze on the unit with some drop-ins; `status` is 0 if the exposure is at most 1.0. */
 function examine(dropIns: Readonly<Record<string, string>>, edit = (unit: string) => unit) {
   const root = temporaryFolder();
   const folder = join(root, 'etc/systemd/system');
@@ -22,11 +22,11 @@ function examine(dropIns: Readonly<Record<string, string>>, edit = (unit: string
   return status;
 }
 
-testWithSystemd("the unit's exposure is 1.0 or less", () => {
+testWithSystemd("the unit's exposure is at most 1.0", () => {
   expect(examine({})).toBe(0);
 });
 
-testWithSystemd('so it is with a network, for servers on this machine or another', () => {
+testWithSystemd('with network.conf too, for servers on this machine or another', () => {
   const network = readFileSync('deploy/network.conf', 'utf8');
   expect(examine({ 'network.conf': network })).toBe(0);
   const elsewhere = network.replace(/^IPAddressAllow=.*/m, 'IPAddressAllow=192.0.2.10');
@@ -34,11 +34,11 @@ testWithSystemd('so it is with a network, for servers on this machine or another
   expect(examine({ 'network.conf': elsewhere })).toBe(0);
 });
 
-testWithSystemd('the check bites: with fewer walls it is more', () => {
+testWithSystemd('with fewer restrictions the exposure is higher, so the check can fail', () => {
   expect(examine({}, (unit) => unit.replace(/^(?:Private|Protect).*\n/gm, ''))).not.toBe(0);
 });
 
-test('it has room for the processes and threads of models, and no more', () => {
+test('TasksMax allows the processes and threads of models, and not many more', () => {
   const tasks = Number(/^TasksMax=(\d+)$/m.exec(readFileSync('deploy/mlapi.service', 'utf8'))?.[1]);
   // By default 1 GiB of loaded models: ten processes of at least 100 MiB, two inspections, with some 15 threads each.
   expect(tasks).toBeGreaterThanOrEqual(4 * (10 + 2) * 15);
@@ -47,7 +47,7 @@ test('it has room for the processes and threads of models, and no more', () => {
 
 describe('memory', () => {
   const mebibyte = 1_048_576;
-  /** What a worker may take beside its models, and what the supervisor and models between two looks at them may take. */
+  /** For each worker beside its models; and for the supervisor, and models between two memory checks. */
   const perWorkerBytes = 512 * mebibyte;
   const restBytes = 512 * mebibyte;
   const unit = readFileSync('deploy/mlapi.service', 'utf8');
@@ -65,18 +65,18 @@ describe('memory', () => {
     return Number(number) * (suffix.toLowerCase() === 'g' ? 1_024 : 1) * mebibyte;
   };
 
-  test('the unit allows what its workers and their models take by default', () => {
+  test('the unit allows the default memory of its workers and their models', () => {
     const config = configOf(unit, /^Environment=(MLAPI_(?:WORKERS|MODEL\w+))=(.+)$/gm);
     expect(bytesOf(/^MemoryMax=(\w+)$/m.exec(unit)?.[1])).toBeGreaterThanOrEqual(needed(config));
   });
 
-  test('the container, too', () => {
+  test('the container allows it too', () => {
     const config = configOf(api, /^ {6}(MLAPI_(?:WORKERS|MODEL\w+)): '(.+)'$/gm);
     expect(config.workers).toBe(2);
     expect(bytesOf(/^ {4}mem_limit: (\w+)$/m.exec(api)?.[1])).toBeGreaterThanOrEqual(needed(config));
   });
 
-  test('a model that the kernel ends does not end the service', () => {
+  test('a model killed by the kernel does not end the service', () => {
     expect(/^OOMPolicy=(\w+)$/m.exec(unit)?.[1]).toBe('continue');
   });
 });

@@ -3,12 +3,12 @@ import type { LoadOrder, LoadRequest } from './types.ts';
 import type { Tally } from './tally.ts';
 
 const headEnd = Buffer.from('\r\n\r\n');
-// As Node, gunicorn and uvicorn spell it, but for the first letter.
+// As spelt by Node, gunicorn and uvicorn, without the first letter, whose case differs.
 const closes = Buffer.from('onnection: close');
-/** One for all: what arrives is looked at before anything else can arrive. */
+/** Shared by all connections: data are processed before more can arrive. */
 const arrivals = Buffer.allocUnsafeSlow(65_536);
 
-/** Sends the same request over one connection again and again, the next one not before the answer to the last is whole. */
+/** Sends the same request over one connection repeatedly, each after the complete response to the last. */
 export class Caller {
   readonly #order: LoadOrder;
   readonly #bytes: Buffer;
@@ -16,23 +16,23 @@ export class Caller {
   readonly #tally: Tally;
   #socket!: Socket;
   #sentAt = 0;
-  /** Where the order has a period: when the next request is due. */
+  /** When the next request is due, if the order has a period. */
   #nextAt: number;
   #timer: NodeJS.Timeout | undefined;
   #status = 0;
-  /** Of the answer's body, what has not come yet. */
+  /** The missing bytes of the response body. */
   #left = 0;
-  /** An answer's head whose end has not come yet. */
+  /** An incomplete response head. */
   #head: Buffer | undefined;
-  /** The header's name as this server spells it: known from the first answer on. */
+  /** The content-length header as this server spells it, known from the first response. */
   #lengthName: Buffer | undefined;
-  /** The first answer's body; the others must be as long. */
+  /** The body of the first response; later ones must have the same length. */
   #body = '';
   #bodyLength = -1;
   #isLast = false;
   #isOver = false;
 
-  /** @param index callers with a period take turns in it */
+  /** @param index staggers callers with a period */
   constructor(order: LoadOrder, index: number, tally: Tally) {
     const { requests, connections, periodMs = 0 } = order;
     this.#order = order;
@@ -66,7 +66,7 @@ export class Caller {
     });
   }
 
-  /** A server may end a connection after so many requests; it says so. */
+  /** A server may close a connection after some requests; it announces that. */
   #reconnect(): void {
     this.#isLast = false;
     this.#connect();
@@ -140,7 +140,7 @@ export class Caller {
       this.#tally.mistake(`a wrong answer: ${this.#body.slice(0, 200)}`);
   }
 
-  /** @returns bytes; undefined where the answer comes in chunks, which no server here needs */
+  /** @returns bytes; undefined for a chunked response, which is not supported */
   #lengthIn(all: Buffer, end: number): number | undefined {
     if (this.#lengthName === undefined) {
       const name = /\r\ncontent-length: /i.exec(all.toString('latin1', 0, end))?.[0];

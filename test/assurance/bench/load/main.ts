@@ -5,7 +5,7 @@ import { processFigures } from './processes.ts';
 import { Tally } from './tally.ts';
 import type { LoadFigures, LoadOrder } from './types.ts';
 
-// The load generator: takes an order on standard input, and prints the figures. One order a process.
+// The load generator: reads one order from standard input, prints the figures, and exits.
 const order = JSON.parse(readFileSync(0, 'utf8')) as LoadOrder;
 const tally = new Tally();
 const callers = Array.from({ length: order.connections }, (_, index) => new Caller(order, index, tally));

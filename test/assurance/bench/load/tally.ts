@@ -1,6 +1,6 @@
 const maxMistakes = 10;
 
-/** What came back in the measured time. */
+/** Counts the responses in the measured time. */
 export class Tally {
   readonly mistakes: string[] = [];
   readonly refusedMs: Record<number, number[]> = {};
@@ -8,7 +8,7 @@ export class Tally {
   #latenciesMs = new Float64Array(65_536);
   #count = 0;
 
-  /** @param latencyMs from the write of the request to the last byte of its answer */
+  /** @param latencyMs from writing the request to the last byte of its response */
   answered(latencyMs: number): void {
     if (!this.isCounting) return;
     if (this.#count === this.#latenciesMs.length) {
@@ -20,7 +20,7 @@ export class Tally {
     this.#count += 1;
   }
 
-  /** One of the refusals that the order speaks of. */
+  /** A response with one of the expected refusal statuses. */
   refused(status: number, latencyMs: number): void {
     if (this.isCounting) (this.refusedMs[status] ??= []).push(latencyMs);
   }
@@ -29,7 +29,7 @@ export class Tally {
     if (this.mistakes.length < maxMistakes) this.mistakes.push(what);
   }
 
-  /** Milliseconds, exact. */
+  /** Exact percentiles, in milliseconds. */
   figures() {
     const sorted = this.#latenciesMs.subarray(0, this.#count).sort();
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;

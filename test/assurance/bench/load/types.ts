@@ -1,29 +1,29 @@
-/** One request, and what must come back. */
+/** A request and its expected response. */
 export interface LoadRequest {
-  /** The whole request as it is sent: head and body. */
+  /** The head and the body as sent. */
   readonly text: string;
-  /** In base64: bytes behind the text. */
+  /** Bytes after the text, in base64. */
   readonly binary?: string;
-  /** The field `predictions` of the answer; null where there is none. */
+  /** The field `predictions` of the response; null if it has none. */
   readonly predictions: readonly (string | number)[] | null;
 }
 
-/** What the load generator is to do. */
+/** The task of the load generator. */
 export interface LoadOrder {
   readonly port: number;
-  /** Each with one request on its way at a time. */
+  /** Each has one request in flight at a time. */
   readonly connections: number;
-  /** Connections take them in turn, each keeping to its own. */
+  /** Distributed to the connections in turn; each keeps its request. */
   readonly requests: readonly LoadRequest[];
-  /** How often each of them asks at most; without it, again as soon as it is answered. */
+  /** The minimum interval of each connection's requests; by default they follow each other at once. */
   readonly periodMs?: number;
-  /** Statuses that are no mistakes beside 200: they are counted apart. */
+  /** Statuses that are allowed beside 200; counted separately. */
   readonly refusals?: readonly number[];
   readonly warmUpSeconds: number;
   readonly seconds: number;
-  /** The processes that serve. */
+  /** The serving processes. */
   readonly pids: readonly number[];
-  /** Gets SIGUSR2 when the measured time begins, and when it ends. */
+  /** Gets SIGUSR2 at the start and at the end of the measured time. */
   readonly signalled?: number;
 }
 
@@ -34,7 +34,7 @@ export interface ProcessFigures {
   readonly rssMib: number;
 }
 
-/** What was seen in the measured time. */
+/** What was measured. */
 export interface LoadFigures {
   readonly seconds: number;
   readonly requests: number;
@@ -42,12 +42,12 @@ export interface LoadFigures {
   readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Time spent in the measured seconds, and what they hold at the end, in the order of the pids. */
+  /** CPU time in the measured time, and memory at its end, in the order of the pids. */
   readonly processes: readonly ProcessFigures[];
-  /** The generator's own. */
+  /** The generator's own CPU time. */
   readonly cpuSeconds: number;
-  /** What each refusal took, by its status, in the order in which they came. */
+  /** Latencies of refusals by status, in order of arrival. */
   readonly refusedMs: Readonly<Record<number, readonly number[]>>;
-  /** Wrong statuses, wrong bodies, torn connections: the first of them. */
+  /** The first wrong statuses, wrong bodies and broken connections. */
   readonly mistakes: readonly string[];
 }

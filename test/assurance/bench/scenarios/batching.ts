@@ -9,13 +9,13 @@ import type { Section } from '../report.ts';
 import { startService } from '../servers.ts';
 import type { Bench } from './scenario.ts';
 
-/** 19 MB of weights, which a run has to read whole, for one row as for many. */
+/** 19 MB of weights, which each run reads completely, for one row or many. */
 const widths = [32, 1_536, 1_536, 1_536, 5];
 const width = widths[0]!;
 const labels = ['a', 'b', 'c', 'd', 'e'];
 const shared = { maxRows: 64 };
 
-/** Whether requests that share runs gain from it, where sharing pays. */
+/** Does sharing runs pay off for a model where it should? */
 export async function batching({ home, generator, pace, say }: Bench): Promise<Section> {
   const onnx = perceptron();
   const { questions, milliseconds } = await ask(onnx);
@@ -50,7 +50,7 @@ export async function batching({ home, generator, pace, say }: Bench): Promise<S
   }
 }
 
-/** What the model itself says to rows of their own, and what each run takes. */
+/** What the model predicts for different rows, and how long each run takes. */
 async function ask(onnx: Buffer): Promise<{ questions: Question[]; milliseconds: number[] }> {
   const session = await InferenceSession.create(onnx, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   const questions: Question[] = [];
@@ -67,17 +67,17 @@ async function ask(onnx: Buffer): Promise<{ questions: Question[]; milliseconds:
     questions.push({ body: JSON.stringify([row]), predictions: [labels[scores.indexOf(Math.max(...scores))]!] });
   }
   await session.release();
-  // The first run of a session prepares the others.
+  // The first run of a session is slower.
   return { questions, milliseconds: milliseconds.slice(1) };
 }
 
-/** Layers of weights that look random, and are the same in each run of the benchmark. */
+/** Layers of pseudo-random weights, the same in each benchmark. */
 function perceptron(): Buffer {
   let state = 1;
   const random = () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 31 - 1;
   const nodes = widths.slice(1).flatMap((size, layer): Node[] => {
     const from = widths[layer]!;
-    // So that values neither grow nor vanish from layer to layer.
+    // Keeps the scale of values from layer to layer.
     const scale = Math.sqrt(6 / from);
     const values = Array.from({ length: from * size }, () => scale * random());
     const [weights, product] = [`w${layer}`, `p${layer}`];

@@ -4,12 +4,12 @@ import type { Section } from '../report.ts';
 import { startService } from '../servers.ts';
 import type { Bench, Scenario } from './scenario.ts';
 
-/** Two processes of one build differ by several percent for as long as they live: each is started anew so often. */
+/** Two processes of one build differ by several percent for their whole lives, so each is restarted this often. */
 const starts = 5;
 
 /**
- * This build beside an older one, in one run: what a change costs. Both are compiled, in production, with everything on.
- * @param older where the older one lies, compiled as the benchmark compiles this one
+ * The cost of a change: this build compared with an older one, in one run. Both are compiled, in production mode, with all features on.
+ * @param older the folder of the older one, compiled as the benchmark compiles this one
  */
 export function before(older: string): Scenario {
   return async (bench: Bench): Promise<Section> => {
@@ -20,7 +20,7 @@ export function before(older: string): Scenario {
         ['before', older],
         ['now', bench.home],
       ];
-      // Every second time the other one is started, and measured, first.
+      // Every second time the other one is started and measured first.
       if (start % 2 === 1) homes.reverse();
       const rounds = Math.max(1, Math.ceil(pace.rounds / starts));
       measured.push(await measure(homes, { ...bench, pace: { ...pace, rounds } }));
@@ -49,7 +49,7 @@ async function measure(homes: readonly [string, string][], { generator, pace, sa
   }
 }
 
-/** The rounds of several runs of one contest, one after the other. */
+/** Joins the rounds of several runs of one contest. */
 function join(results: readonly Result[]): Result {
   const measurements = Object.fromEntries(
     ['before', 'now'].map((name) => [name, results.flatMap((result) => result.measurements[name] ?? [])]),

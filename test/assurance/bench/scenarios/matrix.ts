@@ -15,7 +15,7 @@ export const quickCells: readonly Cell[] = [
   { rows: 1_000, connections: 32 },
 ];
 
-/** This server beside the limits and beside others, at every load. */
+/** This server compared with its limits and with others, under every load. */
 export async function matrix({ home, generator, pace, say, cells, names }: Bench): Promise<Section> {
   const servers = new Map<string, Server>();
   const has = (name: string) => names.includes(name);
@@ -45,7 +45,7 @@ export async function matrix({ home, generator, pace, say, cells, names }: Bench
   }
 }
 
-/** Its own limit: what it would answer for if it had to spend its core whole. */
+/** Its own limit: the requests per second if it used its core completely. */
 function generatorNote(results: readonly Result[]): string[] {
   const result = results.find(({ title, measurements }) => title === 'matrix 1x32' && 'empty' in measurements);
   if (result === undefined) return [];

@@ -9,7 +9,7 @@ import type { Bench } from './scenario.ts';
 
 const many = 100;
 
-/** Whether models that are there cost those that are asked. */
+/** Do idle models slow down the used ones? */
 export async function models({ home, generator, pace, say }: Bench): Promise<Section> {
   const start = (count: number, paths?: readonly string[]) =>
     startService({

@@ -4,9 +4,9 @@ import type { Section } from '../report.ts';
 import { startService } from '../servers.ts';
 import type { Bench } from './scenario.ts';
 
-/** What a line in the log for every request and the metrics cost together. */
+/** The cost of the request log and the metrics together. */
 export async function observing({ home, generator, pace, say }: Bench): Promise<Section> {
-  // Without its log, nobody knows the port that the system chose.
+  // Without a log, the port chosen by the system is unknown.
   const neither = { MLAPI_LOG_LEVEL: 'error', MLAPI_METRICS_PORT: '', MLAPI_PORT: String(await freePort()) };
   const servers = new Map([
     ['neither', await startService({ home, variables: neither })],

@@ -9,7 +9,7 @@ import type { Bench } from './scenario.ts';
 const model = 'nsl-kdd-classifier';
 const [few, many] = [1, 32];
 
-/** Whether binary tensors under /v2 are as fast as rows under /api: the same rows, once encoded by the caller, once by the service. */
+/** Are binary tensors under /v2 as fast as rows under /api? The same rows, encoded by the caller or by the service. */
 export async function protocol({ home, generator, pace, say }: Bench): Promise<Section> {
   const service = await startService({ home });
   const { tokens } = service;
@@ -37,7 +37,7 @@ export async function protocol({ home, generator, pace, say }: Bench): Promise<S
   }
 }
 
-/** Binary tensors both ways, of the output that the contract reads. */
+/** Binary tensors both ways, with the output that the contract uses. */
 export function inferBinary(rows: number, offset: number, token: string): LoadRequest {
   const cells = Float32Array.from((JSON.parse(encodedQuestion(rows, offset).body) as number[][]).flat());
   const shape = [rows, cells.length / rows];

@@ -5,7 +5,7 @@ import type { Section } from '../report.ts';
 import { startService } from '../servers.ts';
 import type { Bench } from './scenario.ts';
 
-/** What the way to a handler costs: the same prediction ahead of Express and by it; and information about a model, by it. */
+/** The cost of routing: the same prediction by the fast path and by Express, and model information by Express. */
 export async function routing({ home, generator, pace, say }: Bench): Promise<Section> {
   const service = await startService({ home });
   const asking = (requests: Server['requests']): Server => ({ ...service, requests });

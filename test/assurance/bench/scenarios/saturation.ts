@@ -15,23 +15,23 @@ import { startService, type MeasuredService } from '../servers.ts';
 export const runSeconds = 0.2;
 export const timeoutMs = 1_000;
 export const callers = 64;
-/** Refused callers come back after so long: `Retry-After` says no less. */
+/** Refused callers wait this long: `Retry-After` is at least as much. */
 export const callersPeriodMs = 1_000;
-/** What is asked beside them. */
+/** The other requests. */
 export const moderate = { connections: 20, periodMs: 50 };
-/** The saturating load begins so much earlier than the others, and ends so much later. */
+/** The saturating load starts earlier and ends later than the others by this much. */
 const marginSeconds = 1;
-/** Its deadline stops it. */
+/** Runs until its deadline stops it. */
 const endless: Question = { body: '[[6000]]', predictions: [6_000] };
 const liveness: LoadRequest = { text: 'GET /api/liveness HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n', predictions: null };
 
-/** What two kinds of requests found at the same time. */
+/** The figures of two kinds of requests at the same time. */
 interface Beside {
   readonly predictions: Measurement;
   readonly liveness: Measurement;
 }
 
-/** A service with a slow model and a quick one. Nothing is pinned: its processes and the load share all cores. */
+/** A service with a slow and a fast model. Nothing is pinned: its processes and the load share all cores. */
 export class SaturatedService {
   readonly #service: MeasuredService;
   readonly #generator: Generator;
@@ -56,7 +56,7 @@ export class SaturatedService {
     return this.#service.stop();
   }
 
-  /** As fast as it can, so that its code is compiled when it is measured. */
+  /** Runs at full speed, so that the code is compiled before it is measured. */
   async warmUp({ warmUpSeconds }: Pace): Promise<void> {
     for (const server of this.#servers())
       await this.#generator.measure(server, { rows: 1, connections: 32 }, { warmUpSeconds, seconds: warmUpSeconds });
@@ -71,7 +71,7 @@ export class SaturatedService {
     return { predictions: predictions!, liveness: alive! };
   }
 
-  /** The same while more is asked of the slow model than it can do. */
+  /** The same while the slow model gets more requests than it can handle. */
   async measureSaturated(pace: Pace): Promise<Beside & { slow: LoadFigures }> {
     const saturating = this.#generator.run({
       port: this.#service.port,
@@ -94,14 +94,14 @@ export class SaturatedService {
     return { ...beside, slow };
   }
 
-  /** What all its processes hold, once those that were stopped have successors. */
+  /** Memory of all processes, once stopped ones have been replaced. */
   async settledMib(): Promise<number> {
     await delay(marginSeconds * 1_000);
     const pids = processTree(this.#service.pids.supervisor!);
     return pids.reduce((sum, pid) => sum + processFigures(pid).rssMib, 0);
   }
 
-  /** Predictions and liveness. Children come and go: the worker alone is followed. */
+  /** Predictions and liveness. Only the worker is tracked, since children come and go. */
   #servers(): [Server, Server] {
     const { supervisor, serving } = this.#service.pids;
     const server: Server = { ...this.#service, pids: { supervisor: supervisor!, serving: serving.slice(0, 1) } };
@@ -109,7 +109,7 @@ export class SaturatedService {
   }
 }
 
-/** How large its matrices are on this machine, for runs of that time: it grows with the third power. */
+/** The matrix size for runs of that duration on this machine: it grows with the third power. */
 async function findSide(): Promise<number> {
   const probe = 1_000;
   const session = await InferenceSession.create(slowFolder().onnx!, { intraOpNumThreads: 1, interOpNumThreads: 1 });

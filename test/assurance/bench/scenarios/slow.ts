@@ -12,7 +12,7 @@ interface Round {
   readonly liveness: Measurement;
 }
 
-/** Whether a model that computes for long, and is asked more than it can do, costs anybody else anything. */
+/** Does a slow, overloaded model slow down anything else? */
 export async function slow({ home, pace, say }: Bench): Promise<Section> {
   const [load] = loadavg();
   const service = await SaturatedService.start(home);
@@ -21,7 +21,7 @@ export async function slow({ home, pace, say }: Bench): Promise<Section> {
   const memory: number[] = [];
   try {
     await service.warmUp(pace);
-    // Round 0 does not count: the processes grow to their size.
+    // Round 0 is warm-up, in which the processes grow to their size.
     for (let round = 0; round <= pace.rounds; round += 1) {
       const [alone, beside] = [await service.measure(pace), await service.measureSaturated(pace)];
       memory.push(await service.settledMib());

@@ -10,12 +10,12 @@ import type { Bench } from './scenario.ts';
 
 const idleMs = 3_000;
 
-/** How long a start takes, and what the service holds when nobody asks. */
+/** How long does a start take, and how much memory does an idle service use? */
 export async function start({ home, pace, say }: Bench): Promise<Section> {
   const rounds: { readyMs: number; workerMib: number; supervisorMib: number; bothMb: number }[] = [];
   for (let round = 1; round <= pace.rounds; round += 1) {
     const service = new BuiltService(temporaryFolder(), { home });
-    // Keys and tables are there, as after any first start.
+    // Keys and tables exist, as after any first start.
     service.command('clients', 'add', 'caller');
     service.command('tokens', 'issue', 'caller');
     const startedAt = performance.now();
@@ -44,7 +44,7 @@ export async function start({ home, pace, say }: Bench): Promise<Section> {
   return { title: 'Start', notes, results: [], facts };
 }
 
-/** The proportional set size. */
+/** Proportional set size. */
 function shareOfMemoryMb(pid: number): number {
   const kibibytes = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1];
   return (Number(kibibytes) * 1_024) / 1_000_000;

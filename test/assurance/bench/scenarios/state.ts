@@ -9,7 +9,7 @@ const clients = 100_000;
 const familiesEach = 10;
 const dayMs = 86_400_000;
 
-/** Whether what a long life leaves behind in the database costs those who are served. */
+/** Does a large, old database slow down requests? */
 export async function state({ home, generator, pace, say }: Bench): Promise<Section> {
   const prepare = (dataDir: string) => {
     fill(join(dataDir, 'mlapi.db'));
@@ -32,7 +32,7 @@ export async function state({ home, generator, pace, say }: Bench): Promise<Sect
   }
 }
 
-/** By numbers that the database counts itself: a million rows are not sent one by one. */
+/** From numbers that the database generates itself, instead of sending a million rows. */
 function fill(path: string): void {
   const database = new Database(path);
   const now = Date.now();

@@ -4,7 +4,7 @@ import type { Section } from '../report.ts';
 import { startService } from '../servers.ts';
 import type { Bench } from './scenario.ts';
 
-/** Whether a second worker on a second core is worth it. */
+/** Is a second worker on a second core worth it? */
 export async function workers({ home, pace, say }: Bench): Promise<Section> {
   const prefix: readonly string[] = [];
   const servers = new Map([

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 /*
- * The limit that the service is compared with: `node:http`, `JSON.parse`, `session.run`, `JSON.stringify`. It checks nothing,
- * believes everybody, and wants rows of numbers, so that its callers must encode the categories. Its argument is the model.
+ * The limit for the service: `node:http`, `JSON.parse`, `session.run`, `JSON.stringify`. It checks nothing and needs encoded rows,
+ * so its callers encode the categories. Its argument is the model.
  */
 process.env.ORT_DISABLE_TELEMETRY = '1';
 const session = await InferenceSession.create(process.argv[2] ?? '', { intraOpNumThreads: 1, interOpNumThreads: 1 });

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 
 /*
- * Loaded into the service before itself (`--import`): in its worker, the first SIGUSR2 begins a CPU profile, the second one ends
- * it and writes it to the file that BENCH_PROFILE names. The supervisor is no worker, and is left alone.
+ * Loaded before the service (`--import`): in its worker, the first SIGUSR2 starts a CPU profile, the second ends it and writes it to
+ * the file in BENCH_PROFILE. The supervisor is not profiled.
  */
 const sampleMicroseconds = 100;
 
