@@ -12,11 +12,11 @@ export default defineConfig(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       'no-eval': 'error',
-      // Indexes into typed arrays are bounded by the loops around them.
+      // Loop bounds keep indices within typed arrays.
       '@typescript-eslint/no-non-null-assertion': 'off',
-      // Indexed loops are the fast ones where every cell of every row passes.
+      // Indexed loops are faster where every cell of every row is processed.
       '@typescript-eslint/prefer-for-of': 'off',
-      // Libraries hand out objects that have the shape of their classes.
+      // Libraries return objects that have the shape of their classes.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
@@ -24,13 +24,13 @@ export default defineConfig(
     },
   },
   {
-    // What is served reads text of strangers. The client library reads what a server answers.
+    // Served code reads untrusted text, and the client library reads a server's responses.
     files: ['mlapi/**/*.ts', 'application.ts'],
     plugins: { regexes: { rules: { linear } } },
     rules: { 'regexes/linear': 'error' },
   },
   {
-    // Bodies come untyped from supertest; the assertions say what they are.
+    // supertest bodies are untyped; the assertions check them.
     files: ['test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-unsafe-assignment': 'off',

@@ -1,8 +1,8 @@
 import { fileURLToPath, URL } from 'node:url';
 
 /**
- * What `npm test` leaves to `npm run test:system`, by reason; a path that ends with / is a folder. All other tests run in one process,
- * need no other program, and take seconds: together they must stay under three minutes on two cores.
+ * The tests that `npm test` leaves to `npm run test:system`, by reason; a path that ends with / is a folder. All other tests run in one
+ * process, need no other program, and take seconds: together they must stay under three minutes on two cores.
  */
 export const systemTests = {
   'it starts, kills or starves processes': [
@@ -97,7 +97,7 @@ const escaped = (path) => path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const system = Object.values(systemTests).flat().map(escaped).join('|');
 const groups = { quick: `(?!${system})`, system: `(?=${system})` };
 
-// The scripts of package.json set TEST_GROUP. What is named on the command line runs, in whichever group it is.
+// The scripts of package.json set TEST_GROUP. Tests named on the command line always run.
 const words = process.argv.slice(2);
 const isNamed = words.includes('--runTestsByPath') || words.some((word) => word.startsWith('test/'));
 const isRelated = words.includes('--findRelatedTests');
@@ -108,10 +108,10 @@ export default {
   globalSetup: './test/run/setup.cjs',
   globalTeardown: './test/run/teardown.cjs',
   runtime: './test/run/runtime.cjs',
-  // Child processes start compiled, as they are shipped.
+  // Child processes start compiled, as shipped.
   moduleNameMapper: { '^(?:\\./|.*/sandbox/)programs\\.ts$': '<rootDir>/test/run/programs.ts' },
   testEnvironment: './test/environment.cjs',
-  // Of the other folders, Jest reads what is imported, to find the tests that are related to a file; nothing of these.
+  // Jest also reads other folders, to find related tests, but not these.
   modulePathIgnorePatterns: ['<rootDir>/(?:\\.ci|build|coverage|var)/'],
   testRegex: `^${escaped(root)}${group ?? ''}test/.*\\.test\\.ts$`,
   extensionsToTreatAsEsm: ['.ts'],
@@ -119,6 +119,6 @@ export default {
   coverageProvider: 'babel',
   collectCoverageFrom: ['application.ts', 'mlapi/**/*.ts'],
   testTimeout: 60_000,
-  // The files of one worker share packages and mlapi/: more workers than cores only load them more often.
+  // The files of one worker share packages and mlapi/, which each additional worker loads again.
   maxWorkers: '100%',
 };

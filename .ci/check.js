@@ -1,12 +1,12 @@
-// `npm run check [-- BASE]`: types, eslint and prettier, then the nearest quick tests of what differs from BASE (main), in half a minute.
+// `npm run check [-- BASE]`: types, eslint and prettier, then the nearest quick tests for the changes since BASE (main), in half a minute.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 
 const maxTests = 10;
-/** Test files run until they have taken so long together, by what they took the last time; changed ones run in any case. */
+/** Test files run until their last durations add up to this; changed ones always run. */
 const testBudgetMs = 10_000;
-/** Of a file that has not run yet. */
+/** The assumed duration of a file that has not run yet. */
 const likelyMs = 1_500;
 const timesPath = 'node_modules/.cache/check-times.json';
 const resultPath = 'node_modules/.cache/check-result.json';
@@ -17,7 +17,7 @@ const lines = (program, ...words) => execFileSync(program, words, { encoding: 'u
 const isRevision = (name) => spawnSync('git', ['rev-parse', '--quiet', '--verify', `${name}^{commit}`]).status === 0;
 const readJson = (path) => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined);
 
-/** Beside others; what it says is shown at its end. */
+/** Runs in parallel with others; its output is printed when it ends. */
 function run(...words) {
   return new Promise((resolve) => {
     const child = spawn('npm', words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -31,7 +31,7 @@ function run(...words) {
   });
 }
 
-/** Changed or new since the branch left its base, and not deleted. */
+/** Files changed or added since the branch left its base, without deleted ones. */
 function changedFiles() {
   const base = given ?? ['main', 'origin/main'].find(isRevision) ?? 'HEAD';
   const [fork = base] = lines('git', 'merge-base', base, 'HEAD');
@@ -39,7 +39,7 @@ function changedFiles() {
   return [...new Set([...lines('git', 'diff', '--name-only', fork), ...untracked])].filter((path) => existsSync(path));
 }
 
-/** 0: changed itself; 1: imports a changed file; 2: lies in the folder of its name; 3: anything else that reaches one. */
+/** 0: changed itself; 1: imports a changed file; 2: in the folder of the same name; 3: reaches one in another way. */
 function distance(test, changed) {
   if (changed.includes(test)) return 0;
   const text = readFileSync(test, 'utf8');
@@ -48,7 +48,7 @@ function distance(test, changed) {
   return changed.some((path) => path.split('/')[1] === folder) ? 2 : 3;
 }
 
-/** The nearest of these test files, of those as near the quickest first, as far as the budget goes. */
+/** The nearest test files within the budget, fastest first among equally near ones. */
 function nearest(tests, changed) {
   const times = readJson(timesPath) ?? {};
   const sorted = tests
@@ -59,7 +59,7 @@ function nearest(tests, changed) {
   return sorted.filter(({ distance, ms }) => (totalMs += ms) <= testBudgetMs || distance === 0).map(({ path }) => path);
 }
 
-/** What each file took, for the next time. */
+/** Saves the duration of each file for the next run. */
 function keepTimes() {
   const times = readJson(timesPath) ?? {};
   for (const { name, startTime, endTime } of readJson(resultPath)?.testResults ?? [])

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 
-// The build in plain JavaScript: no program of the machine's, and the same verdict everywhere.
+// The build in plain JavaScript, for the same verdict on every machine.
 const { checkSync } = createRequire(import.meta.url)('recheck/lib/browser.js');
-/** For one expression. The slowest takes two seconds; a busy machine must not refuse it. */
+/** Per expression. The slowest takes two seconds; a busy machine must not fail the check. */
 const timeoutMs = 120_000;
 const implicit = new Set(['match', 'matchAll', 'search']);
 const verdicts = new Map();
@@ -16,7 +16,7 @@ function findFault(source, flags) {
 
 function check(source, flags) {
   try {
-    // Its other way of checking, by trying texts, proves nothing.
+    // The library's other method, fuzzing, proves nothing.
     const { status, complexity, error } = checkSync(source, flags, { checker: 'automaton', timeout: timeoutMs });
     if (status === 'safe') return undefined;
     return status === 'vulnerable' ? complexity.summary : `not proved: ${error.kind}`;
@@ -25,7 +25,7 @@ function check(source, flags) {
   }
 }
 
-/** The text of a literal, or of a template without expressions; undefined for all else. */
+/** The text of a literal, or of a template without expressions; otherwise undefined. */
 function readText(node) {
   if (node?.type === 'Literal' && typeof node.value === 'string') return node.value;
   if (node?.type === 'TemplateLiteral' && node.expressions.length === 0) return node.quasis[0].value.cooked;
@@ -33,9 +33,9 @@ function readText(node) {
 }
 
 /**
- * Every regular expression is proved linear, so that no text that somebody sends takes long. What cannot be proved is written
- * without one, or in a form that can: loops that cannot both match the same text in a row, no counted repetition inside a loop,
- * no look-around beside a loop. Expressions that are put together while the program runs cannot be proved at all.
+ * Every regular expression must be proved linear, so that no input takes long. Rewrite one that cannot be proved, or avoid it: no
+ * consecutive loops that can match the same text, no counted repetition inside a loop, no look-around beside a loop. Expressions
+ * built at run time cannot be proved.
  */
 export const linear = {
   meta: {
@@ -63,7 +63,7 @@ export const linear = {
       NewExpression: readCall,
       CallExpression(node) {
         readCall(node);
-        // A string in place of an expression is made one.
+        // These methods turn a string into a regular expression.
         const { callee } = node;
         if (callee.type !== 'MemberExpression' || !implicit.has(callee.property.name)) return;
         const [given] = node.arguments;

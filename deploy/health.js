@@ -1,4 +1,4 @@
-// Exits with 0 when the service on this machine is ready; where it listens is read from the variables that it reads.
+// Exits with 0 if the service on this machine is ready, at the address from the service's own variables.
 import { get } from 'node:http';
 
 const { MLAPI_SOCKET: socketPath, MLAPI_PORT: port = '8080' } = process.env;

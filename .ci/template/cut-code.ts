@@ -8,24 +8,24 @@ import { Sources } from './sources.ts';
 /** More rounds than any removal has needed. */
 const maxRounds = 40;
 
-/** Diagnostics about something that is gone: the part around the place goes, too. */
+/** Diagnostics about something missing: the surrounding part is removed too. */
 const missing = new Set([2304, 2305, 2307, 2339, 2353, 2503, 2551, 2552, 2561, 2584, 2614, 2724, 2749]);
 const superfluous = 2554;
-/** Diagnostics about something that nobody needs any more. */
+/** Diagnostics about something unused. */
 const unused = new Set([6133, 6138, 6192, 6196, 6198, 6199, 6205]);
 
-/** Places in the code that a removal could not mend: a person has to. */
+/** Places in the code that need manual repair. */
 export interface Leftover {
   readonly place: string;
   readonly problem: string;
 }
 
 /**
- * Takes out of the TypeScript of a project what names something that is gone: first what says one of its words, or imports a file that
- * does not exist; then, in the files that were changed and in those that import them, what the compiler misses and what nobody needs.
- * @param wordsOf the words of what was removed, as far as they say that in a file; undefined: its words mean something else there
- * @param suspects further files of which something may be unused by now
- * @returns the files that were changed, and what is left to a person
+ * Removes from the TypeScript of a project whatever names a removed feature: first nodes with one of its words, and imports of missing
+ * files; then, in changed files and their importers, whatever the compiler reports as missing or unused.
+ * @param wordsOf the words of the removed features in a file; undefined if they mean something else there
+ * @param suspects further files in which something may be unused now
+ * @returns the changed files, and the places that need manual repair
  */
 export function cutCode(
   root: string,
@@ -40,7 +40,7 @@ export function cutCode(
   });
   deleteEmptyTests(sources);
   const isServed = (path: string) => !relative(root, path).startsWith('test/');
-  // The tests are of what is served: they are looked at when that compiles.
+  // The tests depend on the served code, so they are checked once that compiles.
   settle(sources, root, withImporters(sources, touched).filter(isServed));
   settle(sources, root, withImporters(sources, [...touched, ...sources.changed]));
   const leftovers = withImporters(sources, sources.changed).flatMap((path) =>
@@ -49,7 +49,7 @@ export function cutCode(
   return { changed: sources.save(), leftovers };
 }
 
-/** These files, and those that import one of them: they may miss something now. */
+/** These files and their importers, which may miss something now. */
 function withImporters(sources: Sources, paths: readonly string[]): string[] {
   const given = new Set(paths);
   return sources.paths.filter(
@@ -57,7 +57,7 @@ function withImporters(sources: Sources, paths: readonly string[]): string[] {
   );
 }
 
-/** Cuts what the compiler complains about, until it complains no more or nothing that it says can be cut. */
+/** Removes what the compiler reports, until there are no reports or none that can be removed. */
 function settle(sources: Sources, root: string, paths: readonly string[]): void {
   let suspects = new Set(paths);
   for (let round = 0; round < maxRounds && suspects.size > 0; round += 1) {
@@ -107,9 +107,9 @@ function isTestCall(callee: string): boolean {
   return /^(?:\(?[^()]*\b(?:test|it)\b|(?!describe)\w+$)/.test(callee);
 }
 
-/** Imports of files that are gone, and names, texts and comments with one of the words. */
+/** Removes imports of missing files, and names, texts and comments with one of the words. */
 function cutWords(sources: Sources, path: string, words: RegExp, inTest: boolean): void {
-  // What was cut may leave neighbours that are next: two elements of a list share their comma.
+  // Neighbours may be next: two elements of a list share their comma.
   for (let round = 0; round < maxRounds; round += 1) {
     const before = sources.text(path);
     const source = ts.createSourceFile(path, before, ts.ScriptTarget.Latest, true);
@@ -135,7 +135,7 @@ function isText(node: ts.Node): node is ts.LiteralLikeNode {
   return ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node);
 }
 
-/** The specifier of an import, a dynamic one too, of a file that does not exist. */
+/** The specifier of an import, static or dynamic, of a missing file. */
 function isGone(node: ts.Node, path: string): boolean {
   if (!ts.isStringLiteral(node) || !/^\.{1,2}\//.test(node.text) || !node.text.endsWith('.ts')) return false;
   const { parent } = node;
@@ -144,7 +144,7 @@ function isGone(node: ts.Node, path: string): boolean {
   return (isImport || isDynamic || ts.isLiteralTypeNode(parent)) && !existsSync(resolve(dirname(path), node.text));
 }
 
-/** A text of several sentences keeps the others. */
+/** Removes sentences from a text of several. */
 function withoutSentences(node: ts.LiteralLikeNode, words: RegExp): Edit | undefined {
   const kept = cutSentences(node.text, words);
   if (!ts.isStringLiteral(node) || kept === undefined || kept === '' || words.test(kept)) return undefined;

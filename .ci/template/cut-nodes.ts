@@ -1,6 +1,6 @@
 import ts from 'typescript';
 
-/** Characters of a file, from one place to before another, and the text that takes their place. */
+/** A range of characters in a file, and its replacement. */
 export interface Edit {
   readonly from: number;
   readonly to: number;
@@ -54,12 +54,12 @@ function isMember(list: readonly ts.Node[], child: ts.Node): boolean {
   return list.includes(child);
 }
 
-/** With the comments that lead it. */
+/** The node with its leading comments. */
 function whole(node: ts.Node): Edit {
   return { from: node.getFullStart(), to: node.getEnd(), text: '' };
 }
 
-/** Replaces a node by another one inside of it. */
+/** Replaces a node by one inside it. */
 function keep(node: ts.Node, kept: ts.Node): Edit {
   return { from: node.getStart(), to: node.getEnd(), text: kept.getText() };
 }
@@ -76,7 +76,7 @@ function fromList(list: readonly ts.Node[], child: ts.Node): Edit | undefined {
 
 const identity = /^(?:name|title|id|kind|type|event|path|method)$/;
 
-/** A property goes if its name is meant. If its value is, so does all of an object that is one of a list, or that it identifies. */
+/** A property is removed if its name matches. If its value does, its object is removed, if that is a list element or identified by it. */
 function fromObject(object: ts.ObjectLiteralExpression, child: ts.Node, node: ts.Node): Edit | undefined {
   const { name } = child as { name?: ts.Node };
   const isNamed = name === node || ts.isSpreadAssignment(child);
@@ -85,7 +85,7 @@ function fromObject(object: ts.ObjectLiteralExpression, child: ts.Node, node: ts
   return fromList(object.properties, child);
 }
 
-/** A tuple loses no element, it goes as a whole; and what is destructured by position keeps its places. */
+/** A tuple is removed as a whole; destructuring by position keeps its positions. */
 function fromArray(array: ts.ArrayLiteralExpression, child: ts.Expression): Edit | undefined {
   if (ts.isArrayLiteralExpression(array.parent)) return undefined;
   if (ts.isSpreadElement(array.parent) && array.elements.length === 1) return undefined;
@@ -124,7 +124,7 @@ function asksForAbsence(condition: ts.Expression): boolean {
   return /(?<!!)==?= undefined$/.test(condition.getText());
 }
 
-/** What is gone is undefined: a side that asks for that is true, any other is false. */
+/** A removed value is undefined: a side that tests for that is true, any other is false. */
 function otherSide(node: ts.BinaryExpression, child: ts.Node): Edit | undefined {
   const { kind } = node.operatorToken;
   const isTrue = asksForAbsence(child as ts.Expression);
@@ -152,11 +152,11 @@ function inIf(node: ts.IfStatement, child: ts.Node): Edit | undefined {
   const { thenStatement, elseStatement, parent } = node;
   if (child === elseStatement) return { from: thenStatement.getEnd(), to: child.getEnd(), text: '' };
   if (child === node.expression && asksForAbsence(node.expression)) {
-    // Behind a branch that is always taken and leaves, nothing is reached.
+    // After a branch that is always taken and returns, nothing is reached.
     const to = leaves(thenStatement) && ts.isBlock(parent) ? parent.statements.end : node.getEnd();
     return { from: node.getStart(), to, text: inside(thenStatement) };
   }
-  // A branch that is a single statement goes with its condition.
+  // A branch that is a single statement is removed with its condition.
   return elseStatement === undefined ? undefined : { ...keep(node, elseStatement), text: inside(elseStatement) };
 }
 
@@ -175,10 +175,10 @@ function inside(branch: ts.Statement): string {
     : branch.getText();
 }
 
-/** A statement that returns or throws at the end of a function cannot go alone: the function does. */
+/** A final return or throw cannot be removed alone: the function is removed. */
 function statement(parent: ts.Block | ts.SourceFile | ts.ModuleBlock, child: ts.Node): Edit | undefined {
   if (!isMember(parent.statements, child)) return undefined;
-  // A class that cannot call its superclass is none.
+  // A class that cannot call its superclass is removed.
   if (child.getText().startsWith('super(')) return undefined;
   const isLast = parent.statements.at(-1) === child;
   if (ts.isBlock(parent) && isLast && ts.isReturnStatement(child) && ts.isFunctionLike(parent.parent)) return undefined;
@@ -188,7 +188,7 @@ function statement(parent: ts.Block | ts.SourceFile | ts.ModuleBlock, child: ts.
 
 const testCalls = /^(?:test|it)(?:\.\w+)*$/;
 
-/** Fewer elements are a tuple, of which each has a meaning of its own. */
+/** A list with fewer elements is a tuple, each with its own meaning. */
 const minListed = 4;
 
 /** The `test(...)` around a node, or the row of a table or a list in it. */
@@ -206,7 +206,7 @@ function enclosingTest(node: ts.Node): Edit | undefined {
   return undefined;
 }
 
-/** The list that `test.each(...)` goes through. */
+/** The table of `test.each(...)`. */
 function isTable(node: ts.Node): node is ts.ArrayLiteralExpression {
   const { parent } = node;
   return (
@@ -214,12 +214,12 @@ function isTable(node: ts.Node): node is ts.ArrayLiteralExpression {
   );
 }
 
-/** `test`, also of `test.each(table)(...)`. */
+/** `test`, also as `test.each(table)(...)`. */
 function calleeOf({ expression }: ts.CallExpression): string {
   return ts.isCallExpression(expression) ? calleeOf(expression) : expression.getText();
 }
 
-/** Applies edits from the end of the text on; one inside another is left out. */
+/** Applies edits from the end of the text; an edit inside another is skipped. */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   const ordered = [...edits].sort((one, other) => other.to - one.to || one.from - other.from);
   let result = text;

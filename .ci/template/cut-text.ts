@@ -1,4 +1,4 @@
-/** Takes sentences out of plain text. @returns undefined where the text has none of the words */
+/** Removes sentences from plain text. @returns undefined if the text has none of the words */
 export function cutSentences(text: string, words: RegExp): string | undefined {
   if (!words.test(text)) return undefined;
   return sentencesOf(text)
@@ -7,20 +7,20 @@ export function cutSentences(text: string, words: RegExp): string | undefined {
     .trim();
 }
 
-/** Sentences, each with the space behind it. A number with a dot, or an abbreviation within one, ends none. */
+/** Sentences, each with the space after it. A dot in a number or an abbreviation does not end one. */
 function sentencesOf(text: string): string[] {
   return text.split(/(?<=[.?!]["')`]{0,2}\s+)(?=["'(`[*_]*[A-Z0-9`])/);
 }
 
-/** One block of a Markdown page, with its lines; blank lines belong to the block before them. */
+/** A block of a Markdown page, with its lines; blank lines belong to the block before them. */
 interface Block {
   readonly kind: 'heading' | 'code' | 'table' | 'item' | 'paragraph';
   readonly lines: string[];
 }
 
 /**
- * Takes out of a page what has one of the words: sections by their headings, rows of tables, lines of code, links of an enumeration,
- * and of lists and paragraphs the sentences.
+ * Removes from a page whatever has one of the words: sections by their headings, table rows, lines of code, links in enumerations, and
+ * sentences in lists and paragraphs.
  */
 export function cutMarkdown(text: string, words: RegExp): string {
   if (!words.test(text)) return text;
@@ -101,7 +101,7 @@ function cutLinks(text: string, words: RegExp): string {
   });
 }
 
-/** The sentence that leads to a block that is gone. */
+/** The sentence that introduces a removed block. */
 function announceNothing(kept: Block[]): void {
   const last = kept.at(-1);
   if (last === undefined || last.kind === 'heading') return;
@@ -113,8 +113,8 @@ function announceNothing(kept: Block[]): void {
 }
 
 /**
- * Takes lines out of scripts, units and settings: those between `<name>` and `</name>` in a comment, and those that have one of the
- * words, with the lines that are indented under them. Comments lose sentences.
+ * Removes lines from scripts, units and settings: those between `<name>` and `</name>` in comments, and those with one of the words,
+ * with the lines indented under them. Comments lose sentences.
  */
 export function cutLines(text: string, words: RegExp, names: readonly string[]): string {
   const kept: string[] = [];
@@ -149,7 +149,7 @@ function leftOfLine(line: string, indent: number, words: RegExp): string | undef
   return left === undefined || left === '' ? undefined : `${' '.repeat(indent)}# ${left}`;
 }
 
-/** Takes out of JSON the objects of lists that have one of the words, those that are left with empty lists, and the sentences of texts. */
+/** Removes from JSON the objects in lists that have one of the words, those left with empty lists, and sentences of texts. */
 export function cutJson(text: string, words: RegExp): string {
   return `${JSON.stringify(cutValue(JSON.parse(text), words), undefined, 2)}\n`;
 }
@@ -165,7 +165,7 @@ function cutValue(value: unknown, words: RegExp): unknown {
   );
 }
 
-/** Whether an item of a list has the words itself, or has nothing but items that do. */
+/** Whether a list item has one of the words itself, or consists only of items that do. */
 function isMeant(item: unknown, words: RegExp): boolean {
   if (typeof item !== 'object' || item === null) return words.test(String(item));
   const lists = Object.values(item).filter((inner): inner is unknown[] => Array.isArray(inner) && inner.some(isObject));

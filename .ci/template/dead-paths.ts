@@ -6,7 +6,7 @@ import { filesUnder } from './project-files.ts';
 const listing = /^(?:\.ci\/(?:run|check\.js)|jest\.config\.js|knip\.json|eslint\.config\.js|tsconfig[.\w]*\.json)$/;
 const testPath = /test\/[\w./-]*[\w-]/g;
 
-/** Takes paths of tests that no longer exist out of the lists of the project. @returns the files that were changed */
+/** Removes paths of deleted tests from the project's lists. @returns the changed files */
 export function dropDeadPaths(root: string, before: readonly string[]): string[] {
   const after = filesUnder(root);
   const isDead = (path: string) =>

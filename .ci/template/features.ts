@@ -1,11 +1,11 @@
-/** What can be taken out of a clone, and by which marks it is found. */
+/** A feature that can be removed from a clone, and how to find it. */
 export interface TemplateFeature {
   readonly title: string;
-  /** Features that cannot be without it: they go with it. */
+  /** Features that depend on it, and are removed with it. */
   readonly neededBy?: readonly string[];
-  /** Files and folders that are its own. */
+  /** Its own files and folders. */
   readonly paths: readonly string[];
-  /** What other files call it by: what says one of these words goes. */
+  /** What other files call it: anything with one of these words is removed. */
   readonly words: RegExp;
   /** Paths in which the words mean something else. */
   readonly except?: readonly string[];
@@ -105,7 +105,7 @@ const all = {
 
 export type FeatureName = keyof typeof all;
 
-/** Every feature that `npm run remove` knows, by the name that is given to it. What `--all` leaves is the core, with its documents. */
+/** Every feature that `npm run remove` accepts, by name. `--all` leaves the core, with its documents. */
 export const features: Readonly<Record<FeatureName, TemplateFeature>> = all;
 
 export function isFeature(name: string): name is FeatureName {

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** Folders and files in which nothing is looked for: what is generated, and reports of what was. */
+/** Folders and files that are not searched: generated files, and reports of past runs. */
 const ignored =
   /^(?:node_modules|build|coverage|var|\.git)(?:\/|$)|^package-lock\.json$|\/package-lock\.json$|^files\/reports\/|^resources\//;
 
-/** Paths below the root, of a file or of all files of a folder. */
+/** Paths relative to the root: a file, or all files of a folder. */
 export function filesUnder(root: string, path = ''): string[] {
   if (path !== '' && statSync(join(root, path)).isFile()) return [path];
   return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
@@ -14,7 +14,7 @@ export function filesUnder(root: string, path = ''): string[] {
     .filter((found) => !ignored.test(found));
 }
 
-/** Lines of all files under a path. */
+/** The number of lines of all files under a path. */
 export function countLines(root: string, path: string): number {
   return filesUnder(root, path).reduce(
     (sum, file) => sum + readFileSync(join(root, file), 'utf8').split('\n').length - 1,

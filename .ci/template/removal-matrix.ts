@@ -1,4 +1,4 @@
-// `npm run removal-matrix`: takes each feature out of a copy, all of them together, and three mixes; then checks what remains.
+// `npm run removal-matrix`: removes each feature from a copy, then all together, then three random combinations; checks what remains.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ interface Outcome {
 
 const notCopied = new Set(['.git', 'node_modules', 'build', 'coverage', 'var'].map((name) => join(root, name)));
 
-/** A copy of the project as it lies here, with its packages. */
+/** Copies the project as it is, with its packages. */
 function copy(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mlapi-removal-'));
   cpSync(root, folder, { recursive: true, filter: (path) => !notCopied.has(path) });
@@ -39,7 +39,7 @@ function run(folder: string, script: string): string | undefined {
   return `npm run ${script}:\n${`${stdout}\n${stderr}`.trimEnd().split('\n').slice(-60).join('\n')}`;
 }
 
-/** @param scripts what must pass in what remains; the types always do */
+/** @param scripts npm scripts that must pass in what remains; the types must always */
 function remove(title: string, names: readonly FeatureName[], scripts: readonly string[]): Outcome {
   const folder = copy();
   try {
@@ -60,7 +60,7 @@ function remove(title: string, names: readonly FeatureName[], scripts: readonly 
   }
 }
 
-/** Mixes that are others in each run, and can be had again by their seed. */
+/** Random combinations, reproducible by their seed. */
 function mixes(seed: number): [string, FeatureName[]][] {
   let state = seed;
   const random = () => {
@@ -93,7 +93,7 @@ ${rows.join('\n')}
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
-    /** Types and the search for words for each, and lint and the tests of what all leave: what CI has time for. */
+    /** Types and the search for words for each feature, plus lint and tests after removing all: what fits into CI. */
     short: { type: 'boolean' },
     seed: { type: 'string' },
   },

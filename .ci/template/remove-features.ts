@@ -8,29 +8,29 @@ import { features, isFeature, type FeatureName } from './features.ts';
 import { countLines, filesUnder } from './project-files.ts';
 import { dropDeadScripts, dropPackageRows, lockPackages, readPackage } from './tidy-package.ts';
 
-/** All features, but those that the core keeps. */
+/** All features, except those kept in the core. */
 export function allBut(kept: readonly FeatureName[] = ['docs']): FeatureName[] {
   return Object.keys(features)
     .filter(isFeature)
     .filter((name) => !kept.includes(name));
 }
 
-/** With those that cannot be without them. */
+/** Adds the features that depend on these. */
 export function withDependents(names: readonly FeatureName[]): FeatureName[] {
   const all = new Set(names);
   for (const name of all) for (const dependent of features[name].neededBy ?? []) all.add(dependent as FeatureName);
   return [...all];
 }
 
-/** Lines of code under `mlapi/` that are a feature's own. */
+/** Lines of code under `mlapi/` that belong to a feature alone. */
 export function linesOf(root: string, name: FeatureName): number {
   const paths = features[name].paths.filter((path) => path.startsWith('mlapi/') && existsSync(join(root, path)));
   return paths.reduce((sum, path) => sum + countLines(root, path), 0);
 }
 
 /**
- * Takes features out of a clone: their files, and what other files say of them.
- * @returns how many files went and were changed, and the places that a person has to mend
+ * Removes features from a clone: their files, and mentions in other files.
+ * @returns the numbers of deleted and changed files, and the places that need manual repair
  */
 export function removeFeatures(
   root: string,
@@ -53,7 +53,7 @@ export function removeFeatures(
   for (const path of filesUnder(root)) if (cutFile(root, path, wordsOf(path), names)) changed.add(path);
   for (const path of dropDeadPaths(root, before)) changed.add(path);
   dropDeadScripts(root);
-  // Of the packages, only now are some of them used by nothing.
+  // Only now are some packages unused.
   knip(root, 'dependencies');
   for (const path of ['package.json', ...dropPackageRows(root, packagesBefore)]) changed.add(path);
   lockPackages(root);
@@ -67,7 +67,7 @@ export function removeFeatures(
   return { deleted: before.length - left.length, changed: changed.size, leftovers: [...code.leftovers, ...words] };
 }
 
-/** Programs that show something about the service as a whole: each folder of them serves as it is, or goes. */
+/** Each folder of programs that test the service as a whole is kept unchanged, or removed. */
 function dropAssurance(root: string, wordsOf: (path: string) => RegExp | undefined): void {
   const folder = 'test/assurance';
   if (!existsSync(join(root, folder))) return;
@@ -80,13 +80,13 @@ function dropAssurance(root: string, wordsOf: (path: string) => RegExp | undefin
   }
 }
 
-/** Deletes files that nobody imports, and takes `export` from what nobody imports. @returns the TypeScript files that were changed */
+/** Deletes files without importers, and removes unused exports. @returns the changed TypeScript files */
 function dropUnused(root: string): string[] {
   const before = new Map(filesUnder(root).map((path) => [path, readFileSync(join(root, path), 'utf8')]));
   knip(root, 'files,exports,types');
   const after = filesUnder(root);
   const changed = after.filter((path) => readFileSync(join(root, path), 'utf8') !== before.get(path));
-  // Where only files went, what they imported is next.
+  // If only files were deleted, their imports may be unused next.
   return after.length < before.size && changed.length === 0 ? ['application.ts'] : changed;
 }
 
@@ -95,11 +95,11 @@ function knip(root: string, kinds: string): void {
   execFileSync('npx', ['knip', ...options], { cwd: root, stdio: 'ignore' });
 }
 
-/** The words of all that goes, but in paths where they mean something else. */
+/** The words of all removed features, except in paths where they mean something else. */
 function wordsIn(names: readonly FeatureName[]): (path: string) => RegExp | undefined {
   const known = new Map<string, RegExp | undefined>();
   return (path) => {
-    // This command knows them all.
+    // This command names all features.
     if (path.startsWith('.ci/template/')) return undefined;
     const meant = names.filter((name) => !(features[name].except ?? []).some((start) => path.startsWith(start)));
     const key = meant.join();
@@ -112,7 +112,7 @@ function wordsIn(names: readonly FeatureName[]): (path: string) => RegExp | unde
   };
 }
 
-/** Cuts what is not TypeScript. @returns whether it changed */
+/** Cuts a file that is not TypeScript. @returns whether it changed */
 function cutFile(root: string, path: string, words: RegExp | undefined, names: readonly string[]): boolean {
   if (words === undefined || /\.(?:ts|svg|png|onnx|bin|csv)$/.test(path)) return false;
   const before = readFileSync(join(root, path), 'utf8');

@@ -1,4 +1,4 @@
-// `npm run remove -- oip csv`, `npm run remove -- --all`, `npm run remove -- --list`: cuts a clone to what it needs.
+// `npm run remove -- oip csv`, `npm run remove -- --all`, `npm run remove -- --list`: removes features from a clone.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,7 @@ function list(): void {
   }
 }
 
-/** What is not committed could not be told from what the removal changed. */
+/** Uncommitted changes could not be distinguished from those of the removal. */
 function refuseChanges(): void {
   const changes = execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' });
   if (changes === '') return;

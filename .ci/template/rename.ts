@@ -1,4 +1,4 @@
-// `npm run rename -- my-api`: gives a clone its own name, in the few places where people and programs read it.
+// `npm run rename -- my-api`: gives a clone its own name, in the few places that people and programs read.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -15,7 +15,7 @@ if (!/^[a-z][a-z0-9-]{1,40}$/.test(name) || rest.length > 0) {
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { name: string };
 const before = packageJson.name;
 
-/** Replaces what must be there, exactly so many times. */
+/** Replaces a text that must occur exactly this many times. */
 function replace(path: string, ...pairs: readonly [from: string, to: string, times?: number][]): void {
   let text = readFileSync(join(root, path), 'utf8');
   for (const [from, to, times = 1] of pairs) {

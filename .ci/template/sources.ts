@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import ts from 'typescript';
 
-/** TypeScript files of a project, as they become by edits. */
+/** The TypeScript files of a project, with edits in memory. */
 export class Sources {
   readonly #texts = new Map<string, { text: string; version: number; isChanged: boolean }>();
   readonly #service: ts.LanguageService;
@@ -31,7 +31,7 @@ export class Sources {
     return [...this.#texts.keys()];
   }
 
-  /** The files that are no longer as they were. */
+  /** The edited files. */
   get changed(): string[] {
     return [...this.#texts].filter(([, { isChanged }]) => isChanged).map(([path]) => path);
   }
@@ -65,7 +65,7 @@ export class Sources {
     return [...this.#service.getSyntacticDiagnostics(path), ...this.#service.getSemanticDiagnostics(path)];
   }
 
-  /** Writes what was changed. @returns the paths */
+  /** Writes the edited files. @returns the paths */
   save(): string[] {
     for (const path of this.changed) writeFileSync(path, this.text(path));
     return this.changed;

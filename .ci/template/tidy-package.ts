@@ -12,7 +12,7 @@ export function readPackage(root: string): Package {
   return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Package;
 }
 
-/** Takes scripts without their program out of `package.json`. */
+/** Removes scripts without their program from `package.json`. */
 export function dropDeadScripts(root: string): void {
   const found = readPackage(root);
   const isRunnable = (command: string) =>
@@ -23,7 +23,7 @@ export function dropDeadScripts(root: string): void {
   writeFileSync(join(root, 'package.json'), `${JSON.stringify(found, undefined, 2)}\n`);
 }
 
-/** Takes the rows of packages that are gone out of the README's table. @returns the files that were changed */
+/** Removes the rows of removed packages from the README's table. @returns the changed files */
 export function dropPackageRows(root: string, before: Package): string[] {
   const { dependencies, devDependencies } = readPackage(root);
   const gone = Object.keys({ ...before.dependencies, ...before.devDependencies }).filter(
@@ -36,7 +36,7 @@ export function dropPackageRows(root: string, before: Package): string[] {
   return gone.length === 0 ? [] : ['README.md'];
 }
 
-/** Makes the lock file fit; no package is fetched or installed. */
+/** Updates the lock file without fetching or installing packages. */
 export function lockPackages(root: string): void {
   const options = ['--package-lock-only', '--offline', '--ignore-scripts', '--no-audit', '--no-fund'];
   execFileSync('npm', ['install', ...options], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });

@@ -6,7 +6,7 @@ import { startService, temporaryFolder, type Tokens } from '../../support/servic
 
 const hourSeconds = 3_600;
 
-/** libfaketime, as Debian's package "faketime" brings it. */
+/** libfaketime, from Debian's package "faketime". */
 const library = ['/usr/lib', '/usr/local/lib']
   .filter((folder) => existsSync(folder))
   .flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))])
@@ -16,7 +16,7 @@ if (library === undefined) console.warn('faketime is not installed: the clock of
 const describeFaketime = library === undefined ? describe.skip : describe;
 
 describe('a clock that is stepped', () => {
-  test('back by an hour: nothing that was spent or revoked comes back, no token lives longer', async () => {
+  test('back by an hour: spent and revoked tokens stay invalid, and no token lives longer', async () => {
     const service = await startService({ MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '200' });
     const { name, password, tokens } = await service.newClient();
     const { body } = await service.refresh(tokens.refresh_token).expect(200);
@@ -26,7 +26,7 @@ describe('a clock that is stepped', () => {
     await service.reset(name, password).expect(401);
     await service.session(revoked.access_token).expect(401);
     await service.refresh(revoked.refresh_token).expect(401);
-    // From the future: whoever set the clock back does not lengthen its life.
+    // Issued in the future: setting the clock back does not extend its lifetime.
     await service.session((body as Tokens).access_token).expect(401);
     service.clock.advanceSeconds(hourSeconds);
     await service.session((body as Tokens).access_token).expect(200);
@@ -35,7 +35,7 @@ describe('a clock that is stepped', () => {
     await service.close();
   });
 
-  test('forward by an hour: access tokens are over, refresh tokens are not, and back again neither lives longer', async () => {
+  test('forward by an hour: access tokens expire, refresh tokens do not; stepping back extends neither', async () => {
     const service = await startService();
     const { tokens } = await service.newClient();
     service.clock.advanceSeconds(hourSeconds);
@@ -48,7 +48,7 @@ describe('a clock that is stepped', () => {
     await service.close();
   });
 
-  test('frozen: order is by generation, so each refresh token still works once', async () => {
+  test('frozen: rotation is ordered by generation, so each refresh token still works once', async () => {
     const service = await startService();
     const { tokens } = await service.newClient();
     const { body: second } = await service.refresh(tokens.refresh_token).expect(200);
@@ -67,7 +67,7 @@ describeFaketime('the clock of a real process', () => {
     tokens = JSON.parse((await mlapi(seed, ['tokens', 'issue', 'caller'])).stdout) as Tokens;
   }, 120_000);
 
-  test('stepped while it serves: it goes on, limits count real minutes, and the time comes back', async () => {
+  test('stepped while the service runs: it keeps working, limits count real minutes, and the time is restored', async () => {
     const offset = join(temporaryFolder(), 'offset');
     const step = (value: string) => writeFileSync(offset, `${value}\n`);
     step('+0');
@@ -98,7 +98,7 @@ describeFaketime('the clock of a real process', () => {
     expect(limited.status).toBe(429);
     step('-7200');
     const later = await fetch(`${url}/auth/nothing`);
-    // Not an hour, whatever the clock on the wall says.
+    // Not an hour, whatever the wall clock says.
     expect(later.status).toBe(429);
     expect(Number(later.headers.get('retry-after') ?? NaN)).toBeLessThanOrEqual(60);
     step('+0');

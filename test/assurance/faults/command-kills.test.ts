@@ -3,9 +3,9 @@ import { mlapi } from '../../support/child.ts';
 import { temporaryFolder } from '../../support/service.ts';
 import { commandKinds, killCommand } from './kills/command-kills.ts';
 
-// Many more of them, with a report: npm run faults -- --kills 200
+// Many more kills, with a report: npm run faults -- --kills 200
 
-test.each(commandKinds)('kill -9 in %s: whole, and nothing that was acknowledged is lost', async (kind) => {
+test.each(commandKinds)('kill -9 in %s: the data are intact, and nothing acknowledged is lost', async (kind) => {
   const dataDir = temporaryFolder();
   await mlapi(dataDir, ['clients', 'add', 'first']);
   for (let kill = 0; kill < 2; kill += 1) {

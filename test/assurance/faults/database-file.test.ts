@@ -18,7 +18,7 @@ import { temporaryFolder, type Tokens } from '../../support/service.ts';
 
 const many = { variables: { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000', MLAPI_RATE_LIMIT_PER_MINUTE: '1000000' } };
 
-/** A data directory with clients and tokens, at rest. */
+/** A data directory with clients and tokens, not in use. */
 const seed = temporaryFolder();
 let tokens: Tokens;
 beforeAll(async () => {
@@ -67,8 +67,8 @@ describe('a damaged database stops the start with a clear message, and is not ch
   });
 });
 
-describe('the files beside the database', () => {
-  test('without -shm, and with a log that was never brought in, as after a crash: nothing is lost', async () => {
+describe('the write-ahead log', () => {
+  test('without -shm, and with a log left by a crash: nothing is lost', async () => {
     const { dataDir, file } = copyOfSeed();
     const first = await serve(dataDir);
     const answer = await fetch(`${first.url}/auth/refresh`, {
@@ -85,7 +85,7 @@ describe('the files beside the database', () => {
     await second.service.kill('SIGTERM');
   });
 
-  test('a log that grew, because somebody reads for long, is brought in after', async () => {
+  test('a log grown during a long read is reused afterwards', async () => {
     const { dataDir, file } = copyOfSeed();
     const { service, url } = await serve(dataDir, many);
     const reader = new Libsql(file);
@@ -103,7 +103,7 @@ describe('the files beside the database', () => {
     while (statSync(`${file}-wal`).size < 5_000_000) await refresh();
     reader.exec('rollback');
     reader.close();
-    // From now on it is written anew from its beginning.
+    // From now on it is overwritten from the beginning.
     const grown = statSync(`${file}-wal`).size;
     for (let turn = 0; turn < 100; turn += 1) await refresh();
     expect(statSync(`${file}-wal`).size).toBeLessThanOrEqual(grown + 100_000);
@@ -111,7 +111,7 @@ describe('the files beside the database', () => {
   });
 });
 
-test('locked by another process for 11 s: 503 with Retry-After in time, liveness and reads go on, and it recovers by itself', async () => {
+test('locked by another process for 11 s: 503 with Retry-After in time, liveness and reads keep working, writes recover', async () => {
   const { dataDir, file } = copyOfSeed();
   const { service, url } = await serve(dataDir, many);
   const other = new Libsql(file);
@@ -133,11 +133,11 @@ test('locked by another process for 11 s: 503 with Retry-After in time, liveness
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('1');
   }
-  // Each waits five seconds for the lock, and no longer.
+  // Each waits at most five seconds for the lock.
   expect(answers).toBeGreaterThanOrEqual(2);
   lock.isHeld = false;
   await probing;
-  // A thread that waited for the lock would have kept them waiting as long as the refresh.
+  // A blocked thread would have delayed them as long as the refresh.
   expect(slowestMs).toBeLessThan(4_000);
   other.exec('rollback');
   other.close();

@@ -15,7 +15,7 @@ if (!canLimit) console.warn('prlimit is not installed: exhausted descriptors and
 const describeDisk = canMount ? describe : describe.skip;
 const describeLimits = canLimit ? describe : describe.skip;
 
-/** A data directory at rest, with tokens of one client for each test. */
+/** A data directory, not in use, with a client's tokens for each test. */
 const seed = temporaryFolder();
 let tokens: Tokens[];
 beforeAll(async () => {
@@ -24,7 +24,7 @@ beforeAll(async () => {
   tokens = await Promise.all([issue(), issue(), issue(), issue()]);
 }, 120_000);
 
-/** The service with its data on a disk of its own, which goes away with it. */
+/** A service whose data are on a separate disk, which disappears with it. */
 class DiskService {
   readonly service: TestProcess;
   readonly dataDir = temporaryFolder();
@@ -47,12 +47,12 @@ class DiskService {
     return this;
   }
 
-  /** A file as the service sees it. */
+  /** A file, in the service's mount namespace. */
   path(name: string): string {
     return `/proc/${this.service.child.pid}/root${this.dataDir}/${name}`;
   }
 
-  /** Takes what is left of the disk. */
+  /** Fills the disk. */
   fill(): void {
     const file = openSync(this.path('filler'), 'w');
     try {
@@ -74,7 +74,7 @@ async function session(url: string, { access_token: token }: Tokens): Promise<nu
   return (await fetch(`${url}/auth/session`, { headers: { authorization: `Bearer ${token}` } })).status;
 }
 
-/** Refreshes until storage fails. @returns the newest tokens, and the refusal */
+/** Refreshes until storage fails. @returns the newest tokens, and the response */
 async function refreshUntilRefused(url: string, first: Tokens) {
   let newest = first;
   for (let turn = 0; turn < 2_000; turn += 1) {
@@ -86,7 +86,7 @@ async function refreshUntilRefused(url: string, first: Tokens) {
 }
 
 describeDisk('a disk', () => {
-  test('full: writes are 503 with Retry-After, reads and verification go on, nothing is lost, and it recovers by itself', async () => {
+  test('full: writes are 503 with Retry-After, reads and verification keep working, nothing is lost, and writes recover', async () => {
     const disk = await new DiskService('size=2m,mode=700').start();
     disk.fill();
     const { newest, refusal } = await refreshUntilRefused(disk.url, tokens[0]!);
@@ -105,7 +105,7 @@ describeDisk('a disk', () => {
     expect(await disk.service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  test('out of inodes: what runs goes on', async () => {
+  test('out of inodes: a running service keeps working', async () => {
     const disk = await new DiskService('size=2m,nr_inodes=12,mode=700').start();
     let made = 0;
     const make = () => {
@@ -139,7 +139,7 @@ describeLimits('limits of the process', () => {
     return { service, url, limit };
   }
 
-  test('file size: 503, reads go on, and it recovers by itself', async () => {
+  test('file size: 503, reads keep working, and it recovers by itself', async () => {
     const { service, url, limit } = await start();
     limit('--fsize=100000:unlimited');
     const { newest, refusal } = await refreshUntilRefused(url, tokens[2]!);
@@ -150,7 +150,7 @@ describeLimits('limits of the process', () => {
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  test('descriptors (EMFILE): who is connected is served, and so is everybody once some have left', async () => {
+  test('descriptors (EMFILE): open connections are served, and new ones once some have closed', async () => {
     const { service, url, limit } = await start();
     expect((await fetch(`${url}/api/liveness`)).status).toBe(200);
     limit('--nofile=64:4096');

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { serve, startCompiled, type TestProcess } from '../../support/child.ts';
 import { temporaryFolder } from '../../support/service.ts';
 
-/** Requests whose lines in the log are as long as the address of a request may be. @returns their statuses */
+/** Sends requests with the longest possible log lines. @returns their statuses */
 async function askAtLength(url: string, count: number): Promise<Set<number>> {
   const statuses = new Set<number>();
   const path = `/auth/${'a'.repeat(1_900)}`;
@@ -22,8 +22,8 @@ async function askAtLength(url: string, count: number): Promise<Set<number>> {
 
 const many = { variables: { MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000' } };
 
-describe('a log that nobody takes', () => {
-  test('a reader that stands still: requests are answered, what waits is bounded, what was dropped is counted', async () => {
+describe('a blocked log', () => {
+  test('a reader that hangs: requests are served, waiting lines are bounded, dropped lines are counted', async () => {
     const { service, url } = await serve(temporaryFolder(), many);
     const stdout = service.child.stdout!;
     stdout.pause();
@@ -47,7 +47,7 @@ describe('a log that nobody takes', () => {
     expect((total - requests) % 20).toBe(0);
   });
 
-  test('a reader that is gone (EPIPE): the service goes on, and stops as it should', async () => {
+  test('a reader that is gone (EPIPE): the service keeps working, and stops normally', async () => {
     const { service, url } = await serve(temporaryFolder(), many);
     service.child.stdout!.destroy();
     expect(await askAtLength(url, 200)).toEqual(new Set([404]));
@@ -55,7 +55,7 @@ describe('a log that nobody takes', () => {
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
-  test('a full disk: the service goes on, and stops as it should', async () => {
+  test('a full disk: the service keeps working, and stops normally', async () => {
     if (!existsSync('/dev/full')) {
       console.warn('there is no /dev/full: a log on a full disk is not tested.');
       return;

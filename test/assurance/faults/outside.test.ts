@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** What a careless deployment leaves within reach. */
+/** Files and paths that a careless deployment might expose. */
 const leftovers = [
   '/.git/config',
   '/.git/HEAD',
@@ -33,10 +33,10 @@ const leftovers = [
   '/resources/models/nsl-kdd-classifier/model.onnx',
 ];
 
-/** Segments that begin with a dot are refused before anything is looked for. */
+/** Segments that begin with a dot are refused before routing. */
 const statusOf = (path: string) => (path.startsWith('/.') ? 400 : 404);
 
-test.each(leftovers)('nothing is served at %s, with or without a token', async (path) => {
+test.each(leftovers)('400, 401 or 404: %s, with or without a token', async (path) => {
   for (const authorization of ['', `Authorization: Bearer ${token}\r\n`]) {
     const request = `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${authorization}\r\n`;
     const [answer] = (await exchange(service.port, request)).answers;

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { ServiceKills } from './kills/service-kills.ts';
 
-// Many more of them, with a report: npm run faults -- --kills 200
+// Many more kills, with a report: npm run faults -- --kills 200
 
-test('kill -9 under resets, refreshes, revocations and audit: whole, and nothing that was acknowledged is lost', async () => {
+test('kill -9 under resets, refreshes, revocations and audit: the data are intact, and nothing acknowledged is lost', async () => {
   const kills = 6;
   const session = await ServiceKills.open(kills);
   let done = 0;

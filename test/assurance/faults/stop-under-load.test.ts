@@ -18,11 +18,11 @@ const body = readFileSync(join(folder, 'sample.json'), 'utf8');
 
 interface Told {
   readonly status: number;
-  /** Whether all of the answer came, and is what was asked for. */
+  /** Whether the response is complete and correct. */
   readonly isWhole: boolean;
 }
 
-/** One prediction; undefined where nothing was answered at all. */
+/** One prediction; undefined without any response. */
 function predict(url: string, agent: Agent): Promise<Told | undefined> {
   return new Promise((resolve) => {
     const headers = { authorization: `Bearer ${tokens.access_token}`, 'content-type': 'application/json' };
@@ -38,7 +38,7 @@ function predict(url: string, agent: Agent): Promise<Told | undefined> {
   });
 }
 
-test('SIGTERM at full load: no answer is torn or wrong, and it ends with 0 within its limit', async () => {
+test('SIGTERM at full load: no response is cut off or wrong, and the service exits with 0 within its time limit', async () => {
   const { service, url } = await serve(dataDir, { variables: { MLAPI_RATE_LIMIT_PER_MINUTE: '1000000' } });
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const told: Told[] = [];
@@ -54,7 +54,7 @@ test('SIGTERM at full load: no answer is torn or wrong, and it ends with 0 withi
   const before = told.length;
   const startedAt = performance.now();
   expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-  // The unit's TimeoutStopSec; after it systemd would kill.
+  // The unit's TimeoutStopSec, after which systemd would kill.
   expect(performance.now() - startedAt).toBeLessThan(15_000);
   load.isOn = false;
   await Promise.all(callers);

@@ -6,7 +6,7 @@ import { faultModes as modes, restoreStorage, storageFaults as faults } from './
 let service: TestService;
 beforeAll(async () => {
   service = await startService();
-  // Its looks at the keys would be counted, too.
+  // The calls of the key refresh would be counted too.
   await service.services.watch.stop();
 });
 afterAll(async () => {
@@ -14,10 +14,10 @@ afterAll(async () => {
   restoreStorage();
 });
 
-/** What is done to clients that were made for it. */
+/** An operation on clients created for it. */
 interface Target {
   readonly names: readonly string[];
-  /** @returns the HTTP status; of a command 200, or 503 for a storage fault */
+  /** @returns the HTTP status; for a command 200, or 503 for a storage fault */
   run(): Promise<number>;
 }
 
@@ -39,7 +39,7 @@ const bearer = (token: string) => ['Authorization', `Bearer ${token}`] as const;
 interface Operation {
   readonly title: string;
   readonly status: number;
-  /** Whether what answered 503 has surely not happened; a command may find its result unreadable after it is done. */
+  /** Whether a 503 means that nothing was done; a command may fail to read its result after it was done. */
   readonly isAnsweredLast: boolean;
   prepare(): Promise<Target>;
 }
@@ -144,7 +144,7 @@ function ofClients(title: string, prepareTarget: () => Target | Promise<Target>)
   return { title, status: 200, isAnsweredLast: !title.startsWith('keys'), prepare: async () => prepareTarget() };
 }
 
-/** All that an operation may change, without what differs from one run to the next: ids, times, random bytes. */
+/** Everything that an operation may change, without ids, times and random bytes. */
 async function shapeOf(names: readonly string[], hashes: ReadonlyMap<string, string>): Promise<string> {
   const { database } = service.services;
   const clients = await Promise.all(
@@ -171,7 +171,7 @@ async function shapeOf(names: readonly string[], hashes: ReadonlyMap<string, str
   return JSON.stringify(clients);
 }
 
-/** How many keys there are, how many are retired, and how many of both the audit trail knows. */
+/** The numbers of keys and retired keys, and of their audit rows. */
 async function keyCounts(): Promise<number[]> {
   const { database } = service.services;
   const keys = await database.selectFrom('signing_keys').select('retired_at').execute();
@@ -184,7 +184,7 @@ async function keyCounts(): Promise<number[]> {
   ];
 }
 
-/** A fresh target, and how it looks now: relative to what was there before. */
+/** A new target, and its current state relative to before. */
 async function begin(operation: Operation) {
   const target = await operation.prepare();
   const rows = await service.services.database.selectFrom('clients').select(['name', 'password_hash']).execute();
@@ -197,7 +197,7 @@ async function begin(operation: Operation) {
   return { target, shape };
 }
 
-describe('a fault at every storage call: 503 or done, and nothing half written', () => {
+describe('a fault at every storage call: 503 or done, without partial writes', () => {
   test.each(operations)(
     '$title',
     async (operation) => {
@@ -226,7 +226,7 @@ describe('a fault at every storage call: 503 or done, and nothing half written',
           if (mode !== 'is done, and reported as failed' && operation.isAnsweredLast) {
             expect({ where, found }).toEqual({ where, found: before });
           }
-          // The fault is over: the same again succeeds, where it has not happened.
+          // Without the fault a retry succeeds, if the operation had not been done.
           if (found === before) {
             expect({ where, status: await target.run() }).toEqual({ where, status: operation.status });
             expect(await shape()).toBe(after);
@@ -237,7 +237,7 @@ describe('a fault at every storage call: 503 or done, and nothing half written',
     120_000,
   );
 
-  test('the purge: what is gone is whole', async () => {
+  test('a failed purge leaves no partial change', async () => {
     const { name } = await service.newClient(freshName());
     const { services, clock } = service;
     const { id } = await services.clients.get(name);

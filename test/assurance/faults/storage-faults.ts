@@ -7,14 +7,14 @@ export const faultModes: readonly Mode[] = [
   'is not done, nor is the rollback',
 ];
 
-/** Stands between the service and SQLite, counts what is executed, and lets one call fail. */
+/** Wraps SQLite, counts calls, and makes one fail. */
 class StorageFaults {
   calls = 0;
   hasFailed = false;
   #at = Infinity;
   #mode: Mode = 'is not done';
 
-  /** Lets call number `at`, counted from now, fail. */
+  /** Makes call number `at`, counted from now, fail. */
   arm(at: number, mode: Mode): void {
     [this.calls, this.hasFailed, this.#at, this.#mode] = [0, false, at, mode];
   }
@@ -41,7 +41,7 @@ function storageFault(): Error {
   return Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR_WRITE' });
 }
 
-/** Those of this process: whatever opens SQLite in it goes through them. */
+/** The faults of this process: every SQLite connection in it is wrapped. */
 export const storageFaults = new StorageFaults();
 type Method = (...parameters: unknown[]) => unknown;
 const exec = Reflect.get(Libsql.prototype, 'exec') as Method;
@@ -59,7 +59,7 @@ Reflect.set(Libsql.prototype, 'prepare', function (this: Libsql.Database, sql: s
   return statement;
 });
 
-/** Takes the faults away. */
+/** Removes the wrappers. */
 export function restoreStorage(): void {
   Object.assign(Libsql.prototype, { exec, prepare });
 }

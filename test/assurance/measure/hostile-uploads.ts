@@ -11,7 +11,7 @@ import { upload } from '../../support/uploads.ts';
 import { until, type Served } from './served.ts';
 
 const hostile = entries.filter(({ isGood }) => !isGood);
-/** What must not come in, and what is not even sent to its end. */
+/** Uploads that must be refused, and one that the client aborts. */
 const kinds = [...hostile, 'torn'] as const;
 const clients = ['mallory', 'trudy', 'oscar'];
 const callers = 6;
@@ -19,17 +19,17 @@ const honest = readFileSync('resources/models/nsl-kdd-classifier/model.onnx');
 
 export interface HostileRun {
   readonly uploads: number;
-  /** How many got which status and code; 0 where the sender was gone before its answer. */
+  /** Counts by status and code; 0 if the client disconnected before the response. */
   readonly answers: Readonly<Record<string, number>>;
-  /** How many were refused by a disposable process. */
+  /** How many were refused by an inspection process. */
   readonly inspected: number;
-  /** Of the worker: before anything came, after the warm-up, and after all of them. */
+  /** Memory of the worker: before any upload, after the warm-up, and at the end. */
   readonly rssMb: { readonly fresh: number; readonly before: number; readonly after: number };
   readonly processes: { readonly before: number; readonly after: number };
-  /** Files of the data directory that were not there before. */
+  /** New files in the data directory. */
   readonly filesLeft: readonly string[];
   readonly longestDelayMs: number;
-  /** Of a process that had nothing to do at the same time: what the machine itself was late by. */
+  /** The delay of an idle process at the same time, caused by the machine itself. */
   readonly idleDelayMs: number;
   readonly liveness: {
     readonly p50Ms: number;
@@ -42,12 +42,12 @@ export interface HostileRun {
 
 interface HostileOptions {
   readonly uploads: number;
-  /** Come first, in the same mix, and count for nothing but the warm-up. */
+  /** Sent first, in the same mix, without being measured. */
   readonly warmUp: number;
   readonly settleMs: number;
 }
 
-/** Sends what must be refused, several at a time, and looks at what is left of it. */
+/** Sends uploads that must be refused, several at a time, and checks what is left of them. */
 export async function sendHostile(served: Served, { uploads, warmUp, settleMs }: HostileOptions): Promise<HostileRun> {
   const tokens = clients.map((client) => served.token(client));
   const { length: processesBefore } = served.pids();
@@ -108,7 +108,7 @@ async function send(served: Served, token: string, { files }: Entry): Promise<st
   return `${status} ${String(body.code)}`;
 }
 
-/** Sends half a model, and is gone. */
+/** Sends half a model, then disconnects. */
 function tear({ port }: Served, token: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
@@ -122,7 +122,7 @@ function tear({ port }: Served, token: string): Promise<string> {
   });
 }
 
-/** Measures like the service does. @returns its longest delay, in ms */
+/** Measures as the service does. @returns the longest event loop delay, in ms */
 async function idleProcess(end: AbortSignal): Promise<number> {
   const program = `
     const delay = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 10 });
@@ -147,7 +147,7 @@ async function probe(port: number, end: AbortSignal) {
   return { p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99), maxMs: Math.max(...latencies), failed };
 }
 
-/** How many uploads are on their way. */
+/** The number of uploads in progress. */
 function incoming({ dataDir }: Served): number {
   const folder = join(dataDir, 'models/incoming');
   return existsSync(folder) ? readdirSync(folder).length : 0;

@@ -4,16 +4,16 @@ import { ask } from '../../support/ask.ts';
 import { upload } from '../../support/uploads.ts';
 import type { Served } from './served.ts';
 
-/** Each client may have eight uploads at once; two are inspected at a time. */
+/** Each client may have eight concurrent uploads, of which two are inspected at a time. */
 const callers = 4;
 
-/** Several starts of one service, each measured once it is idle. */
+/** Several starts of one service, each measured when it is idle. */
 export interface Starts {
   readonly rssMb: readonly number[];
   readonly readyMs: readonly number[];
 }
 
-/** Sends a model and asks it for its first prediction. @returns how long both took together, each time, in ms */
+/** Uploads a model and requests its first prediction. @returns the total times, in ms */
 export async function firstPredictions(served: Served, times: number): Promise<number[]> {
   const token = served.token('ada');
   const model = megabyteModel();
@@ -31,7 +31,7 @@ export async function firstPredictions(served: Served, times: number): Promise<n
   return took;
 }
 
-/** Brings many small models, ten versions each. @returns how long that took, in seconds */
+/** Uploads many small models, ten versions each. @returns the duration in seconds */
 export async function registerModels(served: Served, count: number): Promise<number> {
   const token = served.token('ada');
   const model = identityModel(2);
@@ -49,7 +49,7 @@ export async function registerModels(served: Served, count: number): Promise<num
   return (performance.now() - startedAt) / 1_000;
 }
 
-/** Starts and stops a service that is not running. */
+/** Starts and stops a stopped service. */
 export async function measureStarts(served: Served, starts: number, settleMs: number): Promise<Starts> {
   const rssMb: number[] = [];
   const readyMs: number[] = [];

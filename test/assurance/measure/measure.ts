@@ -3,23 +3,23 @@ import { firstPredictions, measureStarts, registerModels, type Starts } from './
 import { Served } from './served.ts';
 
 export interface MeasureOptions {
-  /** Hostile ones. */
+  /** The number of hostile uploads. */
   readonly uploads: number;
   readonly warmUp: number;
-  /** Models that are registered. */
+  /** The number of registered models. */
   readonly models: number;
   /** Starts without models, and as many with them. */
   readonly starts: number;
-  /** How long the service is left alone before its memory is read: V8 gives back what it does not need within half a minute. */
+  /** Idle time before memory is read: V8 gives unused memory back within half a minute. */
   readonly settleMs: number;
-  /** The same after a start, where that takes ten seconds. */
+  /** The same after a start, which needs ten seconds. */
   readonly startSettleMs: number;
-  /** Models that are sent, one after the other, and asked at once. */
+  /** Models that are uploaded one after the other, each followed by a prediction. */
   readonly predictions: number;
   readonly say: (line: string) => void;
 }
 
-/** All that was measured in one run. */
+/** All results of one run. */
 export interface Measured {
   readonly hostile: HostileRun;
   /** Upload and first prediction together, in ms. */
@@ -29,7 +29,7 @@ export interface Measured {
   readonly starts: { readonly without: Starts; readonly with: Starts };
 }
 
-/** Measures the model store of the compiled service, one question after the other. */
+/** Measures the model store of the compiled service, one scenario after the other. */
 export async function measure(options: MeasureOptions): Promise<Measured> {
   const { uploads, warmUp, models, starts, settleMs, startSettleMs, predictions, say } = options;
   const attacked = new Served();

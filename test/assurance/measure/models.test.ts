@@ -6,7 +6,7 @@ import { measure, type Measured } from './measure.ts';
 import { report } from './report.ts';
 import { judge } from './verdicts.ts';
 
-// The long run, with its figures: npm run measure:models
+// The full run, with its figures: npm run measure:models
 
 let measured: Measured;
 beforeAll(async () => {
@@ -27,12 +27,12 @@ const verdictOf = (name: string, changed: Partial<Measured> = {}) =>
   judge({ ...measured, ...changed }).find((verdict) => verdict.name === name);
 
 describe('a short run', () => {
-  // How much memory and time are used in a few seconds beside other tests says nothing.
+  // Memory and time of a run this short, beside other tests, mean nothing.
   test.each(['40 hostile uploads: all refused', 'no process left', 'no file left'])('%s', (name) => {
     expect(verdictOf(name)).toMatchObject({ name, isMet: true });
   });
 
-  test('every kind of refusal was there, each upload is counted, and some were inspected', () => {
+  test('every kind of refusal occurred, each upload is counted, and some were inspected', () => {
     const { answers, inspected } = measured.hostile;
     expect(Object.values(answers).reduce((one, other) => one + other)).toBe(40);
     expect(Object.keys(answers)).toEqual(
@@ -47,7 +47,7 @@ describe('a short run', () => {
     expect(inspected).toBeGreaterThan(2);
   });
 
-  test('the report holds verdicts and figures', () => {
+  test('the report has verdicts and figures', () => {
     const folder = temporaryFolder();
     report(measured, { command: 'npm run measure:models', hackathonSeconds: 20 }, folder);
     const text = readFileSync(join(folder, 'models.md'), 'utf8');
@@ -58,7 +58,7 @@ describe('a short run', () => {
   });
 });
 
-test('each verdict is no when it should be', () => {
+test('each verdict can fail', () => {
   const { hostile, starts } = measured;
   const worse = {
     ...hostile,

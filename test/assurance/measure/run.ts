@@ -3,7 +3,7 @@ import { hackathon } from '../demo/hackathon.ts';
 import { measure } from './measure.ts';
 import { report } from './report.ts';
 
-// What the model store costs and withstands, with figures. Run: npm run measure:models
+// The cost and the resilience of the model store, with figures. Run: npm run measure:models
 
 const { values } = parseArgs({
   options: {
@@ -14,7 +14,7 @@ const { values } = parseArgs({
   },
 });
 const { uploads, models, starts, out } = values;
-// The processes that tests start do not keep a process from ending.
+// Child processes do not keep this process running.
 const alive = setInterval(() => undefined, 60_000);
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const measured = await measure({

@@ -16,11 +16,11 @@ const variables = {
   MLAPI_CLIENT_MODELS: '1000000',
 };
 
-/** The compiled service in production, on a data directory that outlives its starts. */
+/** The compiled service in production mode, on a data directory that is kept between starts. */
 export class Served {
   readonly #home: string;
   readonly dataDir: string;
-  /** Each start has a folder of its own. */
+  /** Each start has its own folder. */
   readonly #runs = temporaryFolder();
   readonly #clients = new Set<string>();
   #service: BuiltService;
@@ -31,7 +31,7 @@ export class Served {
     this.#service = this.#build();
   }
 
-  /** The same program over another data directory. */
+  /** The same program with another data directory. */
   beside(): Served {
     return new Served(this.#home);
   }
@@ -44,16 +44,16 @@ export class Served {
     return this.#service.port;
   }
 
-  /** An access token for a client that may do all with its models. */
+  /** An access token of a client with all model scopes. */
   token(client: string): string {
     if (!this.#clients.has(client)) this.#service.command('clients', 'add', client, '--scopes', allScopes.join(','));
     this.#clients.add(client);
     return (JSON.parse(this.#service.command('tokens', 'issue', client)) as { access_token: string }).access_token;
   }
 
-  /** @returns how long it took to be ready, in ms */
+  /** @returns the time until it is ready, in ms */
   async start(): Promise<number> {
-    // Its log begins anew with it: the port stands in there.
+    // A new log for each start, from which the port is read.
     this.#service = this.#build();
     const startedAt = performance.now();
     await this.#service.start();
@@ -71,12 +71,12 @@ export class Served {
     return processTree(this.#service.pid);
   }
 
-  /** What the worker, which serves, holds in memory. */
+  /** The memory of the serving worker. */
   workerRssMb(): number {
     return sampleProcesses(this.#service.pid)[1]?.rssMb ?? 0;
   }
 
-  /** The longest delay of the event loop since this was last asked; the 10 ms between two looks at it are in it. */
+  /** The longest event loop delay since the last call, including the 10 ms between two checks. */
   async longestDelayMs(): Promise<number> {
     const [, url = ''] = /"serving metrics","url":"(http[^"]+)"/.exec(this.#log()) ?? [];
     const series = await scrape(url);
@@ -88,7 +88,7 @@ export class Served {
   #build(): BuiltService {
     const home = this.#home;
     const root = mkdtempSync(join(this.#runs, 'run-'));
-    // In a session of its own, as under systemd: within one, Linux gives its callers here as much of the processors as the service.
+    // In its own session, as under systemd: within one session, Linux gives these callers as much processor time as the service.
     const prefix = ['setsid'];
     return new BuiltService(root, { home, prefix, variables: { ...variables, MLAPI_DATA_DIR: this.dataDir } });
   }
@@ -98,7 +98,7 @@ export class Served {
   }
 }
 
-/** Waits until something holds. @throws after two minutes */
+/** Waits until a condition holds. @throws after two minutes */
 export async function until(isTrue: () => boolean, what: string): Promise<void> {
   for (const endAt = performance.now() + 120_000; !isTrue();) {
     if (performance.now() > endAt) throw new Error(`not within two minutes: ${what}`);

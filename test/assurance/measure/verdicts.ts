@@ -10,7 +10,7 @@ const firstPredictionMs = 1_000;
 /** A contract alone is larger. */
 const bytesPerModel = 1_024;
 
-/** What must hold, with its figure. */
+/** The criteria, with their figures. */
 export function judge({ hostile, firstPredictionsMs, models, starts }: Measured): Verdict[] {
   const { answers, inspected, rssMb, processes, filesLeft, longestDelayMs, liveness } = hostile;
   const wrong = Object.keys(answers).filter((answer) => !/^(?:400|413|422|0) /.test(answer));

@@ -15,7 +15,7 @@ interface Asked {
   readonly body?: string | Buffer;
 }
 
-/** One request and its whole answer. Rejects where there is none. */
+/** Sends a request; rejects if the response is not complete. */
 export function exchange({ port, agent, method = 'GET', path, headers = {}, body }: Asked): Promise<Exchange> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
@@ -39,7 +39,7 @@ export function exchange({ port, agent, method = 'GET', path, headers = {}, body
   });
 }
 
-/** Repeats work at a steady rate until it is over; what is late is not caught up. */
+/** Repeats work at a steady rate until the end, without catching up on delays. */
 export async function steadily(perSecond: number, end: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!end.aborted) {
     const nextAt = performance.now() + 1_000 / perSecond;
@@ -49,7 +49,7 @@ export async function steadily(perSecond: number, end: AbortSignal, work: () => 
   }
 }
 
-/** Waits, or until it is over. */
+/** Waits for a time, or until the end. */
 export function pause(ms: number, end: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const finish = () => {

@@ -13,11 +13,11 @@ interface GoodTraffic {
   readonly port: number;
   readonly tally: Tally;
   readonly end: AbortSignal;
-  /** One row of the default model. */
+  /** One row for the default model. */
   readonly row: readonly unknown[];
 }
 
-/** One client that does all as it should: at its own address, within the limits. */
+/** A well-behaved client: at its own address, within the limits. */
 class GoodClient {
   readonly #traffic: GoodTraffic;
   readonly #caller: Caller;
@@ -120,7 +120,7 @@ export async function runGoodTraffic(
     let turn = 0;
     await steadily(10, traffic.end, async () => {
       turn += 1;
-      // Both ask under /auth, together 20 times a minute: an address may 30 times.
+      // Both use /auth, together 20 times a minute, of 30 allowed per address.
       if (turn % 75 === 0) await client.refresh();
       else if (turn % 50 === 0) await client.inform();
       else await client.predict(1 + ((turn * 7 + index) % 50));

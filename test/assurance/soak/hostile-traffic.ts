@@ -8,11 +8,11 @@ interface HostileTraffic {
   readonly port: number;
   readonly tally: Tally;
   readonly end: AbortSignal;
-  /** Of a client that may predict, and is not to be trusted. */
+  /** Of a client that may predict, but is malicious. */
   readonly tokens: Tokens;
-  /** Spent, of a family that is over. */
+  /** A spent token of an ended family. */
   readonly spentRefreshToken: string;
-  /** Names of clients that exist. */
+  /** Names of existing clients. */
   readonly names: readonly string[];
 }
 
@@ -20,10 +20,10 @@ const pick = <T>(values: readonly T[]): T => values[randomInt(values.length)]!;
 const anyAddress = () => `10.${randomInt(1, 255)}.${randomInt(255)}.${randomInt(1, 255)}`;
 const json = { 'content-type': 'application/json' };
 
-/** What should always be refused. */
+/** Requests that must always be refused. */
 export const refusals: readonly number[] = [0, 400, 401, 403, 404, 405, 408, 413, 414, 415, 429, 431, 501, 503];
 
-/** Everything that strangers and bad clients do at once, each at its own steady rate. */
+/** All attacks at once, by unauthenticated and malicious clients, each at its own steady rate. */
 export async function runHostileTraffic(traffic: HostileTraffic): Promise<void> {
   const { port, tally, end, spentRefreshToken, names } = traffic;
   let { tokens } = traffic;
@@ -38,7 +38,7 @@ export async function runHostileTraffic(traffic: HostileTraffic): Promise<void> 
     tally.hostile(what, answer.status);
   };
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-  /** An access token lives for a quarter of an hour; a bad client, too, may have a new one. */
+  /** An access token lives for 15 minutes; a malicious client may get a new one too. */
   const renew = async () => {
     const headers = { ...bearer(tokens.refresh_token), 'x-forwarded-for': '10.0.0.1' };
     const answer = await exchange({ port, agent: false, method: 'POST', path: '/auth/refresh', headers });
@@ -97,7 +97,7 @@ export async function runHostileTraffic(traffic: HostileTraffic): Promise<void> 
         ]),
       }),
     ),
-    // Names that exist, from everywhere: their owners must not notice.
+    // Existing names, from many addresses: their owners must not be affected.
     steadily(4, end, () =>
       ask('a wrong password', {
         method: 'POST',
@@ -106,7 +106,7 @@ export async function runHostileTraffic(traffic: HostileTraffic): Promise<void> 
         body: JSON.stringify({ username: pick(names), password: randomBytes(8).toString('hex') }),
       }),
     ),
-    // One address that asks for more than its share, again and again.
+    // One address that exceeds its limit again and again.
     steadily(0.5, end, async () => {
       const address = anyAddress();
       const body = '{"username":"nobody","password":"none"}';
@@ -121,7 +121,7 @@ export async function runHostileTraffic(traffic: HostileTraffic): Promise<void> 
   ]);
 }
 
-/** A connection that ends in the middle of its request, or before it has read the answer. */
+/** A connection that ends during its request, or before its response is read. */
 function tearOff({ port, tally, tokens }: HostileTraffic): Promise<void> {
   const whole = `POST /api/ml HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.access_token}\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n[`;
   return new Promise((resolve) => {
@@ -148,7 +148,7 @@ function sendGarbage({ port, tally }: HostileTraffic): Promise<void> {
   }).then((status) => tally.hostile('garbage', status));
 }
 
-/** One byte of a header a second, until the service has enough of it. */
+/** Sends one byte of a header per second, until the service disconnects. */
 async function dripSlowly({ port, tally, end }: HostileTraffic): Promise<void> {
   const status = await speak(port, async (socket) => {
     socket.write('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
@@ -161,7 +161,7 @@ async function dripSlowly({ port, tally, end }: HostileTraffic): Promise<void> {
   tally.hostile('a slow connection', status);
 }
 
-/** @returns the status that came back, 0 for none */
+/** @returns the status, 0 for none */
 function speak(port: number, say: (socket: ReturnType<typeof connect>) => Promise<void>): Promise<number> {
   return new Promise((resolve) => {
     let heard = '';

@@ -8,7 +8,7 @@ interface Line {
 
 const [width, panelHeight, left, right, top, bottom] = [900, 190, 70, 150, 30, 25];
 
-/** The run as an SVG: one panel below the other, time from left to right. */
+/** The run as an SVG: panels below each other, time from left to right. */
 export function plot(samples: readonly Sample[]): string {
   const minutes = samples.map(({ atSeconds }) => atSeconds / 60);
   const pids = [...new Set(samples.flatMap(({ processes }) => processes.map(({ pid }) => pid)))];

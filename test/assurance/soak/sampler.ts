@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { processTree } from '../../support/process-tree.ts';
 
-/** What one process holds. */
+/** The resources of one process. */
 export interface ProcessSample {
   readonly pid: number;
   readonly rssMb: number;
@@ -9,7 +9,7 @@ export interface ProcessSample {
   readonly threads: number;
 }
 
-/** One interval of the run. Latencies are those of the requests that ended in it. */
+/** An interval of the run, with the latencies of requests that ended in it. */
 export interface Sample {
   readonly atSeconds: number;
   readonly processes: readonly ProcessSample[];
@@ -21,7 +21,7 @@ export interface Sample {
   readonly livenessP99Ms: number;
 }
 
-/** The service's processes as they are now: supervisor first, then workers. */
+/** The current processes of the service: supervisor first, then workers. */
 export function sampleProcesses(pid: number): ProcessSample[] {
   return processTree(pid).flatMap((member) => {
     try {
@@ -30,7 +30,7 @@ export function sampleProcesses(pid: number): ProcessSample[] {
       const fds = readdirSync(`/proc/${member}/fd`).length;
       return [{ pid: member, rssMb: field('VmRSS') / 1_024, fds, threads: field('Threads') }];
     } catch {
-      // It ended just now.
+      // It has just ended.
       return [];
     }
   });

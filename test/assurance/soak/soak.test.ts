@@ -7,7 +7,7 @@ import { soak, type SoakRun } from './soak.ts';
 import { Tally } from './tally.ts';
 import { judge } from './verdicts.ts';
 
-// The long run, with its figures: npm run soak -- --minutes 30
+// The full run, with its figures: npm run soak -- --minutes 30
 
 let run: SoakRun;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ const isMet = (name: string, changed: Partial<SoakRun> = {}) =>
   judge({ ...run, ...changed }).find((verdict) => verdict.name === name)?.isMet;
 
 describe('a short soak', () => {
-  // How much memory and time are used in a few seconds beside other tests says nothing.
+  // Memory and time of a run this short, beside other tests, mean nothing.
   test.each([
     'good traffic without one error',
     'hostile traffic only refused',
@@ -31,7 +31,7 @@ describe('a short soak', () => {
     expect({ ...verdict, errors: run.tally.goodErrors }).toMatchObject({ name, isMet: true, errors: [] });
   });
 
-  test('every kind of traffic was there', () => {
+  test('every kind of traffic occurred', () => {
     expect([...run.tally.answers.keys()].sort()).toEqual([
       'good: a revoked token',
       'good: models',
@@ -53,7 +53,7 @@ describe('a short soak', () => {
     expect(run.tally.answers.get('hostile: a flood')?.get(429)).toBeGreaterThan(0);
   });
 
-  test('the report holds verdicts, figures and a plot', () => {
+  test('the report has verdicts, figures and a plot', () => {
     const folder = temporaryFolder();
     report(run, folder);
     expect(readFileSync(join(folder, 'soak.md'), 'utf8')).toContain('| good traffic without one error | yes | 0 of ');
@@ -63,7 +63,7 @@ describe('a short soak', () => {
   });
 });
 
-test('each verdict is no when it should be', () => {
+test('each verdict can fail', () => {
   const worse = run.samples.map((sample, index) => ({
     ...sample,
     goodP99Ms: index < run.samples.length / 2 ? 10 : 50,

@@ -14,12 +14,12 @@ import { Tally } from './tally.ts';
 
 const stayingClients = 6;
 
-/** All that was seen in one run. */
+/** All results of one run. */
 export interface SoakRun {
   readonly minutes: number;
   readonly workers: number;
   readonly samples: readonly Sample[];
-  /** Before any traffic, and a while after the last. */
+  /** Before any traffic, and some time after the end. */
   readonly idleBefore: readonly ProcessSample[];
   readonly idleAfter: readonly ProcessSample[];
   readonly tally: Tally;
@@ -34,7 +34,7 @@ interface SoakOptions {
   readonly onSample?: (sample: Sample) => void;
 }
 
-/** Serves good and hostile traffic together for some minutes, and watches the processes from outside. */
+/** Sends good and hostile traffic together for some minutes, and samples the processes from outside. */
 export async function soak({ minutes, workers, onSample = () => undefined }: SoakOptions): Promise<SoakRun> {
   const service = new BuiltService(temporaryFolder(), { variables: { MLAPI_WORKERS: String(workers) } });
   const clients = await addClients(service, minutes);
@@ -45,12 +45,12 @@ export async function soak({ minutes, workers, onSample = () => undefined }: Soa
 
   const tally = new Tally();
   const end = new AbortController();
-  // Every caller waits on it.
+  // Every caller waits on this signal.
   setMaxListeners(0, end.signal);
   const timer = setTimeout(() => end.abort(), minutes * 60_000);
   const samples: Sample[] = [];
   const startedAt = performance.now();
-  // 120 points are a plot; more than one in half a second is noise.
+  // 120 points make a plot; more than one per half second is noise.
   const watching = steadily(Math.min(2, 120 / (minutes * 60)), end.signal, () => {
     const atSeconds = Math.round((performance.now() - startedAt) / 100) / 10;
     const processes = sampleProcesses(service.pid);
@@ -70,7 +70,7 @@ export async function soak({ minutes, workers, onSample = () => undefined }: Soa
   await Promise.all([watching, probing, good, hostile]);
   clearTimeout(timer);
 
-  // Slow connections are cut off after 10 s.
+  // Slow connections are disconnected after 10 s.
   await pause(12_000, new AbortController().signal);
   const idleAfter = sampleProcesses(service.pid);
   const exitCode = await service.stop();
@@ -79,7 +79,7 @@ export async function soak({ minutes, workers, onSample = () => undefined }: Soa
   return { minutes, workers, samples, idleBefore, idleAfter, tally, logBytes: log.length, logLines, exitCode };
 }
 
-/** Those that stay, and one for each four seconds. */
+/** Those that stay, and one per four seconds. */
 async function addClients(service: BuiltService, minutes: number) {
   const password = randomBytes(12).toString('base64url');
   const hash = await (await Passwords.create()).hash(password);
@@ -99,7 +99,7 @@ async function addClients(service: BuiltService, minutes: number) {
   return { staying, passing };
 }
 
-/** A client of ours that turns against us: its access token is good, its spent refresh token belongs to a dead family. */
+/** A registered client that turns malicious: its access token is valid, its spent refresh token belongs to an ended family. */
 async function hostileTokens(service: BuiltService) {
   service.command('clients', 'add', 'mallory');
   const issue = () => JSON.parse(service.command('tokens', 'issue', 'mallory')) as Tokens;

@@ -1,9 +1,9 @@
 import { quantile } from './sampler.ts';
 
-/** What came back so far, and how long it took in the current interval. */
+/** Responses so far, and their latencies in the current interval. */
 export class Tally {
   readonly goodErrors: string[] = [];
-  /** How often which answer came, by what was asked. */
+  /** Counts of responses by request. */
   readonly answers = new Map<string, Map<number, number>>();
   #good = 0;
   #hostile = 0;
@@ -12,7 +12,7 @@ export class Tally {
   readonly allLivenessMs: number[] = [];
   #total = 0;
 
-  /** Everything that the service may have written a line about. */
+  /** All requests that the service may have logged. */
   get total(): number {
     return this.#total;
   }
@@ -24,13 +24,13 @@ export class Tally {
     if (!isRight && this.goodErrors.length < 100) this.goodErrors.push(`${what}: ${status}`);
   }
 
-  /** A good request that got no answer. */
+  /** A good request without a response. */
   goodFailed(what: string, reason: string): void {
     this.#count(`good: ${what}`, 0);
     if (this.goodErrors.length < 100) this.goodErrors.push(`${what}: ${reason}`);
   }
 
-  /** Status 0: no answer was waited for, or the connection was closed without one. */
+  /** Status 0: the client did not wait, or the connection was closed without a response. */
   hostile(what: string, status: number): void {
     this.#count(`hostile: ${what}`, status);
     this.#hostile += 1;
@@ -42,7 +42,7 @@ export class Tally {
     this.allLivenessMs.push(latencyMs);
   }
 
-  /** The interval's figures; the next one begins. */
+  /** Returns the figures of the interval, and starts the next one. */
   takeInterval() {
     const figures = {
       good: this.#good,

@@ -14,7 +14,7 @@ const fdsMore = 5;
 const livenessMs = 100;
 const logBytesPerRequest = 600;
 
-/** What must hold, with its figure. The second quarter is compared with the last: the first is warm-up. */
+/** The criteria, with their figures. The last quarter is compared with the second, since the first is warm-up. */
 export function judge(run: SoakRun): Verdict[] {
   const { samples, tally, idleBefore, idleAfter } = run;
   const answered = [...tally.answers].filter(([what]) => what.startsWith('good'));
@@ -82,7 +82,7 @@ function compareQuarters(samples: readonly Sample[], value: (sample: Sample) => 
   return { second: median(samples.slice(quarter, 2 * quarter)), last: median(samples.slice(-Math.max(1, quarter))) };
 }
 
-/** Least squares over all but the first quarter. @returns MiB an hour */
+/** Least squares over all but the first quarter. @returns MiB per hour */
 function slopePerHour(samples: readonly Sample[]): number {
   const points = samples
     .slice(Math.floor(samples.length / 4))

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 
-/** The levels of the requirements of ASVS 5.0.0, section by section, in their order. */
+/** The levels of the requirements of ASVS 5.0.0, by section, in order. */
 const standard: Readonly<Record<string, string>> = {
   '1.1': '22',
   '1.2': '1111122223',
@@ -113,7 +113,7 @@ const requirements = rows
   }));
 
 describe('files/asvs.md', () => {
-  test('it has every requirement of the standard, once: 70 of level 1, 183 of level 2, 92 of level 3', () => {
+  test('it has every requirement of the standard once: 70 of level 1, 183 of level 2, 92 of level 3', () => {
     expect(['1', '2', '3'].map((level) => [...levels.values()].filter((found) => found === level).length)).toEqual([
       70, 183, 92,
     ]);
@@ -133,7 +133,7 @@ describe('files/asvs.md', () => {
     }
   });
 
-  test('what is met, or partly, has a proof; every proof that is named is there', () => {
+  test('each met or partly met requirement has a proof, and every proof exists', () => {
     const unproved = requirements.filter(
       ({ verdict, proof }) => ['met', 'partly'].includes(verdict) && !proof.includes('`'),
     );
@@ -143,7 +143,7 @@ describe('files/asvs.md', () => {
     expect(named.filter((path) => !existsSync(path))).toEqual([]);
   });
 
-  test('its summary counts its own rows', () => {
+  test('its summary matches its rows', () => {
     const summary = rows.filter(([first = '']) => !first.includes('.')).map((cells) => cells.map(Number));
     const counted = [1, 2, 3].map((level) => {
       const found = requirements.flatMap(({ numbers, verdict }) =>

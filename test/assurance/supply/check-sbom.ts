@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readLock } from './lock-file.ts';
 import { sbomMistakes, type Sbom } from './sbom.ts';
 
-// For `npm run sbom`: compares the document that is named with the lock file.
+// For `npm run sbom`: compares the given document with the lock file.
 const path = process.argv[2] ?? '';
 const sbom = JSON.parse(readFileSync(path, 'utf8')) as Sbom;
 const mistakes = sbomMistakes(sbom, readLock());

@@ -23,13 +23,13 @@ describe('package-lock.json', () => {
   test('it locks every package of the manifest at one version, by SHA-512, from the registry, without install scripts', () => {
     expect(productionPackages(lock).length).toBeGreaterThan(50);
     expect(lockMistakes(lock, manifest)).toEqual([]);
-    // For npm 10, which knows no allowScripts.
+    // For npm 10, which does not support allowScripts.
     expect(readFileSync('.npmrc', 'utf8').split('\n')).toContain('ignore-scripts=true');
   });
 
-  test.each(['.ci/sbom', '.ci/openapi'])('so does that of the tool in %s', (folder) => {
+  test.each(['.ci/sbom', '.ci/openapi'])('the lock file of the tool in %s does the same', (folder) => {
     const { packages, lockfileVersion } = readLock(`${folder}/package-lock.json`);
-    // The optional ones stay away: its .npmrc omits them.
+    // Optional packages are not installed: .npmrc omits them.
     const installed = Object.fromEntries(Object.entries(packages).filter(([, { optional }]) => optional !== true));
     const tool = { lockfileVersion, packages: installed };
     expect(lockMistakes(tool, readManifest(`${folder}/package.json`))).toEqual([]);
@@ -38,16 +38,16 @@ describe('package-lock.json', () => {
     );
   });
 
-  test('no production package has a known hole', () => {
+  test('no production package has a known vulnerability', () => {
     expect(versionMistakes(lock)).toEqual([]);
   });
 
-  test('every production package has a licence that is on the list', () => {
+  test('every production package has an allowed licence', () => {
     expect(licenceMistakes(lock)).toEqual([]);
   });
 });
 
-describe('what is refused', () => {
+describe('the checks reject', () => {
   const path = 'node_modules/express';
   const unusual: [string, Locked, string][] = [
     ['no checksum', { integrity: '' }, 'node_modules/express has no SHA-512'],
@@ -65,7 +65,7 @@ describe('what is refused', () => {
     expect(lockMistakes(changed(path, change), manifest)).toEqual([expect.stringContaining(mistake)]);
   });
 
-  test('a range, an older form of lock file', () => {
+  test('a range, an old lock file version', () => {
     const loose = { ...manifest, dependencies: { ...manifest.dependencies, express: '^5.0.0' } };
     expect(lockMistakes(lock, loose)).toEqual(['express has the range ^5.0.0, not a version']);
     expect(lockMistakes({ ...lock, lockfileVersion: 2 }, manifest)).toEqual(['lockfileVersion is 2, not 3']);
@@ -81,7 +81,7 @@ describe('what is refused', () => {
     ['express-rate-limit', '8.2.1'],
     ['joi', 'next'],
     ['colors', '1.4.1'],
-  ])('%s %s in production, and not in development', (name, version) => {
+  ])('%s %s in production, but not in development', (name, version) => {
     const nested = `node_modules/express/node_modules/${name}`;
     expect(versionMistakes(changed(nested, { version }))).toHaveLength(1);
     expect(versionMistakes(changed(nested, { version, dev: true }))).toEqual([]);
@@ -95,7 +95,7 @@ describe('what is refused', () => {
     },
   );
 
-  test('an alternative is enough', () => {
+  test('an alternative licence is enough', () => {
     expect(licenceMistakes(changed(path, { license: '(GPL-2.0 OR MIT)' }))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** One package of `package-lock.json`. */
+/** A package of `package-lock.json`. */
 export interface Locked {
   readonly version?: string;
   readonly name?: string;
@@ -28,10 +28,10 @@ export interface Manifest {
 
 const registry = 'https://registry.npmjs.org/';
 
-/** What a production package may be licensed under: nothing that asks more of a service than a notice. */
+/** Licences allowed for production packages: those that require only a notice. */
 const allowedLicences = new Set(['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT']);
 
-/** The least version without a known hole, of what had one; `none`: not in any version. */
+/** The lowest version without a known vulnerability; `none`: there is no such version. */
 const leastVersions: Readonly<Record<string, string>> = {
   '@hapi/hoek': '9.0.3',
   '@sideway/formula': '3.0.1',
@@ -62,12 +62,12 @@ export function readManifest(path = 'package.json'): Manifest {
   return JSON.parse(readFileSync(path, 'utf8')) as Manifest;
 }
 
-/** The packages that a service in production installs, on one platform or another, by path. */
+/** The packages that production installs, on any platform, by path. */
 export function productionPackages(lock: LockFile): [path: string, locked: Locked][] {
   return packages(lock).filter(([, { dev, devOptional }]) => dev !== true && devOptional !== true);
 }
 
-/** What makes an install depend on more than the lock file's bytes, or run code that nobody allowed. */
+/** Reasons why an install depends on more than the lock file's bytes, or runs code that is not allowed. */
 export function lockMistakes(lock: LockFile, manifest: Manifest): string[] {
   const mistakes = lock.lockfileVersion === 3 ? [] : [`lockfileVersion is ${lock.lockfileVersion}, not 3`];
   for (const [path, locked] of packages(lock)) {
@@ -87,7 +87,7 @@ export function lockMistakes(lock: LockFile, manifest: Manifest): string[] {
   return mistakes;
 }
 
-/** Production packages with a known hole. */
+/** Production packages with a known vulnerability. */
 export function versionMistakes(lock: LockFile): string[] {
   return productionPackages(lock).flatMap(([path, { version = '' }]) => {
     const least = leastVersions[nameOf(path)];
@@ -97,7 +97,7 @@ export function versionMistakes(lock: LockFile): string[] {
   });
 }
 
-/** Production packages whose licence is unknown, or not on the list; of alternatives one is enough. */
+/** Production packages with an unknown or disallowed licence; one allowed alternative is enough. */
 export function licenceMistakes(lock: LockFile): string[] {
   return productionPackages(lock)
     .filter(([, { license = '' }]) => {

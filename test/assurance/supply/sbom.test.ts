@@ -42,6 +42,6 @@ test.each<[string, Partial<Sbom>, string]>([
   ],
   ['no licence', { components: [{ ...a, licenses: [] }, c] }, 'node_modules/a has no licence'],
   ['no package URL', { components: [{ ...a, purl: 'pkg:npm/a@1.0.1' }, c] }, 'node_modules/a has no good package URL'],
-])('%s is told', (_title, change, mistake) => {
+])('a fault is reported: %s', (_title, change, mistake) => {
   expect(sbomMistakes({ ...good, ...change }, lock)).toEqual([mistake]);
 });

@@ -10,14 +10,14 @@ interface Component {
   readonly components?: readonly Component[];
 }
 
-/** What is read of a CycloneDX document. */
+/** The part of a CycloneDX document that is read. */
 export interface Sbom {
   readonly bomFormat: string;
   readonly specVersion: string;
   readonly components: readonly Component[];
 }
 
-/** What a bill of materials has too little or too much, beside the lock file. */
+/** What a bill of materials lacks or adds, compared with the lock file. */
 export function sbomMistakes(sbom: Sbom, lock: LockFile): string[] {
   const mistakes = sbom.bomFormat === 'CycloneDX' ? [] : [`it is ${sbom.bomFormat}, not CycloneDX`];
   const listed = new Set<string>();

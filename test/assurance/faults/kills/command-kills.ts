@@ -5,7 +5,7 @@ import { verify } from '@node-rs/argon2';
 import { mlapi, startCompiled } from '../../../support/child.ts';
 import { KilledDatabase } from './database-check.ts';
 
-/** What is wrong after a kill, given what was done, and what was begun and perhaps not done. */
+/** @returns the faults after a kill, given the acknowledged operations and one that had begun */
 type Check = (
   database: KilledDatabase,
   done: readonly string[],
@@ -17,7 +17,7 @@ const one = `from clients where name = ?`;
 const eventsOf = (event: string) =>
   `audit_events where event = '${event}' and client_id = (select id from clients where name = ?)`;
 
-/** Every kind of write that an operator's command makes, and how to tell that it is whole. */
+/** For every kind of write by the commands, how to check that it is atomic. */
 const checks: Readonly<Record<string, Check>> = {
   'clients add': (database, done, begun) => [
     ...missing(done, (name) => database.count(eventsOf('client_added'), name) === 1),
@@ -72,7 +72,7 @@ const checks: Readonly<Record<string, Check>> = {
     }
     return faults;
   },
-  // Said is how many keys there are then.
+  // The message contains the number of keys at that time.
   'keys rotate': (database, done, begun) => {
     const found = database.count('signing_keys');
     const told = Number(done.at(-1) ?? 0);
@@ -93,7 +93,7 @@ const checks: Readonly<Record<string, Check>> = {
   migrate: () => [],
 };
 
-/** How long after its first write a process is killed at the latest: making a key takes long, retiring it does not. */
+/** The latest time of the kill after the first write: creating a key takes long, retiring it does not. */
 const longestMs: Readonly<Record<string, number>> = { 'keys rotate': 900, 'keys retire': 15 };
 
 export const commandKinds = Object.keys(checks);
@@ -105,7 +105,7 @@ export interface CommandKill {
   readonly faults: readonly string[];
 }
 
-/** Kills a process in the middle of its writes, and looks at what is left. `run` is a word that no other kill has had. */
+/** Kills a process during its writes, and checks what is left. `run` is a unique word. */
 export async function killCommand(dataDir: string, kind: string, run: string): Promise<CommandKill> {
   const writer = startCompiled('test/assurance/faults/kills/writer.ts', [kind, run], {
     variables: { MLAPI_DATA_DIR: dataDir },
@@ -138,7 +138,7 @@ function missing(done: readonly string[], isThere: (subject: string) => boolean)
   return done.filter((subject) => !isThere(subject)).map((subject) => `acknowledged and lost: ${subject}`);
 }
 
-/** What was begun is there altogether or not at all: its counts are all 0 or all 1. */
+/** An operation that had begun is complete or absent: its counts are all 0 or all 1. */
 function half(begun: string | undefined, counts: (subject: string) => number[]): string[] {
   if (begun === undefined) return [];
   const found = counts(begun);

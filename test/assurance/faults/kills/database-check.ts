@@ -4,7 +4,7 @@ import Libsql from 'libsql';
 
 type Row = Record<string, string | number | null>;
 
-/** The database of a service that was killed, opened by nobody else: its log is recovered here. */
+/** The database of a killed service, in use by nobody else: opening it recovers its log. */
 export class KilledDatabase {
   readonly #dataDir: string;
   readonly #database: Libsql.Database;
@@ -30,14 +30,14 @@ export class KilledDatabase {
     this.#database.close();
   }
 
-  /** What is wrong with it, whatever was being written. */
+  /** General faults, whatever was being written. */
   faults(): string[] {
     const faults: string[] = [];
     const integrity = JSON.stringify(this.all('pragma integrity_check'));
     if (integrity !== '[{"integrity_check":"ok"}]') faults.push(`integrity_check: ${integrity}`);
     const orphans = this.all('pragma foreign_key_check').length;
     if (orphans > 0) faults.push(`${orphans} rows without their client`);
-    // Only operators' tokens stand side by side: a reset ends what was before.
+    // Only tokens issued by operators may coexist: a reset ends the earlier family.
     const doubled = this.all(
       `select client_id from token_families where ended_at is null and client_id in (select client_id from audit_events
        where event = 'reset') group by client_id having count(*) > 1`,

@@ -5,7 +5,7 @@ import { temporaryFolder } from '../../../support/service.ts';
 import { commandKinds, killCommand } from './command-kills.ts';
 import { ServiceKills } from './service-kills.ts';
 
-// kill -9 at random points of every kind of write, and a report. Run: npm run faults -- --kills 200
+// kill -9 at random points of every kind of write, with a report. Run: npm run faults -- --kills 200
 
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '200' }, out: { type: 'string' } } });
 const kills = Number(values.kills);
@@ -13,9 +13,9 @@ const folder = values.out ?? 'files/reports';
 
 interface Kind {
   kills: number;
-  /** Writes that were acknowledged before the kills. */
+  /** Writes acknowledged before the kills. */
   acknowledged: number;
-  /** Kills that came while such a write was under way. */
+  /** Kills during such a write. */
   underWay: number;
   faults: string[];
 }
@@ -31,7 +31,7 @@ function record(kind: string, acknowledged: number, underWay: number, faults: re
   kinds.set(kind, found);
 }
 
-/** Half of the kills hit the service under load: on one data directory, so that each must leave what the next needs. */
+/** Half of the kills hit the service under load, on one data directory, so that each must leave a usable state. */
 async function killServices(count: number): Promise<void> {
   const session = await ServiceKills.open(count);
   for (let kill = 0; kill < count; kill += 1) {
@@ -51,7 +51,7 @@ async function killCommands(count: number): Promise<void> {
   const folders = new Map<string, string>();
   for (let kill = 0; kill < count; kill += 1) {
     const kind = commandKinds[kill % commandKinds.length]!;
-    // Every key costs each later start its decryption.
+    // Each key adds its decryption to every later start.
     const isFresh = kill < commandKinds.length || (kind.startsWith('keys') && kill % 3 === 0);
     const dataDir = isFresh ? temporaryFolder() : folders.get(kind)!;
     if (isFresh) await mlapi(dataDir, ['clients', 'add', 'first']);
@@ -63,7 +63,7 @@ async function killCommands(count: number): Promise<void> {
   }
 }
 
-// The processes that are killed do not keep this one awake.
+// Killed processes do not keep this process running.
 const awake = setInterval(() => undefined, 60_000);
 const startedAt = new Date();
 await Promise.all([killServices(Math.ceil(kills / 2)), killCommands(Math.floor(kills / 2))]);

@@ -11,7 +11,7 @@ const password = 'the same for all';
 const clientsPerKill = 80;
 const refreshers = 3;
 
-/** What one client was told: of each step whether it was asked for, and whether the answer came. */
+/** A client's view of each step: requested, or acknowledged. */
 interface Caller {
   readonly name: string;
   reset: 'no' | 'asked' | 'done' | 'refused';
@@ -24,7 +24,7 @@ interface Caller {
   refusalsDone: number;
 }
 
-/** No answer, as after a kill. */
+/** No response, as after a kill. */
 class ServiceGone extends Error {
   constructor(options?: ErrorOptions) {
     super('the service is gone', options);
@@ -35,12 +35,12 @@ class ServiceGone extends Error {
 export interface ServiceKill {
   readonly kind: 'service';
   readonly done: number;
-  /** The writes that were asked for and not answered when the kill came. */
+  /** The writes requested but not acknowledged before the kill. */
   readonly begun: readonly string[];
   readonly faults: readonly string[];
 }
 
-/** A service that is killed under load, again and again, on one data directory; and what its clients were told. */
+/** A service that is killed under load repeatedly, on one data directory, and the acknowledgements of its clients. */
 export class ServiceKills {
   readonly #dataDir: string;
   readonly #told: Caller[] = [];
@@ -52,7 +52,7 @@ export class ServiceKills {
     this.#dataDir = dataDir;
   }
 
-  /** With as many clients as so many kills will use. */
+  /** Creates the clients for this many kills. */
   static async open(kills: number, dataDir = temporaryFolder()): Promise<ServiceKills> {
     const shared = await (await Passwords.create()).hash(password);
     const file = join(temporaryFolder(), 'users.csv');
@@ -65,7 +65,7 @@ export class ServiceKills {
     return session;
   }
 
-  /** Loads the service, kills it, starts it again, and compares. */
+  /** Loads the service, kills it, restarts it, and compares. */
   async kill(): Promise<ServiceKill> {
     const callers = Array.from({ length: clientsPerKill }, () => newCaller(`caller-${(this.#next += 1) - 1}`));
     this.#told.push(...callers);
@@ -92,7 +92,7 @@ export class ServiceKills {
     return { kind: 'service', done, begun, faults };
   }
 
-  /** Ends the service, and compares all that was ever told. */
+  /** Stops the service, and compares all acknowledgements. */
   async close(): Promise<string[]> {
     await this.#service?.kill('SIGTERM');
     return this.#compare(this.#told);
@@ -150,7 +150,7 @@ export class ServiceKills {
     caller.revocation = 'done';
   }
 
-  /** What the client may not: it is written to the audit trail. */
+  /** Requests something forbidden, which writes an audit row. */
   async #askTooMuch(caller: Caller): Promise<void> {
     caller.refusalsAsked += 1;
     const { status } = await this.#post('/api/ml', {}, caller.accessToken);
@@ -168,7 +168,7 @@ export class ServiceKills {
     });
   }
 
-  /** What the database says, against what the callers were told. */
+  /** Compares the database with the acknowledgements. */
   #compare(callers: readonly Caller[]): string[] {
     const database = new KilledDatabase(this.#dataDir);
     const faults = database.faults();
@@ -178,7 +178,7 @@ export class ServiceKills {
     return faults;
   }
 
-  /** The same over HTTP, from the service that was started again. What it answers is told, too. */
+  /** Compares over HTTP, after the restart, and records the new acknowledgements. */
   async #askAgain(callers: readonly Caller[]): Promise<string[]> {
     const faults: string[] = [];
     const expect = (caller: Caller, what: string, found: number, ...allowed: number[]) => {
@@ -207,7 +207,7 @@ export class ServiceKills {
       const replayed = await this.#post('/auth/refresh', {}, spent);
       expect(caller, 'a spent refresh token', replayed.status, 401);
       expect(caller, 'the session of a replayed family', await session(caller), 401);
-      // Its family is over now, as after a revocation.
+      // The replay has ended its family, like a revocation.
       caller.revocation = 'asked';
     }
     return faults;
@@ -241,7 +241,7 @@ function allowedSessions({ revocation }: Caller): number[] {
   return revocation === 'done' ? [401] : [200, 401];
 }
 
-/** Until the service is gone. @throws what it answered wrongly */
+/** Repeats until the service is gone. @throws for a wrong response */
 async function forever(work: () => Promise<void>): Promise<void> {
   try {
     for (;;) await work();
@@ -264,7 +264,7 @@ function compareCaller(database: KilledDatabase, caller: Caller): string[] {
   if (caller.reset === 'done') check(isReset, 'an acknowledged reset is lost');
   if (caller.reset === 'no') check(!isReset, 'a reset that nobody asked for');
   const refusals = events('scope_refused');
-  // One a minute and process.
+  // One per minute and process.
   const leastRefusals = Math.min(1, caller.refusalsDone);
   check(refusals >= leastRefusals && refusals <= caller.refusalsAsked, `${refusals} refusals recorded`);
   const [family] = families;
@@ -272,7 +272,7 @@ function compareCaller(database: KilledDatabase, caller: Caller): string[] {
   const generation = Number(family.generation);
   check(events('refresh') === generation, 'generation and audit rows differ');
   const told = Math.max(0, caller.tokens.length - 1);
-  // Asked again after a kill, a refresh adds one that is not kept.
+  // A retry after the kill adds a generation that is not recorded.
   const most = told + (caller.isRefreshAsked || caller.revocation !== 'no' ? 1 : 0);
   check(generation >= told && generation <= most, `generation ${generation} after ${told} refreshes`);
   const isEnded = family.ended_at !== null;

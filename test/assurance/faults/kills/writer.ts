@@ -6,11 +6,11 @@ import { openDatabase } from '../../../../mlapi/persistence/database.ts';
 import { allMigrations } from '../../../../mlapi/features.ts';
 import { prepareDatabase } from '../../../../mlapi/persistence/migrations.ts';
 
-// A process that writes without end, and says before and after each write what it does: to be killed at any moment.
+// Writes endlessly, and prints each operation before and after it: to be killed at any moment.
 
 const dataDir = process.env.MLAPI_DATA_DIR ?? '';
 
-/** One kind of write: called with 0, 1, 2, ... and told what it is about to do before it does it. */
+/** A kind of write: called with 0, 1, 2, ...; it announces each operation before doing it. */
 type Write = (index: number, about: (subject: string) => void) => Promise<void>;
 
 function say(line: string): void {
