@@ -24,7 +24,7 @@ export default defineConfig(
     },
   },
   {
-    // Served code reads untrusted text, and the client library reads a server's responses.
+    // Served code reads text from clients, and the client library reads a server's responses.
     files: ['mlapi/**/*.ts', 'application.ts'],
     plugins: { regexes: { rules: { linear } } },
     rules: { 'regexes/linear': 'error' },

@@ -46,7 +46,7 @@ const upload = 'PUT /api/models/m/versions/1';
 const artifact = 'GET /api/models/m/versions/1/artifact';
 const created = json(201, information);
 const taken = json(409, { code: 'version_exists', detail: 'taken' });
-/** Reads the whole upload, then closes the connection without a response. */
+/** Reads the whole body, then closes the connection without a response. */
 const lost: Handler = async (request) => {
   await buffer(request);
   request.socket.destroy();

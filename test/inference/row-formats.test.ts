@@ -76,7 +76,7 @@ describe('a format added by a feature', () => {
     if (type !== json) expect(text).toBe('1\n2.5');
   });
 
-  test('is in the OpenAPI document, with its examples', () => {
+  test('is in the document, with its examples', () => {
     expect(document.paths['/api/models/{name}/predict']!.post).toMatchObject({
       requestBody: {
         content: { [lines.mediaType]: { schema: { description: 'a number in each line' }, example: '1\n' } },

@@ -101,7 +101,7 @@ describe('a child process', () => {
     for (const thread of threads) expect(niceOf(thread)).toBeGreaterThan(getPriority());
   });
 
-  test('has a lower priority in the sandbox for uploaded models too', async () => {
+  test('has a lower priority in the sandbox too', async () => {
     const isolation = await findModelIsolation();
     for (let time = 0; time < 3; time += 1) {
       await start({ confinement: { isolation, memoryBytes: 2 ** 30 } });
@@ -260,7 +260,7 @@ describe('a model that keeps crashing', () => {
     await until(() => pool.fault !== undefined);
   });
 
-  test('is quarantined if its file differs from the one checked', async () => {
+  test('is given up if its file differs from the one checked', async () => {
     const path = modelPath();
     await start({ path });
     writeFileSync(path, readFileSync('resources/models/nsl-kdd-classifier/model.onnx'));

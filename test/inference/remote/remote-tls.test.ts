@@ -48,7 +48,7 @@ test('a server without a configured token gets none', async () => {
   for (const { headers } of server.received) expect(headers.authorization).toBeUndefined();
 });
 
-test('untrusted certificate: nothing is sent, and the token is not shown', async () => {
+test('a certificate of an unknown authority: nothing is sent, and the token is not shown', async () => {
   const { code, stdout, stderr } = await check({ MLAPI_REMOTE_TOKENS_FILE: tokens });
 
   expect(code).toBe(1);
