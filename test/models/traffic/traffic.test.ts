@@ -246,7 +246,6 @@ describe('GET /api/models/{name}/traffic', () => {
     await send();
     expect(await read(10)).toEqual([1]);
     aged.clock.advanceSeconds(3_600);
-    // In production this happens every five seconds.
     await aged.services.modelStore.traffic.write();
     await send();
 
