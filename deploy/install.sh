@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes a bare Debian 12 to a running, TLS-terminated service; run again, it upgrades the code and keeps everything else.
+# Installs the service behind TLS on a bare Debian 12; run again, it upgrades the code and keeps everything else.
 set -euo pipefail
 umask 022
 
@@ -7,9 +7,9 @@ usage() {
   cat <<'USAGE'
 deploy/install.sh --name HOST (--self-signed | --certificate FILE --key FILE)   install, as root, from a checkout
 deploy/install.sh                                                             upgrade; keeps configuration, keys, data
-deploy/install.sh --uninstall [--purge]                                       remove; --purge: configuration and data, too
+deploy/install.sh --uninstall [--purge]                                       remove; --purge: configuration and data too
 
-The certificate's file holds its chain. Node 20.12 or newer must be on the PATH, or be named: NODE=/usr/local/bin/node deploy/install.sh
+The certificate file includes the chain. Node 20.12 or newer must be on the PATH, or set: NODE=/usr/local/bin/node deploy/install.sh
 USAGE
 }
 
@@ -25,7 +25,7 @@ config_dir=/etc/mlapi
 data_dir=/var/lib/mlapi
 unit=/etc/systemd/system/mlapi.service
 site=/etc/nginx/conf.d/mlapi.conf
-# What the last run was told, and the site as it wrote it: a site that was changed by hand is not overwritten.
+# The options of the last run, and the site as it was written: a site changed by hand is not overwritten.
 settings=$config_dir/install.conf
 written_site=$config_dir/site.conf
 
@@ -74,7 +74,7 @@ if [ "$uninstall" = yes ]; then
 fi
 [ "$purge" = no ] || fail '--purge goes with --uninstall'
 
-# Name and certificate: from the options, else from the last run.
+# Name and certificate: from the options, or else from the last run.
 given=$name$certificate$key
 if [ -z "$given" ] && [ "$self_signed" = no ] && [ -f "$settings" ]; then
   # shellcheck source=/dev/null
@@ -116,7 +116,7 @@ fi
 say 'user'
 id mlapi >/dev/null 2>&1 ||
   useradd --system --user-group --home-dir "$data_dir" --no-create-home --shell /usr/sbin/nologin mlapi
-# The socket is the group's. Nothing else is: secrets are for their owner alone.
+# The group may use the socket and nothing else: secrets are readable by their owner only.
 usermod --append --groups mlapi www-data
 
 say "code in $code_dir"
@@ -129,12 +129,12 @@ trap 'rm -rf "$staging"' EXIT
 )
 (
   cd "$staging"
-  # No package needs its install script here: what is native is prebuilt.
+  # No package needs its install script: native code is prebuilt.
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
   npm run --silent build
   npm prune --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   rm -rf application.ts mlapi tsconfig.json tsconfig.build.json
-  # ONNX Runtime for other platforms.
+  # Removes ONNX Runtime for other platforms.
   platform=$("$node" -p 'process.platform + "/" + process.arch')
   find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d ! -path "*/$platform" -exec rm -r {} +
   ln -s "$config_dir/environment" .env
@@ -152,14 +152,14 @@ if [ ! -e "$config_dir/passphrase" ]; then
   (umask 077 && openssl rand -base64 32 >"$config_dir/passphrase")
 fi
 if [ ! -e "$config_dir/environment" ]; then
-  # It may hold the database's password: for the service's own eyes, not for its group, which nginx is in.
+  # It may contain the database's password, so it is not readable by the group, which includes nginx.
   install -m 0400 -o mlapi -g mlapi /dev/stdin "$config_dir/environment" <<'ENVIRONMENT'
-# Variables of the service, one NAME=value a line; the README has the table. "systemctl reload mlapi" takes a change.
+# Variables of the service, one NAME=value per line; see the table in the README. "systemctl reload mlapi" applies changes.
 # NODE_ENV, MLAPI_SOCKET, MLAPI_DATA_DIR and MLAPI_KEY_PASSPHRASE_FILE are set by the unit.
 ENVIRONMENT
 fi
 if ! grep -q '^MLAPI_ISSUER=' "$config_dir/environment"; then
-  # In the tokens, and where OAuth libraries find the service. Another one ends all tokens: a changed --name leaves it as it is.
+  # Used in tokens and by OAuth libraries. Changing it invalidates all tokens, so a new --name does not change it.
   echo "MLAPI_ISSUER=https://$name" >>"$config_dir/environment"
 fi
 install -d -m 0700 -o mlapi -g mlapi "$data_dir"

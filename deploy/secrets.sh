@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the secrets of compose.yaml in deploy/secrets, once: what is there stays. The folder is for its owner alone; the files in it
-# are read by the containers' users, each of which sees only its own.
+# Creates the secrets of compose.yaml in deploy/secrets; existing ones stay. Only the owner can open the folder. The files in it are
+# readable by all, for the containers' users, each of which sees only its own.
 set -eu
 umask 022
 folder=${1:-$(dirname "$0")/secrets}
@@ -8,7 +8,7 @@ mkdir -p "$folder"
 chmod 700 "$folder"
 
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
-# Written beside and moved: a file is there whole, or not at all.
+# Written under another name and moved, so that a file is complete or missing.
 put() {
     [ -e "$folder/$1" ] && return
     cat >"$folder/$1.new"

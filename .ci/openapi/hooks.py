@@ -1,4 +1,4 @@
-"""No schema says what CSV is: for the default model, of which all the rest is known, only the documented example is sent."""
+"""No schema can describe CSV, so for the default model only the documented example is sent."""
 
 import schemathesis
 

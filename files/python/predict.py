@@ -21,13 +21,13 @@ TRIES = 5
 
 
 class Mlapi:
-    """Keeps the newest tokens in a file. One process at a time: a refresh token that is used twice ends them all."""
+    """Keeps the newest tokens in a file. One process at a time: a refresh token used twice ends all tokens."""
 
     def __init__(self, url, tokens_file="tokens.json", client=None):
         self.url = url.rstrip("/")
         self.file = pathlib.Path(tokens_file)
         self.session = new_session()
-        # Name and secret of a reusable client: it gets a token whenever it needs one, and keeps none.
+        # Name and secret of a reusable client: it gets a token when it needs one, and stores none.
         self.client = client
         if client is not None:
             self.tokens = None
@@ -40,9 +40,9 @@ class Mlapi:
         self._keep(self._send("POST", "/auth/reset", json={"username": username, "password": password}))
 
     def refresh(self):
-        """Never sent again when its answer got lost: the service takes a second one for a theft."""
+        """Not retried when its response got lost: the service treats a reused refresh token as stolen."""
         bearer = {"Authorization": f"Bearer {self.tokens['refresh_token']}"}
-        # On a connection of its own: a kept one may be dead, and then nobody knows whether it was heard.
+        # On a new connection: a kept one may be dead, and then it is unknown whether the service got the request.
         with new_session() as alone:
             url = f"{self.url}/auth/refresh"
             self._keep(alone.post(url, headers=bearer, timeout=TIMEOUT_SECONDS, allow_redirects=False))
@@ -56,7 +56,7 @@ class Mlapi:
         self.tokens = checked(self._send("POST", "/auth/token", data=form)).json()
 
     def call(self, method, path, **options):
-        """An answer of the API; a token that is over is replaced once."""
+        """The response of the API; an expired token is replaced once."""
         answer = self._with_token(method, path, **options)
         if answer.status_code == 401:
             self.renew()
@@ -68,14 +68,14 @@ class Mlapi:
         return self.call("POST", f"/api/models/{model}/predict", json=rows, params=query).json()
 
     def predict_csv(self, model, csv_bytes):
-        """Rows as CSV, header first, in; the lines of the answer out, as they come."""
+        """Sends rows as CSV, header first; yields the lines of the response as they arrive."""
         headers = {"Content-Type": "text/csv", "Accept": "text/csv"}
         with self.call("POST", f"/api/models/{model}/predict", data=csv_bytes, headers=headers, stream=True) as answer:
             answer.encoding = "utf-8"
             yield from answer.iter_lines(decode_unicode=True)
 
     def upload(self, model, version, folder):
-        """A folder with model.onnx, and what else it has; needs the scope models:write."""
+        """Uploads a folder with model.onnx and its other files; needs the scope models:write."""
         names = {"model": "model.onnx", "contract": "model.json", "encoding": "encoding.csv", "sample": "sample.json"}
         paths = {part: pathlib.Path(folder) / name for part, name in names.items()}
         files = {part: (path.name, path.read_bytes()) for part, path in paths.items() if path.exists()}
@@ -86,7 +86,7 @@ class Mlapi:
         return self._send(method, path, headers={**(headers or {}), **bearer}, **options)
 
     def _send(self, method, path, **options):
-        """429 and 503 say that nothing was done: tried again, when the service says."""
+        """429 and 503 mean that nothing was done, so they are retried after the time that the service gives."""
         for attempt in range(TRIES):
             # A redirect could take a token to another host.
             answer = self.session.request(
@@ -101,7 +101,7 @@ class Mlapi:
         return answer
 
     def _keep(self, answer):
-        """Stored before they are used: they are the way back in."""
+        """Stored before use, since they are needed to get the next tokens."""
         self.tokens = checked(answer).json()
         new = self.file.with_suffix(".new")
         new.unlink(missing_ok=True)
@@ -114,13 +114,13 @@ class Mlapi:
 
 def new_session():
     session = requests.Session()
-    # Else a password from a .netrc would take the place of the token, and a proxy of the environment would see it.
+    # Otherwise a password from .netrc would replace the token, and a proxy from the environment would see it.
     session.trust_env = False
     return session
 
 
 def checked(answer):
-    """The answer, or what the service says against it."""
+    """The response, or the error of the service."""
     if 200 <= answer.status_code < 300:
         return answer
     try:

@@ -18,14 +18,14 @@ issuer = sys.argv[1]
 given = json.load(sys.stdin)
 
 metadata = AuthorizationServerMetadata(requests.get(get_well_known_url(issuer, external=True), timeout=30).json())
-# Authlib wants at least one response type of every server; without an authorization endpoint there is none to name.
+# Authlib requires at least one response type; without an authorization endpoint there is none.
 for key in AuthorizationServerMetadata.REGISTRY_KEYS:
     if key in ("issuer", "response_types_supported"):
         continue
     try:
         getattr(metadata, f"validate_{key}")()
     except ValueError as error:
-        # It accepts https alone in URLs, whatever the transport may be.
+        # It accepts only https in URLs, whatever the transport.
         if "https" not in str(error).lower():
             raise
 assert metadata["issuer"] == issuer

@@ -1,4 +1,4 @@
-"""What the public client of the protocol does with a running service: python client.py HOST:PORT TOKEN"""
+"""Tests a running service with tritonclient: python client.py HOST:PORT TOKEN"""
 
 import sys
 
@@ -70,7 +70,7 @@ def datatypes():
                 assert answer.get_response()["id"] == "42"
                 assert answer.get_response()["model_version"] == "1"
                 np.testing.assert_array_equal(answer.as_numpy("y"), expected)
-        # Without outputs, the client asks for all of them as binary data.
+        # By default the client requests all outputs as binary data.
         np.testing.assert_array_equal(infer(name, [numbers(values[kind], kind)]).as_numpy("y"), expected)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Boots a bare Debian 12 in a container, installs the service in it with deploy/install.sh, and shows that it serves under the
-# unit's own restrictions. As root, with debootstrap and systemd-container; Node and npm are copied from this machine.
-#   test/assurance/deploy/booted.sh [FOLDER]        FOLDER keeps the distribution's packages for the next run; it needs 2 GB
+# Boots a bare Debian 12 in a container, installs the service with deploy/install.sh, and tests it under the unit's restrictions. Needs
+# root, debootstrap and systemd-container; Node and npm are copied from this machine.
+#   test/assurance/deploy/booted.sh [FOLDER]        FOLDER caches the distribution's packages; it needs 2 GB
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -70,7 +70,7 @@ say 'the restrictions, as the kernel has them'
 pid=$(inside systemctl show --property MainPID --value mlapi)
 inside cat "/proc/$pid/status" | grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):'
 inside systemctl show mlapi --property=Type,WatchdogUSec,NRestarts,TasksCurrent,MemoryCurrent
-# The unit itself, with a program in the service's place that tries what it must not.
+# The unit with another program in place of the service, which tries what it must not be able to do.
 inside mkdir -p /opt/probe
 inside cp /src/test/assurance/deploy/restrictions.mjs /opt/probe/
 inside sh -c 'sed -e "s#^ExecStart=.*#ExecStart=/usr/bin/node /opt/probe/restrictions.mjs#" -e "s/^Type=.*/Type=oneshot/" \

@@ -1,4 +1,4 @@
-"""Trains a small model for MLServer in the folder that is named, and prints what scikit-learn predicts for the rows that are given."""
+"""Trains a small model for MLServer in the given folder, and prints the predictions of scikit-learn for the given rows."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The RS256 check that both servers make: the same tokens, the same key as the service that they stand beside."""
+"""The RS256 check of both servers, for the tokens and the key of the service that they are compared with."""
 
 import json
 import os

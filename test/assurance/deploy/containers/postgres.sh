@@ -1,4 +1,4 @@
-# As the official image starts: a new folder gets a cluster, the user with the password of the file, and the database.
+# Starts like the official image: a new folder gets a cluster, the user with the password from the file, and the database.
 set -eu
 data=/var/lib/postgresql/data
 if [ ! -e $data/PG_VERSION ]; then

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the image, runs it as compose.yaml does, and looks: root or packages inside, what may be written, health, a prediction, the end.
-# Then the whole of compose.yaml. Needs root, podman, buildah and curl; podman-compose for the second part.
-#   test/assurance/deploy/containers/run.sh               the Dockerfile's own base, and the official images of the others
-#   test/assurance/deploy/containers/run.sh --local-base  where no image registry answers: a base made of Debian's packages (debootstrap) and this
-#                                               machine's node, stand-ins of Debian's packages for the others
+# Builds the image, runs it as compose.yaml does, and checks: no root, no packages, writable paths, health, a prediction, the exit.
+# Then runs the whole of compose.yaml. Needs root, podman, buildah and curl; podman-compose for the second part.
+#   test/assurance/deploy/containers/run.sh               with the Dockerfile's base, and the official images of the others
+#   test/assurance/deploy/containers/run.sh --local-base  without an image registry: a base from Debian's packages (debootstrap) and this machine's
+#                                               node, and replacements from Debian's packages for the others
 set -euo pipefail
 cd "$(dirname "$0")/../../../.."
 here=test/assurance/deploy/containers
@@ -32,7 +32,7 @@ check() { # title, command...
         failures=$((failures + 1))
     fi
 }
-# A limit of files that a machine with a low one can grant, and the runtime that knows every kind of cgroups.
+# A limit of open files that any machine allows, and the runtime that supports every version of cgroups.
 cat >"$work/containers.conf" <<'CONF'
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
@@ -41,7 +41,7 @@ if command -v runc >/dev/null; then printf '[engine]\nruntime = "runc"\n' >>"$wo
 export CONTAINERS_CONF=$work/containers.conf
 
 if [ "${1:-}" = --local-base ]; then
-    # Made once: podman rmi localhost/mlapi-base:test for another.
+    # Created once; podman rmi localhost/mlapi-base:test to renew it.
     if ! podman image exists localhost/mlapi-base:test; then
         debootstrap --variant=minbase --include=ca-certificates,libstdc++6 bookworm "$work/base" >"$work/debootstrap.log"
         rm -rf "$work"/base/var/cache/apt/*.bin "$work"/base/var/lib/apt/lists/* "$work"/base/usr/share/{doc,man,locale}
@@ -49,7 +49,7 @@ if [ "${1:-}" = --local-base ]; then
         mkdir -p "$work/base/usr/local/lib/node_modules"
         cp -a "$(npm root -g)/npm" "$work/base/usr/local/lib/node_modules/"
         for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$work/base/usr/local/bin/$name"; done
-        # It trusts whom this machine trusts.
+        # The same trusted certificates as this machine.
         cp -L /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
         echo cafile=/etc/ssl/certs/ca-certificates.crt >>"$work/base/usr/local/lib/node_modules/npm/npmrc"
         tar -C "$work/base" -c . | podman import --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
