@@ -79,6 +79,13 @@ function isFeature(folder: string | undefined): boolean {
   return folder !== undefined && ![...foundations, ...faces, library].includes(folder);
 }
 
+/** The scan follows ONNX's grammar: graphs have nodes, whose attributes are graphs. */
+const circular: readonly string[] = [
+  'mlapi/models/scan/rules/attribute-rule.ts',
+  'mlapi/models/scan/rules/graph-rule.ts',
+  'mlapi/models/scan/rules/node-rule.ts',
+];
+
 describe('the direction of imports', () => {
   test('readImports finds every form of import', () => {
     const text = [
@@ -147,10 +154,8 @@ describe('the direction of imports', () => {
     expect(circles((path) => (folderOf(path) === folder ? roomOf(path) : undefined))).toEqual([]);
   });
 
-  test('files have no import cycles, except the scan’s grammar: graphs have nodes, whose attributes are graphs', () => {
-    expect(circles((path) => path)).toEqual(
-      ['attribute-rule', 'graph-rule', 'node-rule'].map((name) => `mlapi/models/scan/rules/${name}.ts`),
-    );
+  test('files have no import cycles but the known ones', () => {
+    expect(circles((path) => path)).toEqual(circular);
   });
 });
 

@@ -80,14 +80,31 @@ function isTest(root: string, path: string): boolean {
   return relative(root, path).startsWith('test/') && path.endsWith('.test.ts');
 }
 
+/** Deletes test files without tests, and groups without tests in the others. */
 function deleteEmptyTests(sources: Sources): void {
-  for (const path of sources.changed)
-    if (path.endsWith('.test.ts') && !hasTests(sources.text(path))) sources.delete(path);
+  for (const path of sources.changed) {
+    if (!path.endsWith('.test.ts')) continue;
+    const source = ts.createSourceFile(path, sources.text(path), ts.ScriptTarget.Latest, true);
+    if (!hasTests(source)) sources.delete(path);
+    else sources.write(path, applyEdits(source.text, emptyGroups(source)));
+  }
 }
 
-/** Whether a file calls something with a title and a function. */
-function hasTests(text: string): boolean {
-  const source = ts.createSourceFile('tests.ts', text, ts.ScriptTarget.Latest);
+function emptyGroups(source: ts.SourceFile): Edit[] {
+  const edits: Edit[] = [];
+  const visit = (node: ts.Node): void => {
+    const isGroup =
+      ts.isExpressionStatement(node) && ts.isCallExpression(node.expression) && /^describe\b/.test(node.getText());
+    if (isGroup && !hasTests(node)) edits.push({ from: node.getFullStart(), to: node.getEnd(), text: '' });
+    else ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return edits;
+}
+
+/** Whether something in it calls a test function with a title and a function. */
+function hasTests(root: ts.Node): boolean {
+  const source = root.getSourceFile();
   let isFound = false;
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) && isTestCall(node.expression.getText(source))) {
@@ -98,7 +115,7 @@ function hasTests(text: string): boolean {
     }
     if (!isFound) ts.forEachChild(node, visit);
   };
-  visit(source);
+  visit(root);
   return isFound;
 }
 

@@ -142,6 +142,15 @@ export function cutLines(text: string, words: RegExp, names: readonly string[]):
   return kept.join('\n');
 }
 
+/** Takes out paragraphs as a whole: a setting and the comment above it belong together. */
+export function cutParagraphs(text: string, words: RegExp): string {
+  const kept = text
+    .trimEnd()
+    .split('\n\n')
+    .filter((paragraph) => !words.test(paragraph));
+  return `${kept.join('\n\n')}\n`;
+}
+
 /** A comment loses sentences; any other line goes. */
 function leftOfLine(line: string, indent: number, words: RegExp): string | undefined {
   if (!/^\s*#/.test(line)) return undefined;

@@ -66,7 +66,7 @@ const all = {
       'files/model-store.md',
     ],
     words:
-      /model.?store|upload|untrusted|alias|canar(?:y|ies)|\bdrift|quarantine|MLAPI_MODEL_LIMIT|MLAPI_MODELS_MEMORY|MLAPI_MODEL_MEMORY_BYTES=|MLAPI_CLIENT_MODELS|ModelSource|models:(?:write|admin|download)/i,
+      /model.?store|upload|untrusted|alias|canar(?:y|ies)|\bdrift|quarantine|MLAPI_MODEL_LIMIT|MLAPI_MODELS_MEMORY|MLAPI_MODEL_MEMORY_BYTES=|MLAPI_CLIENT_MODELS|ModelSource|models:(?:write|admin|download)|mlapi\/models|models (?:add|import|retire|stored)|\/api\/models\/[{:]name\}?\/(?:traffic|versions(?!\/[{:]version\}?\/predict))|RequestedShare/i,
   },
   remote: {
     title: 'models that run on other servers of the Open Inference Protocol',

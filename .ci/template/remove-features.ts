@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { cutCode, type Leftover } from './cut-code.ts';
-import { cutJson, cutLines, cutMarkdown } from './cut-text.ts';
+import { cutJson, cutLines, cutMarkdown, cutParagraphs } from './cut-text.ts';
 import { dropDeadPaths } from './dead-paths.ts';
 import { features, isFeature, type FeatureName } from './features.ts';
 import { countLines, filesUnder } from './project-files.ts';
@@ -123,6 +123,7 @@ function cutFile(root: string, path: string, words: RegExp | undefined, names: r
 
 function cutText(path: string, text: string, words: RegExp, names: readonly string[]): string {
   if (path === 'package.json') return text;
+  if (path.endsWith('.env.example')) return cutParagraphs(text, words);
   if (path.endsWith('.md')) return cutMarkdown(cutLines(text, /(?!)/, names), words);
   if (path.endsWith('.json')) return words.test(text) ? cutJson(text, words) : text;
   return cutLines(text, words, names);

@@ -87,10 +87,12 @@ export class ModelRegistry {
   }
 
   /** Every version whose name lies in these ranges, those of the folders first. */
-  async *versions(ranges: readonly NameRange[]): AsyncGenerator<KnownVersion> {
-    for (const predictor of this.list())
-      if (isWithin(ranges, predictor.contract.name)) yield { ...predictor.contract, predictor };
-    if (this.#modelSource !== undefined) yield* indexOfModelSource(this.#modelSource, ranges);
+  versions(ranges: readonly NameRange[]): Iterable<KnownVersion> | AsyncIterable<KnownVersion> {
+    const ofFolders = this.list()
+      .filter(({ contract }) => isWithin(ranges, contract.name))
+      .map((predictor) => ({ ...predictor.contract, predictor }));
+    if (this.#modelSource !== undefined) return withModelSource(ofFolders, this.#modelSource, ranges);
+    return ofFolders;
   }
 
   /** Adds a source of models, served beside those of the folders. */
@@ -214,8 +216,13 @@ export class ModelRegistry {
   }
 }
 
-/** Returns the versions of a source, fetched in pages of 500. */
-async function* indexOfModelSource(source: ModelSource, ranges: readonly NameRange[]): AsyncGenerator<KnownVersion> {
+/** Adds the versions of a source, fetched in pages of 500. */
+async function* withModelSource(
+  first: readonly KnownVersion[],
+  source: ModelSource,
+  ranges: readonly NameRange[],
+): AsyncGenerator<KnownVersion> {
+  yield* first;
   for (const range of ranges) {
     for (let last: KnownVersion | undefined; ;) {
       const next = await source.index(range, last, versionsAtOnce);

@@ -28,7 +28,7 @@ export interface OipOptions {
   /** Every model in memory. */
   readonly loaded: () => readonly Predictor[];
   /** Every version whose model name lies in these ranges. */
-  readonly versions: (names: readonly NameRange[]) => AsyncIterable<KnownVersion>;
+  readonly versions: (names: readonly NameRange[]) => Iterable<KnownVersion> | AsyncIterable<KnownVersion>;
   readonly statistics: RunStatistics;
   readonly bodyLimitBytes: number;
   /** The model shown in the documentation. */

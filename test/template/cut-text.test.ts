@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { cutJson, cutLines, cutMarkdown, cutSentences } from '../../.ci/template/cut-text.ts';
+import { cutJson, cutLines, cutMarkdown, cutParagraphs, cutSentences } from '../../.ci/template/cut-text.ts';
 
 const words = /gone/i;
 
@@ -74,4 +74,10 @@ describe('settings and scripts', () => {
 
     expect(JSON.parse(cutJson(text, words))).toEqual({ item: [{ name: 'y', item: [{ name: 'z' }] }] });
   });
+});
+
+test('a setting is removed with the comment above it', () => {
+  const text = '# Head.\n\n# size of x\n#A=1\n\n# time of x\n#GONE=2\n';
+
+  expect(cutParagraphs(text, words)).toBe('# Head.\n\n# size of x\n#A=1\n');
 });

@@ -33,6 +33,45 @@ test('test files that have lost their last test are deleted, and no others', () 
   expect(left).toEqual(Object.keys(files).filter((path) => path !== 'test/cut.test.ts'));
 });
 
+const compiled = {
+  'tsconfig.json': '{"compilerOptions":{"allowImportingTsExtensions":true,"noEmit":true},"include":["**/*.ts"]}',
+};
+
+test('a group without tests is removed from a file that has others', () => {
+  const declared = 'declare const describe: any, test: any;\n';
+  const group = "describe('one', () => {\n  test('gone', () => {});\n});\n";
+  const root = projectOf({
+    ...compiled,
+    'test/a.test.ts': `${declared}${group}describe('two', () => {\n  test('b', () => {});\n});\nexport {};\n`,
+  });
+
+  cutCode(root, () => /gone/);
+
+  expect(readFileSync(join(root, 'test/a.test.ts'), 'utf8')).toBe(
+    `${declared}describe('two', () => {\n  test('b', () => {});\n});\nexport {};\n`,
+  );
+});
+
+test.each([
+  [
+    'an argument that a function no longer takes, also one that is a call',
+    'declare function f(a: number, gone: number): void;\ndeclare function one(): number;\nf(1, one());\n',
+    'declare function f(a: number): void;\ndeclare function one(): number;\nf(1);\n',
+  ],
+  [
+    'one rule of a chain, where it is about names',
+    "declare const schema: any;\nexport const a = schema.object().without('gone', 'b').required();\n",
+    'declare const schema: any;\nexport const a = schema.object().required();\n',
+  ],
+])('%s, is removed', (_what, before, after) => {
+  const root = projectOf({ ...compiled, 'a.ts': before, 'gone.ts': 'export {};\n' });
+
+  const { leftovers } = cutCode(root, () => /gone/);
+
+  expect(leftovers).toEqual([]);
+  expect(readFileSync(join(root, 'a.ts'), 'utf8')).toBe(after);
+});
+
 test('scripts of deleted programs are removed, but not those in the build, which is created later', () => {
   const scripts = {
     start: 'exec node build/mlapi/cli/serve.js',

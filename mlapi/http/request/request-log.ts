@@ -25,7 +25,7 @@ export function recordWhenClosed(exchange: Exchange, { logger, metrics, tracing 
     const { method = '' } = request;
     const route = exchange.route ?? 'other';
     metrics.requestAnswered({ method, route, status, seconds: milliseconds / 1_000 });
-    const trace = tracing === undefined ? undefined : readTraceparent(request.headers.traceparent);
+    const trace = tracing && readTraceparent(request.headers.traceparent);
     // Unauthenticated requests are not traced, so that they cannot flood the collector.
     if (trace !== undefined && session !== undefined)
       tracing?.record(trace, { method, route, status, milliseconds, requestId: id });
