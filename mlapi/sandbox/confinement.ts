@@ -1,27 +1,30 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
-import { firstToEnd } from './expendable.ts';
-import { isSource, loader, loaderVariables, programsFolder } from './programs.ts';
+import { lowered } from './expendable.ts';
+import { limitScript, type Limits } from './limits.ts';
+import { isSource, loader, programsFolder } from './programs.ts';
 import { systemCallFilter } from './system-calls.ts';
 
-/** Limits of a process that runs an uploaded model. */
-export interface Confinement {
-  /** Maximum data segment in bytes: all memory that the process allocates, including thread stacks. */
-  readonly memoryBytes: number;
-  /** CPU time limit for the life of the process, in seconds; if unset, the caller stops it. */
-  readonly cpuSeconds?: number;
-  /** `namespaces`: the process sees none of this machine's files, network or processes. `limits`: resource limits only. */
+/** What a process may use and how strictly it is kept from everything else. */
+export interface Confinement extends Limits {
   readonly isolation: Isolation;
 }
+
+/**
+ * `namespaces`: the process sees none of this machine's files, network or processes. `limits`: resource limits only; it can read, write
+ * and reach whatever the service's user can.
+ */
+export type Isolation = 'namespaces' | 'limits';
+
+/** A script for this service's Node with its arguments, or the absolute path of another program with its arguments. */
+export type Program = { readonly node: readonly string[] } | { readonly command: readonly string[] };
 
 /** Shell, bubblewrap, its first process and the program; when run from source, also the compiler of the loader. */
 export const maxProcesses = 8;
 
-export type Isolation = 'namespaces' | 'limits';
-
-/** How to start a program of this service. */
+/** How to start a program. */
 export interface Launch {
   readonly execPath: string;
   readonly execArgv: readonly string[];
@@ -35,39 +38,59 @@ export interface Launch {
 
 /** After the standard streams and the message pipe. */
 const filterDescriptor = 4;
+/** Where bubblewrap reports a command's first process and exit code. */
+export const statusDescriptor = 5;
 
 /** Node 24 reserves 512 MB of code space per thread; we need far less. */
 const noCompiler = '--jitless';
-const bubblewrap = '/usr/bin/bwrap';
+export const bubblewrap = '/usr/bin/bwrap';
 const shell = '/bin/sh';
-/** Address space that Node and the runtime reserve or map from files: in Node 20, 640 MB of it is not data. */
-const reservedBytes = 2_147_483_648;
-/** Bounds kernel memory that is not counted for any process: a pipe may hold a megabyte. */
-const maxDescriptors = 128;
-/** Enough for a program that loads no model, in bytes. */
-const trialBytes = 1_073_741_824;
+/** Limit of threads, which count as processes: numerical libraries start one per core. */
+const tasksPerProcess = 128;
 
-/** Returns the command for starting a program. @param files files and folders it may read, besides the programs */
-export function launch(confinement?: Confinement, files: readonly string[] = []): Launch {
+/** Returns the command for starting a program. @param files files and folders it may read, besides what every program needs */
+export function launch(program: Program, confinement?: Confinement, files: readonly string[] = []): Launch {
+  const words = 'node' in program ? [process.execPath, ...loader, ...program.node] : program.command;
   if (confinement === undefined)
     return {
-      execPath: process.execPath,
-      execArgv: loader,
+      execPath: words[0]!,
+      execArgv: words.slice(1),
       parentPid: process.pid,
       hasOwnSession: false,
       filter: undefined,
     };
   const isNamespaced = confinement.isolation === 'namespaces';
-  const filter = isNamespaced ? systemCallFilter(isSource) : undefined;
-  const words = [...(isNamespaced ? namespaces(files, filter) : []), process.execPath, noCompiler, ...loader];
+  const isNode = 'node' in program;
+  const { processes = 1, scratch } = confinement;
+  const startsProcesses = isNode ? isSource : processes > 1;
+  const filter = isNamespaced ? systemCallFilter({ startsProcesses, writesFiles: scratch !== undefined }) : undefined;
+  const wall = isNamespaced ? namespaces(program, confinement, files, filter) : [];
+  const confined = isNode
+    ? [...wall, process.execPath, noCompiler, ...loader, ...program.node]
+    : confineCommand(program.command, wall, processes);
   return {
     execPath: shell,
-    execArgv: ['-c', `${markItself}; ${limits(confinement)}; exec "$@"`, shell, ...words],
+    execArgv: ['-c', limitScript(confinement, !isNode), shell, ...confined],
     // In namespaces, the parent is the process that created them; the program ends with it.
     parentPid: isNamespaced ? 1 : process.pid,
-    hasOwnSession: isNamespaced,
+    hasOwnSession: isNamespaced || !isNode,
     filter,
   };
+}
+
+/**
+ * Programs of this service lower their own priority, and end when their parent does. For others this is done before they start, and in
+ * namespaces the number of their threads is bounded: outside, those of all processes of the user would count.
+ */
+function confineCommand(command: readonly string[], wall: readonly string[], processes: number): string[] {
+  const lower = ifInstalled('/usr/bin/nice', '-n', String(lowered));
+  if (wall.length === 0) return [...lower, ...ifInstalled('/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'), ...command];
+  const bound = ifInstalled('/usr/bin/prlimit', `--nproc=${processes * tasksPerProcess}`, '--');
+  return [...lower, ...wall, ...bound, ...command];
+}
+
+function ifInstalled(path: string, ...words: readonly string[]): string[] {
+  return existsSync(path) ? [path, ...words] : [];
 }
 
 /** Writes the filter to bubblewrap. */
@@ -77,31 +100,37 @@ export function sendFilter(child: ChildProcess, filter: Buffer | undefined): voi
   if (descriptor instanceof Writable) descriptor.on('error', () => undefined).end(filter);
 }
 
-/** The shell marks itself before it starts anything: bubblewrap may fork before the service could mark it. */
-const markItself = `{ echo ${firstToEnd} >/proc/self/oom_score_adj; } 2>/dev/null`;
-
 /**
- * Shell commands that set resource limits: no core dumps, no file writes, few descriptors, memory and CPU time. Shared memory does not
- * count as data, so the address space is limited too; Node reserves more of that than it uses.
+ * Own users, processes, network and file tree. The tree contains system programs, what the program needs and these files, all read-only,
+ * and the scratch folder, if there is one.
  */
-function limits({ memoryBytes, cpuSeconds }: Confinement): string {
-  const data = `ulimit -d ${Math.ceil(memoryBytes / 1_024)}`;
-  const all = `ulimit -v ${Math.ceil((memoryBytes + reservedBytes) / 1_024)}`;
-  const cpu = cpuSeconds === undefined ? '' : ` && ulimit -t ${Math.ceil(cpuSeconds)}`;
-  return `ulimit -c 0 && ulimit -f 0 && ulimit -n ${maxDescriptors} && ${data} && ${all}${cpu} || exit 1`;
-}
-
-/** Own users, processes, network and file tree. The tree contains system programs, Node and these files, all read-only. */
-function namespaces(files: readonly string[], filter: Buffer | undefined): string[] {
-  const read = ['/usr', '/lib', '/lib64', process.execPath, programsFolder(), ...packageFiles(), ...files];
+function namespaces(
+  program: Program,
+  { scratch }: Confinement,
+  files: readonly string[],
+  filter: Buffer | undefined,
+): string[] {
+  const isNode = 'node' in program;
+  const own = isNode ? [process.execPath, programsFolder(), ...packageFiles()] : ['/bin', '/etc/alternatives'];
+  const read = ['/usr', '/lib', '/lib64', ...own, ...files];
+  const mounts = [...new Set(read)].filter((path) => existsSync(path)).map((path) => ['--ro-bind', path, path]);
+  if (scratch !== undefined) {
+    mounts.push(['--bind', scratch.folder, scratch.folder]);
+    // A folder before those in it: a later mount would hide them.
+    mounts.sort(([, one], [, other]) => (one! < other! ? -1 : 1));
+  }
   return [
     bubblewrap,
-    ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--chdir', '/'],
+    ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL'],
+    ...['--chdir', scratch?.folder ?? '/'],
     ...['--proc', '/proc', '--dev', '/dev'],
-    ...[...new Set(read)].filter((path) => existsSync(path)).flatMap((path) => ['--ro-bind', path, path]),
+    ...mounts.flat(),
     // File names and links use memory too, so these mounts are read-only.
     ...['--remount-ro', '/dev', '--remount-ro', '/'],
+    // If the service runs as root, files in `/proc/sys` are writable. A model's process needs `/proc` to lower its own priority.
+    ...(isNode ? [] : ['--remount-ro', '/proc']),
     ...(filter === undefined ? [] : ['--seccomp', String(filterDescriptor)]),
+    ...(isNode ? [] : ['--json-status-fd', String(statusDescriptor)]),
     '--',
   ];
 }
@@ -112,26 +141,4 @@ function packageFiles(): string[] {
   while (!existsSync(join(root, 'node_modules')) && root !== dirname(root)) root = dirname(root);
   const modules = join(root, 'node_modules');
   return [modules, realpathSync(modules), join(root, 'package.json'), join(root, 'tsconfig.json')];
-}
-
-/**
- * Returns the strongest isolation that works here: some containers and service units forbid namespaces, and bubblewrap may be missing.
- * @param needed a module that must load inside the namespaces
- */
-export function findIsolation(needed: URL): Promise<Isolation> {
-  if (!existsSync(bubblewrap)) return Promise.resolve('limits');
-  return new Promise((resolve) => {
-    const memoryBytes = trialBytes;
-    const { execPath, execArgv, filter } = launch({ isolation: 'namespaces', memoryBytes });
-    const script = ['--input-type=module', '--eval', `await import(${JSON.stringify(needed.href)})`];
-    const stdio = ['ignore', 'ignore', 'ignore', 'ignore', 'pipe'] as const;
-    const trial = spawn(execPath, [...execArgv, ...script], {
-      env: loaderVariables,
-      timeout: 30_000,
-      stdio: [...stdio],
-    });
-    sendFilter(trial, filter);
-    trial.once('error', () => resolve('limits'));
-    trial.once('exit', (code) => resolve(code === 0 ? 'namespaces' : 'limits'));
-  });
 }

@@ -18,10 +18,10 @@ const testNamespaces = hasCompiler && isolation === 'namespaces' ? test : test.s
 
 /** The program's report of what it could do inside the sandbox of the built service. */
 async function tryBehind(isolation: Isolation): Promise<Record<string, string>> {
-  const { execPath, execArgv, filter } = launch({ isolation, memoryBytes: 2 ** 30 }, [program]);
+  const { execPath, execArgv, filter } = launch({ node: [] }, { isolation, memoryBytes: 2 ** 30 }, [program]);
   const words = [...execArgv.slice(0, execArgv.lastIndexOf(process.execPath)), program];
   const tried = spawn(execPath, words, { stdio: ['ignore', 'pipe', 'ignore', 'ignore', filter ? 'pipe' : 'ignore'] });
-  sendFilter(tried, filter && systemCallFilter(false));
+  sendFilter(tried, filter && systemCallFilter({ startsProcesses: false }));
   let text = '';
   tried.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
   await new Promise((resolve) => tried.once('close', resolve));

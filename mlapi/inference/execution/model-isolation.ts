@@ -1,4 +1,5 @@
-import { findIsolation, type Isolation } from '../../sandbox/confinement.ts';
+import type { Isolation } from '../../sandbox/confinement.ts';
+import { findIsolation } from '../../sandbox/isolation.ts';
 import { moduleUrl } from '../../sandbox/programs.ts';
 
 /** Returns the strongest isolation under which Node and the model runtime work on this machine. */
