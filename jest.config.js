@@ -121,6 +121,6 @@ export default {
   coverageProvider: 'babel',
   collectCoverageFrom: ['application.ts', 'mlapi/**/*.ts'],
   testTimeout: 60_000,
-  // The files of one worker share packages and mlapi/, which each additional worker loads again.
+  // The files of one process share packages and mlapi/, which each additional process loads again.
   maxWorkers: '100%',
 };

@@ -154,7 +154,8 @@ fi
 if [ ! -e "$config_dir/environment" ]; then
   # It may contain the database's password, so it is not readable by the group, which includes nginx.
   install -m 0400 -o mlapi -g mlapi /dev/stdin "$config_dir/environment" <<'ENVIRONMENT'
-# Variables of the service, one NAME=value per line; see the table in the README. "systemctl reload mlapi" applies changes.
+# Variables of the service, one NAME=value per line; see the table in the README.
+# To apply changes: systemctl reload mlapi
 # NODE_ENV, MLAPI_SOCKET, MLAPI_DATA_DIR and MLAPI_KEY_PASSPHRASE_FILE are set by the unit.
 ENVIRONMENT
 fi
@@ -230,7 +231,8 @@ mlapi serves https://$name. Next:
 
 1. a client; its password is printed once:   mlapi clients add NAME --scopes models:read,models:predict
 2. its tokens, from anywhere:                 curl https://$name/auth/reset -d username=NAME -d password=...
-3. variables in $config_dir/environment, then:    systemctl reload mlapi
+3. variables, for the next start:             $config_dir/environment
+   or at once:                                systemctl reload mlapi
 NEXT
 if [ "$certificate" = "$config_dir/tls/certificate.pem" ]; then
   echo

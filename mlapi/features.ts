@@ -11,11 +11,11 @@ import { oip } from './oip/feature.ts';
 import type { Migrations } from './persistence/migrations.ts';
 import { postgresVariables } from './persistence/postgres-variables.ts';
 import { otlpVariables } from './telemetry/otlp/variables.ts';
-import { workersVariables } from './workers/variables.ts';
+import { workers } from './workers/feature.ts';
 
 /** The features besides the core, in the order in which they open. Remove its line and its folder to remove one. */
 export const features = {
-  workers: { variables: workersVariables },
+  workers,
   postgres: { variables: postgresVariables },
   redis: { variables: redisVariables },
   otlp: { variables: otlpVariables },
@@ -26,6 +26,9 @@ export const features = {
 };
 
 const declared = Object.values<Feature>(features);
+
+/** Loads what runs the service, if a feature does: in several processes, for example. */
+export const runService = declared.find(({ run }) => run !== undefined)?.run;
 
 /** Permissions that a token may hold, in alphabetical order. */
 export const permissions: readonly string[] = [

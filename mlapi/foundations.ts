@@ -12,7 +12,7 @@ import { createLogger, type Logger } from './telemetry/logger.ts';
 import { noMetrics, type Metrics } from './telemetry/metrics/metrics.ts';
 import { openTracing } from './telemetry/otlp/open-tracing.ts';
 
-/** Parts that a worker, test or tool supplies; the others are created from the configuration. */
+/** Parts that the caller supplies; the others are created from the configuration. */
 export interface FoundationOptions {
   /** Epoch milliseconds. */
   readonly clock?: () => number;
@@ -21,7 +21,7 @@ export interface FoundationOptions {
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly lifecycle?: Lifecycle;
-  /** Counter store used without Redis. */
+  /** Counter store shared with other processes, used without Redis. */
   readonly localCounters?: CounterStore;
   readonly securityTxtPath?: string;
 }

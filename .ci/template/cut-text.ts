@@ -79,7 +79,9 @@ function cutBlock({ kind, lines }: Block, words: RegExp): string[] {
   const text = lines.join('\n');
   if (!words.test(text)) return lines;
   if (kind === 'table') {
-    const rows = lines.filter((line, index) => index < 2 || !words.test(line));
+    const rows = lines
+      .map((line, index) => (index < 2 ? line : cutListed(line, words)))
+      .filter((line, index) => index < 2 || !words.test(line));
     return rows.filter((line) => line.startsWith('|')).length > 2 ? rows : [];
   }
   if (kind === 'code') {
@@ -91,6 +93,13 @@ function cutBlock({ kind, lines }: Block, words: RegExp): string[] {
   const content = cutLinks(text.slice(mark.length, text.length - end.length), words);
   const left = cutSentences(content, words) ?? content;
   return left === '' ? [] : (mark + left + end).split('\n');
+}
+
+/** Of the proofs that a row lists, each between backticks, those that are gone; unless none is left. */
+function cutListed(row: string, words: RegExp): string {
+  const without = (item: string) => (words.test(item) ? '' : item);
+  const cut = row.replace(/[,;]\s+`[^`]*`/g, without).replace(/`[^`]*`[,;]\s+/g, without);
+  return words.test(cut) ? row : cut;
 }
 
 /** Links of an enumeration, each with its comma. */

@@ -96,6 +96,24 @@ const all = {
     // The media type of `encoding.csv`.
     except: ['mlapi/client/versions.ts'],
   },
+  workers: {
+    title: 'several processes that serve, and one that supervises them; without it, one process',
+    paths: [
+      'mlapi/workers',
+      'test/workers',
+      'test/support/workers.ts',
+      'test/support/metered-service.ts',
+      'test/assurance/attacks/workers.test.ts',
+    ],
+    words: /\bworkers?\b|mlapi_worker|MLAPI_WORKERS|supervis|kill -HUP|RELOADING|metrics_missed|reload mlapi/i,
+    // Threads of Node.js, a tool's own processes, and what gunicorn calls by that word.
+    except: [
+      'mlapi/inference/execution/model-child.ts',
+      '.ci/openapi',
+      'files/from-flask.md',
+      'test/inference/remote/mlserver.py',
+    ],
+  },
   docs: {
     title: 'the documents at /api/docs, and the OpenAPI description',
     paths: ['mlapi/docs', 'test/docs', '.ci/openapi'],

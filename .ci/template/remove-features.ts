@@ -42,7 +42,7 @@ export function removeFeatures(
     rmSync(resolve(root, path), { recursive: true, force: true });
   const wordsOf = wordsIn(names);
   const changed = new Set<string>();
-  dropAssurance(root, wordsOf);
+  const folders = dropAssurance(root, wordsOf);
   let code = cutCode(root, wordsOf);
   for (;;) {
     for (const path of code.changed) changed.add(relative(root, path));
@@ -52,7 +52,9 @@ export function removeFeatures(
   }
   for (const path of filesUnder(root)) if (cutFile(root, path, wordsOf(path), names)) changed.add(path);
   for (const path of dropDeadPaths(root, before)) changed.add(path);
-  dropDeadScripts(root);
+  const ofPrograms = wordsOfPrograms(folders, dropDeadScripts(root));
+  for (const path of filesUnder(root))
+    if (path.endsWith('.md') && cutFile(root, path, ofPrograms, names)) changed.add(path);
   // Only now are some packages unused.
   knip(root, 'dependencies');
   for (const path of ['package.json', ...dropPackageRows(root, packagesBefore)]) changed.add(path);
@@ -67,17 +69,27 @@ export function removeFeatures(
   return { deleted: before.length - left.length, changed: changed.size, leftovers: [...code.leftovers, ...words] };
 }
 
-/** Each folder of programs that test the service as a whole is kept unchanged, or removed. */
-function dropAssurance(root: string, wordsOf: (path: string) => RegExp | undefined): void {
+/** Each folder of programs that test the service as a whole is kept unchanged, or removed. @returns the names of the removed ones */
+function dropAssurance(root: string, wordsOf: (path: string) => RegExp | undefined): string[] {
   const folder = 'test/assurance';
-  if (!existsSync(join(root, folder))) return;
-  for (const name of readdirSync(join(root, folder))) {
-    if (name === 'attacks') continue;
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder)).filter((name) => {
+    if (name === 'attacks') return false;
     const isMeant = filesUnder(root, `${folder}/${name}`).some(
       (path) => wordsOf(path)?.test(readFileSync(join(root, path), 'utf8')) === true,
     );
     if (isMeant) rmSync(join(root, folder, name), { recursive: true });
-  }
+    return isMeant;
+  });
+}
+
+/** Returns the words by which pages name removed programs: folders, headings of sections, scripts. */
+function wordsOfPrograms(folders: readonly string[], scripts: readonly string[]): RegExp {
+  const words = [
+    ...folders.flatMap((name) => [`test/assurance/${name}\\b`, `^#+ ${name}`]),
+    ...scripts.map((name) => `npm run ${name}\\b`),
+  ];
+  return new RegExp(words.join('|') || '(?!)', 'i');
 }
 
 /** Deletes files without importers, and removes unused exports. @returns the changed TypeScript files */

@@ -12,15 +12,17 @@ export function readPackage(root: string): Package {
   return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Package;
 }
 
-/** Removes scripts without their program from `package.json`. */
-export function dropDeadScripts(root: string): void {
+/** Removes scripts without their program from `package.json`. @returns their names */
+export function dropDeadScripts(root: string): string[] {
   const found = readPackage(root);
   const isRunnable = (command: string) =>
     (command.match(/(?<![\w/])(?:test|mlapi|\.ci)\/[\w./-]*[\w-]/g) ?? []).every((program) =>
       existsSync(join(root, program)),
     );
-  found.scripts = Object.fromEntries(Object.entries(found.scripts).filter(([, command]) => isRunnable(command)));
+  const dead = Object.keys(found.scripts).filter((name) => !isRunnable(found.scripts[name]!));
+  found.scripts = Object.fromEntries(Object.entries(found.scripts).filter(([name]) => !dead.includes(name)));
   writeFileSync(join(root, 'package.json'), `${JSON.stringify(found, undefined, 2)}\n`);
+  return dead;
 }
 
 /** Removes the rows of removed packages from the README's table. @returns the changed files */

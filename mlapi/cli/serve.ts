@@ -1,24 +1,23 @@
-import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import type { Config } from '../configuration.ts';
+import { readConfig, type Config } from '../configuration.ts';
+import { runService } from '../features.ts';
+import type { ServerProgram } from '../http/server/program.ts';
 import { exitWithMessage } from '../http/server/service.ts';
 
-/** Supervises worker processes; this process loads nothing of what they serve. */
-async function superviseWorkers(): Promise<void> {
-  const [{ Supervisor }, { readConfig }] = await Promise.all([
-    import('../workers/supervisor.ts'),
-    import('../configuration.ts'),
-  ]);
-  await new Supervisor(readConfig, fileURLToPath(import.meta.url)).run();
+const program: ServerProgram<Config> = {
+  path: fileURLToPath(import.meta.url),
+  readConfig,
+  load: async () => {
+    const { startService } = await import('./start-service.ts');
+    return async (config, parts) => (await startService(config, parts)).service;
+  },
+};
+
+/** Runs the service as a feature does it, such as in several processes; otherwise in this one. */
+async function serve(): Promise<void> {
+  const run = (await runService?.()) ?? (await import('./run-alone.ts')).runAlone;
+  // The features read their own part of the configuration.
+  await run(program as never);
 }
 
-/** Serves in this process, as one of the workers. */
-async function work(): Promise<void> {
-  const [{ runWorker }, { startService }] = await Promise.all([
-    import('../workers/worker.ts'),
-    import('./start-service.ts'),
-  ]);
-  runWorker(async (config: Config, options) => (await startService(config, options)).service);
-}
-
-await (cluster.isPrimary ? superviseWorkers() : work()).catch(exitWithMessage);
+await serve().catch(exitWithMessage);

@@ -53,7 +53,7 @@ export function buildModelStore(options: ModelStoreOptions) {
   const untrusted = new UntrustedModels({ ...config, observer: observers?.uploaded, ...(logger && { logger }) });
   const artifacts = new Artifacts(config.dataDir);
   const traffic = new Traffic({ database, clock });
-  const loaded = new ModelCache({ untrusted, artifacts, traffic, memoryBytes: untrusted.workerBytes, logger });
+  const loaded = new ModelCache({ untrusted, artifacts, traffic, memoryBytes: untrusted.shareBytes, logger });
   const resolver = new VersionResolver(database);
   const store = new ModelStore({ database, artifacts, untrusted, loaded, resolver, traffic });
   const service = new ModelService({

@@ -19,13 +19,13 @@ export const modelStoreVariables: VariableGroup<ModelStoreConfig> = {
       'MLAPI_MODEL_MEMORY_BYTES',
       integer(268_435_456, 68_719_476_736),
       '1073741824',
-      'memory limit of each process with an uploaded model; at most its worker’s share',
+      'memory limit of each process with an uploaded model; at most the share of its server process',
     ),
     variable(
       'MLAPI_MODELS_MEMORY_BYTES',
       integer(268_435_456, 68_719_476_736),
       '1073741824',
-      'memory limit of all loaded uploaded models, split evenly among workers and then owners',
+      'memory limit of all loaded uploaded models, split evenly among server processes and then owners',
     ),
     variable('MLAPI_CLIENT_MODELS', integer(0, 1_000_000), '100', 'maximum number of versions per client in the store'),
     variable(

@@ -1,11 +1,11 @@
 import type { CoreConfig } from '../config/core-config.ts';
 import type { CounterName, WindowCount } from '../http/limits/counters.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
-import type { OtlpConfig } from '../telemetry/otlp/variables.ts';
+import type { OutletConfig } from '../telemetry/metrics/outlets.ts';
 import type { WorkersConfig } from './variables.ts';
 
 /** The part of the configuration that is read here; workers get all of it. */
-export interface SupervisedConfig extends CoreConfig, WorkersConfig, Partial<OtlpConfig> {}
+export interface SupervisedConfig extends CoreConfig, WorkersConfig, OutletConfig {}
 
 /** Messages from the supervisor to a worker. */
 export type SupervisorMessage =

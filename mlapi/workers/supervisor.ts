@@ -2,12 +2,13 @@ import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MemoryCounterStore } from '../http/limits/window-counters.ts';
 import { removeStaleSocket } from '../http/server/service.ts';
+import { Systemd } from '../http/server/systemd.ts';
 import { createLogger, exitAfterLog, type Logger } from '../telemetry/logger.ts';
+import { isMeasured } from '../telemetry/metrics/open-metrics.ts';
 import { CounterLeases } from './counter-leases.ts';
 import { aliveIntervalMs, type SupervisedConfig } from './messages.ts';
 import { Restarts } from './restarts.ts';
 import { countAll } from './supervisor-counters.ts';
-import { Systemd } from './systemd.ts';
 import { WorkerHandle } from './worker-handle.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -35,7 +36,7 @@ export class Supervisor {
   readonly #systemd: Systemd;
   /** Kept here, so that all workers share the counts and an exiting worker loses none. */
   readonly #counters = new MemoryCounterStore(() => performance.now());
-  readonly #leases = new CounterLeases(this.#counters.counter('per-client'), () => this.#config.workers);
+  readonly #leases = new CounterLeases(this.#counters.counter('per-client'), () => this.#config.processes);
   #metrics: WorkerMetrics | undefined;
   #config: SupervisedConfig;
   #logger: Logger;
@@ -77,20 +78,17 @@ export class Supervisor {
     this.#fill();
   }
 
-  /** Serves and exports metrics as configured, or stops doing so. Nothing is loaded if metrics were never configured. */
+  /** Opens and closes the outlets of metrics as configured. Nothing is loaded if metrics were never configured. */
   async #serveMetrics(): Promise<void> {
-    const { metricsPort, otlpEndpoint } = this.#config;
-    if (metricsPort === undefined && otlpEndpoint === undefined && this.#metrics === undefined) return;
+    if (this.#metrics === undefined && !isMeasured(this.#config)) return;
     const { WorkerMetrics } = await import('./worker-metrics.ts');
     this.#metrics ??= new WorkerMetrics();
-    const url = await this.#metrics.listen(metricsPort);
-    if (url !== undefined) this.#logger.info('serving metrics', { url });
-    await this.#metrics.exportToOtlp(this.#config, this.#logger);
+    await this.#metrics.outlets.configure(this.#config, this.#logger);
   }
 
   /** Starts missing workers. */
   #fill(): void {
-    for (let count = this.#present().length; count < this.#config.workers; count += 1) {
+    for (let count = this.#present().length; count < this.#config.processes; count += 1) {
       void this.#startInTurn(new Restarts());
     }
   }
@@ -101,7 +99,7 @@ export class Supervisor {
   async #startInTurn(restarts: Restarts): Promise<void> {
     for (let early = this.#earlyListener(); early !== undefined; early = this.#earlyListener()) await early.ready;
     // A reload may have filled the slot meanwhile.
-    if (!this.#isStopping && this.#present().length < this.#config.workers) this.#start('starting', restarts);
+    if (!this.#isStopping && this.#present().length < this.#config.processes) this.#start('starting', restarts);
   }
 
   #earlyListener(): WorkerHandle | undefined {
@@ -145,7 +143,7 @@ export class Supervisor {
     if (this.#wasEverReady) return;
     this.#wasEverReady = true;
     if (URL.canParse(address)) this.#chosenPort = Number(new URL(address).port);
-    this.#logger.info('listening', { address, workers: this.#config.workers });
+    this.#logger.info('listening', { address, workers: this.#config.processes });
     void this.#systemd.notify('READY=1');
   }
 
@@ -194,7 +192,7 @@ export class Supervisor {
       await this.#serveMetrics();
       await this.#replaceEach(successors);
       this.#logger = createLogger(this.#config);
-      this.#logger.info('reloaded', { workers: this.#config.workers });
+      this.#logger.info('reloaded', { workers: this.#config.processes });
     } catch (error) {
       this.#config = before;
       for (const successor of successors) successor.dismiss();
@@ -209,8 +207,8 @@ export class Supervisor {
 
   async #replaceEach(successors: WorkerHandle[]): Promise<void> {
     const old = this.#present();
-    for (let index = 0; index < Math.max(this.#config.workers, old.length); index += 1) {
-      if (index < this.#config.workers) successors.push(await this.#startSuccessor());
+    for (let index = 0; index < Math.max(this.#config.processes, old.length); index += 1) {
+      if (index < this.#config.processes) successors.push(await this.#startSuccessor());
       old[index]?.dismiss();
     }
   }
@@ -250,7 +248,7 @@ export class Supervisor {
   }
 
   async #finish(): Promise<void> {
-    await this.#metrics?.finishOtlp();
+    await this.#metrics?.outlets.finish();
     this.#logger.info('stopped');
     exitAfterLog(0);
   }

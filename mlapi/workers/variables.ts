@@ -3,7 +3,7 @@ import Joi from 'joi';
 import { variable, type VariableGroup } from '../config/variable.ts';
 
 export interface WorkersConfig {
-  readonly workers: number;
+  readonly processes: number;
 }
 
 const workers = Joi.string()
@@ -14,6 +14,6 @@ export const workersVariables: VariableGroup<WorkersConfig> = {
   variables: [variable('MLAPI_WORKERS', workers, '1', 'server processes; `auto`: one per core')],
   read: (values) => {
     const given = values.text('MLAPI_WORKERS');
-    return { workers: given === 'auto' ? availableParallelism() : Number(given) };
+    return { processes: given === 'auto' ? availableParallelism() : Number(given) };
   },
 };

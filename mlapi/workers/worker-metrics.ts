@@ -1,9 +1,6 @@
-import type { Logger } from '../telemetry/logger.ts';
-import { MetricsServer } from '../telemetry/metrics/metrics-server.ts';
-import { addUp, countsOf, toText } from '../telemetry/metrics/metrics-total.ts';
+import { addUp, countsOf } from '../telemetry/metrics/metrics-total.ts';
 import type { MetricSnapshot } from '../telemetry/metrics/metrics.ts';
-import type { MetricsExport } from '../telemetry/otlp/metrics-export.ts';
-import type { OtlpConfig } from '../telemetry/otlp/variables.ts';
+import { Outlets } from '../telemetry/metrics/outlets.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 const states = { ready: ['ready'], starting: ['starting', 'candidate'], leaving: ['leaving'] } as const;
@@ -17,47 +14,9 @@ export class WorkerMetrics {
   #ended: MetricSnapshot[] = [];
   #restarts = 0;
   #missed = 0;
-  #server: MetricsServer | undefined;
-  #port: number | undefined;
   #reading: Promise<MetricSnapshot[][]> | undefined;
-  readonly #startedAt = Date.now();
-  #otlpExport: MetricsExport | undefined;
-
-  /**
-   * Serves the metrics on this port; undefined stops serving.
-   * @returns the URL, if it has changed
-   * @throws {Error} if it cannot listen; then nothing has changed
-   */
-  async listen(port: number | undefined): Promise<string | undefined> {
-    if (port === this.#port) return undefined;
-    const server =
-      port === undefined ? undefined : await MetricsServer.open(port, async () => toText(await this.#read()));
-    this.#server?.close();
-    this.#server = server;
-    this.#port = port;
-    return server?.url;
-  }
-
-  /** Exports the metrics to the configured collector, or to none. */
-  async exportToOtlp(
-    { otlpEndpoint: endpoint, otlpIntervalSeconds: intervalSeconds }: Partial<OtlpConfig>,
-    logger: Pick<Logger, 'error' | 'info'>,
-  ): Promise<void> {
-    const isOff = endpoint === undefined || intervalSeconds === undefined;
-    if (!isOff && this.#otlpExport?.isTo(endpoint, intervalSeconds) === true) return;
-    this.#otlpExport?.stop();
-    this.#otlpExport = undefined;
-    if (isOff) return;
-    const { MetricsExport } = await import('../telemetry/otlp/metrics-export.ts');
-    const read = async () => addUp(await this.#read());
-    this.#otlpExport = new MetricsExport({ endpoint, intervalSeconds, logger, startedAt: this.#startedAt, read });
-    logger.info('metrics are exported', { collector: new URL(endpoint).origin, interval_seconds: intervalSeconds });
-  }
-
-  /** Exports the last counts, after the workers have exited. */
-  async finishOtlp(): Promise<void> {
-    await this.#otlpExport?.finish();
-  }
+  /** Where they go. */
+  readonly outlets = new Outlets(() => this.#read());
 
   watch(member: WorkerHandle): void {
     this.#members.add(member);

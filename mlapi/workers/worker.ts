@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CounterStore } from '../http/limits/counters.ts';
+import type { StartServing } from '../http/server/program.ts';
 import type { Service } from '../http/server/service.ts';
 import { isStorageFault } from '../persistence/busy.ts';
 import { exitAfterLog } from '../telemetry/logger.ts';
@@ -13,22 +13,11 @@ const lastWordLimitMs = 500;
 
 type StartMessage = Extract<SupervisorMessage, { type: 'start' }>;
 
-/** Builds the services and serves them. */
-export type Serve<Config extends SupervisedConfig> = (config: Config, options: ServeOptions) => Promise<Service>;
-
-interface ServeOptions {
-  readonly listensEarly: boolean;
-  /** Counter store shared by all workers. */
-  readonly localCounters: CounterStore;
-  /** Metrics of this process. */
-  readonly metrics: Metrics;
-}
-
 /**
  * Runs this process as a worker: serves with the configuration of its supervisor and exits when told to, or when the supervisor is gone.
  * The supervisor handles signals; a worker that receives SIGTERM alone is replaced.
  */
-export function runWorker<Config extends SupervisedConfig>(serve: Serve<Config>): void {
+export function runWorker<Config extends SupervisedConfig>(serve: StartServing<Config>): void {
   const localCounters = new SupervisorCounterStore(tell);
   let service: Service | undefined;
   let metrics = noMetrics;

@@ -7,7 +7,8 @@ import { processTree } from '../support/process-tree.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { allScopes, ask } from '../support/ask.ts';
 import { upload } from '../support/uploads.ts';
-import { readyWorkersOf, until } from '../support/workers.ts';
+import { until } from '../support/running.ts';
+import { readyWorkersOf } from '../support/workers.ts';
 
 const shipped = join(process.cwd(), 'resources/models/nsl-kdd-classifier');
 const workers = 2;

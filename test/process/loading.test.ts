@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { serve, startScript } from '../support/child.ts';
 import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { childrenOf } from '../support/workers.ts';
+import { childrenOf } from '../support/running.ts';
 
 /** The native libraries that a process has loaded, out of those that serving needs. */
 function librariesOf(pid: number): string[] {

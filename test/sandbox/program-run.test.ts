@@ -8,7 +8,7 @@ import { ProgramRun, WeakIsolation } from '../../mlapi/sandbox/program-run.ts';
 import { startCompiled } from '../support/child.ts';
 import { describeConfined, processesWith, python, runPython, startPython } from '../support/confined-programs.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { until } from '../support/workers.ts';
+import { until } from '../support/running.ts';
 
 const words = (...lines: readonly string[]) => lines.join('\n');
 

@@ -31,7 +31,7 @@ export async function refusal(models: Readonly<Record<string, ModelFolder>>, def
     modelsDir,
     defaultModel,
     maxRows: 10,
-    workers: 1,
+    processes: 1,
     predictTimeoutMs: 10_000,
   }).then(
     () => undefined,

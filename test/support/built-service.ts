@@ -8,7 +8,7 @@ interface BuiltOptions {
   /** A folder compiled by `compileProject`; by default the service compiles into its own. */
   readonly home?: string;
   readonly variables?: Readonly<Record<string, string>>;
-  /** Node options, for workers too. */
+  /** Node options. */
   readonly nodeOptions?: readonly string[];
   /** A program that executes the service, such as taskset. */
   readonly prefix?: readonly string[];

@@ -8,7 +8,7 @@ const observer = {
 };
 const predictor = await Predictor.load(process.argv[2] ?? '', {
   maxRows: 10,
-  workers: 1_000,
+  processes: 1_000,
   predictTimeoutMs: 60_000,
   observer,
 });

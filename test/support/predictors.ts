@@ -23,7 +23,7 @@ export async function loadPredictor(
   const observer = { ran: (run: ObservedRun) => runs.push(run), shed: (model: ObservedModel) => shed.push(model) };
   const predictor = await Predictor.load(join(writeModelFolders({ m: folder }), 'm'), {
     maxRows: 100_000,
-    workers: 1,
+    processes: 1,
     predictTimeoutMs: 10_000,
     ...options,
     observer,

@@ -39,7 +39,7 @@ async function makeTemplate(template: string, variables: Variables, at: number):
   try {
     renameSync(unfinished, template);
   } catch {
-    // Another worker was faster.
+    // Another process was faster.
     rmSync(unfinished, { recursive: true });
   }
 }

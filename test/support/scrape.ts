@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import type { TestProcess } from './child.ts';
 
-/** The metrics of a service, by series: `mlapi_workers{state="ready"}`. */
+/** The metrics of a service, by series: `mlapi_rate_limited_total{limit="per-client"}`. */
 export type Series = Readonly<Record<string, number>>;
 
 /** The URL of a service's metrics. */

@@ -60,6 +60,13 @@ describe('settings and scripts', () => {
     expect(cutLines(text, words, [])).toBe('a\n\n\nb\n\n\nc\n\nd\n');
   });
 
+  test('a row of a table goes, or loses what it lists between backticks', () => {
+    const head = '| case | proofs |\n| --- | --- |\n';
+    const rows = '| a | `gone.ts`, `b.ts`; `gone.ts › c` |\n| gone | `a.ts` |\n| d | `gone.ts` |\n';
+
+    expect(cutMarkdown(head + rows, words)).toBe(`${head}| a | \`b.ts\` |\n`);
+  });
+
   test('a text in JSON loses a sentence', () => {
     expect(JSON.parse(cutJson('{"about":"One. Gone is two."}', words))).toEqual({ about: 'One.' });
   });

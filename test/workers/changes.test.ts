@@ -4,7 +4,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { childVariables, mlapi, serve } from '../support/child.ts';
 import { hasPostgres, TestPostgres } from '../support/postgres.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { allReady, childrenOf } from '../support/workers.ts';
+import { allReady, childrenOf } from '../support/running.ts';
 
 jest.setTimeout(240_000);
 

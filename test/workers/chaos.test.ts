@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
 import type { TestProcess } from '../support/child.ts';
 import type { Tokens } from '../support/service.ts';
-import { ask, childrenOf, readyWorkersOf, serveWithClients, until, type Answer } from '../support/workers.ts';
+import { ask, childrenOf, until, type Answer } from '../support/running.ts';
+import { readyWorkersOf, serveWorkers } from '../support/workers.ts';
 
 jest.setTimeout(600_000);
 
@@ -89,7 +90,7 @@ function count({ stdout }: TestProcess, pattern: RegExp): number {
 
 describe('10,000 requests while workers are killed and reloaded', () => {
   test('no acknowledged write is lost, and only requests at a killed worker stay unanswered', async () => {
-    const { service, url, tokens } = await serveWithClients(['a', 'b', 'c', 'd', 'e', 'f'], {
+    const { service, url, tokens } = await serveWorkers(['a', 'b', 'c', 'd', 'e', 'f'], {
       MLAPI_WORKERS: '3',
       MLAPI_REFRESH_GRACE_SECONDS: '60',
       MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '1000000',

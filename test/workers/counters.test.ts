@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
-import { ask, childrenOf, readyWorkersOf, serveWithClients, until } from '../support/workers.ts';
+import { ask, childrenOf, until } from '../support/running.ts';
+import { readyWorkersOf, serveWorkers } from '../support/workers.ts';
 
 jest.setTimeout(240_000);
 
@@ -15,7 +16,7 @@ async function statuses(count: number, request: () => Promise<{ status: number }
 describe('counts shared by workers', () => {
   test('429: the limit per client is exact over three workers, and a killed worker’s counts are kept', async () => {
     const variables = { MLAPI_WORKERS: '3', MLAPI_RATE_LIMIT_PER_MINUTE: '100' };
-    const { service, url, tokens } = await serveWithClients(['somebody'], variables);
+    const { service, url, tokens } = await serveWorkers(['somebody'], variables);
     const token = tokens[0]!.access_token;
     const request = () => ask(`${url}/api/models`, { token });
     expect(await statuses(60, request)).toEqual({ 200: 60 });
@@ -30,7 +31,7 @@ describe('counts shared by workers', () => {
 
   test('429: failed passwords per name and requests per address are shared too', async () => {
     const variables = { MLAPI_WORKERS: '3', MLAPI_AUTH_RATE_LIMIT_PER_MINUTE: '20' };
-    const { service, url } = await serveWithClients([], variables);
+    const { service, url } = await serveWorkers([], variables);
     const body = { username: 'nobody', password: 'wrong' };
     const guess = () => ask(`${url}/auth/reset`, { method: 'POST', body });
     expect(await statuses(30, guess)).toEqual({ 401: 20, 429: 10 });

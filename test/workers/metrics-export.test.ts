@@ -6,7 +6,7 @@ import { TestCollector, type Received } from '../support/collector.ts';
 import { hasOtlpMessages, parseExport } from '../support/otlp.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { serviceName } from '../../mlapi/version.ts';
-import { ask } from '../support/workers.ts';
+import { ask } from '../support/running.ts';
 
 jest.setTimeout(120_000);
 

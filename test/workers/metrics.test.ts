@@ -6,7 +6,8 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { serve, startCompiled, type TestProcess } from '../support/child.ts';
 import { metricsUrlOf, scrape } from '../support/scrape.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { childrenOf, readyWorkersOf, until } from '../support/workers.ts';
+import { childrenOf, until } from '../support/running.ts';
+import { readyWorkersOf } from '../support/workers.ts';
 
 jest.setTimeout(120_000);
 

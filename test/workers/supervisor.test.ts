@@ -4,7 +4,8 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { serve, startCompiled } from '../support/child.ts';
 import { projectRoot } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { allReady, ask, childrenOf, readyWorkersOf, until } from '../support/workers.ts';
+import { allReady, ask, childrenOf, until } from '../support/running.ts';
+import { readyWorkersOf } from '../support/workers.ts';
 
 // Each process loads the models, which takes time on a busy machine.
 jest.setTimeout(240_000);

@@ -1,21 +1,10 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { serve } from '../support/child.ts';
 import { temporaryFolder } from '../support/service.ts';
-import { childrenOf, until } from '../support/workers.ts';
+import { recordingSystemd } from '../support/systemd.ts';
+import { childrenOf, until } from '../support/running.ts';
 
 jest.setTimeout(240_000);
-
-/** A `systemd-notify` that records its arguments in place of the real one. */
-function recordingSystemd() {
-  const folder = temporaryFolder();
-  const record = join(folder, 'record');
-  writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$@" >> ${record}\n`);
-  chmodSync(join(folder, 'systemd-notify'), 0o755);
-  const variables = { PATH: `${folder}:${process.env.PATH}`, NOTIFY_SOCKET: join(folder, 'socket') };
-  return { variables, told: () => (existsSync(record) ? readFileSync(record, 'utf8').trim().split('\n') : []) };
-}
 
 describe('systemd receives', () => {
   test('READY once the service serves, RELOADING and READY around a reload, STOPPING at the end', async () => {

@@ -40,7 +40,7 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * Issues, rotates, revokes and verifies tokens. Every decision is one database transaction, so that workers and machines agree and restarts
+ * Issues, rotates, revokes and verifies tokens. Every decision is one database transaction, so that processes and machines agree and restarts
  * lose nothing.
  * @example
  * const tokens = new TokenService({ config, database, maker, metrics, clock: Date.now });

@@ -25,6 +25,6 @@ export interface SharedCounters extends Counters {
 
 /** Store of counters. The same name always returns the same counters. */
 export interface CounterStore {
-  /** @param limit count above which everything is rejected; up to it, a worker may count some in advance */
+  /** @param limit count above which everything is rejected; up to it, a process may count some in advance */
   counter(name: CounterName, limit?: number): Counters;
 }

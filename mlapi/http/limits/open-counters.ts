@@ -7,7 +7,7 @@ interface CounterOptions {
   /** Monotonic, in milliseconds. */
   readonly monotonicClock: () => number;
   readonly logger: Logger;
-  /** Store used without Redis. Default: the memory of this process. */
+  /** Shared with other processes. Default: the memory of this process. */
   readonly localCounters: CounterStore | undefined;
 }
 
@@ -18,24 +18,29 @@ interface OpenCounterStore extends CounterStore {
 }
 
 /**
- * Opens the counter store: Redis if configured, otherwise the memory of this process or its supervisor. While Redis is unreachable, the
+ * Opens the counter store: Redis if configured, otherwise the local store. While Redis is unreachable, the
  * limits on unauthenticated requests reject with 503; the limit per client falls back to memory, because its clients have a valid token.
  */
-export async function openCounters(
+export function openCounters(
   { monotonicClock, logger, localCounters }: CounterOptions,
   { redisUrl }: Partial<RedisConfig>,
 ): Promise<OpenCounterStore> {
   const local = localCounters ?? new MemoryCounterStore(monotonicClock);
-  if (redisUrl === undefined) {
-    return {
-      counter: (name, limit) => local.counter(name, limit),
-      check: () => Promise.resolve(),
-      close: () => undefined,
-    };
-  }
+  return redisUrl === undefined ? Promise.resolve(openLocal(local)) : openRedis(redisUrl, local, logger);
+}
+
+function openLocal(local: CounterStore): OpenCounterStore {
+  return {
+    counter: (name, limit) => local.counter(name, limit),
+    check: () => Promise.resolve(),
+    close: () => undefined,
+  };
+}
+
+async function openRedis(url: string, local: CounterStore, logger: Logger): Promise<OpenCounterStore> {
   // Loaded on demand: the Redis client is larger than the rest of this folder.
   const { RedisCounterStore } = await import('./redis-counters.ts');
-  const redis = await RedisCounterStore.open(redisUrl, logger);
+  const redis = await RedisCounterStore.open(url, logger);
   return {
     counter: (name, limit) =>
       name === 'per-client' ? firstOf(redis.counter(name), local.counter(name, limit)) : redis.counter(name),

@@ -16,8 +16,8 @@ import type { RunInput, TensorInfo } from '../tensors/types.ts';
 import { timeOneRow, warmUp, warmUpTensors, type WarmUp } from '../warmup/warm-up.ts';
 
 export interface EngineConfig extends Pick<CoreConfig, 'maxRows' | 'predictTimeoutMs'>, AllowedServers {
-  /** Processes that share the CPUs; default: 1. */
-  readonly workers?: number;
+  /** Server processes that share the CPUs; default: 1. */
+  readonly processes?: number;
 }
 
 export interface EngineOptions extends EngineConfig {
@@ -119,9 +119,9 @@ export function secondaryOutputs({ metadata, outputName }: Pick<KnownModel, 'met
   return metadata.outputs.map(({ name }) => name).filter((name) => name !== outputName);
 }
 
-function poolOptions(model: KnownModel, { workers = 1, confinement, watch }: EngineOptions) {
+function poolOptions(model: KnownModel, { processes = 1, confinement, watch }: EngineOptions) {
   // Uploaded models get one process each, since there may be many.
-  const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / workers)) : 1;
+  const slots = confinement === undefined ? Math.max(1, Math.floor(availableParallelism() / processes)) : 1;
   const { path, metadata, outputName } = model;
   return { path, sha256: metadata.sha256, outputName, others: secondaryOutputs(model), slots, confinement, watch };
 }

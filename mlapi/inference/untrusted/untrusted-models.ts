@@ -24,7 +24,7 @@ import {
 } from '../serving/prepare-model.ts';
 import type { ModelMetadata, ModelFile } from '../tensors/types.ts';
 import { readUntrustedContract } from './read-contract.ts';
-import { modelMemory, workerMemory, type ModelMemoryConfig } from './worker-memory.ts';
+import { memoryShare, modelMemory, type ModelMemoryConfig } from './memory-share.ts';
 
 /** Contract and metadata of an accepted model. Plain data. */
 export interface UntrustedModel {
@@ -33,7 +33,7 @@ export interface UntrustedModel {
 }
 
 interface UntrustedModelsOptions extends EngineOptions, ModelMemoryConfig {
-  readonly workers?: number;
+  readonly processes?: number;
   readonly logger?: Pick<Logger, 'info'>;
 }
 
@@ -49,8 +49,8 @@ const maxReasonLength = 500;
 export class UntrustedModels {
   /** Measures the memory of the child processes. */
   readonly memory = new MemoryWatch();
-  /** Memory limit of all uploaded models of this worker, in bytes. */
-  readonly workerBytes: number;
+  /** Memory limit of all uploaded models of this server process, in bytes. */
+  readonly shareBytes: number;
   readonly #options: UntrustedModelsOptions;
   readonly #logger: Pick<Logger, 'info'> | undefined;
   #isolation: Promise<Isolation> | undefined;
@@ -58,7 +58,7 @@ export class UntrustedModels {
   constructor({ logger, ...options }: UntrustedModelsOptions) {
     this.#logger = logger;
     this.#options = options;
-    this.workerBytes = workerMemory(options);
+    this.shareBytes = memoryShare(options);
   }
 
   /** Returns a group that measures the memory of one model's processes. */

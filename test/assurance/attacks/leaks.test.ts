@@ -7,7 +7,7 @@ import Libsql from 'libsql';
 import { mlapi, serve, startCompiled, type TestProcess } from '../../support/child.ts';
 import { basic } from '../../support/oauth.ts';
 import { temporaryFolder, type Tokens } from '../../support/service.ts';
-import { until } from '../../support/workers.ts';
+import { until } from '../../support/running.ts';
 
 const passphrase = 'MARKER-passphrase-5d20c1';
 const passwords = { good: 'MARKER-password-8be1f4', wrong: 'MARKER-wrong-password-33a9', url: 'MARKERurlpassword77' };

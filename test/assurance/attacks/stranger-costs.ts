@@ -1,7 +1,7 @@
 // npx tsx test/assurance/attacks/stranger-costs.ts [ROUNDS] [REQUESTS] [PART OF A NAME]: what the longest unauthenticated requests cost,
 // compared with the shortest of their kind: processor time of a real server process, alternating in rounds. Prints a table.
 import { connect, type Socket } from 'node:net';
-import { ratiosOf, showSpread, spreadOf } from '../bench/figures.ts';
+import { ratiosOf, showSpread, spreadOf } from '../../support/figures.ts';
 import { serve } from '../../support/child.ts';
 import { processTree } from '../../support/process-tree.ts';
 import { temporaryFolder } from '../../support/service.ts';

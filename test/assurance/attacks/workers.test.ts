@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mlapi, serve, type TestProcess } from '../../support/child.ts';
 import { temporaryFolder, type Tokens } from '../../support/service.ts';
-import { until } from '../../support/workers.ts';
+import { until } from '../../support/running.ts';
 
 const workers = 3;
 const dataDir = temporaryFolder();

@@ -13,7 +13,7 @@ const rounds = 9;
 const roundMs = 100;
 
 const folder = join(import.meta.dirname, '../../../resources/models/nsl-kdd-classifier');
-const options = { maxRows: 10_000, workers: 1, predictTimeoutMs: 10_000 };
+const options = { maxRows: 10_000, processes: 1, predictTimeoutMs: 10_000 };
 const model = await prepareModel(folder, options);
 const session = await InferenceSession.create(model.path, { intraOpNumThreads: 1, interOpNumThreads: 1 });
 const batcher = await model.open(options);

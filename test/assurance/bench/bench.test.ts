@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { compileProject } from '../../support/compiled.ts';
 import { temporaryFolder } from '../../support/service.ts';
 import { encodedQuestion, post } from './cases.ts';
-import { ratiosOf, spreadOf } from './figures.ts';
+import { ratiosOf, spreadOf } from '../../support/figures.ts';
 import { judge } from './goals.ts';
 import { Generator, type Measurement } from './measure.ts';
 import { profile } from './profile.ts';

@@ -1,4 +1,4 @@
-import { ratiosOf, spreadOf, type Spread } from './figures.ts';
+import { ratiosOf, spreadOf, type Spread } from '../../support/figures.ts';
 import type { Cell, Generator, Measurement, Server } from './measure.ts';
 
 /** Servers under the same load. */

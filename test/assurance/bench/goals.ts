@@ -1,5 +1,5 @@
 import { shareOf, type Result } from './compare.ts';
-import { showSpread, type Spread } from './figures.ts';
+import { showSpread, type Spread } from '../../support/figures.ts';
 import type { Measurement } from './measure.ts';
 import type { Fact, Section } from './report.ts';
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { figureOf, shareOf, showCell, type Pace, type Result } from './compare.ts';
-import { digitsOf, showSpread, type Spread } from './figures.ts';
+import { digitsOf, showSpread, type Spread } from '../../support/figures.ts';
 import { judge, type Goal } from './goals.ts';
 import { plot } from './plot.ts';
 

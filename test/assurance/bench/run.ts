@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compileProject } from '../../support/compiled.ts';
 import { temporaryFolder } from '../../support/service.ts';
-import { digitsOf, showSpread } from './figures.ts';
+import { digitsOf, showSpread } from '../../support/figures.ts';
 import type { Goal } from './goals.ts';
 import { Generator, type Cell } from './measure.ts';
 import { report, table, type Section } from './report.ts';

@@ -52,13 +52,18 @@ beforeAll(async () => {
   // This metric appears only after a garbage collection, which may not have happened yet.
   labelsOf.set('nodejs_gc_duration_seconds_sum', new Set(['kind']));
 
-  const url = (await ofSupervisor.listen(0)) ?? '';
+  let url = '';
+  const logger = {
+    info: (_message: string, fields?: object) => (url = (fields as { url: string }).url),
+    error: () => undefined,
+  };
+  await ofSupervisor.outlets.configure({ metricsPort: 0 }, logger);
   const text = await (await fetch(url)).text();
   for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)(?:\{(\w+)=.*\})? \d+$/gm))
     labelsOf.set(name, new Set([labels]));
 });
 afterAll(async () => {
-  await ofSupervisor.listen(undefined);
+  await ofSupervisor.outlets.finish();
 });
 
 describe('deploy/grafana/mlapi.json', () => {

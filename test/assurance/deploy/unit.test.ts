@@ -58,8 +58,8 @@ describe('memory', () => {
       NODE_ENV: 'test',
       ...Object.fromEntries([...text.matchAll(pattern)].map(([, name, value]) => [name, value])),
     });
-  const needed = ({ workers, modelsMemoryBytes }: ReturnType<typeof readConfig>) =>
-    modelsMemoryBytes + workers * perWorkerBytes + restBytes;
+  const needed = ({ processes, modelsMemoryBytes }: ReturnType<typeof readConfig>) =>
+    modelsMemoryBytes + processes * perWorkerBytes + restBytes;
   const bytesOf = (text: string | undefined) => {
     const [, number, suffix = ''] = /^(\d+)([mg])$/i.exec(text ?? '') ?? [];
     return Number(number) * (suffix.toLowerCase() === 'g' ? 1_024 : 1) * mebibyte;
@@ -72,7 +72,7 @@ describe('memory', () => {
 
   test('the container allows it too', () => {
     const config = configOf(api, /^ {6}(MLAPI_(?:WORKERS|MODEL\w+)): '(.+)'$/gm);
-    expect(config.workers).toBe(2);
+    expect(config.processes).toBe(2);
     expect(bytesOf(/^ {4}mem_limit: (\w+)$/m.exec(api)?.[1])).toBeGreaterThanOrEqual(needed(config));
   });
 

@@ -20,7 +20,7 @@ const crash = () => {
   for (const { pid } of model.predictor.sessions().memory) process.kill(pid, 'SIGKILL');
 };
 /** One child, however many cores there are. */
-const oneChild = { workers: 1_000 };
+const oneChild = { processes: 1_000 };
 const child = (more: object = {}) => slowFolder({ executor: 'child', ...more });
 const endless = [[6_000]];
 

@@ -21,7 +21,7 @@ const load = (contract: object, remoteServers: readonly string[], more: object =
     remoteServers,
     defaultModel: undefined,
     maxRows: 10,
-    workers: 1,
+    processes: 1,
     predictTimeoutMs: 5_000,
   };
   return ModelRegistry.load(config);

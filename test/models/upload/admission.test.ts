@@ -6,7 +6,7 @@ import { identityModel } from '../../support/onnx-builder.ts';
 import { startService, type TestService } from '../../support/service.ts';
 import { allScopes } from '../../support/ask.ts';
 import { upload } from '../../support/uploads.ts';
-import { until } from '../../support/workers.ts';
+import { until } from '../../support/running.ts';
 
 let service: TestService;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { SpanExport } from '../../../mlapi/telemetry/otlp/span-export.ts';
 import { readTraceparent } from '../../../mlapi/telemetry/tracing.ts';
 import { TestCollector, type Received } from '../../support/collector.ts';
 import { hasOtlpMessages, parseExport } from '../../support/otlp.ts';
-import { serveWithClients } from '../../support/workers.ts';
+import { serveWithClients } from '../../support/running.ts';
 
 jest.setTimeout(120_000);
 

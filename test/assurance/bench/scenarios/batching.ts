@@ -3,7 +3,7 @@ import { contractOf, writeModelFolders } from '../../../support/model-folders.ts
 import { buildModel, type Node } from '../../../support/onnx-builder.ts';
 import { post, type Question } from '../cases.ts';
 import { runContests } from '../compare.ts';
-import { spreadOf } from '../figures.ts';
+import { spreadOf } from '../../../support/figures.ts';
 import type { Server } from '../measure.ts';
 import type { Section } from '../report.ts';
 import { startService } from '../servers.ts';

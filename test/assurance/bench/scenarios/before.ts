@@ -1,5 +1,5 @@
 import { runContests, shareOf, showCell, type Result } from '../compare.ts';
-import { showSpread } from '../figures.ts';
+import { showSpread } from '../../../support/figures.ts';
 import type { Section } from '../report.ts';
 import { startService } from '../servers.ts';
 import type { Bench, Scenario } from './scenario.ts';

@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import type { Result } from '../compare.ts';
-import { spreadOf } from '../figures.ts';
+import { spreadOf } from '../../../support/figures.ts';
 import type { LoadFigures } from '../load/types.ts';
 import type { Measurement } from '../measure.ts';
 import type { Section } from '../report.ts';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BuiltService } from '../../../support/built-service.ts';
 import { processTree } from '../../../support/process-tree.ts';
 import { temporaryFolder } from '../../../support/service.ts';
-import { spreadOf } from '../figures.ts';
+import { spreadOf } from '../../../support/figures.ts';
 import { processFigures } from '../load/processes.ts';
 import type { Section } from '../report.ts';
 import type { Bench } from './scenario.ts';
