@@ -216,7 +216,7 @@ describe('a request', () => {
     ['no object', '[]'],
     ['no inputs', {}],
     ['an empty list of inputs', { inputs: [] }],
-    ['inputs that are no list', { inputs: { ...input } }],
+    ['inputs that are not a list', { inputs: { ...input } }],
     ['an unknown field', { inputs: [input], input: 1 }],
     ['__proto__', `{"__proto__":{},"inputs":[${JSON.stringify(input)}]}`],
     ['an input with an unknown field', { inputs: [{ ...input, dtype: 'FP32' }] }],
@@ -228,12 +228,12 @@ describe('a request', () => {
     ['an input without data', { inputs: [{ ...input, data: undefined }] }],
     ['both kinds of data', { inputs: [{ ...input, parameters: { binary_data_size: 0 } }] }],
     ['an output twice', { inputs: [input], outputs: [{ name: 'y' }, { name: 'y' }] }],
-    ['a flag that is none', { inputs: [input], parameters: { rows: 1 } }],
+    ['an invalid flag', { inputs: [input], parameters: { rows: 1 } }],
     ['a negative number of classes', { inputs: [input], outputs: [{ name: 'y', parameters: { classification: -1 } }] }],
     ['a sequence', { inputs: [input], parameters: { sequence_id: 7 } }],
     ['an id of a kilobyte', { inputs: [input], id: 'a'.repeat(1_024) }],
     ['an id that is a number', { inputs: [input], id: 7 }],
-    ['JSON that is none', '{"inputs":'],
+    ['invalid JSON', '{"inputs":'],
     ['a name twice', '{"inputs":[],"inputs":[]}'],
   ])('400: %s', (_, request) => {
     let refusal: unknown;

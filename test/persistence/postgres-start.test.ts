@@ -49,11 +49,11 @@ describeOnPostgres('starting on PostgreSQL', () => {
     mlapi(temporaryFolder(), words, { variables: { MLAPI_DATABASE_URL: databaseUrl } });
 
   const faults: [string, (url: URL) => void, RegExp][] = [
-    ['nobody listens', (url) => (url.port = String(deadPort)), /ECONNREFUSED/],
+    ['connection refused', (url) => (url.port = String(deadPort)), /ECONNREFUSED/],
     ['a wrong password', (url) => (url.password = 'wrong-secret'), /password authentication failed/],
-    ['no such database', (url) => (url.pathname = '/nowhere'), /database "nowhere" does not exist/],
-    ['no such host', (url) => (url.hostname = 'nowhere.invalid'), /ENOTFOUND|EAI_AGAIN|timeout/],
-    ['a certificate of somebody else', (url) => verified(otherRootFile)(url), /certificate/],
+    ['an unknown database', (url) => (url.pathname = '/nowhere'), /database "nowhere" does not exist/],
+    ['an unknown host', (url) => (url.hostname = 'nowhere.invalid'), /ENOTFOUND|EAI_AGAIN|timeout/],
+    ['a certificate of an unknown authority', (url) => verified(otherRootFile)(url), /certificate/],
     [
       'a certificate for another name',
       (url) => {

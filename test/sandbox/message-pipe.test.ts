@@ -47,7 +47,7 @@ describe('the pipe between a process and its child', () => {
     ['four gigabytes, as announced', frame(Buffer.alloc(0), 0xffffffff)],
     ['one byte more than there may be', frame(Buffer.alloc(0), 1_000_001)],
     ['nothing', frame(Buffer.alloc(0))],
-    ['what is no message', frame(Buffer.from('no message'))],
+    ['an invalid message', frame(Buffer.from('no message'))],
   ])('ends with %s, and ignores anything after it', async (_, bytes) => {
     const { wire, said } = open();
     wire.write(Buffer.concat([frame(serialize('before')), bytes, frame(serialize('after'))]));

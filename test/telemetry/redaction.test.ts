@@ -37,7 +37,7 @@ describe('tokens in logged text', () => {
   });
 
   test.each([
-    ['letters and no dot behind them', `${'a'.repeat(4_000)}.bb`],
+    ['letters without a dot after them', `${'a'.repeat(4_000)}.bb`],
     ['two long parts, and no third', `${'a'.repeat(2_000)}.${'b'.repeat(2_000)}`],
     ['dots', `a${'.'.repeat(4_000)}`],
     ['short parts', 'ab.'.repeat(1_300)],

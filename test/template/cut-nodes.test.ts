@@ -17,7 +17,7 @@ function cut(text: string, isTest = false): string {
 describe('removes the smallest part that makes sense', () => {
   test.each([
     ['an element of a list', 'const a = [b, gone, c];', 'const a = [b, c];'],
-    ['the last element, with a comma behind it', 'const a = [\n  gone,\n];', 'const a = [ ];'],
+    ['the last element, with a trailing comma', 'const a = [\n  gone,\n];', 'const a = [ ];'],
     ['a property', 'f({ a, gone, b: 1 });', 'f({ a, b: 1 });'],
     ['a row of tuples', 'const a = [[1, gone], [2, b]];', 'const a = [ [2, b]];'],
     ['a member of a union', 'type A = string | gone;', 'type A = string;'],
@@ -31,7 +31,7 @@ describe('removes the smallest part that makes sense', () => {
     ['a condition that asks for it, with its branch', 'if (gone) a();\nb();', 'b();'],
     ['the other branch', 'if (gone) a(); else c();', 'c();'],
     [
-      'what is never reached',
+      'unreachable code',
       'function f() { if (gone === undefined) { return 1; } return 2; }',
       'function f() { return 1; }',
     ],

@@ -149,8 +149,8 @@ describe('MLAPI_METRICS_PORT', () => {
   });
 
   test.each([
-    ['unset: the library is not even loaded', '', false],
-    ['set: it is', '0', true],
+    ['unset: the library is not loaded', '', false],
+    ['set: the library is loaded', '0', true],
   ])('%s', async (_title, port, isLoaded) => {
     const variables = { MLAPI_METRICS_PORT: port, NODE_DEBUG: 'module' };
     const { service } = await startMetered(temporaryFolder(), variables);

@@ -135,7 +135,7 @@ describe('CSV, measured in the process', () => {
 
   test.each([
     ['trailers', `0\r\nX-Row: 1\r\n\r\n`],
-    ['a body that breaks off', undefined],
+    ['a body that is cut off', undefined],
   ])('400: %s', async (_, end) => {
     const request = post(token, 0).replace(/Content-Length.*\r\n/, 'Transfer-Encoding: chunked\r\n');
     const text = `${header}\n${rows[0]}\n`;

@@ -129,7 +129,7 @@ describe('hostile entries', () => {
   const location = ['location', data] as const;
   const tooLong = /has 16 bytes, but the model reads up to byte/;
   test.each<[string, readonly (readonly [string, string])[], RegExp]>([
-    ['an offset behind the end', [location, ['offset', '17'], ['length', '0']], tooLong],
+    ['an offset past the end', [location, ['offset', '17'], ['length', '0']], tooLong],
     ['a length over the end', [location, ['offset', '4'], ['length', '16']], tooLong],
     ['a sum that would overflow', [location, ['offset', '999999999999999'], ['length', '999999999999999']], tooLong],
     ['an offset over the end, without a length', [location, ['offset', '8']], /out of bounds/],

@@ -243,7 +243,7 @@ describe('secrets in an invalid configuration, or for an unreachable server', ()
     ['a Redis that does not answer', { MLAPI_REDIS_URL: `redis://:${passwords.url}@127.0.0.1:1` }],
     ['a Redis URL with a broken port', { MLAPI_REDIS_URL: `redis://:${passwords.url}@127.0.0.1:port` }],
     ['a passphrase beside a file', { MLAPI_KEY_PASSPHRASE: passphrase, MLAPI_KEY_PASSPHRASE_FILE: '/dev/null' }],
-    ['a variable that is none', { MLAPI_PASSWORD: passwords.url }],
+    ['an unknown variable', { MLAPI_PASSWORD: passwords.url }],
   ])('are not repeated: %s', async (_name, variables) => {
     const child = startCompiled('mlapi/cli/serve.ts', [], {
       variables: { MLAPI_DATA_DIR: temporaryFolder(), ...variables },

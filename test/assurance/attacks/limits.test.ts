@@ -53,7 +53,7 @@ describe('D76: forged origins', () => {
   const forgeries: [string, (seed: number, peer: string) => string[]][] = [
     ['one hop before the proxy’s', (seed, peer) => [`X-Forwarded-For: 10.0.0.${seed}, ${peer}`]],
     ['a hundred hops before it', (seed, peer) => [`X-Forwarded-For: ${hops(100, seed)}, ${peer}`]],
-    ['a line of its own', (seed, peer) => [`X-Forwarded-For: 10.0.0.${seed}`, `X-Forwarded-For: ${peer}`]],
+    ['a separate header line', (seed, peer) => [`X-Forwarded-For: 10.0.0.${seed}`, `X-Forwarded-For: ${peer}`]],
     ['trusted addresses before it', (seed, peer) => [`X-Forwarded-For: 10.0.0.${seed}, 127.0.0.1, ::1, ${peer}`]],
     ['garbage before it', (seed, peer) => [`X-Forwarded-For: ;;${seed}"'%00<a>, ,,${'x'.repeat(900)}, ${peer}`]],
     ['an address with a zone before it', (seed, peer) => [`X-Forwarded-For: fe80::1%eth${seed}, ${peer}`]],

@@ -68,7 +68,7 @@ describe('422: hostile locations, with the data sent too', () => {
   });
 
   test.each<[string, Buffer]>([
-    ['an offset behind the end', fixed([location, ['offset', '4']])],
+    ['an offset past the end', fixed([location, ['offset', '4']])],
     ['a huge offset', fixed([location, ['offset', '999999999999999']])],
     ['an offset of 2^64', fixed([location, ['offset', '18446744073709551616']])],
     ['a negative offset', fixed([location, ['offset', '-4']])],
@@ -76,8 +76,8 @@ describe('422: hostile locations, with the data sent too', () => {
     ['a length of 0', fixed([location, ['length', '0']])],
     ['two locations', fixed([location, ['location', 'a']])],
     ['a key of the runtime', fixed([location, ['prepacked_0', 'x']])],
-    ['values in the model, too', fixed([location], bytes(9, weights))],
-    ['a place, and data that are said to be here', withInitializers(bytes(5, elsewhere.slice(0, -1)))],
+    ['values in the model too', fixed([location], bytes(9, weights))],
+    ['a location, and data declared as internal', withInitializers(bytes(5, elsewhere.slice(0, -1)))],
     ['a kind of place that ONNX does not have', withInitializers(bytes(5, [...elsewhere.slice(0, -1), varint(14, 2)]))],
     ['in an attribute', nodeWith(...attribute('value', 4, bytes(5, elsewhere)))],
     [

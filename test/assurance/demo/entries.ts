@@ -80,7 +80,7 @@ const brought = [
   good('a third constant', { model: constant(3) }),
   bad('a few bytes that ask for 64 GB', huge()),
   good('an identity of 16 features', { model: identityModel(16) }),
-  bad('a contract that is no JSON', identityModel(2), '{'),
+  bad('a contract that is not JSON', identityModel(2), '{'),
   bad('a contract for other features', identityModel(2), JSON.stringify({ name: 'x', features: [], output: {} })),
   bad('a model with an empty name in it', Buffer.concat([onnx(), Buffer.from([0x0a])])),
   bad('random bytes', Buffer.from(Array.from({ length: 4_096 }, (_, index) => (index * 7_919 + 31) % 256))),

@@ -46,12 +46,12 @@ const otherwise: Readonly<Record<string, readonly number[]>> = {
   'HTTP/0.9': [],
   'chunked before identity': [501],
   'chunked and an empty coding': [501],
-  'a coding behind a vertical tab': [501],
+  'a coding after a vertical tab': [501],
   // Parsed and rewritten.
   'path: absolute form': [200, 200],
   'HTTP/1.2': [200, 200],
   'HTTP/1.10': [200, 200],
-  'a space behind the version': [200, 200],
+  'a space after the version': [200, 200],
   'lines that end in a bare line feed': [200, 200],
   'a bare line feed between headers': [200, 200],
   // The header is dropped.

@@ -24,11 +24,7 @@ testAsRoot.each<[string, string[], RegExp]>([
   ['a name with a quote', ['--name', "a'b", '--self-signed'], /--name takes/],
   ['a name that starts a sed command', ['--name', 'a#g;w /etc/x', '--self-signed'], /--name takes/],
   ['no certificate', ['--name', 'mlapi.example.com'], /--self-signed, or --certificate/],
-  [
-    'a certificate that is not there',
-    ['--name', 'a.example', '--certificate', '/no.pem', '--key', '/no'],
-    /cannot read/,
-  ],
+  ['a missing certificate', ['--name', 'a.example', '--certificate', '/no.pem', '--key', '/no'], /cannot read/],
   ['both kinds of certificate', [...named, '--certificate', '/no.pem'], /goes without/],
   ['a path with a blank', ['--name', 'a.example', '--certificate', '/a b', '--key', '/k'], /absolute paths/],
   ['an unknown option', ['--force'], /unknown option/],

@@ -51,7 +51,7 @@ describe('a damaged database stops the start with a clear message, and is not ch
   }
 
   test.each([
-    ['no database at all', (file: string) => writeFileSync(file, 'x'.repeat(8_192), { mode: 0o600 })],
+    ['a file that is not a database', (file: string) => writeFileSync(file, 'x'.repeat(8_192), { mode: 0o600 })],
     ['the first page', (file: string) => overwrite(file, 100, 3_000)],
     ['pages in the middle', (file: string) => overwrite(file, 5 * 4_096, 20 * 4_096)],
     ['pages at the end', (file: string) => overwrite(file, statSync(file).size - 8 * 4_096, 8 * 4_096)],

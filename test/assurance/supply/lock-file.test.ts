@@ -57,7 +57,7 @@ describe('the checks reject', () => {
     ['git', { resolved: 'git+ssh://git@github.com/expressjs/express.git#abc' }, 'does not come from the registry'],
     ['plain HTTP', { resolved: 'http://registry.npmjs.org/express.tgz' }, 'does not come from the registry'],
     ['a file', { resolved: 'file:../express.tgz' }, 'does not come from the registry'],
-    ['a host alike', { resolved: 'https://registry.npmjs.org.example/e.tgz' }, 'does not come from the registry'],
+    ['a similar host', { resolved: 'https://registry.npmjs.org.example/e.tgz' }, 'does not come from the registry'],
     ['a new install script', { hasInstallScript: true }, 'has an install script that allowScripts does not deny'],
     ['another version', { version: '5.2.2' }, 'express is not locked at '],
   ];

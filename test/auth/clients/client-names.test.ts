@@ -46,7 +46,7 @@ describe('client names', () => {
     ['a Hangul filler', 'a\u3164'],
     ['digits of another script', 'é\u0661'],
     ['an emoji', 'é\u{1f600}'],
-    ['half a character', 'é\ud83d'],
+    ['a lone surrogate', 'é\ud83d'],
     ['a control', 'é\u0007a'],
   ])('invalid: %s', (_, name) => {
     expect(isClientName(normalizeName(name))).toBe(false);

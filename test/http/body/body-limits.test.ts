@@ -88,7 +88,7 @@ describe('Expect: 100-continue', () => {
   });
 
   test.each([
-    ['401: a stranger', () => head(expecting(7), ''), 401],
+    ['401: no token', () => head(expecting(7), ''), 401],
     ['413: a body over the limit', () => head(expecting(limitBytes + 1)), 413],
     ['404: an unknown path', () => head(expecting(7)).replace('/api/ml', '/api/none'), 404],
     ['405: a wrong method', () => head(expecting(7)).replace('/api/ml', '/api/liveness'), 405],

@@ -65,7 +65,7 @@ describe('at the start', () => {
     ['no Expires', 'Contact: mailto:security@mlapi.test\n', 'exactly one Expires is required'],
     ['two Expires', `${good}Expires: 2026-12-30T00:00:00Z\n`, 'exactly one Expires is required'],
     ['no date', good.replace('2026-12-31T00:00:00Z', 'in a year'), 'Expires must be a date such as'],
-    ['a date that is none', good.replace('12-31', '13-31'), 'Expires must be a date such as'],
+    ['an invalid date', good.replace('12-31', '13-31'), 'Expires must be a date such as'],
     ['more than a year', good.replace('2026-12-31', '2027-01-03'), 'Expires must be at most a year ahead'],
     ['a URL without TLS', `${good}Policy: http://mlapi.test/policy\n`, 'URLs must begin with https://'],
   ])('%s stops the start', (_title, text, reason) => {

@@ -161,8 +161,8 @@ describeRedis('Redis unavailable', () => {
   });
 
   test.each([
-    ['a replica that may only be read', 'READONLY', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
-    ['one whose memory is full', 'OOM', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
+    ['a read-only replica', 'READONLY', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+    ['a full Redis', 'OOM', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
   ])('%s cannot count: 503, until it can', async (_name, reason, spoil, mend) => {
     const home = await open();
     await redis.command(...spoil);

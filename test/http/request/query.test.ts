@@ -23,7 +23,7 @@ describe('readQuery', () => {
     ['a value out of range', '/x?limit=101'],
     ['a value of another type', '/x?limit=ten'],
     ['a list', '/x?limit=1,2'],
-    ['a half escape', '/x?limit=%'],
+    ['an incomplete escape', '/x?limit=%'],
     ['10,000 names', `/x?${Array.from({ length: 10_000 }, (_, at) => `a${at}=1`).join('&')}`],
   ])('400: %s', (_name, url) => {
     expect(() => readQuery(url, schema)).toThrow(expect.objectContaining({ status: 400, code: 'invalid_query' }));

@@ -132,9 +132,9 @@ describe('requests never share a run', () => {
   const reduceMax = { op: 'ReduceMax', inputs: ['x'], outputs: ['max'], attributes: { keepdims: 0 } };
 
   test.each<[string, Buffer, (value: number) => unknown]>([
-    ['where the model takes one row', identityModel(1, 'float32', 1), (value) => value],
+    ['if the model takes one row', identityModel(1, 'float32', 1), (value) => value],
     [
-      'where what a row gets depends on the others',
+      'if predictions depend on other rows',
       buildModel({
         inputs: [x],
         nodes: [reduceMax, { op: 'Sub', inputs: ['x', 'max'], outputs: ['y'] }],

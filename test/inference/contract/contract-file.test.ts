@@ -14,13 +14,13 @@ describe('model.json stops the start', () => {
     ['an unknown field', withContract({ lables: [] }), /^"lables" is not allowed$/],
     ['no features', { onnx, contract: { name: 'm', output: { kind: 'values' } } }, /^"features" is required$/],
     [
-      'every mistake at once',
+      'all errors at once',
       withContract({ version: 1, output: {} }),
       /"version" must be a string.*"output.kind" is required/,
     ],
     ['another executor', withContract({ executor: 'thread' }), /^"executor" must be one of \[inline, child\]$/],
     [
-      'runs of no rows, and a wait without end',
+      'runs without rows, and an endless wait',
       withContract({ batching: { maxRows: 0, maxWaitMicroseconds: 1e9, maxWait: 1 } }),
       /"batching.maxRows" must be .* 1\. "batching.maxWaitMicroseconds" must be .* 1000000\. "batching.maxWait" is not allowed$/,
     ],
@@ -108,8 +108,8 @@ describe('encoding.csv stops the start', () => {
       'line 3: the category "X" of column 1 occurs twice (categories are case-insensitive)',
     ],
     ['a column with two names', `${header}\n1,b,x,0\n1,c,y,1`, 'line 3: column 1 is called both "b" and "c"'],
-    ['a column that is no index', `${header}\nb,b,x,0`, 'line 2: column must be an index'],
-    ['an encoding that is no number', `${header}\n1,b,x,one`, 'line 2: encoding must be a number'],
+    ['a column that is not an index', `${header}\nb,b,x,0`, 'line 2: column must be an index'],
+    ['an encoding that is not a number', `${header}\n1,b,x,one`, 'line 2: encoding must be a number'],
     ['an empty encoding', `${header}\n1,b,x,`, 'line 2: encoding must be a number'],
     ['an empty category', `${header}\n1,b,,0`, 'line 2: name or category is empty'],
     [

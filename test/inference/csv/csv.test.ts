@@ -119,12 +119,12 @@ describe('400: invalid CSV', () => {
     ['NUL', `${header}\n${rowWith({ service: nul })}\n`, '/0/service', 'NUL character'],
     ['line breaks of a lone CR', `${header}\r${first}\r`, '/header', 'carriage return without line feed (cell 41)'],
     [
-      'bytes that are no UTF-8',
+      'bytes that are not UTF-8',
       Buffer.from(`${header}\n${first}\n${rowWith({ service: 'é' })}\n`, 'latin1'),
       '/1',
       'not UTF-8',
     ],
-    ['a header that is no UTF-8', Buffer.from([0xff, 0x0a]), '/header', 'not UTF-8'],
+    ['a header that is not UTF-8', Buffer.from([0xff, 0x0a]), '/header', 'not UTF-8'],
     ['an overlong slash', Buffer.concat([Buffer.from(`${header}\n`), Buffer.from([0xc0, 0xaf])]), '/0', 'not UTF-8'],
     ['UTF-16 with its mark', Buffer.from(`\ufeff${file}`, 'utf16le'), '/header', 'not UTF-8'],
     ['UTF-16 without', Buffer.from(file, 'utf16le'), '/header', 'NUL character (cell 1)'],
@@ -242,7 +242,7 @@ describe('413', () => {
   test.each([
     ['a million columns', ','.repeat(200_000), '/header'],
     ['a line without an end', `${header}\n${'1'.repeat(200_000)}`, '/0'],
-    ['a quote that takes in what follows', `${header}\n"${`${first}\n`.repeat(1_000)}`, '/0'],
+    ['an unclosed quote', `${header}\n"${`${first}\n`.repeat(1_000)}`, '/0'],
   ])('row_too_large: %s', async (_, body, pointer) => {
     const { code, errors } = await refusalOf(body, 413);
 

@@ -87,8 +87,8 @@ describe('a message of a model process', () => {
   const ready = { type: 'ready', metadata, rssBytes: 1 };
   test.each<[string, Buffer]>([
     ['nothing', Buffer.alloc(1)],
-    ['a head longer than all', made('').fill(0xff, 0, 4)],
-    ['what is no JSON', made('{')],
+    ['a head longer than the message', made('').fill(0xff, 0, 4)],
+    ['invalid JSON', made('{')],
     ['null', made(null)],
     ['a number', made(1)],
     ['another type', made({ type: '__proto__' })],
@@ -96,7 +96,7 @@ describe('a message of a model process', () => {
     ['no memory', made({ type: 'ready', metadata })],
     ['memory that is text', made({ ...ready, rssBytes: '1' })],
     ['no metadata', made({ ...ready, metadata: null })],
-    ['inputs that are no list', made({ ...ready, metadata: { ...metadata, inputs: { length: 1, map: 1 } } })],
+    ['inputs that are not a list', made({ ...ready, metadata: { ...metadata, inputs: { length: 1, map: 1 } } })],
     ['an input of no type', made({ ...ready, metadata: { ...metadata, inputType: 'constructor' } })],
     [
       'an output of another datatype',
@@ -107,14 +107,14 @@ describe('a message of a model process', () => {
       made({ ...ready, metadata: { ...metadata, outputs: [{ datatype: 'FP32', shape: [] }] } }),
     ],
     ['a width below zero', made({ ...ready, metadata: { ...metadata, width: -1 } })],
-    ['a reason that cannot be written', made({ type: 'unusable', reason: { toString: 1 } })],
-    ['a cause that cannot be written', made({ type: 'refused', message: '', cause: { toString: 1 } })],
+    ['a reason that is not text', made({ type: 'unusable', reason: { toString: 1 } })],
+    ['a cause that is not text', made({ type: 'refused', message: '', cause: { toString: 1 } })],
     ['a run without an output', made(answered)],
-    ['fewer elements than it says', made({ ...answered, output: six }, Buffer.alloc(16))],
-    ['more elements than it says', made({ ...answered, output: six }, Buffer.alloc(32))],
+    ['fewer elements than declared', made({ ...answered, output: six }, Buffer.alloc(16))],
+    ['more elements than declared', made({ ...answered, output: six }, Buffer.alloc(32))],
     ['elements of no known kind', made({ ...answered, output: { ...six, cells: 'constructor' } }, Buffer.alloc(24))],
     ['sizes below zero', made({ ...answered, output: { ...six, shape: [-2, -3] } }, Buffer.alloc(24))],
-    ['half sizes', made({ ...answered, output: { ...six, shape: [0.5, 12] } }, Buffer.alloc(24))],
+    ['fractional sizes', made({ ...answered, output: { ...six, shape: [0.5, 12] } }, Buffer.alloc(24))],
     ['a hundred dimensions', made({ ...answered, output: { ...six, shape: Array(100).fill(1) } }, Buffer.alloc(8))],
     ['more elements than there can be', made({ ...answered, output: { ...six, shape: [2 ** 52, 2 ** 52] } })],
     ['four billion texts of none', made({ ...answered, output: { cells: 'texts', shape: [2 ** 32 - 1] } })],
@@ -122,8 +122,11 @@ describe('a message of a model process', () => {
       'more texts than there may be',
       made({ ...answered, output: { cells: 'texts', shape: [600_000] } }, Buffer.alloc(2_400_000)),
     ],
-    ['a text longer than all', made({ ...answered, output: { cells: 'texts', shape: [1] } }, Buffer.alloc(8, 0xff))],
-    ['others that are no list', made({ ...answered, output: { ...six, shape: [0] }, others: 'y' })],
+    [
+      'a text longer than the message',
+      made({ ...answered, output: { cells: 'texts', shape: [1] } }, Buffer.alloc(8, 0xff)),
+    ],
+    ['others that are not a list', made({ ...answered, output: { ...six, shape: [0] }, others: 'y' })],
   ])('is rejected quickly: %s', (_, bytes) => {
     const before = performance.now();
     expect(() => decodeChildMessage(bytes)).toThrow();

@@ -26,10 +26,10 @@ const endless = [[6_000]];
 
 describe('where a model runs', () => {
   test.each([
-    ['inline, where its sample takes no time', slowFolder(), 'inline'],
-    ['in child processes, where its sample takes long', slowFolder({}, 400), 'child'],
-    ['in child processes, where model.json says so', child(), 'child'],
-    ['inline, where model.json says so', slowFolder({ executor: 'inline' }, 400), 'inline'],
+    ['inline, if its sample is fast', slowFolder(), 'inline'],
+    ['in child processes, if its sample is slow', slowFolder({}, 400), 'child'],
+    ['in child processes, if model.json says so', child(), 'child'],
+    ['inline, if model.json says so', slowFolder({ executor: 'inline' }, 400), 'inline'],
   ])('%s', async (_, folder, kind) => {
     await open(folder);
 

@@ -45,8 +45,8 @@ describe('a compromised model process', () => {
   test.each([
     ['null', serialize(null)],
     ['a number', serialize(5)],
-    ['a reason that cannot be written', serialize({ type: 'unusable', reason: { toString: 1 } })],
-    ['a cause that cannot be written', serialize({ type: 'refused', message: '', cause: { toString: 1 } })],
+    ['a reason that is not text', serialize({ type: 'unusable', reason: { toString: 1 } })],
+    ['a cause that is not text', serialize({ type: 'refused', message: '', cause: { toString: 1 } })],
     ['a ready model without metadata', serialize({ type: 'ready' })],
   ])('is killed for sending %s, and nothing else ends', async (_, bytes) => {
     const process = new ModelProcess({ path: 'model.onnx', sha256: undefined });

@@ -73,7 +73,7 @@ describe('external data in the model’s folder', () => {
   test.each([
     ['under its default name', data],
     ['in a folder below', 'weights/part-1.bin'],
-    ['under a name with spaces and letters beyond ASCII', 'Gewichte für w.bin'],
+    ['under a name with spaces and non-ASCII letters', 'Gewichte für w.bin'],
   ])('%s', async (_, name) => {
     mkdirSync(join(folder, 'weights'));
     write({ 'model.onnx': externalModel(name), [name]: weights });

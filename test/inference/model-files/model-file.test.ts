@@ -95,7 +95,7 @@ describe('a contract that does not fit the model stops the start', () => {
   const sampled = (sample: unknown) => ({ ...withContract({ sample: 'sample.json' }), sample });
   test.each<[string, ModelFolder, RegExp]>([
     [
-      'a pinned tensor that is not there',
+      'a pinned tensor that does not exist',
       withContract({ output: { kind: 'values', tensor: 'z' } }),
       /^\/m\/model\.json: the model has no tensor output "z"; its tensor outputs are: y$/,
     ],
@@ -120,7 +120,7 @@ describe('a contract that does not fit the model stops the start', () => {
       /^\/m\/model\.json: feature "b": "missing": z is not a valid value/,
     ],
     [
-      'unknown: a category that is not there',
+      'unknown: a category that does not exist',
       withFeature(category('b', { unknown: 'OTHER' }), encoding),
       /^\/m\/model\.json: feature "b": "unknown": OTHER is not one of its categories$/,
     ],
@@ -139,14 +139,14 @@ describe('a contract that does not fit the model stops the start', () => {
       sampled([[1, 2]]),
       /^\/m\/sample\.json: the sample must be a JSON object with one value per feature$/,
     ],
-    ['a sample that is not there', withContract({ sample: 'sample.json' }), /^\/m\/sample\.json: file not found/],
+    ['a missing sample file', withContract({ sample: 'sample.json' }), /^\/m\/sample\.json: file not found/],
     [
       'an output that is not finite',
       { onnx: constantModel(constantOf([['NaN']])), contract: contractOf('m', [number('a')]) },
       /^\/m\/model\.json: the model cannot predict its sample: .*not a finite number/,
     ],
     [
-      'an output of half floats',
+      'a float16 output',
       {
         onnx: buildModel({
           inputs: [{ name: 'x', type: 'float32', shape: ['N', 2] }],

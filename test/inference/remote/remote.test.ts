@@ -84,7 +84,7 @@ describe('a model on another server', () => {
   });
 
   const wrong: [string, string, OipServer['infer']][] = [
-    ['what is no JSON', 'is not JSON', (response) => say(response, 'hello')],
+    ['invalid JSON', 'is not JSON', (response) => say(response, 'hello')],
     ['NaN', 'is not JSON', (response) => say(response, textOf('[NaN,1,2]'))],
     ['1e999', 'a finite number within its datatype', (response) => say(response, textOf('[1e999,1,2]'))],
     ['a name twice', 'is not JSON', (response) => say(response, '{"outputs":[],"outputs":[]}')],
@@ -97,14 +97,14 @@ describe('a model on another server', () => {
     ['text for a number', 'element 0: it must be a finite number', answering({ data: ['1', '2', '3'] })],
     ['one row too many', 'number of rows', answering({ shape: [2, 3], data: [1, 2, 3, 4, 5, 6] })],
     ['another model’s answer', 'another model', answering({}, { model_name: 'other' })],
+    ['missing binary data', 'the shape needs 12 bytes, got 0', answering({ parameters: { binary_data_size: 12 } })],
     [
-      'binary data that are not there',
-      'the shape needs 12 bytes, got 0',
-      answering({ parameters: { binary_data_size: 12 } }),
+      'compressed data',
+      'is compressed',
+      (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('{}'),
     ],
-    ['packed data', 'is compressed', (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('{}')],
     ['10 GB, declared', 'too large', (response) => response.writeHead(200, { 'content-length': 1e10 }).write('{')],
-    ['text without end', 'too large', endless],
+    ['endless text', 'too large', endless],
     ['500 with its stack', 'the model failed', (response) => say(response, 'Traceback: /srv/secret.py', 500)],
     ['400 with its reason', 'the model failed', (response) => say(response, { error: 'secret' }, 400)],
   ];
@@ -162,7 +162,7 @@ describe('a model on another server', () => {
 
   test.each([
     ['nothing', () => undefined],
-    ['half an answer', (response: ServerResponse) => void response.writeHead(200).write('{')],
+    ['half a response', (response: ServerResponse) => void response.writeHead(200).write('{')],
   ])('504: a server that answers %s; then its connection is closed', async (_what, infer) => {
     let closed: Promise<void> | undefined;
     server.infer = (response) => {

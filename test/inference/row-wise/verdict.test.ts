@@ -92,7 +92,7 @@ describe('a file crafted to be parsed differently than by the runtime is unprove
   const relu = node();
   test.each<[string, Buffer]>([
     ['two graphs, which a parser merges', model({ more: [bytes(7, graph())] })],
-    ['functions of its own', model({ more: [bytes(25, [bytes(1, 'Relu')])] })],
+    ['local functions', model({ more: [bytes(25, [bytes(1, 'Relu')])] })],
     [
       'two versions of an operator set',
       model({
@@ -116,16 +116,16 @@ describe('a file crafted to be parsed differently than by the runtime is unprove
     ['a Constant of another attribute before its value', reshapedBy(oneRow('note'), keptRows)],
     ['a Constant of two values', reshapedBy(oneRow('value_ints'), keptRows)],
     [
-      'a Constant whose value is a tensor by its field, and a list by its type',
+      'a Constant with a tensor in its field and a list as its type',
       reshapedBy([...oneRow('value'), ...keptRows.slice(1, -1)]),
     ],
-    ['a Constant whose value is a number by its name, and a list by its type', reshapedBy(oneRow('value_int'))],
+    ['a Constant with a number as its name and a list as its type', reshapedBy(oneRow('value_int'))],
     [
       'an attribute of another type than the operator has',
       model({ graph: graph({ nodes: [node({ op: 'Softmax', attributes: [attribute('axis', 1, varint(3, 1))] })] }) }),
     ],
     [
-      "an attribute that stands for a function's",
+      "an attribute that refers to a function's",
       model({
         graph: graph({
           nodes: [node({ op: 'Softmax', attributes: [attribute('axis', 2, varint(3, 1), bytes(21, 'axis'))] })],
@@ -134,11 +134,11 @@ describe('a file crafted to be parsed differently than by the runtime is unprove
     ],
     ['sparse tensors', model({ graph: graph({ more: [bytes(15, [])] }) })],
     [
-      'a name that is no UTF-8',
+      'a name that is not UTF-8',
       model({ graph: graph({ nodes: [node({ inputs: ['x'], outputs: ['y'], name: '\ufffd' })] }) }),
     ],
-    ['a file that ends in the middle', model().subarray(0, -9)],
-    ['no file of this kind', Buffer.from('not ONNX at all')],
+    ['a truncated file', model().subarray(0, -9)],
+    ['a file that is not ONNX', Buffer.from('not ONNX at all')],
   ])('%s', async (_, onnx) => {
     expect(await prove(model())).toBeNull();
     expect(await prove(onnx)).toEqual(expect.any(String));

@@ -149,7 +149,7 @@ describe('raw tensors', () => {
     ['another rank', [{ ...input!, shape: [1] }], undefined],
     ['a third dimension', [{ ...input!, shape: [1, 1, 1] }], undefined],
     ['no rows', [{ ...input!, shape: [0, 1], data: new Float32Array(0) }], undefined],
-    ['an output that is not there', [input!], ['y', 'nothing']],
+    ['an unknown output', [input!], ['y', 'nothing']],
   ])('400: %s', async (_, inputs, outputs) => {
     await open({ onnx: identityModel(1), contract: contractOf('m', features) });
 

@@ -38,26 +38,30 @@ const cases: Record<string, readonly Refusal[]> = {
     ['not_onnx: text', Buffer.from('version https://git-lfs.github.com/spec/v1\n'), /text/],
     ['malformed_model: one byte', Buffer.from([8])],
     ['malformed_model: zeros', Buffer.alloc(1000)],
-    ['malformed_model: an archive behind the model', Buffer.concat([honest, Buffer.from('PK\x03\x04')])],
+    ['malformed_model: an archive after the model', Buffer.concat([honest, Buffer.from('PK\x03\x04')])],
     ['malformed_model: compressed, without a head', deflateRawSync(honest)],
   ],
   'E84 protobuf': [
     ['malformed_model: an integer longer than needed', model({ ir: raw(1, 0, 0x88, 0x00) })],
-    ['malformed_model: an integer without end', model({ ir: raw(1, 0, ...Array<number>(11).fill(0x80), 1) })],
+    ['malformed_model: an endless integer', model({ ir: raw(1, 0, ...Array<number>(11).fill(0x80), 1) })],
     ['malformed_model: an integer of over 64 bits', model({ ir: raw(1, 0, ...Array<number>(9).fill(0xff), 2) })],
-    ['malformed_model: a length beyond the message', inGraph(bytes(13, [claiming(1, 100)])), /longer than itself/],
     [
-      'malformed_model: a number beyond the message',
+      'malformed_model: a length past the end of the message',
+      inGraph(bytes(13, [claiming(1, 100)])),
+      /longer than itself/,
+    ],
+    [
+      'malformed_model: a number past the end of the message',
       Buffer.concat([claiming(8, 1), Buffer.from([0x10, 17])]),
       /longer than itself/,
     ],
     [
-      'malformed_model: a tag beyond the message',
+      'malformed_model: a tag past the end of the message',
       Buffer.concat([claiming(8, 1), Buffer.from([0x90, 0x01, 17])]),
       /longer than itself/,
     ],
     [
-      'malformed_model: packed integers beyond their end',
+      'malformed_model: packed integers past their end',
       withTensor(raw(1, 2, 1, 0x80), varint(2, 1)),
       /longer than itself/,
     ],
@@ -65,7 +69,7 @@ const cases: Record<string, readonly Refusal[]> = {
     ['model_too_large: a claim of 2 GiB', claiming(7, 2 ** 31)],
     ['malformed_model: a claim of 2 GiB, inside', inGraph(claiming(5, 2 ** 31))],
     [
-      'malformed_model: a float beyond the message',
+      'malformed_model: a float past the end of the message',
       inGraph(bytes(1, [bytes(5, [raw(2, 5, 1, 2)])])),
       /longer than itself/,
     ],
@@ -103,9 +107,9 @@ describe.each(Object.entries(cases))('%s', (_group, refusals) => {
 
 describe('the text of an error', () => {
   test.each([
-    ['a long name is cut', 'n'.repeat(1000), `"${'n'.repeat(64)}…"`],
-    ['what a terminal acts on is escaped', '\u001b[31m\r\n', '"\\u{1b}[31m\\u{d}\\u{a}"'],
-    ['what turns text around is escaped', 'a\u202e\u2066b', '"a\\u{202e}\\u{2066}b"'],
+    ['a long name is truncated', 'n'.repeat(1000), `"${'n'.repeat(64)}…"`],
+    ['terminal control characters are escaped', '\u001b[31m\r\n', '"\\u{1b}[31m\\u{d}\\u{a}"'],
+    ['bidirectional controls are escaped', 'a\u202e\u2066b', '"a\\u{202e}\\u{2066}b"'],
     ['quotes are escaped', '"\\', '"\\u{22}\\u{5c}"'],
     ['letters of any language are shown', 'Größe 大小 😀', '"Größe 大小 😀"'],
   ])('%s', (_name, given, shown) => {

@@ -42,11 +42,11 @@ const cases: Record<string, readonly Refusal[]> = {
   ],
   'E85 tensors': [
     ['model_too_large: dimensions whose product overflows', withTensor(varint(1, 2 ** 32), varint(1, 2 ** 32))],
-    ['model_too_large: the same behind a zero', withTensor(varint(1, 0), varint(1, 2 ** 40), varint(1, 2 ** 40))],
+    ['model_too_large: the same after a zero', withTensor(varint(1, 0), varint(1, 2 ** 40), varint(1, 2 ** 40))],
     ['malformed_model: a negative dimension', withTensor(negative(1, -1n))],
     ['malformed_model: the most negative one', withTensor(negative(1, -(2n ** 63n)))],
-    ['malformed_model: fewer bytes than the shape says', withTensor(...tensor('w', [2, 3], 5))],
-    ['malformed_model: more bytes than the shape says', withTensor(...tensor('w', [2, 3], 7))],
+    ['malformed_model: fewer bytes than the shape needs', withTensor(...tensor('w', [2, 3], 5))],
+    ['malformed_model: more bytes than the shape needs', withTensor(...tensor('w', [2, 3], 7))],
     ['malformed_model: no values', withTensor(varint(1, 3), varint(2, 1), bytes(8, 'w'))],
     ['malformed_model: values twice', withTensor(...tensor('w', [1], 1), bytes(4, Buffer.alloc(4)))],
     ['malformed_model: values of another type', withTensor(varint(1, 1), varint(2, 1), bytes(8, 'w'), varint(7, 1))],
@@ -80,7 +80,7 @@ const cases: Record<string, readonly Refusal[]> = {
     ],
     ['malformed_model: a value without a name', inGraph(bytes(13, ''))],
     ['malformed_model: an input without a type', model({ graph: graph({ inputs: [[bytes(1, 'x')]] }) }), /no type/],
-    ['unsupported_model: a value of a type that is none', inGraph(bytes(13, value('v', [1], 99)))],
+    ['unsupported_model: a value of an unknown type', inGraph(bytes(13, value('v', [1], 99)))],
     ['model_too_complex: 33 dimensions', withTensor(...Array<Field>(33).fill(varint(1, 1)))],
     ['model_too_large: one of 1.9 GiB', claiming(7, 2_040_000_100, claiming(5, 2_040_000_050))],
     ['model_too_large: a string tensor of 10^9', withTensor(varint(2, 8), varint(1, 1_000_000_000), bytes(8, 'w'))],
@@ -90,7 +90,7 @@ const cases: Record<string, readonly Refusal[]> = {
       withNode({ attributes: [attribute('sparse_value', 11, bytes(22, sparse))] }),
     ],
     ['unsupported_model: complex numbers', withTensor(varint(2, 14), bytes(8, 'w'))],
-    ['unsupported_model: a type that is none', withTensor(varint(2, 99), bytes(8, 'w'))],
+    ['unsupported_model: an unknown type', withTensor(varint(2, 99), bytes(8, 'w'))],
     ['unsupported_model: segments', withTensor(bytes(3, ''))],
     [
       'model_too_large: a fixed input of 10^12',
@@ -107,7 +107,7 @@ const cases: Record<string, readonly Refusal[]> = {
   'E87 and E88 graphs': [
     ['model_too_complex: sub-graphs 1,000 deep', nested(1_000)],
     ['model_too_complex: sub-graphs nine deep', nested(9)],
-    ['unsupported_model: functions of its own', model({ more: [bytes(25, [bytes(1, 'f'), bytes(10, 'own')])] })],
+    ['unsupported_model: local functions', model({ more: [bytes(25, [bytes(1, 'f'), bytes(10, 'own')])] })],
     ['unsupported_model: an overloaded call', inGraph(bytes(1, [...node(), bytes(8, 'o')]))],
     [
       'unsupported_model: an attribute of a function',
@@ -134,7 +134,10 @@ const cases: Record<string, readonly Refusal[]> = {
       model({ graph: graph({ nodes: [node({ inputs: ['y'], outputs: ['z'] }), node({ inputs: ['z'] })] }) }),
       /before it is produced/,
     ],
-    ['malformed_model: a node that takes what it makes', model({ graph: graph({ nodes: [node({ inputs: ['y'] })] }) })],
+    [
+      'malformed_model: a node that reads its own output',
+      model({ graph: graph({ nodes: [node({ inputs: ['y'] })] }) }),
+    ],
     ['malformed_model: a value from nowhere', withNode({ inputs: ['nowhere'] }), /"nowhere" is used/],
     [
       'malformed_model: a value from nowhere, in a sub-graph',
@@ -146,7 +149,7 @@ const cases: Record<string, readonly Refusal[]> = {
       }),
     ],
     [
-      'malformed_model: a sub-graph that takes what its node makes',
+      'malformed_model: a sub-graph that reads its node’s output',
       withNode({
         op: 'If',
         attributes: [
@@ -154,13 +157,16 @@ const cases: Record<string, readonly Refusal[]> = {
         ],
       }),
     ],
-    ['malformed_model: a value made twice', withNode({ outputs: ['y'] }), /"y" is produced twice/],
-    ['malformed_model: an input made again', withNode({ outputs: ['x'] })],
-    ['malformed_model: an initializer made again', model({ graph: graph({ more: [bytes(5, tensor('y', [1], 1))] }) })],
+    ['malformed_model: a value with two producers', withNode({ outputs: ['y'] }), /"y" is produced twice/],
+    ['malformed_model: an input produced by a node', withNode({ outputs: ['x'] })],
+    [
+      'malformed_model: an initializer produced by a node',
+      model({ graph: graph({ more: [bytes(5, tensor('y', [1], 1))] }) }),
+    ],
     ['malformed_model: an initializer twice', inGraph(bytes(5, tensor('w', [1], 1)), bytes(5, tensor('w', [1], 1)))],
     ['malformed_model: an input twice', model({ graph: graph({ inputs: [value('x'), value('x')] }) })],
     [
-      'malformed_model: an output that nothing makes',
+      'malformed_model: an output without a producer',
       model({ graph: graph({ outputs: [value('z')] }) }),
       /"z" is not produced by its graph/,
     ],
@@ -173,18 +179,18 @@ const cases: Record<string, readonly Refusal[]> = {
       'malformed_model: an attribute with two values',
       withNode({ attributes: [attribute('a', 2, bytes(4, 'x'), varint(3, 1))] }),
     ],
-    ['malformed_model: an attribute of a type that is none', withNode({ attributes: [attribute('a', 99)] })],
+    ['malformed_model: an attribute of an unknown type', withNode({ attributes: [attribute('a', 99)] })],
     ['malformed_model: an attribute without a name', withNode({ attributes: [attribute('', 2, varint(3, 1))] })],
     ['malformed_model: no graph', Buffer.concat([varint(1, 8), bytes(8, [varint(2, 17)])])],
   ],
   'E89 and E90 operators and versions': [
     [
-      'operator_not_allowed: a domain of its own',
+      'operator_not_allowed: a custom domain',
       withNode({ op: 'Bar', domain: 'com.evil', name: 'Foo' }),
       /^The node "Foo" uses the operator "com.evil::Bar", which is not allowed\.$/,
     ],
     [
-      'operator_not_allowed: an import of its own',
+      'operator_not_allowed: a custom import',
       model({
         opsets: [
           ['', 17],

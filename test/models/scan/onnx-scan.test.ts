@@ -38,13 +38,13 @@ const unusual: [string, Buffer][] = [
   ],
   ['an empty initializer', model({ graph: graph({ more: [bytes(5, tensor('roi', [0], 0))] }) })],
   [
-    'an initializer that is an input, too',
+    'an initializer that is also an input',
     model({ graph: graph({ more: [bytes(5, tensor('w', [1], 1)), bytes(11, value('w', [1]))] }) }),
   ],
   ['a value that is left out', withNode({ op: 'Clip', inputs: ['x', '', ''] })],
   ['documentation and metadata', model({ more: [bytes(6, 'about'), bytes(14, [bytes(1, 'by'), bytes(2, 'me')])] })],
   [
-    'branches that name their values alike',
+    'branches with equal value names',
     withNode(
       {
         op: 'If',

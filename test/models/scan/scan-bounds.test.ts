@@ -79,7 +79,7 @@ describe('the cost of a scan', () => {
     ['empty strings', openAttribute, fill(bytes(9, ''))],
     ['one name again and again', openNode, fill(bytes(1, 'x'))],
     ['one name that is not ASCII', openNode, fill(bytes(1, 'é'))],
-    ['ever other names', openNode, names(150_000)],
+    ['different names', openNode, names(150_000)],
     ['empty parts', openGraph, fill(bytes(14, ''))],
     ['values', openGraph, fill(bytes(13, value('x')))],
     ['metadata', openGraph, fill(bytes(16, [bytes(1, 'k')]))],

@@ -85,7 +85,7 @@ describe('drift', () => {
   });
 
   test.each([
-    ['a feature that there is not', { other: { edges: [0], shares: [0.5, 0.5] } }],
+    ['an unknown feature', { other: { edges: [0], shares: [0.5, 0.5] } }],
     ['shares that are too few', { f0: { edges: [0], shares: [1] } }],
     ['shares that do not add up', { f0: { edges: [0], shares: [0.5, 0.4] } }],
     [

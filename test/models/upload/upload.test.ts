@@ -137,7 +137,7 @@ describe('PUT /api/models/{name}/versions/{version}', () => {
   const refused: [string, number, Parameters<typeof upload>[3]][] = [
     ['nothing', 422, { model: Buffer.alloc(0) }],
     ['text', 422, { model: Buffer.from('this is no model') }],
-    ['a contract that is no JSON', 422, { model, contract: '{' }],
+    ['a contract that is not JSON', 422, { model, contract: '{' }],
     ['a contract for another width', 422, { model, contract: { name: 'x', features: [], output: { kind: 'values' } } }],
     ['a contract of 1 MB', 413, { model, contract: { name: 'x'.repeat(1_000_000) } }],
     ['no model in the form', 400, { contract: { name: 'x' } }],
