@@ -6,7 +6,6 @@ import { startService } from '../support/service.ts';
 /** The rows in CSV, by their labels. */
 const csvLabels = /^dos\nnormal\nprobe\n$/m;
 
-/** What the program prints. */
 const printed = [/^nsl-kdd-classifier 1$/m, /predictions: \[ '\w+' \]/, csvLabels];
 
 test('the documented program lists, predicts, and revokes its tokens', async () => {

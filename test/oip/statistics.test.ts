@@ -37,7 +37,7 @@ describe('the statistics of one process', () => {
     expect(statistics.of('b', '1')).toMatchObject({ inference_count: 0, batch_stats: [] });
   });
 
-  test('of unloaded models are dropped when a new model arrives', () => {
+  test('drop unloaded models when a new model arrives', () => {
     const statistics = new RunStatistics(Date.now);
     const served = ['a'];
     statistics.forgetAllBut(() => served.map((name) => ({ contract: { name, version: '1' } })));

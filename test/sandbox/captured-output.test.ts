@@ -41,12 +41,12 @@ test('the first bytes are delivered, the last 8 KiB are kept, and the rest is co
   );
 });
 
-test('the kept bytes do not hold the chunk that they came in', async () => {
+test('kept bytes are copied, so that they do not keep their whole chunk in memory', async () => {
   const { summary } = await capture([Buffer.alloc(1_000_000, 'x')], 10);
   expect(summary.tail.buffer.byteLength).toBeLessThan(20_000);
 });
 
-test('a flood is reported once 100 times the limit has come, and at least 64 MiB', async () => {
+test('a flood is reported after 100 times the limit, but not below 64 MiB', async () => {
   const chunk = Buffer.alloc(1_048_576);
   expect((await capture(Array<Buffer>(64).fill(chunk), 1_000)).floods).toBe(0);
   expect((await capture(Array<Buffer>(65).fill(chunk), 1_000)).floods).toBe(1);

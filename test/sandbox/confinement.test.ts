@@ -17,7 +17,7 @@ describe('the command of a model or contract', () => {
     '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; ulimit -c 0 && ulimit -f 0 && ulimit -n 128 && ' +
     `ulimit -d 262144 && ulimit -v 2359296${cpu} || exit 1; exec "$@"`;
 
-  test('in namespaces: what it has always been, to the byte', () => {
+  test('in namespaces is byte for byte unchanged', () => {
     const started = launch(program, { memoryBytes, cpuSeconds: 10, isolation: 'namespaces' }, ['/srv']);
 
     // The test's programs are compiled in a folder of their own, beside the packages.
@@ -36,7 +36,7 @@ describe('the command of a model or contract', () => {
     ]);
   });
 
-  test('with limits alone: what it has always been, to the byte', () => {
+  test('with limits alone is byte for byte unchanged', () => {
     expect(launch(program, { memoryBytes, isolation: 'limits' })).toEqual({
       execPath: '/bin/sh',
       execArgv: ['-c', script(), '/bin/sh', process.execPath, '--jitless', '/srv/child.js'],
@@ -46,7 +46,7 @@ describe('the command of a model or contract', () => {
     });
   });
 
-  test('of the operator: Node alone', () => {
+  test('is Node alone for the operator', () => {
     expect(launch(program)).toEqual({
       ...{ execPath: process.execPath, execArgv: ['/srv/child.js'] },
       ...{ parentPid: process.pid, hasOwnSession: false, filter: undefined },
@@ -59,7 +59,7 @@ describe('the command of another program', () => {
   const scratch = { folder, bytes: 1_000_000, files: 10 };
   const command = { command: ['/usr/bin/true', 'word'] };
 
-  test('mounts nothing of this service, and one folder to write in', () => {
+  test('mounts nothing of this service, and one writable folder', () => {
     const { execArgv } = launch(command, { memoryBytes, isolation: 'namespaces', scratch }, ['/etc/hostname']);
 
     const paths = mounts(execArgv);
@@ -72,7 +72,7 @@ describe('the command of another program', () => {
     expect(execArgv.slice(-2)).toEqual(command.command);
   });
 
-  test('mounts a folder before what is in it, so that neither hides the other', () => {
+  test('mounts a folder before the folders inside it, so that neither hides the other', () => {
     const inner = { ...scratch, folder: join(folder, 'out') };
     const inside = launch(command, { memoryBytes, isolation: 'namespaces', scratch: inner }, [folder]);
     const order = mounts(inside.execArgv).map(([, path]) => path);
@@ -80,7 +80,7 @@ describe('the command of another program', () => {
     expect(order.indexOf(folder)).toBeLessThan(order.indexOf(join(folder, 'out')));
   });
 
-  test('bounds processes and processor time, and warns a second before that ends', () => {
+  test('limits processes and CPU time, and sends a signal one second before the CPU limit', () => {
     const { execArgv } = launch(command, { memoryBytes, cpuSeconds: 10, processes: 4, isolation: 'namespaces' });
     expect(execArgv[1]).toContain('ulimit -S -t 10 && ulimit -H -t 11');
     expect(execArgv).toContain('--nproc=512');

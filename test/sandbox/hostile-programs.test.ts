@@ -24,7 +24,7 @@ const attempts = (prelude: string, list: readonly string[]) =>
     `print(json.dumps([meets(attempt) for attempt in [${list.map((each) => `lambda: ${each}`).join(', ')}]]))`,
   );
 
-describeConfined('what a hostile program reaches', () => {
+describeConfined('a hostile program', () => {
   test('writes nothing outside its scratch folder', async () => {
     const readable = temporaryFolder();
     writeFileSync(join(readable, 'input'), 'input');
@@ -104,13 +104,13 @@ describeConfined('what a hostile program reaches', () => {
   });
 });
 
-describeConfined('what a hostile program uses up', () => {
-  test('processes: none where it may have one', async () => {
+describeConfined('the limits of a hostile program', () => {
+  test('a program that may have one process cannot start another', async () => {
     const { text } = await runPython(attempts('', ['os.fork()', 'os.posix_spawn("/bin/sh", ["sh"], {})']));
     expect(JSON.parse(text)).toEqual(['PermissionError', 'PermissionError']);
   });
 
-  test('processes: a program that starts too many is ended, and all that it started', async () => {
+  test('a program that starts too many processes is killed with all of them', async () => {
     const word = randomUUID();
     // Bounded, because the kernel does not limit the processes of root.
     const code = words(
@@ -126,7 +126,7 @@ describeConfined('what a hostile program uses up', () => {
     expect(processesWith(word)).toEqual([]);
   });
 
-  test('processes: the kernel allows 128 for each that it may have, unless the service runs as root', async () => {
+  test('the kernel allows 128 processes for each permitted one, unless the service runs as root', async () => {
     const code = words(
       'import os, time',
       'started = 0',
@@ -151,12 +151,12 @@ describeConfined('what a hostile program uses up', () => {
     expect(started).toBeLessThan(257);
   });
 
-  test('memory: one process', async () => {
+  test('one process that exceeds the memory limit is killed', async () => {
     const code = 'kept = []\nwhile True: kept.append(bytearray(10_000_000))';
     expect(await runPython(code)).toMatchObject({ ending: 'memory', reason: 'It ran out of memory.' });
   });
 
-  test('memory: several processes, of which none exceeds the limit', async () => {
+  test('several processes that exceed the memory limit only together are killed', async () => {
     const limits = { processes: 60, memoryBytes: 300_000_000 };
     const code = words(
       'import os, time',
@@ -170,25 +170,25 @@ describeConfined('what a hostile program uses up', () => {
     });
   });
 
-  test('processor time', async () => {
+  test('a program is ended at its CPU time limit', async () => {
     const { seconds, ...outcome } = await runPython('while True: pass', { limits: { cpuSeconds: 1 } });
     expect(outcome).toMatchObject({ ending: 'cpu', reason: 'It used up its CPU time.', signal: 'SIGXCPU' });
     expect(seconds).toBeLessThan(40);
   });
 
-  test('processor time, when it heeds no signal', async () => {
+  test('a program that ignores signals is killed at its CPU time limit', async () => {
     const code = 'import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass';
     expect(await runPython(code, { limits: { cpuSeconds: 1 } })).toMatchObject({ ending: 'failed', signal: 'SIGKILL' });
   });
 
-  test('time, when it heeds no signal', async () => {
+  test('a program that ignores signals is killed at its time limit', async () => {
     const code = 'import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)';
     expect(await runPython(code, { timeoutMs: 500, graceMs: 100 })).toMatchObject({
       ...{ ending: 'time', reason: 'It ran longer than its limit of 0.5 s.', signal: 'SIGKILL' },
     });
   });
 
-  test('output: a flood ends, and this process answers meanwhile', async () => {
+  test('a flood of output is stopped, and this process stays responsive meanwhile', async () => {
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
     let delivered = 0;
@@ -203,7 +203,7 @@ describeConfined('what a hostile program uses up', () => {
   });
 });
 
-describeConfined('the disk that a hostile program fills', () => {
+describeConfined('the disk use of a hostile program', () => {
   const endless = (body: string) => words('import os', 'n = 0', 'while True:', '  n += 1', `  ${body}`);
 
   test.each([
@@ -215,14 +215,14 @@ describeConfined('the disk that a hostile program fills', () => {
     ['empty files', 'open(f"f{n}", "w")', 'It made more than 100 files.'],
     ['links', 'os.symlink("x", f"l{n}")', 'It made more than 100 files.'],
     ['nested folders', 'os.mkdir("d"); os.chdir("d")', 'It nested folders more than 32 deep.'],
-  ])('%s', async (_, body, reason) => {
+  ])('is limited: %s', async (_, body, reason) => {
     const scratch = reason.includes('nested') ? { bytes: 2e9, files: 1e9 } : {};
     const { folder, ...outcome } = await runPython(endless(body), { scratch });
     expect(outcome).toMatchObject({ ending: 'scratch', reason });
     await deleteScratchFolder(folder);
   });
 
-  test('one file that is larger than all may be, with or without content', async () => {
+  test('one file cannot exceed the limit for all files, with or without content', async () => {
     const code = 'open("f", "wb").truncate(20_000_513)';
     expect(await runPython(code)).toMatchObject({
       ...{ ending: 'scratch', reason: 'It wrote a file that is larger than its limit.' },
@@ -230,7 +230,7 @@ describeConfined('the disk that a hostile program fills', () => {
     expect(await runPython(code.replace('513', '000'))).toMatchObject({ ending: 'succeeded' });
   });
 
-  test('files that it deleted and holds open, which only the free space of the disk shows', async () => {
+  test('deleted files that it keeps open count, which only the free disk space shows', async () => {
     const { bavail, bsize } = statfsSync('/tmp');
     const body = 'file = open("f", "wb"); os.unlink("f"); file.write(bytes(5_000_000)); kept.append(file)';
     const code = endless(body).replace('n = 0', 'kept = []; n = 0');
@@ -238,7 +238,7 @@ describeConfined('the disk that a hostile program fills', () => {
     expect(outcome).toMatchObject({ ending: 'scratch', reason: 'The disk is nearly full.' });
   });
 
-  test('space that is reserved without being written', async () => {
+  test('space that is reserved but not written counts', async () => {
     const code = attempts(
       words(
         'libc = ctypes.CDLL(None, use_errno=True)',
@@ -257,14 +257,14 @@ describeConfined('the disk that a hostile program fills', () => {
     expect(text).toBe('[95, 95, 95, 95]\n0\n');
   });
 
-  test('what it wrote just before its end counts, too', async () => {
+  test('files written just before its end count too', async () => {
     const code = 'import os\nfor n in range(101): open(f"f{n}", "w")\nos._exit(0)';
     expect(await runPython(code)).toMatchObject({ ending: 'scratch', exitCode: 0 });
   });
 });
 
-describeConfined('what a hostile program leaves behind', () => {
-  test('no process', async () => {
+describeConfined('after a hostile program', () => {
+  test('no process is left', async () => {
     const word = randomUUID();
     const code = words(
       'import os, sys, time',
@@ -282,7 +282,7 @@ describeConfined('what a hostile program leaves behind', () => {
     expect(processesWith(word)).toEqual([]);
   });
 
-  test('links in place of results, which are not followed', async () => {
+  test('links in place of results are refused', async () => {
     const code = words(
       'import os',
       'os.symlink("/etc/passwd", "result"); os.symlink("/etc", "folder"); os.mkfifo("fifo")',

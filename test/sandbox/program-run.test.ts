@@ -31,7 +31,7 @@ describeConfined('a confined Python program', () => {
     expect(readFileSync(join(folder, 'result.json'), 'utf8')).toBe('[3, 7]');
   });
 
-  test('has no environment but what it is given, no descriptor but its own, and a lower priority', async () => {
+  test('has only the given environment, its own descriptors, and a lower priority', async () => {
     process.env.MLAPI_TEST_SECRET = 'secret';
     const code = words(
       'import os, time, json',
@@ -52,7 +52,7 @@ describeConfined('a confined Python program', () => {
     expect(sockets).toBe(3);
   });
 
-  test('runs an interpreter from folders that are given as files: a virtual environment', async () => {
+  test('can run the interpreter of a virtual environment whose folders it is given', async () => {
     const home = temporaryFolder();
     const code = 'import sys, marker; print(sys.prefix, marker.value)';
     mkdirSync(join(home, 'bin'));
@@ -85,7 +85,7 @@ describeConfined('a confined Python program', () => {
     expect((await run.ended).ending).toBe('succeeded');
   });
 
-  test('has its output delivered while it runs, both streams, up to a limit', async () => {
+  test('delivers both output streams while it runs, up to a limit', async () => {
     const code = words(
       'import sys, os',
       'print("started", flush=True); print("warning", file=sys.stderr, flush=True)',
@@ -123,7 +123,7 @@ describeConfined('a confined Python program', () => {
     expect(await runPython(code)).toMatchObject(expected);
   });
 
-  test('may start as many processes as it is allowed, and none by default', async () => {
+  test('may start the allowed number of processes, by default none', async () => {
     const code = 'import subprocess; print(subprocess.check_output("echo from a shell", shell=True))';
     expect(await runPython(code, { limits: { processes: 2 } })).toMatchObject({
       ...{ ending: 'succeeded', text: "b'from a shell\\n'\n" },
@@ -133,7 +133,7 @@ describeConfined('a confined Python program', () => {
     expect(refused.text).toContain('Operation not permitted');
   });
 
-  test('is asked to end when it is stopped, and has time to do so', async () => {
+  test('is asked to end when it is stopped, and gets time to do so', async () => {
     const code = words(
       'import signal, sys, time',
       'def end(*_): open("saved", "w").write("state"); sys.exit(0)',
@@ -157,7 +157,7 @@ describeConfined('a confined Python program', () => {
     await until(() => processesWith(word).length === 0);
   });
 
-  test('without namespaces, only a trusted program runs, and its outcome says so', async () => {
+  test('without namespaces runs only if it is trusted, and its outcome says so', async () => {
     const limits = { isolation: 'limits', processes: 3 } as const;
     expect(() => startPython('pass', { limits })).toThrow(WeakIsolation);
     const word = randomUUID();

@@ -154,7 +154,7 @@ const internals = /node_modules|\.ts:\d|\bat \w+ \(|\/(?:home|tmp|work|var)\/|sq
 /** Documented 5xx statuses; any other is a defect. */
 const documentedFaults = [501, 503];
 
-/** What a response lacks or must not disclose; empty if it is fine. */
+/** Faults of a response, such as missing headers or disclosed internals. */
 export function faultsOf({ status, headers, body }: RawResponse): string[] {
   if (status === 100) return [];
   const faults: string[] = [];

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { redactText } from '../../mlapi/telemetry/loggable.ts';
 import { redactTokens } from '../../mlapi/telemetry/redaction.ts';
 
-/** What the scanner must find, as a regular expression; it is quadratic in the length of the text, so only for tests. */
+/** The scanner must find these tokens. The expression takes quadratic time, so it is only for tests. */
 const reference = /[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*/g;
 
 const word = fc.string({ unit: fc.constantFrom('e', 'y', 'J', 'a', 'Z', '0', '_', '-'), minLength: 0, maxLength: 24 });

@@ -12,7 +12,7 @@ const old = childVariables.MLAPI_KEY_PASSPHRASE ?? '';
 const fresh = 'the new passphrase of these tests';
 
 describe('a worker that is restarted after a change', () => {
-  test('of the passphrase: its successor reads the new one from the file', async () => {
+  test('reads the new passphrase from the file', async () => {
     const [dataDir, path] = [temporaryFolder(), join(temporaryFolder(), 'passphrase')];
     writeFileSync(path, old, { mode: 0o600 });
     const variables = { MLAPI_KEY_PASSPHRASE: '', MLAPI_KEY_PASSPHRASE_FILE: path };

@@ -87,7 +87,7 @@ describe('leased counts', () => {
     expect(asked.times).toBeLessThan(10);
   });
 
-  test('of a worker that ends: the used part stays counted, the rest returns to the others', async () => {
+  test('when a worker ends, the used part of its lease stays counted and the rest returns to the others', async () => {
     const { workers } = supervised(2, 100);
     const [first, second] = [workers[0]!, workers[1]!];
     for (let at = 0; at < 10; at += 1) await passes(first, 100);

@@ -84,7 +84,7 @@ test('pipelined requests of one connection are served one at a time', async () =
   server.close();
 });
 
-test('of all pipelining connections, one waiting request is served per event loop turn, so new connections are accepted', async () => {
+test('one waiting request of all pipelining connections is served per event loop turn, so new connections are accepted', async () => {
   const { logger, lifecycle } = service.services;
   let turn = 0;
   let isCounting = true;

@@ -243,7 +243,7 @@ describeWithNginx('HTTP/2', () => {
     connection.socket.destroy();
   });
 
-  /** What was received up to the first response, reset or GOAWAY. */
+  /** Waits for the first response, reset or GOAWAY, and returns everything received. */
   async function settled(connection: RawHttp2) {
     for (;;) {
       const received = connection.received();

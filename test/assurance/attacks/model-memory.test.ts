@@ -9,7 +9,7 @@ import { upload } from '../../support/uploads.ts';
 
 const mebibyte = 1_048_576;
 const budgetBytes = 512 * mebibyte;
-/** What the cores of this machine can allocate between two memory checks. */
+/** The cores of this machine can allocate this much between two memory checks. */
 const betweenLooksBytes = 256 * mebibyte;
 /** 160 MB. */
 const manyZeros = 40_000_000;

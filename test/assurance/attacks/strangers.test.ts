@@ -15,7 +15,7 @@ const json = { 'content-type': 'application/json' };
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
 describe('unauthenticated requests cost little more than the shortest one', () => {
-  test('of X-Forwarded-For, only the nearest 16 addresses are parsed', () => {
+  test('only the nearest 16 addresses of X-Forwarded-For are parsed', () => {
     const read = addressReader({ trustProxy: 'loopback', socket: undefined });
     const requestFrom = (list: string) =>
       ({ headers: { 'x-forwarded-for': list }, socket: { remoteAddress: '127.0.0.1' } }) as unknown as IncomingMessage;

@@ -8,7 +8,7 @@ interface HostileTraffic {
   readonly port: number;
   readonly tally: Tally;
   readonly end: AbortSignal;
-  /** Of a client that may predict, but is malicious. */
+  /** Tokens of a malicious client that may predict. */
   readonly tokens: Tokens;
   /** A spent token of an ended family. */
   readonly spentRefreshToken: string;

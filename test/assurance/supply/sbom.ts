@@ -17,7 +17,7 @@ export interface Sbom {
   readonly components: readonly Component[];
 }
 
-/** What a bill of materials lacks or adds, compared with the lock file. */
+/** Differences between a bill of materials and the lock file. */
 export function sbomMistakes(sbom: Sbom, lock: LockFile): string[] {
   const mistakes = sbom.bomFormat === 'CycloneDX' ? [] : [`it is ${sbom.bomFormat}, not CycloneDX`];
   const listed = new Set<string>();

@@ -10,7 +10,7 @@ describe('a page', () => {
     expect(pageOf(found, 2, nameOf)).toEqual({ items: [{ name: 'a' }, { name: 'b' }], next: 'b' });
   });
 
-  test.each([3, 4])('of up to %d items is the last if no more were found', (limit) => {
+  test.each([3, 4])('is the last if no more than its limit of %d items were found', (limit) => {
     expect(pageOf(found, limit, nameOf)).toEqual({ items: found, next: null });
   });
 

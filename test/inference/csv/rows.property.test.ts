@@ -177,7 +177,7 @@ describe('rows in CSV', () => {
     expect(taken).toBeGreaterThan(100);
   });
 
-  test('of a real file are encoded bit for bit like the same rows in JSON', () => {
+  test('from a real file are encoded bit for bit like the same rows in JSON', () => {
     const { features } = readContract('resources/models/nsl-kdd-classifier', { inputType: 'float32', width: 41 });
     const preprocessor = new Preprocessor(features, 'float32', 10_000);
     const path = 'test/fixtures/nsl-kdd/rows.csv';

@@ -131,7 +131,7 @@ describe('owners', () => {
     expect(models.released).toHaveLength(1);
   });
 
-  test('of idle models, those of an owner over the share are unloaded first, even if used later', async () => {
+  test('idle models of an owner over its share are unloaded first, even if used later', async () => {
     const { models, loaded, load } = open(450);
     await load('x', 'bob');
     for (const id of ['a', 'b', 'c']) await load(id, 'eve');

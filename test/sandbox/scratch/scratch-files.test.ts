@@ -49,7 +49,7 @@ describe('a file that a program left', () => {
     await expect(readScratchFile(folder, 'out/result', 5)).rejects.toMatchObject({ code: 'too_large' });
   });
 
-  test('is read from the file that was opened, whatever has its name by then', async () => {
+  test('is read from the opened file, even if its name now belongs to another', async () => {
     const { handle, bytes } = await openScratchFile(folder, 'out/result', 100);
     renameSync(secret, join(folder, 'out/result'));
     expect([bytes, (await handle.readFile()).toString()]).toEqual([6, 'result']);
@@ -90,7 +90,7 @@ describe('a file that a program left', () => {
 });
 
 describe('deleting a scratch folder', () => {
-  test('removes files of every kind and leaves what links point to', async () => {
+  test('removes files of every kind, but not the targets of links', async () => {
     symlinkSync(outside, join(folder, 'away'));
     symlinkSync(secret, join(folder, 'out/file'));
     linkSync(secret, join(folder, 'second'));

@@ -20,7 +20,7 @@ describe('the size of a scratch folder', () => {
     expect(await find()).toBe('It made more than 10 files.');
   });
 
-  test('is what its files use on disk, in inner folders, too', async () => {
+  test('is the disk space of its files, including those in inner folders', async () => {
     mkdirSync(join(folder, 'inner'));
     writeFileSync(join(folder, 'inner/sparse'), '');
     truncateSync(join(folder, 'inner/sparse'), 2_000_000_000);
@@ -29,24 +29,24 @@ describe('the size of a scratch folder', () => {
     expect(await find()).toBe('It wrote more than 1000000 bytes of files.');
   });
 
-  test('counts files whose names are not text', async () => {
+  test('includes files whose names are not valid text', async () => {
     writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.of(0xff)]), Buffer.alloc(1_050_000));
     expect(await find()).toBe('It wrote more than 1000000 bytes of files.');
   });
 
-  test('ends at folders that are nested more than 32 deep', async () => {
+  test('is over the limit if folders are nested more than 32 deep', async () => {
     mkdirSync(join(folder, ...Array<string>(32).fill('d')), { recursive: true });
     expect(await find({ files: 100 })).toBeUndefined();
     mkdirSync(join(folder, ...Array<string>(33).fill('d')), { recursive: true });
     expect(await find({ files: 100 })).toBe('It nested folders more than 32 deep.');
   });
 
-  test('is exceeded when the disk has less room than its reserve', async () => {
+  test('is over the limit when the disk has less free space than its reserve', async () => {
     const { bavail, bsize } = statfsSync(folder);
     expect(await find({ reserveBytes: 2 * bavail * bsize })).toBe('The disk is nearly full.');
   });
 
-  test('is exceeded by what cannot be measured', async () => {
+  test('is over the limit if it cannot be measured', async () => {
     mkdirSync(join(folder, 'closed'));
     chmodSync(join(folder, 'closed'), 0);
     const canReadAll = process.getuid?.() === 0;
@@ -55,7 +55,7 @@ describe('the size of a scratch folder', () => {
   });
 });
 
-test('a watch says once that a limit is exceeded, and nothing after it is stopped', async () => {
+test('a watch reports once that a limit is exceeded, and never after it is stopped', async () => {
   const scratch = { folder, bytes: 1_000_000, files: 2, reserveBytes: 1 };
   const said: string[] = [];
   const stopped = new ScratchWatch(scratch, () => said.push('a stopped watch'));

@@ -34,7 +34,6 @@ export interface ProcessFigures {
   readonly rssMib: number;
 }
 
-/** What was measured. */
 export interface LoadFigures {
   readonly seconds: number;
   readonly requests: number;

@@ -50,7 +50,7 @@ export async function batching({ home, generator, pace, say }: Bench): Promise<S
   }
 }
 
-/** What the model predicts for different rows, and how long each run takes. */
+/** Predictions for different rows, and the duration of each run. */
 async function ask(onnx: Buffer): Promise<{ questions: Question[]; milliseconds: number[] }> {
   const session = await InferenceSession.create(onnx, { intraOpNumThreads: 1, interOpNumThreads: 1 });
   const questions: Question[] = [];
