@@ -29,8 +29,10 @@ export async function runAlone({ readConfig, load }: ServerProgram<Config>): Pro
     exitAfterLog(code);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  // Loading after the socket was tried fails on Node.js 20, in a package of express-rate-limit: Address6 is not a constructor.
+  const start = await load();
   if (config.socket !== undefined) await removeStaleSocket(config.socket);
-  const starting = load().then((start) => start(config, { metrics }));
+  const starting = start(config, { metrics });
   const { address } = await starting;
   isServing = true;
   logger.info('listening', { address });

@@ -14,8 +14,8 @@ jest.setTimeout(120_000);
 let service: TestProcess | undefined;
 afterEach(() => service?.kill());
 
-async function start(variables: Readonly<Record<string, string>> = {}) {
-  const started = startCompiled('test/support/alone.ts', [], { variables });
+async function start(variables: Readonly<Record<string, string>> = {}, words: readonly string[] = ['stub']) {
+  const started = startCompiled('test/support/alone.ts', words, { variables });
   service = started;
   const [, url = ''] = await started.says(/"listening","address":"([^"]+)"/);
   return { started, url };
@@ -46,17 +46,18 @@ describe('a service of one process', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await until(() => taken.listening);
     const { port } = taken.address() as AddressInfo;
-    service = startCompiled('test/support/alone.ts', [], { variables: { MLAPI_PORT: String(port) } });
+    service = startCompiled('test/support/alone.ts', ['stub'], { variables: { MLAPI_PORT: String(port) } });
     expect(await service.ended).toEqual({ code: 1, signal: null });
     expect(service.stderr).toMatch(/^mlapi: port \d+ on 127\.0\.0\.1 is in use/);
     taken.close();
   });
 
-  test('a socket that a killed service left behind is removed', async () => {
-    const socket = join(temporaryFolder(), 'socket');
-    await (await start({ MLAPI_SOCKET: socket })).started.kill();
-    expect(existsSync(socket)).toBe(true);
-    expect((await start({ MLAPI_SOCKET: socket })).url).toBe(socket);
+  test('the application starts on a socket that a killed process left behind', async () => {
+    const dataDir = temporaryFolder();
+    const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_SOCKET: join(dataDir, 'socket') };
+    await (await start(variables, [])).started.kill();
+    expect(existsSync(variables.MLAPI_SOCKET)).toBe(true);
+    expect((await start(variables, [])).url).toBe(variables.MLAPI_SOCKET);
   });
 
   test('serves its metrics', async () => {
