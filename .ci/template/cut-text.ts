@@ -95,7 +95,7 @@ function cutBlock({ kind, lines }: Block, words: RegExp): string[] {
   return left === '' ? [] : (mark + left + end).split('\n');
 }
 
-/** Of the proofs that a row lists, each between backticks, those that are gone; unless none is left. */
+/** Removes the matching items of a row, each between backticks. Returns the row unchanged if it still matches. */
 function cutListed(row: string, words: RegExp): string {
   const without = (item: string) => (words.test(item) ? '' : item);
   const cut = row.replace(/[,;]\s+`[^`]*`/g, without).replace(/`[^`]*`[,;]\s+/g, without);

@@ -106,7 +106,7 @@ const all = {
       'test/assurance/attacks/workers.test.ts',
     ],
     words: /\bworkers?\b|mlapi_worker|MLAPI_WORKERS|supervis|kill -HUP|RELOADING|metrics_missed|reload mlapi/i,
-    // Threads of Node.js, a tool's own processes, and what gunicorn calls by that word.
+    // These mean threads of Node.js, a tool's own processes, and those of gunicorn.
     except: [
       'mlapi/inference/execution/model-child.ts',
       '.ci/openapi',

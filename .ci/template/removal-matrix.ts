@@ -83,7 +83,7 @@ async function run(removal: Removal): Promise<[Removal, Outcome]> {
   return [removal, outcome];
 }
 
-// Those that run tests get the machine for themselves.
+// Removals that run tests run one at a time.
 const plan = planned();
 const outcomes = new Map<Removal, Outcome>();
 for (const [removal, outcome] of await runSideBySide(plan.filter((removal) => removal.scripts.length === 0)))
@@ -95,7 +95,7 @@ if (values.only === undefined && values.short !== true) {
 }
 process.exitCode = [...outcomes.values()].some(({ problems }) => problems.length > 0) ? 1 : 0;
 
-/** As many at the same time as there are processors. */
+/** Runs as many at a time as there are cores. */
 async function runSideBySide(removals: readonly Removal[]): Promise<[Removal, Outcome][]> {
   const waiting = [...removals];
   const done: [Removal, Outcome][] = [];

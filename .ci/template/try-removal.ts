@@ -26,7 +26,7 @@ function copy(): string {
   return folder;
 }
 
-/** @returns what a command says at its end if it fails */
+/** @returns the last lines that a failed command printed */
 function run(folder: string, [program = '', ...words]: readonly string[]): string[] {
   const { status, stdout, stderr } = spawnSync(program, words, { cwd: folder, encoding: 'utf8', maxBuffer: 1e9 });
   if (status === 0) return [];

@@ -32,7 +32,7 @@ describe('a service of one process', () => {
     expect(started.stdout).toMatch(/"stopping","signal":"SIGTERM"[^]*"stopped"/);
   });
 
-  test('a second signal ends it at once, with exit code 1', async () => {
+  test('exits at once with code 1 on a second signal', async () => {
     const { started, url } = await start();
     const never = fetch(`${url}/never`).catch(() => 'torn');
     await (await fetch(url)).text();
@@ -42,7 +42,7 @@ describe('a service of one process', () => {
     expect(await never).toBe('torn');
   });
 
-  test('a start that fails says why, with exit code 1', async () => {
+  test('logs why its start failed, and exits with code 1', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await until(() => taken.listening);
     const { port } = taken.address() as AddressInfo;
@@ -52,7 +52,7 @@ describe('a service of one process', () => {
     taken.close();
   });
 
-  test('the application starts on a socket that a killed process left behind', async () => {
+  test('starts on the socket that a killed process left behind', async () => {
     const dataDir = temporaryFolder();
     const variables = { MLAPI_DATA_DIR: dataDir, MLAPI_SOCKET: join(dataDir, 'socket') };
     await (await start(variables, [])).started.kill();

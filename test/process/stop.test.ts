@@ -39,7 +39,7 @@ describe('SIGTERM', () => {
     expect(service.stderr).toBe('');
   });
 
-  test('a second signal ends it at once, with a non-zero exit code', async () => {
+  test('exits at once with a non-zero code on a second signal', async () => {
     const { service, url } = await serve(temporaryFolder());
     await open(url, 'GET / HTTP/1.1\r\nHo');
     service.child.kill('SIGTERM');

@@ -60,7 +60,7 @@ describe('settings and scripts', () => {
     expect(cutLines(text, words, [])).toBe('a\n\n\nb\n\n\nc\n\nd\n');
   });
 
-  test('a row of a table goes, or loses what it lists between backticks', () => {
+  test('a table row is removed, or loses its matching items between backticks', () => {
     const head = '| case | proofs |\n| --- | --- |\n';
     const rows = '| a | `gone.ts`, `b.ts`; `gone.ts › c` |\n| gone | `a.ts` |\n| d | `gone.ts` |\n';
 
