@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { lowered } from './expendable.ts';
@@ -127,12 +127,22 @@ function namespaces(
     ...mounts.flat(),
     // File names and links use memory too, so these mounts are read-only.
     ...['--remount-ro', '/dev', '--remount-ro', '/'],
-    // If the service runs as root, files in `/proc/sys` are writable. A model's process needs `/proc` to lower its own priority.
-    ...(isNode ? [] : ['--remount-ro', '/proc']),
+    // If the service runs as root, the kernel's files are writable: with `/proc/sys/kernel/core_pattern`, for example, a process could
+    // leave the namespaces. A model's process needs the rest of `/proc` to lower its own priority.
+    ...(isNode ? kernelFiles().flatMap((path) => ['--ro-bind-try', path, path]) : ['--remount-ro', '/proc']),
     ...(filter === undefined ? [] : ['--seccomp', String(filterDescriptor)]),
     ...(isNode ? [] : ['--json-status-fd', String(statusDescriptor)]),
     '--',
   ];
+}
+
+let knownKernelFiles: readonly string[] | undefined;
+
+/** Everything in `/proc` that is not of a process. Links, such as `/proc/mounts`, lead to a process. */
+function kernelFiles(): readonly string[] {
+  return (knownKernelFiles ??= readdirSync('/proc', { withFileTypes: true })
+    .filter((entry) => !/^\d+$/.test(entry.name) && !entry.isSymbolicLink())
+    .map(({ name }) => `/proc/${name}`));
 }
 
 /** The packages, by their link and real path, and the files that define the module type of the programs. */
