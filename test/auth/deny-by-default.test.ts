@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mountRoutes } from '../../application.ts';
+import { permissions } from '../../mlapi/features.ts';
 import { startService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -89,7 +90,7 @@ test('the router has exactly the documented routes, each once', () => {
 test('401: every route outside the public list, without a token', async () => {
   for (const route of listRoutes()) {
     const [method = '', path = ''] = route.split(' ');
-    const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1').replace(':alias', 'a');
+    const url = path.replace(':name', 'nsl-kdd-classifier').replace(/:\w+/g, '1');
     for (const variant of url === '/' ? [url] : [url, `${url}/`]) {
       const { status, headers } =
         await service.http[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](variant);
@@ -134,16 +135,13 @@ test('404 for an unknown path and 405 for a wrong method, once a token is sent',
 });
 
 test('404: a model outside the client’s scopes looks like one that does not exist, on every model route', async () => {
-  const permissions = ['read', 'predict', 'write', 'download'];
-  const { tokens } = await service.newClient(
-    undefined,
-    permissions.map((permission) => `models:${permission}:other`),
-  );
+  const ofOther = permissions.filter((permission) => permission.startsWith('models:')).map((held) => `${held}:other`);
+  const { tokens } = await service.newClient(undefined, ofOther);
   const ofModels = listRoutes().filter((route) => route.includes(':name'));
-  expect(ofModels.length).toBeGreaterThan(20);
+  expect(ofModels.length).toBeGreaterThanOrEqual(3);
   for (const route of ofModels) {
     const [method = '', path = ''] = route.split(' ');
-    const url = path.replace(':name', 'nsl-kdd-classifier').replace(':version', '1').replace(':alias', 'a');
+    const url = path.replace(':name', 'nsl-kdd-classifier').replace(/:\w+/g, '1');
     const { status, body } = await service.http[method.toLowerCase() as 'get' | 'post' | 'put' | 'delete'](url).auth(
       tokens.access_token,
       { type: 'bearer' },

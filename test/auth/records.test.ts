@@ -103,21 +103,21 @@ describe('audit rows', () => {
   });
 
   test('one a minute per missing scope of a client, however often it asks', async () => {
-    const { name, tokens } = await service.newClient(undefined, ['models:read']);
-    const send = (method: 'post' | 'put', path: string) =>
-      service.http[method](path)
-        .auth(tokens.access_token, { type: 'bearer' })
-        .send([[1]])
-        .expect(403);
+    const { name, tokens } = await service.newClient();
+    const narrowed = (token: string, scope: string) => service.services.tokens.refresh(token, { scope }, {});
+    const reading = await narrowed(tokens.refresh_token, 'models:read');
+    const predicting = await narrowed(reading.refresh_token, 'models:predict');
+    const send = (method: 'get' | 'post', path: string, token: string) =>
+      service.http[method](path).auth(token, { type: 'bearer' }).expect(403);
 
-    for (let time = 0; time < 3; time += 1) await send('post', '/api/ml');
-    await send('put', '/api/models/mine/aliases/default');
+    for (let time = 0; time < 3; time += 1) await send('post', '/api/ml', reading.access_token);
+    await send('get', '/api/models', predicting.access_token);
     expect((await rowsOf(service, name, 'scope_refused')).map(({ detail }) => detail)).toEqual([
       'models:predict',
-      'models:write',
+      'models:read',
     ]);
     service.clock.advanceSeconds(60);
-    for (let time = 0; time < 2; time += 1) await send('post', '/api/ml');
+    for (let time = 0; time < 2; time += 1) await send('post', '/api/ml', reading.access_token);
     expect(await rowsOf(service, name, 'scope_refused')).toHaveLength(3);
   });
 

@@ -112,7 +112,7 @@ import ast, builtins, sys
 tree = list(ast.walk(ast.parse(sys.stdin.read())))
 names = [node for node in tree if isinstance(node, ast.Name)]
 defined = {node.id for node in names if isinstance(node.ctx, ast.Store)} | set(dir(builtins))
-defined |= {(alias.asname or alias.name).split(".")[0] for node in tree if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
+defined |= {(each.asname or each.name).split(".")[0] for node in tree if isinstance(node, (ast.Import, ast.ImportFrom)) for each in node.names}
 defined |= {node.name for node in tree if isinstance(node, (ast.FunctionDef, ast.ClassDef))} | {node.arg for node in tree if isinstance(node, ast.arg)}
 print(sorted({node.id for node in names} - defined))
 `;

@@ -66,11 +66,9 @@ describe('the documented schemas', () => {
     const shown = new Set(answers.filter(([, status]) => status < 300).map(([route]) => route));
 
     // A shipped model cannot be unloaded.
-    expect([...shown, 'POST /v2/repository/models/{name}/unload'].sort()).toEqual(
-      operationsOf(document)
-        .map(({ route }) => route)
-        .sort(),
-    );
+    const isRefused = (route: string) => /\/repository\/.*\/unload$/.test(route);
+    const routes = operationsOf(document).map(({ route }) => route);
+    expect([...shown].sort()).toEqual(routes.filter((route) => !isRefused(route)).sort());
   });
 });
 

@@ -77,7 +77,7 @@ describe('a handler reads only what its endpoint declares', () => {
       path: '/',
       body,
       // @ts-expect-error: the schema has no such field
-      handle: ({ body: target }) => ({ body: target.alias }),
+      handle: ({ body: target }) => ({ body: target.other }),
     });
     endpoint({
       ...post,
@@ -165,8 +165,8 @@ describe('files with handlers', () => {
   });
 
   test('none casts request data', () => {
-    expect(handlers).toEqual(expect.arrayContaining(['mlapi/auth/routes.ts', 'mlapi/oip/infer.ts']));
-    expect(handlers.length).toBeGreaterThan(10);
+    expect(handlers).toEqual(expect.arrayContaining(['mlapi/auth/routes.ts', 'mlapi/inference/routes.ts']));
+    expect(handlers.length).toBeGreaterThan(5);
     const found = handlers.flatMap((file) => casts(readFileSync(file, 'utf8')).map((cast) => `${file}: ${cast}`));
     expect(found).toEqual([]);
   });

@@ -26,7 +26,7 @@ export const remoteVariables: VariableGroup<RemoteConfig> = {
       'MLAPI_REMOTE_SERVERS',
       Joi.array().items(remoteServer),
       '',
-      "base URLs of Open Inference Protocol servers that a model's `remote` may name; unset: none",
+      "base URLs of model servers that a model's `remote` may name; unset: none",
     ),
     variable(
       'MLAPI_REMOTE_TOKENS_FILE',

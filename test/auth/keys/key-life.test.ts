@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { KeyManager } from '../../../mlapi/auth/keys/key-manager.ts';
 import { KeyWatch } from '../../../mlapi/auth/keys/key-watch.ts';
 import { KeyStore } from '../../../mlapi/auth/stores/key-store.ts';
-import { openDatabase } from '../../../mlapi/persistence/database.ts';
+import { openDatabase, type Database } from '../../../mlapi/persistence/database.ts';
 import { isPostgres } from '../../../mlapi/persistence/dialects.ts';
 import { decodeToken } from '../../support/forge.ts';
 import { startService, type TestService, type Tokens } from '../../support/service.ts';
@@ -143,6 +143,26 @@ describe('keys that another process creates and retires', () => {
   });
 });
 
+/** Rejects changes of a key's row; each database has its own way. */
+function faultOn(database: Database, kid: string) {
+  return isPostgres(database) ? faultOnPostgres(kid) : faultOnSqlite(kid);
+}
+
+function faultOnPostgres(kid: string) {
+  return {
+    fault: sql`alter table signing_keys add constraint "the disk is gone" check (kid <> ${sql.lit(kid)}) not valid`,
+    repair: sql`alter table signing_keys drop constraint "the disk is gone"`,
+  };
+}
+
+function faultOnSqlite(kid: string) {
+  return {
+    fault: sql`create trigger fault before update on signing_keys when new.kid = ${sql.lit(kid)}
+      begin select raise(abort, 'the disk is gone'); end`,
+    repair: sql`drop trigger fault`,
+  };
+}
+
 describe('changing the passphrase', () => {
   const fresh = 'the new passphrase of these tests';
 
@@ -204,17 +224,7 @@ describe('changing the passphrase', () => {
     const { database } = service.services;
     const stored = () => database.selectFrom('signing_keys').selectAll().orderBy('kid').execute();
     const before = await stored();
-    // Each database has its own way to reject a row.
-    const [fault, repair] = isPostgres(database)
-      ? [
-          sql`alter table signing_keys add constraint "the disk is gone" check (kid <> ${sql.lit(last)}) not valid`,
-          sql`alter table signing_keys drop constraint "the disk is gone"`,
-        ]
-      : [
-          sql`create trigger fault before update on signing_keys when new.kid = ${sql.lit(last)}
-              begin select raise(abort, 'the disk is gone'); end`,
-          sql`drop trigger fault`,
-        ];
+    const { fault, repair } = faultOn(database, last);
     await fault.execute(database);
 
     await expect(operator.changePassphrase(fresh)).rejects.toThrow('the disk is gone');

@@ -9,12 +9,12 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const wide = ['models:predict', 'models:read', 'models:write'];
+const wide = ['models:predict', 'models:read'];
 let count = 0;
 /** A client whose password was just verified; a test changes it before its tokens are issued. */
-async function verified() {
+async function verified(scopes = wide) {
   const name = `verified-${(count += 1)}`;
-  const password = await service.services.clients.add(name, { scopes: wide });
+  const password = await service.services.clients.add(name, { scopes });
   const client = await service.services.authenticator.authenticate(name, password, '127.0.0.1');
   const reset = (scope?: string) => service.services.tokens.reset(client, scope, {});
   return { name, password, client, reset };
@@ -45,16 +45,16 @@ describe('changes between password verification and token issue', () => {
     const { name, password, reset } = await verified();
     await service.services.clients.setScopes(name, ['models:read']);
 
-    await expect(reset('models:write')).rejects.toMatchObject({ status: 400, code: 'invalid_scope' });
+    await expect(reset('models:predict')).rejects.toMatchObject({ status: 400, code: 'invalid_scope' });
 
     expect(await familiesOf(name)).toEqual([]);
     await service.reset(name, password).expect(200);
   });
 
   test('added scopes are in the tokens', async () => {
-    const { name, reset } = await verified();
-    await service.services.clients.setScopes(name, [...wide, 'models:download']);
-    expect((await reset()).scope).toBe('models:download models:predict models:read models:write');
+    const { name, reset } = await verified(['models:read']);
+    await service.services.clients.setScopes(name, wide);
+    expect((await reset()).scope).toBe('models:predict models:read');
   });
 
   test.each<[string, (name: string, client: VerifiedClient) => Promise<unknown>]>([
@@ -78,7 +78,7 @@ describe('changes between an operator’s lookup of a client and token issue', (
     await service.services.clients.setScopes(name, ['models:read']);
 
     expect((await service.services.tokens.issue(client)).scope).toBe('models:read');
-    await expect(service.services.tokens.issue(client, 'models:write')).rejects.toMatchObject({ status: 400 });
+    await expect(service.services.tokens.issue(client, 'models:predict')).rejects.toMatchObject({ status: 400 });
   });
 
   test('a disabled client gets no tokens', async () => {
@@ -106,7 +106,7 @@ describe('POST /auth/refresh', () => {
     const { client, reset } = await verified();
     const tokens = await reset();
     await setClientScopes(service.services.database, client.id, ['models:read']);
-    const asked = service.services.tokens.refresh(tokens.refresh_token, { scope: 'models:write' }, {});
+    const asked = service.services.tokens.refresh(tokens.refresh_token, { scope: 'models:predict' }, {});
     await expect(asked).rejects.toMatchObject({ status: 400, code: 'invalid_scope' });
   });
 

@@ -189,19 +189,6 @@ describe('a model on another server', () => {
     expect(JSON.parse(server.inferences[0]!.body.toString())).toMatchObject({ inputs: [{ shape: [3, 3] }] });
   });
 
-  test('200 over /v2: raw tensors and their metadata', async () => {
-    const { tokens } = await service.newClient();
-    const input = { name: 'x', shape: [1, 3], datatype: 'FP32', data: [0.5, 1, 2] };
-
-    const { body } = await service.http
-      .post('/v2/models/echo/infer')
-      .set('Authorization', `Bearer ${tokens.access_token}`)
-      .send({ inputs: [input] })
-      .expect(200);
-
-    expect(body.outputs).toEqual([{ ...input, name: 'y' }]);
-  });
-
   test('503 with Retry-After and without a call, after five failures in a row; one success ends it', async () => {
     server.infer = reset;
     for (let failure = 0; failure < 5; failure += 1) await service.predict('echo', [[1, 2, 3]]).expect(503);
