@@ -4,6 +4,7 @@ import ts from 'typescript';
 import { applyEdits, cutAround, type Edit } from './cut-nodes.ts';
 import { cutSentences } from './cut-text.ts';
 import { Sources } from './sources.ts';
+import { tidyCode } from './tidy-code.ts';
 
 /** More rounds than any removal has needed. */
 const maxRounds = 40;
@@ -46,6 +47,7 @@ export function cutCode(
   const leftovers = withImporters(sources, sources.changed).flatMap((path) =>
     sources.diagnostics(path).map((diagnostic) => leftoverOf(root, path, diagnostic)),
   );
+  for (const path of sources.changed) sources.write(path, tidyCode(sources.text(path)));
   return { changed: sources.save(), leftovers };
 }
 
@@ -94,7 +96,7 @@ function emptyGroups(source: ts.SourceFile): Edit[] {
   const edits: Edit[] = [];
   const visit = (node: ts.Node): void => {
     const isGroup =
-      ts.isExpressionStatement(node) && ts.isCallExpression(node.expression) && /^describe\b/.test(node.getText());
+      ts.isExpressionStatement(node) && ts.isCallExpression(node.expression) && node.getText().startsWith('describe');
     if (isGroup && !hasTests(node)) edits.push({ from: node.getFullStart(), to: node.getEnd(), text: '' });
     else ts.forEachChild(node, visit);
   };
@@ -178,12 +180,21 @@ function cutComments(path: string, text: string, words: RegExp): string {
       if (starts.has(pos)) continue;
       starts.add(pos);
       const comment = text.slice(pos, end);
-      if (words.test(comment)) edits.push({ from: pos, to: end, text: cutComment(comment, words) });
+      if (!words.test(comment)) continue;
+      const left = cutComment(comment, words);
+      edits.push(left === '' ? wholeLines(text, pos, end) : { from: pos, to: end, text: left });
     }
     for (const child of node.getChildren(source)) visit(child);
   };
   visit(source);
   return applyEdits(text, edits);
+}
+
+/** Deletes a range, with its lines if nothing else is on them. */
+function wholeLines(text: string, from: number, to: number): Edit {
+  const start = text.lastIndexOf('\n', from - 1) + 1;
+  const isAlone = text.slice(start, from).trim() === '' && text[to] === '\n';
+  return isAlone ? { from: start, to: to + 1, text: '' } : { from, to, text: '' };
 }
 
 /** A comment without the sentences that have one of the words; nothing if none is left. */
@@ -192,7 +203,7 @@ function cutComment(comment: string, words: RegExp): string {
   const plain = isLine ? comment.slice(2) : comment.replace(/^\/\*\*?|\*\/$/g, '').replace(/^\s*\* ?/gm, '');
   const kept = plain
     .split(/\n(?=@)/)
-    .map((part) => cutSentences(part.trim(), words) ?? '')
+    .map((part) => cutSentences(part.trim(), words) ?? part.trim())
     .filter((part) => part !== '' && !words.test(part));
   if (kept.length === 0) return '';
   if (isLine) return `// ${kept.join(' ')}`;

@@ -89,6 +89,11 @@ function fromObject(object: ts.ObjectLiteralExpression, child: ts.Node, node: ts
 function fromArray(array: ts.ArrayLiteralExpression, child: ts.Expression): Edit | undefined {
   if (ts.isArrayLiteralExpression(array.parent)) return undefined;
   if (ts.isSpreadElement(array.parent) && array.elements.length === 1) return undefined;
+  // `[...list.map(one), ...gone]` is the list itself.
+  const others = array.elements.filter((element) => element !== child);
+  const [only] = others;
+  if (others.length === 1 && ts.isSpreadElement(only!) && /\.map\([^;]*\)$/.test(only.expression.getText()))
+    return keep(array, only.expression);
   let holder: ts.Node = array.parent;
   while (ts.isCallExpression(holder) || ts.isAwaitExpression(holder) || ts.isAsExpression(holder))
     holder = holder.parent;

@@ -9,7 +9,7 @@ export function cutSentences(text: string, words: RegExp): string | undefined {
 
 /** Sentences, each with the space after it. A dot in a number or an abbreviation does not end one. */
 function sentencesOf(text: string): string[] {
-  return text.split(/(?<=[.?!]["')`]{0,2}\s+)(?=["'(`[*_]*[A-Z0-9`])/);
+  return text.split(/(?<=[.?!]["')`*_]{0,2}\s+)(?=["'(`[*_]*[A-Z0-9`])/);
 }
 
 /** A block of a Markdown page, with its lines; blank lines belong to the block before them. */
@@ -26,6 +26,7 @@ export function cutMarkdown(text: string, words: RegExp): string {
   if (!words.test(text)) return text;
   const kept: Block[] = [];
   let droppedLevel = Infinity;
+  let isAnnouncementCut = false;
   for (const block of blocksOf(text)) {
     if (block.kind === 'heading') {
       const level = /^#+/.exec(block.lines[0]!)![0].length;
@@ -33,9 +34,12 @@ export function cutMarkdown(text: string, words: RegExp): string {
       droppedLevel = words.test(block.lines[0]!) && level > 1 ? level : Infinity;
       if (droppedLevel !== Infinity) continue;
     } else if (droppedLevel !== Infinity) continue;
-    const lines = cutBlock(block, words);
+    const isUnannounced: boolean = isAnnouncementCut && block.kind === 'code';
+    const isTitle = block.kind === 'heading';
+    const lines: string[] = isUnannounced ? [] : isTitle ? block.lines : cutBlock(block, words);
+    isAnnouncementCut = announces(block.lines) && !announces(lines);
     if (lines.some((line) => line.trim() !== '')) kept.push({ kind: block.kind, lines });
-    else announceNothing(kept);
+    else if (!isUnannounced) announceNothing(kept);
   }
   return `${kept
     .map(({ lines }) => lines.join('\n'))
@@ -80,7 +84,7 @@ function cutBlock({ kind, lines }: Block, words: RegExp): string[] {
   if (!words.test(text)) return lines;
   if (kind === 'table') {
     const rows = lines
-      .map((line, index) => (index < 2 ? line : cutListed(line, words)))
+      .map((line, index) => (index < 2 ? line : cutListed(cutLinks(line, words), words)))
       .filter((line, index) => index < 2 || !words.test(line));
     return rows.filter((line) => line.startsWith('|')).length > 2 ? rows : [];
   }
@@ -91,8 +95,15 @@ function cutBlock({ kind, lines }: Block, words: RegExp): string[] {
   const mark = /^\s*(?:(?:[-*]|\d+\.) )?/.exec(text)![0];
   const end = /\s*$/.exec(text)![0];
   const content = cutLinks(text.slice(mark.length, text.length - end.length), words);
+  const [lead = ''] = /^(?:\*\*|_)[^*_\n]+[.:](?:\*\*|_)/.exec(content) ?? [];
+  if (lead !== '' && words.test(lead)) return [];
   const left = cutSentences(content, words) ?? content;
-  return left === '' ? [] : (mark + left + end).split('\n');
+  return left === lead.trim() ? [] : (mark + left + end).split('\n');
+}
+
+/** Whether a paragraph introduces the next block. */
+function announces(lines: readonly string[]): boolean {
+  return lines.join('\n').trimEnd().endsWith(':');
 }
 
 /** Removes the matching items of a row, each between backticks. Returns the row unchanged if it still matches. */
@@ -104,10 +115,11 @@ function cutListed(row: string, words: RegExp): string {
 
 /** Links of an enumeration, each with its comma. */
 function cutLinks(text: string, words: RegExp): string {
-  return text.replace(/(,\s+)?\[[^\]]*\]\([^)]*\)(,\s+)?/g, (whole, before?: string, after?: string) => {
-    if ((before === undefined && after === undefined) || !words.test(whole)) return whole;
-    return before !== undefined && after !== undefined ? after : '';
-  });
+  const without = (whole: string) => (words.test(whole) ? '' : whole);
+  return text
+    .replace(/,\s+\[[^\]]*\]\([^)]*\)/g, without)
+    .replace(/\[[^\]]*\]\([^)]*\),\s+/g, without)
+    .replace(/;\s+\[[^\]]*\]\([^)]*\)/g, without);
 }
 
 /** The sentence that introduces a removed block. */
@@ -130,7 +142,7 @@ export function cutLines(text: string, words: RegExp, names: readonly string[]):
   let until: string | undefined;
   let indentOfDropped = Infinity;
   let isBehindCut = false;
-  for (const line of text.split('\n')) {
+  for (const line of cutProse(text.split('\n'), words)) {
     const [, close, name] = /^\s*(?:#|\/\/) <(\/?)([a-z]+)>$/.exec(line) ?? [];
     if (name !== undefined && names.includes(name)) {
       until = close === '' ? name : undefined;
@@ -158,6 +170,23 @@ export function cutParagraphs(text: string, words: RegExp): string {
     .split('\n\n')
     .filter((paragraph) => !words.test(paragraph));
   return `${kept.join('\n\n')}\n`;
+}
+
+/** Comments of several lines lose sentences, wherever these break. */
+function cutProse(lines: readonly string[], words: RegExp): string[] {
+  const result: string[] = [];
+  const rest = [...lines];
+  for (let first = rest[0]; first !== undefined; first = rest[0]) {
+    const [mark = ''] = /^\s*# (?=[A-Z`])/.exec(first) ?? [];
+    const next = rest.findIndex((line, at) => at > 0 && (!line.startsWith(mark) || /^\s*# </.test(line)));
+    const whole = rest.splice(0, mark === '' ? 1 : next === -1 ? rest.length : next);
+    const comment = whole.map((line) => line.slice(mark.length));
+    const isProse = whole.length > 1 && /[.?!]$/.test(comment.at(-1)!);
+    const left = isProse ? cutSentences(comment.join('\n'), words) : undefined;
+    if (left === undefined) result.push(...whole);
+    else if (left !== '') result.push(...left.split('\n').map((line) => mark + line));
+  }
+  return result;
 }
 
 /** A comment loses sentences; any other line goes. */

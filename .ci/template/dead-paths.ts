@@ -21,7 +21,12 @@ export function dropDeadPaths(root: string, before: readonly string[]): string[]
 }
 
 function withoutWords(text: string, isDead: (path: string) => boolean): string {
-  return text.replace(/ ?\btest\/[\w./-]*[\w-]/g, (word) => (isDead(word.trim()) ? '' : word));
+  return text.replace(/ ?\b(test\/[\w./-]*)(?:\{([^}\s]*)\}|(?<=[\w-]))/g, (word, start: string, ends?: string) => {
+    if (ends === undefined) return isDead(start) ? '' : word;
+    const left = ends.split(',').filter((end) => !isDead(start + end));
+    if (left.length < 2) return left.length === 0 ? '' : word.replace(/\{.*/, left[0]!);
+    return word.replace(/\{.*/, `{${left.join(',')}}`);
+  });
 }
 
 function withoutLines(text: string, isDead: (path: string) => boolean): string {

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { cutCode, type Leftover } from './cut-code.ts';
 import { cutJson, cutLines, cutMarkdown, cutParagraphs } from './cut-text.ts';
 import { dropDeadPaths } from './dead-paths.ts';
+import { dropAssurance, wordsOfPrograms } from './drop-assurance.ts';
 import { features, isFeature, type FeatureName } from './features.ts';
 import { countLines, filesUnder } from './project-files.ts';
 import { dropDeadScripts, dropPackageRows, lockPackages, readPackage } from './tidy-package.ts';
@@ -42,7 +43,7 @@ export function removeFeatures(
     rmSync(resolve(root, path), { recursive: true, force: true });
   const wordsOf = wordsIn(names);
   const changed = new Set<string>();
-  const folders = dropAssurance(root, wordsOf);
+  const dropped = dropAssurance(root, wordsOf);
   let code = cutCode(root, wordsOf);
   for (;;) {
     for (const path of code.changed) changed.add(relative(root, path));
@@ -52,7 +53,7 @@ export function removeFeatures(
   }
   for (const path of filesUnder(root)) if (cutFile(root, path, wordsOf(path), names)) changed.add(path);
   for (const path of dropDeadPaths(root, before)) changed.add(path);
-  const ofPrograms = wordsOfPrograms(folders, dropDeadScripts(root));
+  const ofPrograms = wordsOfPrograms(dropped, dropDeadScripts(root));
   for (const path of filesUnder(root))
     if (path.endsWith('.md') && cutFile(root, path, ofPrograms, names)) changed.add(path);
   // Only now are some packages unused.
@@ -67,33 +68,6 @@ export function removeFeatures(
   const left = filesUnder(root);
   const words = left.flatMap((path) => wordsLeft(root, path, wordsOf(path)));
   return { deleted: before.length - left.length, changed: changed.size, leftovers: [...code.leftovers, ...words] };
-}
-
-/** Each folder of programs that test the service as a whole is kept unchanged, or removed. @returns the names of the removed ones */
-function dropAssurance(root: string, wordsOf: (path: string) => RegExp | undefined): string[] {
-  const folder = 'test/assurance';
-  if (!existsSync(join(root, folder))) return [];
-  const table = `${folder}/attacks/README.md`;
-  // It compares the table with the whole list of cases.
-  if (wordsOf(table)?.test(readFileSync(join(root, table), 'utf8')) === true)
-    rmSync(join(root, folder, 'attacks/table.test.ts'), { force: true });
-  return readdirSync(join(root, folder)).filter((name) => {
-    if (name === 'attacks') return false;
-    const isMeant = filesUnder(root, `${folder}/${name}`).some(
-      (path) => wordsOf(path)?.test(readFileSync(join(root, path), 'utf8')) === true,
-    );
-    if (isMeant) rmSync(join(root, folder, name), { recursive: true });
-    return isMeant;
-  });
-}
-
-/** Returns the words by which pages name removed programs: folders, headings of sections, scripts. */
-function wordsOfPrograms(folders: readonly string[], scripts: readonly string[]): RegExp {
-  const words = [
-    ...folders.flatMap((name) => [`test/assurance/${name}\\b`, `\\(#${name}`, `^#+ ${name}`]),
-    ...scripts.map((name) => `npm run ${name}\\b`),
-  ];
-  return new RegExp(words.join('|') || '(?!)', 'i');
 }
 
 /** Deletes files without importers, and removes unused exports. @returns the changed TypeScript files */

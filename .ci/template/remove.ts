@@ -23,16 +23,25 @@ function refuseChanges(): void {
   const changes = execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' });
   if (changes === '') return;
   console.error(
-    'There are changes that are not committed. Commit them first: then "git checkout ." takes a removal back.',
+    'There are changes that are not committed. Commit them first: then "git checkout . && git clean -fd" undoes a removal.',
   );
   process.exit(1);
 }
 
+const nextSteps =
+  'Everything is removed. Repair these places by hand, run "npm run lint && npm test", and commit; or undo the removal with "git checkout . && git clean -fd".';
+
 function check(): void {
-  for (const script of ['lint', 'test']) {
-    const { status } = spawnSync('npm', ['run', script], { cwd: root, stdio: 'inherit' });
-    if (status !== 0) process.exit(1);
+  console.log('Now "npm run lint" and "npm test" check what remains, for some five minutes.');
+  const failed = ['lint', 'test'].filter(
+    (script) => spawnSync('npm', ['run', script], { cwd: root, stdio: 'inherit' }).status !== 0,
+  );
+  if (failed.length === 0) {
+    console.log('Both passed. Read "git diff", and commit.');
+    return;
   }
+  console.error(`\nnpm run ${failed.join(' and npm run ')} failed, see above. ${nextSteps}`);
+  process.exit(1);
 }
 
 const { values, positionals } = parseArgs({
@@ -53,7 +62,7 @@ else if (unknown.length > 0 || (positionals.length === 0 && values.all !== true)
   console.log(`Removed ${names.join(', ')}: ${deleted} files deleted, ${changed} changed.`);
   for (const { place, problem } of leftovers) console.log(`  ${place}  ${problem}`);
   if (leftovers.length > 0) {
-    console.log(`${leftovers.length} places need a look: see above.`);
+    console.log(`${leftovers.length} places need a look. ${nextSteps}`);
     process.exitCode = 1;
   } else if (values.unchecked !== true) check();
 }

@@ -38,9 +38,13 @@ replace('package.json', [`"name": "${before}"`, `"name": "${name}"`]);
 replace('package-lock.json', [`"name": "${before}"`, `"name": "${name}"`, 2]);
 replace('mlapi/version.ts', [`serviceName = '${before}'`, `serviceName = '${name}'`]);
 replace('README.md', [`# ${before}\n`, `# ${name}\n`]);
+// The beginning of the OpenAPI description, unless that was removed.
+if (readFileSync(join(root, 'README.md'), 'utf8').includes(`"title":"${before}"`))
+  replace('README.md', [`"title":"${before}"`, `"title":"${name}"`]);
 replace('files/mlapi.postman_collection.json', [`"name": "${before}"`, `"name": "${name}"`]);
 
 console.log(`Renamed ${before} to ${name}: package, documents, health, README.`);
 console.log(
   'The folder mlapi/, the variables MLAPI_... and the metrics mlapi_... keep their names, so that later fixes of the template merge.',
 );
+console.log('Commit this before you remove features.');

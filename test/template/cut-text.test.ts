@@ -28,12 +28,31 @@ describe('a page', () => {
       '| a | b |\n| - | - |\n| sqlite | 2 |\n',
     ],
     ['an item of a list', '- one\n- with Gone\n- two\n', '- one\n- two\n'],
+    ['two links of an enumeration', 'See [a](#a), [Gone](#gone), [b](#b), [c](#gone).\n', 'See [a](#a), [b](#b).\n'],
+    ['its sections, not its title', '# Gone\n\na\n\n## Gone\n\nb\n', '# Gone\n\na\n'],
     ['a link of an enumeration', 'See [a](#a), [Gone](#gone), [b](#b).\n', 'See [a](#a), [b](#b).\n'],
     ['a line of code', '```sh\nnpm start\ngone-server\n```\n', '```sh\nnpm start\n```\n'],
     [
       'a block of code, with the sentence that leads to it',
       'One. So it starts:\n\n```sh\ngone-server\n```\n',
       'One.\n',
+    ],
+    [
+      'a block of code whose introduction has the word',
+      'One. So Gone is called:\n\n```sh\nother\nlines\n```\n\nTwo.\n',
+      'One.\n\nTwo.\n',
+    ],
+    [
+      'a sentence, but not the words in bold before it',
+      '**Errors.** Under Gone they are lists. Here they are objects.\n',
+      '**Errors.** Here they are objects.\n',
+    ],
+    ['a paragraph whose only sentence has the word, with the words in bold', 'a\n\n**B.** Gone.\n', 'a\n'],
+    ['an item that is about it', '- _Gone._ It is there.\n- b\n', '- b\n'],
+    [
+      'a link in a row of a table',
+      '| a | b |\n| - | - |\n| x | y; [Gone](gone.md), [z](z.md) |\n',
+      '| a | b |\n| - | - |\n| x | y; [z](z.md) |\n',
     ],
     ['nothing else', '# A\n\n| a |\n| - |\n| 1 |\n\n```sh\nx\n```\n', '# A\n\n| a |\n| - |\n| 1 |\n\n```sh\nx\n```\n'],
   ])('loses %s', (_what, before, after) => {
@@ -46,6 +65,12 @@ describe('settings and scripts', () => {
     const text = 'a: 1\ngone:\n  b: 2\n  c: 3\n# One. Gone is two.\nd: 4\n';
 
     expect(cutLines(text, words, [])).toBe('a: 1\n# One.\nd: 4\n');
+  });
+
+  test('a comment of several lines loses a sentence that begins on one and ends on another', () => {
+    const text = '# One is a limit. Gone has\n# its own. Raise\n# it.\na=1\n#b=gone\n';
+
+    expect(cutLines(text, words, [])).toBe('# One is a limit. Raise\n# it.\na=1\n');
   });
 
   test('everything between the feature’s marks is removed', () => {

@@ -26,7 +26,7 @@ test('test files that have lost their last test are deleted, and no others', () 
   };
   const root = projectOf(files);
 
-  const { leftovers } = cutCode(root, () => /gone/);
+  const { leftovers } = cutCode(root, () => /gone/i);
 
   expect(leftovers).toEqual([]);
   const left = Object.keys(files).filter((path) => existsSync(join(root, path)));
@@ -52,6 +52,18 @@ test('a group without tests is removed from a file that has others', () => {
   );
 });
 
+test('a group by a name of the file’s own is removed when it has no test left', () => {
+  const declared = 'declare const describe: any, test: any;\nconst describeIt = describe;\n';
+  const root = projectOf({
+    ...compiled,
+    'test/a.test.ts': `${declared}test('b', () => {});\ndescribeIt('one', () => {\n  test('gone', () => {});\n});\nexport {};\n`,
+  });
+
+  cutCode(root, () => /gone/);
+
+  expect(readFileSync(join(root, 'test/a.test.ts'), 'utf8')).toBe(`${declared}test('b', () => {});\nexport {};\n`);
+});
+
 test.each([
   [
     'an argument that a function no longer takes, also one that is a call',
@@ -63,10 +75,30 @@ test.each([
     "declare const schema: any;\nexport const a = schema.object().without('gone', 'b').required();\n",
     'declare const schema: any;\nexport const a = schema.object().required();\n',
   ],
+  [
+    'a comment that stands alone, with its line',
+    'export interface A {\n  a: number;\n  /** Gone. */\n  b: number;\n}\n',
+    'export interface A {\n  a: number;\n  b: number;\n}\n',
+  ],
+  [
+    'a sentence of a comment, with nothing of its tags',
+    '/**\n * One. Gone.\n * @param a two\n * @throws three\n */\nexport const f = (a: number) => a;\n',
+    '/**\n * One.\n * @param a two\n * @throws three\n */\nexport const f = (a: number) => a;\n',
+  ],
+  [
+    'a side of a returned value, with the name of the other',
+    'export function f(a: number) {\n  const b = a + 1;\n  return gone ?? b;\n}\ndeclare const gone: undefined;\n',
+    'export function f(a: number) {\n  return a + 1;\n}\n',
+  ],
+  [
+    'a list beside another, with the copy of that',
+    'export const f = (a: number[]) => [...a.map((b) => b), ...gone];\ndeclare const gone: number[];\n',
+    'export const f = (a: number[]) => a.map((b) => b);\n',
+  ],
 ])('%s, is removed', (_what, before, after) => {
   const root = projectOf({ ...compiled, 'a.ts': before, 'gone.ts': 'export {};\n' });
 
-  const { leftovers } = cutCode(root, () => /gone/);
+  const { leftovers } = cutCode(root, () => /gone/i);
 
   expect(leftovers).toEqual([]);
   expect(readFileSync(join(root, 'a.ts'), 'utf8')).toBe(after);
