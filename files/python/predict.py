@@ -1,4 +1,4 @@
-"""Calls the service with requests: tokens, predictions, and the upload of a model.
+"""Calls the service with requests: tokens and predictions.
 
     pip install requests
     python files/python/predict.py http://127.0.0.1:8080 demo    # asks for the password

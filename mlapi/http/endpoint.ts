@@ -108,11 +108,11 @@ interface TypedEndpoint<Path extends string, Query, Body> extends Omit<
  * @example
  * endpoint({
  *   method: 'GET',
- *   path: '/api/models/{name}/traffic',
- *   access: 'models:read',
- *   query: Joi.object<{ minutes: number }, true>({ minutes: Joi.number().default(60) }),
+ *   path: '/api/notes/{id}',
+ *   access: 'notes:read',
+ *   query: Joi.object<{ lines: number }, true>({ lines: Joi.number().default(60) }),
  *   docs,
- *   handle: ({ params, query }) => ({ body: traffic.read(params.name, query.minutes) }),
+ *   handle: ({ params, query }) => ({ body: notes.read(params.id, query.lines) }),
  * });
  */
 export function endpoint<

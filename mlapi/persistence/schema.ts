@@ -1,8 +1,6 @@
 import type { Generated } from 'kysely';
 
-/**
- * Tables of the core; features add their own (`mlapi/models/catalog/tables.ts`). Times are epoch milliseconds; text is UTF-8 without NUL.
- */
+/** Tables of the core; features add their own. Times are epoch milliseconds; text is UTF-8 without NUL. */
 export interface Tables {
   clients: ClientRow;
   token_families: TokenFamilyRow;

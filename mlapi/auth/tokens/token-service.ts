@@ -150,8 +150,8 @@ export class TokenService {
 
   /**
    * Confirms, within a transaction that writes for a session, that the session is still valid: it may have been revoked while the request
-   * waited or a model was uploaded. Locks client and family, so that a revocation waits for the end of the transaction. Narrowing a
-   * client's scopes ends its families, so the scopes of a living family are current.
+   * waited or its body arrived. Locks client and family, so that a revocation waits for the end of the transaction. Narrowing a client's
+   * scopes ends its families, so the scopes of a living family are current.
    * @throws {Problem} 401 `invalid_token`
    */
   async confirm(queries: Queries, { clientId, familyId }: Pick<Session, 'clientId' | 'familyId'>): Promise<void> {

@@ -17,7 +17,7 @@ export interface BodyReader<Read = unknown> {
   readonly read: (exchange: Exchange) => Promise<Read>;
 }
 
-/** Incomplete bodies per client, and of all clients. Without a limit, thousands of unfinished uploads would fill the memory. */
+/** Incomplete bodies per client, and of all clients. Without a limit, thousands of unfinished bodies would fill the memory. */
 const maxWholeBodies = 32;
 const maxAllBodies = 96;
 /** A piece costs about the same whether it holds one byte or a thousand. Forms sent without a token are small. */

@@ -60,7 +60,7 @@ export interface Contract {
   readonly output: OutputContract;
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly sample: NamedRow;
-  /** Distribution of the inputs in training, the baseline for drift. */
+  /** Distribution of the inputs in training, with which later inputs can be compared. */
   readonly reference?: Reference;
   /** For models without features: an inference request as JSON text, used for the warm-up. Without it, warm-up runs on zeros. */
   readonly sampleRequest?: string;

@@ -27,7 +27,7 @@ export interface ChildModel {
   readonly sha256: string | undefined;
   /** Time limit for starting the process and loading the model, in milliseconds. */
   readonly loadLimitMs?: number;
-  /** Limits of the process, for an uploaded model. */
+  /** Limits of the process, if the model is not trusted. */
   readonly confinement?: Confinement | undefined;
   /** Measures the memory of the process. */
   readonly watch?: WatchedGroup | undefined;

@@ -39,9 +39,12 @@ export function mayShareRuns(model: Known): { readonly predicted: boolean; reado
   return { predicted, all: predicted && model.metadata.outputs.every(({ name }) => isShared(name)) };
 }
 
+function whyUnread(platform: string | undefined): string {
+  return platform === undefined ? unreadUpload : unreadRemote;
+}
+
 function verdictOn({ contract, metadata: { rowWise: proof = {}, platform } }: Known, output: string): RowWiseVerdict {
-  const unread = platform === undefined ? unreadUpload : unreadRemote;
-  const reason = Object.hasOwn(proof, output) ? proof[output] : unread;
+  const reason = Object.hasOwn(proof, output) ? proof[output] : whyUnread(platform);
   if (reason === null) return { rowWise: 'proved' };
   if (contract.batching.rowWise === true) return { rowWise: 'vouched' };
   return { rowWise: 'unproved', rowWiseReason: reason! };

@@ -22,7 +22,7 @@ export interface EngineConfig extends Pick<CoreConfig, 'maxRows' | 'predictTimeo
 
 export interface EngineOptions extends EngineConfig {
   readonly observer?: InferenceObserver | undefined;
-  /** Confinement of the child processes, for an uploaded model. */
+  /** Confinement of the child processes, if the model is not trusted. */
   readonly confinement?: Confinement;
   /** Measures the memory of the child processes. */
   readonly watch?: WatchedGroup;
