@@ -13,7 +13,7 @@ type FieldsOf<Features> = (
     : never
 ) extends (fields: infer All) => void
   ? All
-  : unknown;
+  : object;
 
 /** The whole configuration, validated and frozen. Foundations and features take their own part of it. */
 export type Config = Readonly<CoreConfig & FieldsOf<typeof features>>;

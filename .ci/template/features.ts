@@ -80,6 +80,21 @@ const all = {
     words:
       /model.?store|upload|untrusted|alias|\bdrift|mlapi_traffic|model_added|model_retired|MLAPI_MODEL_LIMIT|MLAPI_MODELS_MEMORY|MLAPI_MODEL_MEMORY_BYTES=|MLAPI_CLIENT_MODELS|ModelSource|models:(?:write|admin|download)|mlapi\/models|(?<!\.)models (?:add|import|retire|stored)|\/api\/models\/[{:]name\}?\/(?:traffic|versions(?!\/[{:]version\}?\/predict))|RequestedShare/i,
   },
+  programs: {
+    title: 'confined programs of other languages, with a scratch folder and captured output',
+    paths: [
+      'mlapi/sandbox/program-run.ts',
+      'mlapi/sandbox/captured-output.ts',
+      'mlapi/sandbox/outcome.ts',
+      'mlapi/sandbox/scratch',
+      'test/sandbox/program-run.test.ts',
+      'test/sandbox/hostile-programs.test.ts',
+      'test/sandbox/captured-output.test.ts',
+      'test/sandbox/outcome.test.ts',
+      'test/sandbox/scratch',
+    ],
+    words: /program-?run|scratch|captured-?output/i,
+  },
   remote: {
     title: 'models that run on other servers of the Open Inference Protocol',
     paths: [

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { lowered } from './expendable.ts';
-import { limitScript, type Limits } from './limits.ts';
+import { limitScript, type Limits, type Scratch } from './limits.ts';
 import { isSource, loader, programsFolder } from './programs.ts';
 import { systemCallFilter } from './system-calls.ts';
 
@@ -64,7 +64,7 @@ export function launch(program: Program, confinement?: Confinement, files: reado
   const { processes = 1, scratch } = confinement;
   const startsProcesses = isNode ? isSource : processes > 1;
   const filter = isNamespaced ? systemCallFilter({ startsProcesses, writesFiles: scratch !== undefined }) : undefined;
-  const wall = isNamespaced ? namespaces(program, confinement, files, filter) : [];
+  const wall = isNamespaced ? namespaces({ program, files, filter, scratch }) : [];
   const confined = isNode
     ? [...wall, process.execPath, noCompiler, ...loader, ...program.node]
     : confineCommand(program.command, wall, processes);
@@ -100,16 +100,18 @@ export function sendFilter(child: ChildProcess, filter: Buffer | undefined): voi
   if (descriptor instanceof Writable) descriptor.on('error', () => undefined).end(filter);
 }
 
+interface Enclosed {
+  readonly program: Program;
+  readonly files: readonly string[];
+  readonly filter: Buffer | undefined;
+  readonly scratch: Scratch | undefined;
+}
+
 /**
- * Own users, processes, network and file tree. The tree contains system programs, what the program needs and these files, all read-only,
- * and the scratch folder, if there is one.
+ * Own users, processes, network and file tree. The tree contains system programs, what the program needs and these files, all read-only.
+ * The scratch folder, if there is one, is writable.
  */
-function namespaces(
-  program: Program,
-  { scratch }: Confinement,
-  files: readonly string[],
-  filter: Buffer | undefined,
-): string[] {
+function namespaces({ program, files, filter, scratch }: Enclosed): string[] {
   const isNode = 'node' in program;
   const own = isNode ? [process.execPath, programsFolder(), ...packageFiles()] : ['/bin', '/etc/alternatives'];
   const read = ['/usr', '/lib', '/lib64', ...own, ...files];
