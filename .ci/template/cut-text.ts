@@ -34,10 +34,10 @@ export function cutMarkdown(text: string, words: RegExp): string {
       droppedLevel = words.test(block.lines[0]!) && level > 1 ? level : Infinity;
       if (droppedLevel !== Infinity) continue;
     } else if (droppedLevel !== Infinity) continue;
-    const isUnannounced: boolean = isAnnouncementCut && block.kind === 'code';
+    const isUnannounced: boolean = isAnnouncementCut && (block.kind === 'code' || block.kind === 'item');
     const isTitle = block.kind === 'heading';
     const lines: string[] = isUnannounced ? [] : isTitle ? block.lines : cutBlock(block, words);
-    isAnnouncementCut = announces(block.lines) && !announces(lines);
+    isAnnouncementCut = (isUnannounced && block.kind === 'item') || (announces(block.lines) && !announces(lines));
     if (lines.some((line) => line.trim() !== '')) kept.push({ kind: block.kind, lines });
     else if (!isUnannounced) announceNothing(kept);
   }

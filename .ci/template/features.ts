@@ -73,6 +73,8 @@ const all = {
       'test/assurance/attacks/model-memory.test.ts',
       'test/assurance/attacks/refused-bodies.test.ts',
       'test/assurance/attacks/uploaded-data.test.ts',
+      'test/fixtures/make_scanned.py',
+      'test/fixtures/scanned',
       'test/support/stored-models.ts',
       'test/support/uploads.ts',
       'files/model-store.md',

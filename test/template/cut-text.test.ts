@@ -54,6 +54,7 @@ describe('a page', () => {
       '| a | b |\n| - | - |\n| x | y; [Gone](gone.md), [z](z.md) |\n',
       '| a | b |\n| - | - |\n| x | y; [z](z.md) |\n',
     ],
+    ['a list whose introduction has the word', 'Gone is safe:\n\n- a\n- b\n\nTwo.\n', 'Two.\n'],
     ['nothing else', '# A\n\n| a |\n| - |\n| 1 |\n\n```sh\nx\n```\n', '# A\n\n| a |\n| - |\n| 1 |\n\n```sh\nx\n```\n'],
   ])('loses %s', (_what, before, after) => {
     expect(cutMarkdown(before, words)).toBe(after);

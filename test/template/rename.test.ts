@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import { temporaryFolder } from '../support/service.ts';
 
 const changed = [
@@ -12,24 +12,37 @@ const changed = [
   'package.json',
 ];
 
-test('a clone gets its name where programs and people read it, and can be renamed again', () => {
-  const root = temporaryFolder();
+let root: string;
+beforeEach(() => {
+  root = temporaryFolder();
   for (const path of [...changed, '.ci/template/rename.ts']) cpSync(path, join(root, path));
-  const rename = (name: string) =>
-    execFileSync(process.execPath, ['--import', 'tsx', join(root, '.ci/template/rename.ts'), name], { stdio: 'pipe' });
-  const read = (path: string) => readFileSync(join(root, path), 'utf8');
-  const nameIn = (path: string) => (JSON.parse(read(path)) as { name?: string }).name;
+});
 
-  rename('my-api');
+function rename(name: string): void {
+  execFileSync(process.execPath, ['--import', 'tsx', join(root, '.ci/template/rename.ts'), name], { stdio: 'pipe' });
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+test('a clone gets its name where programs and people read it, and can be renamed again', () => {
+  const nameIn = (path: string) => (JSON.parse(read(path)) as { name?: string }).name;
+  rename('first-name');
 
   expect(changed.filter((path) => read(path) === readFileSync(path, 'utf8'))).toEqual([]);
-  expect([nameIn('package.json'), nameIn('package-lock.json')]).toEqual(['my-api', 'my-api']);
-  expect(read('README.md')).toMatch(/^# my-api\n/);
-  // The documents are named after the service, and a test compares this line with them.
-  expect(read('README.md')).toContain('{"openapi":"3.1.0","info":{"title":"my-api"');
-  expect(read('mlapi/version.ts')).toContain("serviceName = 'my-api'");
+  expect([nameIn('package.json'), nameIn('package-lock.json')]).toEqual(['first-name', 'first-name']);
+  expect(read('README.md')).toMatch(/^# first-name\n/);
+  expect(read('mlapi/version.ts')).toContain("serviceName = 'first-name'");
   const renamed = changed.map(read);
-  rename('other');
-  rename('my-api');
+  rename('second-name');
+  expect(changed.map(read)).not.toEqual(renamed);
+  rename('first-name');
   expect(changed.map(read)).toEqual(renamed);
+});
+
+test('the README shows the OpenAPI description under the new name', () => {
+  rename('first-name');
+
+  expect(read('README.md')).toContain('{"openapi":"3.1.0","info":{"title":"first-name"');
 });

@@ -7,6 +7,7 @@ import { startService, type TestService, type Tokens } from '../../support/servi
 
 const form = 'application/x-www-form-urlencoded';
 const challenge = 'Basic realm="mlapi", charset="UTF-8"';
+const onSqlite = { MLAPI_DATABASE_URL: '' };
 let service: TestService;
 let secret: string;
 beforeAll(async () => {
@@ -14,9 +15,6 @@ beforeAll(async () => {
   secret = await service.services.clients.addReusable('cron');
 });
 afterAll(() => service.close());
-
-/** Only SQLite has one lock for all. */
-const onSqlite = { MLAPI_DATABASE_URL: '' };
 
 describe('POST /auth/token, grant_type=client_credentials', () => {
   test('200: returns an access token and no refresh token; not cacheable', async () => {
