@@ -100,7 +100,7 @@ test('the Python of the pages uses no undefined names', () => {
     })
     .filter((program) => program !== '');
 
-  expect(programs.length).toBeGreaterThanOrEqual(3);
+  expect(programs.length).toBeGreaterThanOrEqual(1);
   for (const program of programs) {
     const { stdout, stderr } = spawnSync('python3', ['-c', undefinedNames], { input: program, encoding: 'utf8' });
     expect([stdout, stderr]).toEqual(['[]\n', '']);
