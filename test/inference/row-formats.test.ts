@@ -28,21 +28,20 @@ const lines: RowFormat = {
 
 let service: ModelService;
 let post: (headers: Readonly<Record<string, string>>, body: string) => supertest.Test;
-let document: { paths: Record<string, { post: object }> };
+let http: ReturnType<typeof supertest>;
 beforeAll(async () => {
   const contract = contractOf('m', [{ name: 'x', type: 'number' }], { output: { kind: 'values' } });
   service = await startModels({ m: { onnx: identityModel(1), contract } });
   const { tokens } = await service.newClient();
   const { services } = service;
   services.rowFormats.add(lines);
-  const http = supertest(createApplication({ ...services, contributed: contributionsOf([services.inference]) }));
+  http = supertest(createApplication({ ...services, contributed: contributionsOf([services.inference]) }));
   post = (headers, body) =>
     http
       .post('/api/models/m/predict')
       .set({ authorization: `Bearer ${tokens.access_token}`, ...headers })
       .serialize((text: unknown) => text as string)
       .send(body);
-  document = (await http.get('/api/openapi.json').expect(200)).body as typeof document;
 });
 afterAll(() => service.close());
 
@@ -76,8 +75,10 @@ describe('a format added by a feature', () => {
     if (type !== json) expect(text).toBe('1\n2.5');
   });
 
-  test('is in the document, with its examples', () => {
-    expect(document.paths['/api/models/{name}/predict']!.post).toMatchObject({
+  test('is in the document, with its examples', async () => {
+    const { body } = await http.get('/api/openapi.json').expect(200);
+
+    expect(body.paths['/api/models/{name}/predict'].post).toMatchObject({
       requestBody: {
         content: { [lines.mediaType]: { schema: { description: 'a number in each line' }, example: '1\n' } },
       },
