@@ -49,7 +49,8 @@ export async function createServices(config: Config, options: FoundationOptions 
 
   const close = async () => {
     await core.watch.stop();
-    await core.predictors.release();
+    // Both may write to the database.
+    await contributed.close().finally(() => core.predictors.release());
     core.counters.close();
     await core.database.destroy();
     await core.tracing?.finish();

@@ -28,7 +28,12 @@ export const features = {
 const declared = Object.values<Feature>(features);
 
 /** Loads what runs the service, if a feature does: in several processes, for example. */
-export const runService = declared.find(({ run }) => run !== undefined)?.run;
+export const runService = onlyOne(declared.flatMap(({ run }) => run ?? []));
+
+function onlyOne<Value>([first, ...others]: readonly Value[]): Value | undefined {
+  if (others.length > 0) throw new Error('two features in mlapi/features.ts would run the service: keep one');
+  return first;
+}
 
 /** Permissions that a token may hold, in alphabetical order. */
 export const permissions: readonly string[] = [

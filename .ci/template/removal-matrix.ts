@@ -63,9 +63,15 @@ const all = { title: 'all (the core remains)', names: allBut(), scripts: allScri
 function planned(): Removal[] {
   const { only, short, seed } = values;
   if (only === 'all') return [all];
-  if (only !== undefined) return [{ title: only, names: only.split(',').filter(isFeature), scripts: scriptsOfOne }];
+  if (only !== undefined) return [{ title: only, names: only.split(',').map(named), scripts: scriptsOfOne }];
   const single = names.map((name) => ({ title: name, names: [name], scripts: scriptsOfOne }));
   return short === true ? [...single, all] : [...single, all, ...mixes(Number(seed ?? Date.now() % 100_000))];
+}
+
+function named(name: string): FeatureName {
+  if (isFeature(name)) return name;
+  console.error(`There is no feature called ${name}. These are: ${names.join(', ')}.`);
+  process.exit(1);
 }
 
 async function run(removal: Removal): Promise<[Removal, Outcome]> {

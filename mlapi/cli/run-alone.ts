@@ -1,12 +1,9 @@
 import type { Config } from '../configuration.ts';
 import type { ServerProgram } from '../http/server/program.ts';
-import { removeStaleSocket } from '../http/server/service.ts';
+import { removeStaleSocket, stopLimitMs } from '../http/server/service.ts';
 import { Systemd } from '../http/server/systemd.ts';
 import { createLogger, exitAfterLog } from '../telemetry/logger.ts';
 import { createMetrics, openOutlets } from '../telemetry/metrics/open-metrics.ts';
-
-/** Longer than requests in flight need to finish. */
-const stopLimitMs = 12_000;
 
 /** Serves in this process: SIGTERM and SIGINT stop it after the requests in flight, a second one at once. */
 export async function runAlone({ readConfig, load }: ServerProgram<Config>): Promise<void> {

@@ -57,6 +57,8 @@ export interface OpenFeature {
   readonly metrics?: () => readonly MetricSnapshot[];
   /** Starts background jobs once the service is built. */
   readonly startMaintenance?: () => void;
+  /** Ends them and writes what is left to write; the database is still open. Features close in reverse order. */
+  readonly close?: () => Promise<void>;
 }
 
 type Features = Readonly<Record<string, Feature>>;
@@ -99,6 +101,9 @@ export function contributionsOf(features: readonly OpenFeature[]) {
     metrics: () => features.flatMap((feature) => feature.metrics?.() ?? []),
     startMaintenance: () => {
       for (const feature of features) feature.startMaintenance?.();
+    },
+    close: async () => {
+      for (const feature of [...features].reverse()) await feature.close?.();
     },
   };
 }

@@ -22,7 +22,7 @@ export type Isolation = 'namespaces' | 'limits';
 export type Program = { readonly node: readonly string[] } | { readonly command: readonly string[] };
 
 /** Shell, bubblewrap, its first process and the program; when run from source, also the compiler of the loader. */
-export const maxProcesses = 8;
+export const maxModelProcesses = 8;
 
 /** How to start a program. */
 export interface Launch {

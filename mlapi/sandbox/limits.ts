@@ -34,7 +34,7 @@ const reservedBytes = 2_147_483_648;
 /** Bounds kernel memory that is not counted for any process: a pipe may hold a megabyte. */
 const maxDescriptors = 128;
 /** The tree of a process is measured up to 64 processes, and bubblewrap is two of them. */
-const maxProcesses = 60;
+const maxProgramProcesses = 60;
 /** Unit of `ulimit -f`, in bytes. */
 const fileUnit = 512;
 
@@ -63,8 +63,8 @@ function cpuLimit(cpuSeconds: number | undefined, warns: boolean): string {
 
 /** @throws {RangeError} a limit that cannot be enforced @throws {Error} the scratch folder is missing, or a link */
 export function checkLimits({ processes = 1, scratch }: Limits): void {
-  if (!Number.isInteger(processes) || processes < 1 || processes > maxProcesses)
-    throw new RangeError(`a program may have 1 to ${maxProcesses} processes, not ${processes}`);
+  if (!Number.isInteger(processes) || processes < 1 || processes > maxProgramProcesses)
+    throw new RangeError(`a program may have 1 to ${maxProgramProcesses} processes, not ${processes}`);
   if (scratch === undefined) return;
   if (!(scratch.bytes > 0) || !(scratch.files > 0)) throw new RangeError('a scratch folder needs room for a file');
   if (!isAbsolute(scratch.folder) || !lstatSync(scratch.folder).isDirectory())

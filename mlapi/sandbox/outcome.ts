@@ -36,7 +36,7 @@ const limitSignals: Partial<Record<NodeJS.Signals, [Limit, string]>> = {
 };
 /** What runtimes say last if the kernel refuses them memory or room; then they end by themselves. */
 const lastWords: readonly [RegExp, Limit, string][] = [
-  [/MemoryError|std::bad_alloc|Cannot allocate memory/, 'memory', 'It ran out of memory.'],
+  [/MemoryError|std::bad_alloc|[Cc]annot allocate (?:memory|vector)/, 'memory', 'It ran out of memory.'],
   [/File too large/, 'scratch', 'It wrote a file that is larger than its limit.'],
 ];
 const lastWordsBytes = 1_000;

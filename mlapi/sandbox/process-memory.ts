@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Larger process trees exceed every limit anyway. */
-const maxProcesses = 64;
+const maxTreeProcesses = 64;
 /** Private memory in RAM and swap, in kB. File pages of programs and libraries are shared and not counted. */
 const ownPages = /^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$/gm;
 
@@ -21,7 +21,7 @@ export function readTreeMemory(pid: number): TreeMemory | undefined {
     if (status === undefined) continue;
     isThere = true;
     for (const [, kilobytes] of status.matchAll(ownPages)) bytes += Number(kilobytes) * 1_024;
-    if (pids.length < maxProcesses) pids.push(...childrenOf(one));
+    if (pids.length < maxTreeProcesses) pids.push(...childrenOf(one));
   }
   return isThere ? { bytes, pids } : undefined;
 }

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MemoryCounterStore } from '../http/limits/window-counters.ts';
-import { removeStaleSocket } from '../http/server/service.ts';
+import { removeStaleSocket, stopLimitMs } from '../http/server/service.ts';
 import { Systemd } from '../http/server/systemd.ts';
 import { createLogger, exitAfterLog, type Logger } from '../telemetry/logger.ts';
 import { isMeasured } from '../telemetry/metrics/open-metrics.ts';
@@ -14,8 +14,6 @@ import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** How long a reload waits for a successor to become ready. */
 const successorLimitMs = 60_000;
-/** Longer than a worker needs to drain. */
-const stopLimitMs = 12_000;
 /** Delay before a worker whose storage is unavailable is started again, however often. */
 const storageRetryMs = 2_000;
 
@@ -121,7 +119,7 @@ export class Supervisor {
         onFailedStart: (message) => this.#onFailedStart(message),
         onCount: (holder, questions) =>
           countAll(this.#counters, { leases: this.#leases, holder }, questions, (answers) =>
-            holder.responseCount(answers),
+            holder.sendCounts(answers),
           ),
         onCounted: (holder, uses) => this.#leases.used(holder, uses),
         onEnd: (ended, how) => this.#onEnd(ended, how),

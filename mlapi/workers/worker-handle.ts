@@ -134,7 +134,7 @@ export class WorkerHandle implements LeaseHolder {
     });
   }
 
-  responseCount(answers: readonly CountResponse[]): void {
+  sendCounts(answers: readonly CountResponse[]): void {
     this.#send({ type: 'counts', answers });
   }
 

@@ -13,6 +13,7 @@ test.each([
   [1, null, 'OSError: [Errno 27] File too large', 'scratch', 'It wrote a file that is larger than its limit.'],
   [1, null, 'Traceback\nMemoryError', 'memory', 'It ran out of memory.'],
   [134, null, "terminate called after throwing an instance of 'std::bad_alloc'", 'memory', 'It ran out of memory.'],
+  [1, null, 'Error: cannot allocate vector of size 7.5 Gb', 'memory', 'It ran out of memory.'],
   [0, null, 'MemoryError', 'succeeded', 'It succeeded.'],
   [1, null, `MemoryError${' '.repeat(2_000)}`, 'failed', 'It failed with exit code 1.'],
 ] as [number | null, NodeJS.Signals | null, string, string, string][])(

@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 /** A dependency without which the service cannot serve. */
 export interface HealthCheck {
   readonly name: string;
-  /** Rejects within seconds if the dependency cannot be used. */
+  /** Rejects if the dependency cannot be used. Fails if it has not settled after 5 s. */
   check(): Promise<void>;
 }
 
@@ -14,6 +14,7 @@ interface HealthChecksOptions {
 }
 
 const lookEveryMs = 1_000;
+const limitMs = 5_000;
 
 /** Runs the health checks, at most once a second however often it is asked. */
 export class HealthChecks {
@@ -53,7 +54,7 @@ export class HealthChecks {
   async #passes(healthCheck: HealthCheck): Promise<boolean> {
     const { name } = healthCheck;
     try {
-      await healthCheck.check();
+      await withinLimit(healthCheck.check());
       if (this.#failing.delete(name)) this.#logger.info('health check passes again', { check: name });
       return true;
     } catch (cause) {
@@ -62,4 +63,12 @@ export class HealthChecks {
       return false;
     }
   }
+}
+
+function withinLimit(check: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const tooLate = () => reject(new Error(`it has not answered for ${limitMs / 1_000} s`));
+    const timer = setTimeout(tooLate, limitMs).unref();
+    void check.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -59,7 +59,7 @@ export function checked(checks: readonly Check[]): RequestHandler {
   };
 }
 
-/** The first segments of the paths of endpoints, each once: checks that are mounted there behind the endpoints meet what none of them takes. */
+/** The first segments of the paths of endpoints, each once. Checks mounted there, behind the endpoints, answer unknown paths with 401 before 404. */
 export function firstSegments(endpoints: readonly Endpoint[]): string[] {
   return [...new Set(endpoints.map(({ path }) => `/${path.split('/')[1] ?? ''}`))];
 }

@@ -10,6 +10,8 @@ import { createHttpServer } from './server.ts';
 /** How long readiness fails while requests are still served, so that a load balancer can react. */
 const noticeMs = 1_000;
 const drainLimitMs = 8_000;
+/** After this, the process exits although it has not stopped; less than `TimeoutStopSec` of `deploy/mlapi.service`. */
+export const stopLimitMs = 12_000;
 /** A little longer than idle connections are kept alive. */
 const lingerLimitMs = 70_000;
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { MemoryQuota } from '../../http/body/memory-quota.ts';
 import { Problem, serviceBusy } from '../../http/problem.ts';
-import { maxProcesses, type Confinement } from '../../sandbox/confinement.ts';
+import { maxModelProcesses, type Confinement } from '../../sandbox/confinement.ts';
 import { moduleUrl } from '../../sandbox/programs.ts';
 import type { WatchedGroup, WatchedProcess } from '../../sandbox/memory-watch.ts';
 import { MessagePipe } from '../../sandbox/message-pipe.ts';
@@ -144,8 +144,8 @@ export class ModelProcess implements WatchedProcess {
     this.#tree = pids;
     if (bytes > this.#memoryBytes)
       this.exhaust(`its process used ${bytes} bytes of memory; the limit is ${this.#memoryBytes}`);
-    else if (pids.length > maxProcesses)
-      this.exhaust(`it started ${pids.length} processes; the limit is ${maxProcesses}`);
+    else if (pids.length > maxModelProcesses)
+      this.exhaust(`it started ${pids.length} processes; the limit is ${maxModelProcesses}`);
   }
 
   /** Kills the process and its descendants at once. The caller of a run gets `ExhaustedRun`. */

@@ -62,8 +62,8 @@ export class Predictor {
   readonly #responder: PredictionResponder;
   /** Maximum number of rows in one request. */
   readonly maxRows: number;
-  /** Index of each output in the result of a run: -1 for the contract's, otherwise its index among the secondary outputs. */
   readonly #outputs: ReadonlyMap<string, TensorInfo>;
+  /** Index of each output in the result of a run: -1 for the contract's, otherwise its index among the secondary outputs. */
   readonly #places: ReadonlyMap<string, number>;
   #isReleased = false;
   #encoding: string | undefined;

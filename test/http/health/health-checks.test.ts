@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import winston from 'winston';
 import { HealthChecks } from '../../../mlapi/http/health/health-checks.ts';
 import { Logger } from '../../../mlapi/telemetry/logger.ts';
@@ -21,6 +21,25 @@ function start(check: () => Promise<void>) {
 }
 
 describe('HealthChecks', () => {
+  test('a check that never answers fails, and is asked again', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask'] });
+    try {
+      let isHanging = true;
+      const { clock, lines, checks } = start(() => (isHanging ? new Promise(() => undefined) : Promise.resolve()));
+
+      const passing = checks.pass();
+      await jest.advanceTimersByTimeAsync(5_000);
+
+      expect(await passing).toBe(false);
+      expect(lines.join('')).toContain('it has not answered for 5 s');
+      isHanging = false;
+      clock.advanceSeconds(5);
+      expect(await checks.pass()).toBe(true);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   test('checks at most once a second, even if the wall clock is changed', async () => {
     let looks = 0;
     const { clock, checks } = start(() => {
