@@ -91,6 +91,8 @@ const all = {
       'mlapi/sandbox/scratch',
       'test/sandbox/program-run.test.ts',
       'test/sandbox/hostile-programs.test.ts',
+      'test/sandbox/machine-wide.test.ts',
+      'test/support/confined-programs.ts',
       'test/sandbox/captured-output.test.ts',
       'test/sandbox/outcome.test.ts',
       'test/sandbox/scratch',

@@ -1,3 +1,4 @@
+import '../sandbox/inherited-descriptors.ts';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { Services } from '../../application.ts';

@@ -1,3 +1,4 @@
+import '../sandbox/inherited-descriptors.ts';
 import { exitWithMessage } from '../http/server/service.ts';
 import { run } from './commands.ts';
 

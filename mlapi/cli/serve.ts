@@ -1,3 +1,4 @@
+import '../sandbox/inherited-descriptors.ts';
 import { fileURLToPath } from 'node:url';
 import { readConfig, type Config } from '../configuration.ts';
 import { runService } from '../features.ts';

@@ -100,6 +100,11 @@ export function sendFilter(child: ChildProcess, filter: Buffer | undefined): voi
   if (descriptor instanceof Writable) descriptor.on('error', () => undefined).end(filter);
 }
 
+/** Not all of `/usr`: people keep services and their data there, too, such as in `/usr/src/app`. */
+const systemFolders = ['bin', 'lib', 'lib32', 'lib64', 'libexec', 'share', 'local/bin', 'local/lib'].map(
+  (name) => `/usr/${name}`,
+);
+
 interface Enclosed {
   readonly program: Program;
   readonly files: readonly string[];
@@ -114,7 +119,7 @@ interface Enclosed {
 function namespaces({ program, files, filter, scratch }: Enclosed): string[] {
   const isNode = 'node' in program;
   const own = isNode ? [process.execPath, programsFolder(), ...packageFiles()] : ['/bin', '/etc/alternatives'];
-  const read = ['/usr', '/lib', '/lib64', ...own, ...files];
+  const read = [...systemFolders, '/lib', '/lib64', ...own, ...files];
   const mounts = [...new Set(read)].filter((path) => existsSync(path)).map((path) => ['--ro-bind', path, path]);
   if (scratch !== undefined) {
     mounts.push(['--bind', scratch.folder, scratch.folder]);

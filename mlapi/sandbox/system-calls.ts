@@ -5,6 +5,7 @@ const numbers = {
     clone: 56,
     mmap: 9,
     ioctl: 16,
+    socket: 41,
     fallocate: 285,
     // The second system call table (x32) begins here.
     end: 0x40000000,
@@ -14,6 +15,7 @@ const numbers = {
       ...{ shmget: 29, shmat: 30, memfd_create: 319, remap_file_pages: 216, msgget: 68, semget: 64, mq_open: 240 },
       ...{ ptrace: 101, process_vm_readv: 310, process_vm_writev: 311, kcmp: 312, personality: 135, vmsplice: 278 },
       ...{ keyctl: 250, add_key: 248, request_key: 249, bpf: 321, perf_event_open: 298, userfaultfd: 323 },
+      ...{ setsid: 112, io_setup: 206, inotify_init: 253, inotify_init1: 294 },
     },
   },
   arm64: {
@@ -21,6 +23,7 @@ const numbers = {
     clone: 220,
     mmap: 222,
     ioctl: 29,
+    socket: 198,
     fallocate: 47,
     end: 0x40000000,
     processes: {},
@@ -29,6 +32,7 @@ const numbers = {
       ...{ shmget: 194, shmat: 196, memfd_create: 279, remap_file_pages: 234, msgget: 186, semget: 190, mq_open: 180 },
       ...{ ptrace: 117, process_vm_readv: 270, process_vm_writev: 271, kcmp: 272, personality: 92, vmsplice: 75 },
       ...{ keyctl: 219, add_key: 217, request_key: 218, bpf: 280, perf_event_open: 241, userfaultfd: 282 },
+      ...{ setsid: 157, io_setup: 0, inotify_init1: 26 },
     },
   },
 };
@@ -55,6 +59,8 @@ const kill = 0x80000000;
 const notPermitted = 0x00050001;
 const notImplemented = 0x00050026;
 const notSupported = 0x0005005f;
+const noSuchFamily = 0x00050061;
+const familyUnix = 1;
 
 const cloneThread = 0x00010000;
 /** `CLONE_NEW...` */
@@ -78,13 +84,13 @@ interface FilterOptions {
 
 /**
  * Returns a seccomp program for the confined process: no new processes, namespaces or mounts, no shared memory, no access to other
- * processes' memory, and nothing that uses memory not counted as its own. Denied calls fail with EPERM.
+ * processes' memory, no session of its own, whose priority would not be lowered, and nothing that uses memory not counted as its own. Denied calls fail with EPERM.
  * @returns undefined for architectures whose call numbers are unknown
  */
 export function systemCallFilter(options: FilterOptions): Buffer | undefined {
   const { startsProcesses, writesFiles = false, architecture = process.arch } = options;
   if (architecture !== 'x64' && architecture !== 'arm64') return undefined;
-  const { clone, mmap, ioctl, fallocate, end, processes, denied, ...own } = numbers[architecture];
+  const { clone, mmap, ioctl, socket, fallocate, end, processes, denied, ...own } = numbers[architecture];
   const refused = Object.values({ ...denied, ...deniedEverywhere, ...(startsProcesses ? {} : processes) });
   return assemble([
     [load, 0, 0, architectureAt],
@@ -97,6 +103,12 @@ export function systemCallFilter(options: FilterOptions): Buffer | undefined {
     // Its flags are in memory, which a filter cannot read. On ENOSYS, the C library falls back to `clone`.
     ...responseFor(clone3, notImplemented),
     ...(writesFiles ? noReservedSpace(fallocate, ioctl) : []),
+    // Queues of other sockets are memory that is bounded for the whole machine only.
+    [ifEqual, 0, 4, socket],
+    [load, 0, 0, argumentAt(0)],
+    [ifEqual, 1, 0, familyUnix],
+    answer(noSuchFamily),
+    answer(allow),
     [ifEqual, 0, 6, clone],
     [load, 0, 0, argumentAt(0)],
     [ifAnyBit, 0, 1, cloneNamespaces],

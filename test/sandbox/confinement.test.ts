@@ -23,7 +23,10 @@ describe('the command of a model or contract', () => {
     // The test's programs are compiled in a folder of their own, beside the packages.
     const root = dirname(dirname(programsFolder()));
     const modules = join(root, 'node_modules');
-    const bind = ['/usr', '/lib', '/lib64', process.execPath, programsFolder(), modules, realpathSync(modules)]
+    const usr = ['bin', 'lib', 'lib32', 'lib64', 'libexec', 'share', 'local/bin', 'local/lib'].map(
+      (name) => `/usr/${name}`,
+    );
+    const bind = [...usr, '/lib', '/lib64', process.execPath, programsFolder(), modules, realpathSync(modules)]
       .concat(join(root, 'package.json'), join(root, 'tsconfig.json'), '/srv')
       .filter((path) => existsSync(path))
       .flatMap((path) => ['--ro-bind', path, path]);

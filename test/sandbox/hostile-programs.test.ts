@@ -270,7 +270,7 @@ describeConfined('after a hostile program', () => {
       'import os, sys, time',
       `word = "${word}"`,
       'if os.fork() == 0:',
-      '  os.setsid()',
+      '  os.setpgid(0, 0)',
       '  for descriptor in range(10):',
       '    try: os.close(descriptor)',
       '    except OSError: pass',

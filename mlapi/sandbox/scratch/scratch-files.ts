@@ -37,7 +37,7 @@ export async function openScratchFile(folder: string, path: string, maxBytes: nu
   const names = path.split('/');
   if (path.includes('\0') || names.some((name) => name === '' || name === '.' || name === '..'))
     throw new UnsafeFile('invalid_path', `${JSON.stringify(path)} is not a path within the folder.`);
-  let at = await openFolder(folder);
+  let at = await openFolder(folder).catch((error: unknown) => refuse(path, error));
   try {
     for (const name of names.slice(0, -1)) {
       const inner = await openFolder(within(at, name)).catch((error: unknown) => refuse(path, error));
@@ -75,6 +75,8 @@ export async function readScratchFile(folder: string, path: string, maxBytes: nu
  * nested more deeply than a path can say, or closed to their owner.
  */
 export async function deleteScratchFolder(folder: string): Promise<void> {
+  // The program may have changed its mode. `chmod` follows links.
+  if ((await lstat(folder)).isDirectory()) await chmod(folder, 0o700);
   const top = await openFolder(folder);
   try {
     // Nested folders are moved to the top, so that this holds two of them open, not one for each level.
@@ -142,6 +144,8 @@ function refuse(path: string, cause: unknown): never {
   // A folder of the path is a link or a file; a socket has no content.
   if (code === 'ENOTDIR') throw new UnsafeFile('link', `${path} is not in a folder.`, { cause });
   if (code === 'ENXIO') throw new UnsafeFile('not_a_file', `${path} is not a regular file.`, { cause });
-  if (code === 'EACCES' || code === 'EPERM') throw new UnsafeFile('unreadable', `${path} is unreadable.`, { cause });
+  // EAGAIN: the program holds a lease on it.
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EAGAIN')
+    throw new UnsafeFile('unreadable', `${path} is unreadable.`, { cause });
   throw cause;
 }
