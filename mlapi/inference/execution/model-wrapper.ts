@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import { Problem } from '../../http/problem.ts';
 import { ModelFolderError } from '../contract/types.ts';
 import { readModel, type ModelBytes } from '../model-files/read-model.ts';
@@ -15,9 +15,7 @@ import type {
   RunOutput,
   TensorInfo,
 } from '../tensors/types.ts';
-
-// Official Linux builds of ONNX Runtime send telemetry unless this is set before the first session.
-process.env.ORT_DISABLE_TELEMETRY = '1';
+import { openSession, type RuntimeSession, type ValueMetadata } from './runtime-session.ts';
 
 const datatypes: Readonly<Record<string, string>> = {
   bool: 'BOOL',
@@ -38,8 +36,7 @@ const served = `supported types: ${Object.values(datatypes).join(', ')}`;
 /** Element types that a matrix of rows may have. */
 const rowTypes: readonly string[] = ['float32', 'float64', 'int32', 'int64'];
 
-type Metadata = InferenceSession['inputMetadata'][number];
-type TensorMetadata = Extract<Metadata, { isTensor: true }>;
+type TensorMetadata = Extract<ValueMetadata, { isTensor: true }>;
 
 /**
  * One loaded ONNX model whose inputs are tensors. Runs inline on one thread.
@@ -53,20 +50,20 @@ export class ModelWrapper {
   readonly metadata: ModelMetadata;
   /** Growth of this process's resident memory when the model was loaded, in bytes. */
   readonly loadedBytes: number;
-  /** Total seconds of all runs, without the delay before each in the event loop. */
+  /** Total seconds of all runs. */
   computedSeconds = 0;
   /** CPU seconds of runs that started before `watchedUntilMs`. Measuring costs as much as a small run. */
   processorSeconds = 0;
   /** By `performance.now()`. */
   watchedUntilMs = 0;
-  readonly #session: InferenceSession;
+  readonly #session: RuntimeSession;
   /** The runtime's element type of each input. */
   readonly #inputTypes: ReadonlyMap<string, TensorMetadata['type']>;
   #beganMs = 0;
   #processorBefore: NodeJS.CpuUsage | undefined;
 
   private constructor(
-    session: InferenceSession,
+    session: RuntimeSession,
     { sha256, files }: Omit<ModelBytes, 'bytes' | 'options'>,
     loadedBytes: number,
   ) {
@@ -89,7 +86,7 @@ export class ModelWrapper {
     try {
       const { bytes, options, ...identity } = readModel(path);
       const before = process.memoryUsage.rss();
-      const session = await InferenceSession.create(bytes, {
+      const session = await openSession(bytes, {
         ...options,
         intraOpNumThreads: 1,
         interOpNumThreads: 1,
@@ -148,12 +145,11 @@ export class ModelWrapper {
   }
 
   async #compute(feeds: Record<string, Tensor>, outputName: string, others?: readonly string[]): Promise<RunOutput> {
-    // The runtime starts in the next immediate after this one.
-    setImmediate(this.#begin);
     try {
       // Fetch only the named outputs: sequences and maps among the others would throw.
       const names = others === undefined ? [outputName] : [outputName, ...others];
-      const outputs = await this.#session.run(feeds, names);
+      const running = this.#session.run(feeds, names, this.#begin);
+      const outputs = running instanceof Promise ? await running : running;
       refuseLarge(sizeOfAll(Object.values(outputs)));
       const output = outputOf(outputs[outputName]!);
       return others === undefined
@@ -176,7 +172,7 @@ export class ModelWrapper {
   };
 }
 
-function tensorOnly(input: Metadata): TensorMetadata {
+function tensorOnly(input: ValueMetadata): TensorMetadata {
   if (!input.isTensor) throw new Error(`the input "${input.name}" is not a tensor`);
   return input;
 }
