@@ -84,9 +84,7 @@ export class Logger {
 export function createLogger({ logLevel, logFormat }: Pick<CoreConfig, 'logLevel' | 'logFormat'>): Logger {
   const format = logFormat === 'json' ? jsonLine : prettyLine;
   const often = new FrequentLines(
-    logFormat === 'json'
-      ? toJsonText
-      : ({ time: _time, level, message, ...fields }) => prettyLine({ level, message, fields }),
+    logFormat === 'json' ? flatJsonLine : (line) => prettyLine({ ...line, fields: toLoggable(line.fields) }),
     (text) => process.stdout.write(text),
   );
   return new Logger(
@@ -104,14 +102,17 @@ export function createLogger({ logLevel, logFormat }: Pick<CoreConfig, 'logLevel
 /** Fields with plain values. */
 export type FlatFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+interface FlatLine extends Line {
+  readonly message: string;
+  /** Their names come from the code: they need no escape and cannot be the line's own. */
+  readonly fields: FlatFields;
+}
+
 interface Line {
   readonly level: string;
   readonly message: unknown;
   readonly fields?: unknown;
 }
-
-/** A line with its fields next to level and message. */
-type FlatLine = Record<string, unknown> & Line;
 
 /** Collects lines and writes them together: a few milliseconds after the first one, or before any other line. */
 class FrequentLines {
@@ -129,12 +130,7 @@ class FrequentLines {
       unwritten.add(this);
       setTimeout(() => this.flush(), gatherMs).unref();
     }
-    const line: FlatLine = { time: isoTime(), level, message };
-    for (const name in fields) {
-      const value = fields[name];
-      line[name] = typeof value === 'string' ? redactText(value) : value;
-    }
-    this.#waiting += `${this.#format(line)}\n`;
+    this.#waiting += `${this.#format({ level, message, fields })}\n`;
   }
 
   flush(): void {
@@ -163,9 +159,22 @@ function jsonLine({ level, message, fields }: Line): string {
   return endLines(JSON.stringify({ ...own, ...(fields as object), ...own }));
 }
 
-/** For fields whose names come from the code and cannot override ours. */
-function toJsonText(line: FlatLine): string {
-  return endLines(JSON.stringify(line));
+/** The same text as of `jsonLine`, built without an object: every request has such a line. */
+export function flatJsonLine({ level, message, fields }: FlatLine): string {
+  let line = `{"time":"${isoTime()}","level":"${level}","message":"${message}"`;
+  for (const name in fields) {
+    const value = fields[name];
+    if (typeof value === 'string') line += `,"${name}":${quote(redactText(value))}`;
+    else if (value !== undefined) line += `,"${name}":${JSON.stringify(value)}`;
+  }
+  return `${line}}`;
+}
+
+/** Printable ASCII without the characters that JSON escapes. */
+const plainText = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+function quote(text: string): string {
+  return plainText.test(text) ? `"${text}"` : endLines(JSON.stringify(text));
 }
 
 function endLines(line: string): string {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { toLoggable } from '../../mlapi/telemetry/loggable.ts';
+import { flatJsonLine } from '../../mlapi/telemetry/logger.ts';
 import { startCompiled } from '../support/child.ts';
 
 const token = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhcHAifQ.c2lnbmF0dXJlLWJ5dGVz';
@@ -31,6 +33,29 @@ describe('the log', () => {
     // eslint-disable-next-line no-control-regex -- this is what must not be there
     expect(lines.join('')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
   });
+});
+
+test('a line of flat fields is the JSON of its fields, in their order, with tokens redacted', () => {
+  const value = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.boolean(),
+    fc.constant(undefined),
+    fc.constantFrom(token, `/api?x=${token}`, '"', '\\', '\u2028', '\n', '\ud800', 'é'),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(fc.stringMatching(/^[a-z_]{1,8}$/), value), (fields) => {
+      const line = flatJsonLine({ level: 'info', message: 'request', fields });
+
+      expect(line).not.toMatch(/[\n\r\u2028\u2029]/);
+      expect(line).not.toContain(token);
+      const { time, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      const expected = { level: 'info', message: 'request', ...(toLoggable(fields) as object) };
+      expect(JSON.stringify(rest)).toBe(JSON.stringify(JSON.parse(JSON.stringify(expected))));
+      expect(new Date(time as string).getTime()).toBeGreaterThan(0);
+    }),
+  );
 });
 
 describe('logged values', () => {
