@@ -1,4 +1,4 @@
-import { countResponse, newCounts, type Counts, type Outcome, type Role } from './counts.ts';
+import { countResponse, latencyBin, newCounts, type Counts, type Outcome, type Role } from './counts.ts';
 
 /** Counts of one version in one role: since the process started, and in the current period. */
 export class Counter {
@@ -18,8 +18,9 @@ export class Counter {
 
   answered(rows: number, seconds: number): void {
     this.isChanged = true;
-    countResponse(this.total, rows, seconds);
-    countResponse(this.period, rows, seconds);
+    const bin = latencyBin(seconds);
+    countResponse(this.total, rows, seconds, bin);
+    countResponse(this.period, rows, seconds, bin);
   }
 
   refused(outcome: Exclude<Outcome, 'ok'>): void {

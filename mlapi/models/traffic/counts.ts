@@ -32,13 +32,19 @@ export function newCounts(): Counts {
   };
 }
 
-export function countResponse(counts: Counts, rows: number, seconds: number): void {
+/** Returns the index of the latency bin that contains a duration. */
+export function latencyBin(seconds: number): number {
+  let bin = 0;
+  while (bin < latencyBounds.length && seconds > latencyBounds[bin]!) bin += 1;
+  return bin;
+}
+
+/** @param bin of `latencyBin(seconds)` */
+export function countResponse(counts: Counts, rows: number, seconds: number, bin: number): void {
   counts.requests.ok += 1;
   counts.rows += rows;
   counts.seconds += seconds;
-  let bin = 0;
-  while (bin < latencyBounds.length && seconds > latencyBounds[bin]!) bin += 1;
-  counts.latency[bin]! += 1;
+  counts.latency[bin] = counts.latency[bin]! + 1;
 }
 
 export function addCounts(sum: Counts, more: Counts): void {

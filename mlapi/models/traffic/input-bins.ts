@@ -31,6 +31,8 @@ export function edgesDigest(contract: WatchedContract): string {
 
 /** Most rows counted per request; of larger requests, evenly spread rows are sampled. */
 const maxRows = 32;
+/** Rows counted per second, about: beyond that, rows are drawn at random, so that watching costs the same at any load. */
+const rowsPerSecond = 1_000;
 
 /** Counts the encoded features of a model's requests by bin. */
 export class InputBins {
@@ -38,6 +40,11 @@ export class InputBins {
   readonly #features: readonly WatchedFeature[];
   #last: InputCounts | undefined;
   #rows = 0;
+  /** End of the current second, by `performance.now()`. */
+  #secondEndsMs = 0;
+  #rowsThisSecond = 0;
+  /** Share of the rows that is counted. */
+  #share = 1;
 
   constructor(contract: WatchedContract) {
     const features = watchedFeatures(contract);
@@ -45,15 +52,31 @@ export class InputBins {
     this.#features = features.map((feature) => ({ ...feature, counts: feature.shares.map(() => 0) }));
   }
 
-  observe({ data, rows, width }: Matrix): void {
+  /** @param nowMs by `performance.now()` */
+  observe({ data, rows, width }: Matrix, nowMs: number): void {
     if (this.#features.length === 0) return;
-    const step = Math.ceil(rows / maxRows);
+    if (nowMs >= this.#secondEndsMs) this.#beginSecond(nowMs);
+    const offered = Math.min(rows, maxRows);
+    this.#rowsThisSecond += offered;
+    const counted = this.#share === 1 ? offered : Math.floor(offered * this.#share + Math.random());
+    if (counted === 0) return;
+    this.#rows += counted;
+    const step = rows / counted;
     // Random offset, so that periodic rows are not always sampled at the same phase.
-    for (let row = Math.floor(Math.random() * step); row < rows; row += step) {
-      this.#rows += 1;
-      for (const feature of this.#features)
-        feature.counts[binOf(Number(data[row * width + feature.column]), feature)]! += 1;
+    for (let at = Math.random() * step; at < rows; at += step) {
+      const start = Math.floor(at) * width;
+      for (const feature of this.#features) {
+        const bin = binOf(Number(data[start + feature.column]), feature);
+        feature.counts[bin] = feature.counts[bin]! + 1;
+      }
     }
+  }
+
+  #beginSecond(nowMs: number): void {
+    const isNext = nowMs < this.#secondEndsMs + 1_000;
+    this.#share = isNext ? Math.min(1, rowsPerSecond / Math.max(1, this.#rowsThisSecond)) : 1;
+    this.#rowsThisSecond = 0;
+    this.#secondEndsMs = nowMs + 1_000;
   }
 
   /** Rows counted in this period. */

@@ -133,7 +133,7 @@ export class WatchedPredictor implements Serving {
   ): Promise<PredictionResponse> {
     let made: PredictionResponse;
     try {
-      tally.inputs.observe(matrix);
+      tally.inputs.observe(matrix, beganMs);
       const output = await this.#model.run(matrix, options);
       made = this.#model.decode(output, matrix.rows, options);
     } catch (cause) {
@@ -147,7 +147,7 @@ export class WatchedPredictor implements Serving {
   async #infer(input: RunInput, options: InferOptions, { beganMs, tally }: EncodedRequest): Promise<NamedOutput[]> {
     let made: NamedOutput[];
     try {
-      if ('data' in input) tally.inputs.observe(input);
+      if ('data' in input) tally.inputs.observe(input, beganMs);
       const outputs = this.#model.selectOutputs(options.outputs);
       made = this.#model.decodeTensors(await this.#model.run(input, options, outputs), outputs);
     } catch (cause) {

@@ -37,7 +37,7 @@ beforeAll(async () => {
   const reference = { size: { edges: [0], shares: [0.5, 0.5] } };
   const contract = { features: [{ name: 'size', type: 'number', missing: 'reject' }], reference } as const;
   const bins = new InputBins(contract);
-  for (let row = 0; row < 100; row += 1) bins.observe({ data: Float32Array.of(1), rows: 1, width: 1 });
+  for (let row = 0; row < 100; row += 1) bins.observe({ data: Float32Array.of(1), rows: 1, width: 1 }, 0);
   metrics.watch({
     tokenCacheEntries: () => 1,
     modelMemoryBytes: () => [['iris', 1]],
