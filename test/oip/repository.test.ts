@@ -56,7 +56,10 @@ describe('the repository', () => {
     const load = (parameters: object) =>
       ask(service, owner, ['POST', '/v2/repository/models/brought/load'], { json: { parameters } });
     const { status, body } = await load({ [name]: value });
-    expect([status, body.error]).toEqual([400, expect.stringContaining('Upload another version instead (PUT /api/models/')]);
+    expect([status, body.error]).toEqual([
+      400,
+      expect.stringContaining('Upload another version instead (PUT /api/models/'),
+    ]);
     expect((await load({ unknown: 1 })).status).toBe(200);
   });
 
