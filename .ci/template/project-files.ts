@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 
 /** Folders and files that are not searched: generated files, and reports of past runs. */
 const ignored =
-  /^(?:node_modules|build|coverage|var|\.git)(?:\/|$)|^package-lock\.json$|\/package-lock\.json$|^files\/reports\/|^resources\//;
+  /(?:^|\/)node_modules(?:\/|$)|^(?:build|coverage|var|\.git)(?:\/|$)|^package-lock\.json$|\/package-lock\.json$|^files\/reports\/|^resources\//;
 
 /** Paths relative to the root: a file, or all files of a folder. */
 export function filesUnder(root: string, path = ''): string[] {

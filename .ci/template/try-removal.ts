@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { FeatureName } from './features.ts';
 import { countLines, filesUnder } from './project-files.ts';
@@ -16,12 +16,15 @@ export interface Outcome {
   readonly problems: readonly string[];
 }
 
-const notCopied = new Set(['.git', 'node_modules', 'build', 'coverage', 'var'].map((name) => join(root, name)));
+const notCopied = new Set(['.git', 'build', 'coverage', 'var'].map((name) => join(root, name)));
 
 /** Copies the project as it is, with its packages. */
 function copy(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mlapi-removal-'));
-  cpSync(root, folder, { recursive: true, filter: (path) => !notCopied.has(path) });
+  cpSync(root, folder, {
+    recursive: true,
+    filter: (path) => basename(path) !== 'node_modules' && !notCopied.has(path),
+  });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { allScopes, ask, expectConditions } from '../support/ask.ts';
+import { allScopes, ask } from '../support/ask.ts';
+import { expectConditions } from '../support/conditions.ts';
 import { identityModel } from '../support/onnx-builder.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { upload } from '../support/uploads.ts';

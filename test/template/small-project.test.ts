@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { cutCode } from '../../.ci/template/cut-code.ts';
+import { filesUnder } from '../../.ci/template/project-files.ts';
 import { dropDeadScripts } from '../../.ci/template/tidy-package.ts';
 import { temporaryFolder } from '../support/service.ts';
 
@@ -116,4 +117,10 @@ test('scripts of deleted programs are removed, but not those in the build, which
 
   const { gone: _gone, ...left } = scripts;
   expect(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))).toEqual({ scripts: left });
+});
+
+test('packages are not searched for words, wherever they are installed', () => {
+  const root = projectOf({ 'node_modules/a/x.ts': '', '.ci/sbom/node_modules/b/x.ts': '', 'mlapi/x.ts': '' });
+
+  expect(filesUnder(root)).toEqual(['mlapi/x.ts']);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { checkPreconditions, isUnchanged, type Conditions } from '../../../mlapi/http/request/conditional.ts';
 import { startService, type TestService } from '../../support/service.ts';
-import { expectConditions } from '../../support/ask.ts';
+import { expectConditions } from '../../support/conditions.ts';
 
 const tag = '"a,b"';
 
