@@ -12,7 +12,9 @@ type FieldsOf<Features> = (
       : never
     : never
 ) extends (fields: infer All) => void
-  ? All
+  ? unknown extends All
+    ? object
+    : All
   : object;
 
 /** The whole configuration, validated and frozen. Foundations and features take their own part of it. */

@@ -28,7 +28,7 @@ function editIn(parent: ts.Node, child: ts.Node, node: ts.Node): Edit | undefine
   if (ts.isObjectLiteralExpression(parent)) return fromObject(parent, child, node);
   if (ts.isObjectBindingPattern(parent))
     return parent.elements.length > 1 ? fromList(parent.elements, child) : undefined;
-  if (ts.isArrayBindingPattern(parent)) return fromList(parent.elements, child);
+  if (ts.isArrayBindingPattern(parent)) return isAlone(parent, child) ? undefined : fromList(parent.elements, child);
   if (ts.isNamedImports(parent) || ts.isNamedExports(parent))
     return parent.elements.length > 1 ? fromList(parent.elements, child) : undefined;
   if (ts.isUnionTypeNode(parent) || ts.isIntersectionTypeNode(parent)) return fromOperands(parent.types, child);
@@ -48,6 +48,11 @@ function editIn(parent: ts.Node, child: ts.Node, node: ts.Node): Edit | undefine
   if (ts.isBlock(parent) || ts.isSourceFile(parent) || ts.isModuleBlock(parent)) return statement(parent, child);
   if (ts.isCaseOrDefaultClause(parent)) return isMember(parent.statements, child) ? whole(child) : undefined;
   return undefined;
+}
+
+/** Whether all other places of the pattern are empty. */
+function isAlone({ elements }: ts.ArrayBindingPattern, child: ts.Node): boolean {
+  return elements.every((element) => element === child || ts.isOmittedExpression(element));
 }
 
 function isMember(list: readonly ts.Node[], child: ts.Node): boolean {

@@ -93,6 +93,7 @@ const all = {
       'test/sandbox/hostile-programs.test.ts',
       'test/sandbox/machine-wide.test.ts',
       'test/support/confined-programs.ts',
+      'test/support/confining-parent.ts',
       'test/sandbox/captured-output.test.ts',
       'test/sandbox/outcome.test.ts',
       'test/sandbox/scratch',

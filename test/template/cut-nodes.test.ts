@@ -38,6 +38,7 @@ describe('removes the smallest part that makes sense', () => {
     ['one of several questions', 'if (a === undefined && gone === undefined) b();', 'if (a === undefined) b();'],
     ['one of several questions, asked with !', 'if (!a() && !gone(b)) c();', 'if (!a()) c();'],
     ['a spread of nothing', 'const a = [...b, ...(gone() ?? [])];', 'const a = [...b];'],
+    ['the only name of a pattern, with its statement', 'const [, gone] = a();\nb();', 'b();'],
     ['a choice', 'const a = gone === undefined ? 1 : 2;', 'const a = 1;'],
     ['a class that cannot call its superclass', 'class A extends B { constructor() { super(gone); } }\nb();', 'b();'],
   ])('%s', (_what, before, after) => {
