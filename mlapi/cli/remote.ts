@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { isCsv } from '../commands/csv-file.ts';
 import { ApiError, Client, type NamedRow, type Row, type TokenResponse } from '../client/client.ts';
 import { print, UsageError, type Arguments, type Command } from '../commands/command.ts';
 import { askSecret, readStandardInput } from './terminal.ts';
@@ -54,10 +55,6 @@ interface Question {
   readonly model: string;
   readonly rows: string;
   readonly options: { readonly scores: boolean; readonly version?: string };
-}
-
-function isCsv(path: string): boolean {
-  return path.toLowerCase().endsWith('.csv');
 }
 
 async function predictCsv(client: Client, { model, rows, options }: Question): Promise<void> {

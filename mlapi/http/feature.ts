@@ -31,7 +31,7 @@ export interface Feature {
   readonly migrations?: () => Promise<Migrations>;
   /** Operators' commands. They open the database with the function that they get. */
   readonly commands?: () => Promise<(operate: never) => Commands>;
-  /** Loads the function that runs the service's program, in place of this process alone. At most one feature has one. */
+  /** Loads the function that runs the service, for example in several processes; without it, one process serves. One feature at most has it. */
   readonly run?: () => Promise<(program: never) => Promise<void>>;
   /** Loads the function that opens the feature. It gets the core and the features opened before. */
   readonly open?: () => Promise<Open>;

@@ -2,8 +2,8 @@ import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
 import type { EndpointResponse } from '../http/endpoint.ts';
 import type { Compression } from '../http/response/chunks.ts';
-import type { WrittenResponse } from './infer-response.ts';
-import type { LongResponse } from './long-response.ts';
+import type { WrittenResponse } from './infer/infer-response.ts';
+import type { LongResponse } from './infer/long-response.ts';
 
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
 

@@ -9,7 +9,7 @@ import type { Predictor } from '../inference/serving/predictor.ts';
 import { requestExamples } from './examples.ts';
 import { parametersOf, readCommand, readFlag } from './fields.ts';
 import { readiness, tag } from './health-routes.ts';
-import { Inference } from './infer.ts';
+import { Inference } from './infer/infer.ts';
 import {
   indexOf,
   refuseOverride,

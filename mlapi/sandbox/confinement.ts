@@ -7,7 +7,7 @@ import { limitScript, type Limits, type Scratch } from './limits.ts';
 import { isSource, loader, programsFolder } from './programs.ts';
 import { systemCallFilter } from './system-calls.ts';
 
-/** What a process may use and how strictly it is kept from everything else. */
+/** Limits of a process, and its isolation from everything else. */
 export interface Confinement extends Limits {
   readonly isolation: Isolation;
 }

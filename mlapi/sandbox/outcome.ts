@@ -34,7 +34,7 @@ const limitSignals: Partial<Record<NodeJS.Signals, [Limit, string]>> = {
   SIGXCPU: ['cpu', 'It used up its CPU time.'],
   SIGXFSZ: ['scratch', 'It wrote a file that is larger than its limit.'],
 };
-/** What runtimes say last if the kernel refuses them memory or room; then they end by themselves. */
+/** Last words of runtimes that end by themselves because the kernel refuses them memory or room. */
 const lastWords: readonly [RegExp, Limit, string][] = [
   [/MemoryError|std::bad_alloc|[Cc]annot allocate (?:memory|vector)/, 'memory', 'It ran out of memory.'],
   [/File too large/, 'scratch', 'It wrote a file that is larger than its limit.'],

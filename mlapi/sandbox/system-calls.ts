@@ -84,7 +84,8 @@ interface FilterOptions {
 
 /**
  * Returns a seccomp program for the confined process: no new processes, namespaces or mounts, no shared memory, no access to other
- * processes' memory, no session of its own, whose priority would not be lowered, and nothing that uses memory not counted as its own. Denied calls fail with EPERM.
+ * processes' memory, no session of its own, whose priority would not be lowered, and nothing that uses memory not counted as its own. Denied
+ * calls fail with EPERM.
  * @returns undefined for architectures whose call numbers are unknown
  */
 export function systemCallFilter(options: FilterOptions): Buffer | undefined {

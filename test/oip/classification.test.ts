@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { TensorData } from '../../mlapi/inference/tensors/types.ts';
-import { classify } from '../../mlapi/oip/classification.ts';
+import { classify } from '../../mlapi/oip/infer/classification.ts';
 
 const output = (data: TensorData, shape: number[], datatype = 'FP64') => ({ name: 'y', datatype, data, shape });
 

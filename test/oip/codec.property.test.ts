@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { quoteLongIntegers } from '../../mlapi/inference/tensors/exact-integers.ts';
 import type { TensorData } from '../../mlapi/inference/tensors/types.ts';
-import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
-import { writeInferResponse } from '../../mlapi/oip/infer-response.ts';
+import { InferRequestReader } from '../../mlapi/oip/infer/infer-request.ts';
+import { writeInferResponse } from '../../mlapi/oip/infer/infer-response.ts';
 
 const whole = (min: number, max: number) => fc.integer({ min, max });
 /** Elements of every datatype, and how they are stored. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
+import { InferRequestReader } from '../../mlapi/oip/infer/infer-request.ts';
 
 describe('a reader that caches JSON headers', () => {
   const jsonOf = (rows: number, id?: string) =>

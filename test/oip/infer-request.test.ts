@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { InferRequestReader } from '../../mlapi/oip/infer-request.ts';
+import { InferRequestReader } from '../../mlapi/oip/infer/infer-request.ts';
 
 const input = { name: 'x', shape: [2], datatype: 'FP32', data: [1, 2] };
 

@@ -59,7 +59,10 @@ export function checked(checks: readonly Check[]): RequestHandler {
   };
 }
 
-/** The first segments of the paths of endpoints, each once. Checks mounted there, behind the endpoints, answer unknown paths with 401 before 404. */
+/**
+ * The first segments of the paths of endpoints, each once. Checks mounted there, behind the endpoints, answer unknown paths with 401 before
+ * 404.
+ */
 export function firstSegments(endpoints: readonly Endpoint[]): string[] {
   return [...new Set(endpoints.map(({ path }) => `/${path.split('/')[1] ?? ''}`))];
 }

@@ -126,8 +126,8 @@ class DirectSession implements RuntimeSession {
   }
 
   release(): Promise<void> {
+    if (!this.#isReleased) this.#session.dispose();
     this.#isReleased = true;
-    this.#session.dispose();
     return Promise.resolve();
   }
 }

@@ -7,7 +7,7 @@ import { FeatureEncoder } from './feature-encoder.ts';
 import { findRows, type RequestRows } from './request-rows.ts';
 import { explainRow } from './row-errors.ts';
 
-/** What a parser of streamed rows must keep to. */
+/** Constraints on a parser of streamed rows. */
 export interface RowOptions {
   readonly type: InputType;
   readonly maxRows: number;

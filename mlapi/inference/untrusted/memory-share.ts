@@ -12,8 +12,8 @@ export interface ModelMemoryConfig {
 }
 
 /**
- * A server process's share of the memory for uploaded models, in bytes: an equal part, but at least room for one small model. No single model gets
- * more.
+ * A server process's share of the memory for uploaded models, in bytes: an equal part, but at least room for one small model. No single
+ * model gets more.
  */
 export function memoryShare({ modelsMemoryBytes, processes = 1 }: Omit<ModelMemoryConfig, 'modelMemoryBytes'>): number {
   return Math.max(leastBytes, Math.floor(modelsMemoryBytes / processes));

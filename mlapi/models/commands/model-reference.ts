@@ -9,6 +9,7 @@ import { ModelWrapper } from '../../inference/execution/model-wrapper.ts';
 import { Preprocessor } from '../../inference/preprocessing/preprocessor.ts';
 import type { Matrix } from '../../inference/tensors/types.ts';
 import { makeReference } from '../traffic/make-reference.ts';
+import { isCsv } from '../../commands/csv-file.ts';
 import { print, UsageError, type Commands } from '../../commands/command.ts';
 
 export const referenceCommands: Commands = {
@@ -51,10 +52,6 @@ async function referenceOf(folder: string, path: string): Promise<Reference> {
 
 async function readJson(preprocessor: Preprocessor, path: string): Promise<Matrix> {
   return preprocessor.preprocess(JSON.parse(await readFile(path, 'utf8')));
-}
-
-function isCsv(path: string): boolean {
-  return path.toLowerCase().endsWith('.csv');
 }
 
 /** Reads CSV with a header. */

@@ -60,10 +60,10 @@ export class InputBins {
     this.#rowsThisSecond += offered;
     const counted = this.#share === 1 ? offered : Math.floor(offered * this.#share + Math.random());
     if (counted === 0) return;
-    this.#rows += counted;
     const step = rows / counted;
     // Random offset, so that periodic rows are not always sampled at the same phase.
     for (let at = Math.random() * step; at < rows; at += step) {
+      this.#rows += 1;
       const start = Math.floor(at) * width;
       for (const feature of this.#features) {
         const bin = binOf(Number(data[start + feature.column]), feature);

@@ -1,7 +1,7 @@
-import { invalidInference } from '../inference/problems.ts';
-import { readBinaryData } from '../inference/tensors/binary-tensor.ts';
-import { readJsonData } from '../inference/tensors/json-tensor.ts';
-import type { InputTensor } from '../inference/tensors/types.ts';
+import { invalidInference } from '../../inference/problems.ts';
+import { readBinaryData } from '../../inference/tensors/binary-tensor.ts';
+import { readJsonData } from '../../inference/tensors/json-tensor.ts';
+import type { InputTensor } from '../../inference/tensors/types.ts';
 import { describeRequest, sizeField, type DescribedRequest } from './described-request.ts';
 
 /** An inference request of the Open Inference Protocol. */

@@ -1,8 +1,8 @@
-import { invalidModelOutput } from '../inference/problems.ts';
-import { writeBinaryData } from '../inference/tensors/binary-tensor.ts';
-import { isFiniteHalf } from '../inference/tensors/float16.ts';
-import { writeElements } from '../inference/tensors/json-elements.ts';
-import type { NamedOutput, TensorData } from '../inference/tensors/types.ts';
+import { invalidModelOutput } from '../../inference/problems.ts';
+import { writeBinaryData } from '../../inference/tensors/binary-tensor.ts';
+import { isFiniteHalf } from '../../inference/tensors/float16.ts';
+import { writeElements } from '../../inference/tensors/json-elements.ts';
+import type { NamedOutput, TensorData } from '../../inference/tensors/types.ts';
 
 /** An output and how to write it. */
 export interface AnsweredOutput {

@@ -1,5 +1,5 @@
-import { writeElements } from '../inference/tensors/json-elements.ts';
-import type { TensorData } from '../inference/tensors/types.ts';
+import { writeElements } from '../../inference/tensors/json-elements.ts';
+import type { TensorData } from '../../inference/tensors/types.ts';
 
 /** Size of a piece that takes about a millisecond to build: numbers, or characters of text. */
 const elementsPerPiece = 4_096;

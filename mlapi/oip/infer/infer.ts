@@ -1,13 +1,13 @@
-import type { EndpointResponse, Call } from '../http/endpoint.ts';
-import type { ResponseMemory } from '../http/response-memory.ts';
-import type { Serving } from '../inference/model-source.ts';
-import { sizeOfAll } from '../inference/tensors/output-size.ts';
-import type { NamedOutput } from '../inference/tensors/types.ts';
+import type { EndpointResponse, Call } from '../../http/endpoint.ts';
+import type { ResponseMemory } from '../../http/response-memory.ts';
+import type { Serving } from '../../inference/model-source.ts';
+import { sizeOfAll } from '../../inference/tensors/output-size.ts';
+import type { NamedOutput } from '../../inference/tensors/types.ts';
 import { classify } from './classification.ts';
 import { InferRequestReader, type InferRequest } from './infer-request.ts';
 import { isShort, writeInferResponse, type AnsweredOutput } from './infer-response.ts';
 import { planLongResponse } from './long-response.ts';
-import { longResponse, shortResponse } from './response.ts';
+import { longResponse, shortResponse } from '../response.ts';
 import { predictRows } from './rows.ts';
 
 /** Handles inference requests: raw tensors bypass the contract, rows pass through it. */

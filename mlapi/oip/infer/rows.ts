@@ -1,9 +1,9 @@
-import type { Prediction } from '../inference/contract/types.ts';
-import type { Serving } from '../inference/model-source.ts';
-import { invalidInference, tooManyRows } from '../inference/problems.ts';
-import type { PredictOptions } from '../inference/serving/predictor.ts';
-import { fromHalf } from '../inference/tensors/float16.ts';
-import type { InputTensor, NamedOutput } from '../inference/tensors/types.ts';
+import type { Prediction } from '../../inference/contract/types.ts';
+import type { Serving } from '../../inference/model-source.ts';
+import { invalidInference, tooManyRows } from '../../inference/problems.ts';
+import type { PredictOptions } from '../../inference/serving/predictor.ts';
+import { fromHalf } from '../../inference/tensors/float16.ts';
+import type { InputTensor, NamedOutput } from '../../inference/tensors/types.ts';
 import type { InferRequest } from './infer-request.ts';
 
 /** Outputs for rows: predictions (labels, class numbers or values), and scores if requested. */

@@ -1,10 +1,10 @@
-import { parseStrictJson } from '../http/body/strict-json.ts';
-import { invalidInference } from '../inference/problems.ts';
-import { datatypes } from '../inference/tensors/datatypes.ts';
-import { readExactly } from '../inference/tensors/exact-integers.ts';
-import type { Expected } from '../inference/tensors/json-tensor.ts';
-import type { InputTensor } from '../inference/tensors/types.ts';
-import { fieldsOf, isCount, isGiven, parametersOf, readFlag, readText, type Fields } from './fields.ts';
+import { parseStrictJson } from '../../http/body/strict-json.ts';
+import { invalidInference } from '../../inference/problems.ts';
+import { datatypes } from '../../inference/tensors/datatypes.ts';
+import { readExactly } from '../../inference/tensors/exact-integers.ts';
+import type { Expected } from '../../inference/tensors/json-tensor.ts';
+import type { InputTensor } from '../../inference/tensors/types.ts';
+import { fieldsOf, isCount, isGiven, parametersOf, readFlag, readText, type Fields } from '../fields.ts';
 
 export interface RequestedOutput {
   readonly name: string;

@@ -1,7 +1,7 @@
-import { yieldToEventLoop } from '../http/event-loop.ts';
-import type { Chunk } from '../http/response/chunks.ts';
-import { responseTooLarge } from '../inference/tensors/output-size.ts';
-import type { NamedOutput, TensorData } from '../inference/tensors/types.ts';
+import { yieldToEventLoop } from '../../http/event-loop.ts';
+import type { Chunk } from '../../http/response/chunks.ts';
+import { responseTooLarge } from '../../inference/tensors/output-size.ts';
+import type { NamedOutput, TensorData } from '../../inference/tensors/types.ts';
 import { beginOutput, beginResponse, describeBinary, refuseUnwritable, type InferResponse } from './infer-response.ts';
 import { binaryPieces, jsonPieces } from './output-pieces.ts';
 

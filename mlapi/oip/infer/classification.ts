@@ -1,10 +1,10 @@
-import { yieldToEventLoop } from '../http/event-loop.ts';
-import type { ResponseMemory } from '../http/response-memory.ts';
-import { invalidInference } from '../inference/problems.ts';
-import { datatypes } from '../inference/tensors/datatypes.ts';
-import { fromHalf } from '../inference/tensors/float16.ts';
-import { responseTooLarge } from '../inference/tensors/output-size.ts';
-import type { NamedOutput } from '../inference/tensors/types.ts';
+import { yieldToEventLoop } from '../../http/event-loop.ts';
+import type { ResponseMemory } from '../../http/response-memory.ts';
+import { invalidInference } from '../../inference/problems.ts';
+import { datatypes } from '../../inference/tensors/datatypes.ts';
+import { fromHalf } from '../../inference/tensors/float16.ts';
+import { responseTooLarge } from '../../inference/tensors/output-size.ts';
+import type { NamedOutput } from '../../inference/tensors/types.ts';
 
 /** Elements examined per turn of the event loop. */
 const elementsPerTurn = 8_192;
